@@ -1,0 +1,44 @@
+# Every target uses the virtual environment that is active, or makes its own in .venv/ from requirements.lock.
+# NAME=VALUE on the command line goes to the notebooks: make figures N_ITEMS=100 MODEL=path/to/model
+# On a GPU-less machine whose package index offers CUDA builds only, TORCH_INDEX names one with CPU builds:
+#   make figures TORCH_INDEX=https://download.pytorch.org/whl/cpu
+
+SHELL := bash
+.DELETE_ON_ERROR:
+.PHONY: figures test lint lab train card clean help
+
+PYTHON ?= python3
+TORCH_INDEX ?=
+BIN := $(if $(VIRTUAL_ENV),$(VIRTUAL_ENV)/bin,.venv/bin)
+READY := $(BIN)/.companion-ready
+PARAMETERS = $(filter-out TORCH_INDEX=% PYTHON=%,$(MAKEOVERRIDES))
+
+figures: $(READY)  ## run every notebook and regenerate executed/ and figures/ (the main job)
+	$(BIN)/companion figures $(PARAMETERS)
+
+test: $(READY)  ## run the tests
+	$(BIN)/python -m pytest
+
+lint: $(READY)  ## ruff and mypy
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+lab: $(READY)  ## open the notebooks in JupyterLab
+	$(BIN)/jupyter lab --notebook-dir=. notebooks
+
+train: $(READY)  ## train the microworld's base model again, up to 90 minutes; resumes where it stood
+	$(BIN)/companion train base --out runs/base
+
+card: $(READY)  ## measure the shipped checkpoint again and rewrite its model card
+	$(BIN)/companion card checkpoints/base
+
+clean:  ## forget all computed rows (the next make figures computes them anew)
+	rm -rf runs
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+$(READY): requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -r requirements.lock
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --editable .
+	touch $@

@@ -1,0 +1,122 @@
+"""The command line: `companion figures`, `evaluate`, `train`, `card`, `export`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from companion.errors import CompanionError
+
+BASE = "checkpoints/base"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command. Returns 0, 2 for bad input or a failing machine (one sentence on stderr), 130 if interrupted."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except CompanionError as error:
+        print(f"companion: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("companion: interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="companion", description=__doc__)
+    commands = parser.add_subparsers(title="commands", required=True)
+
+    figures = commands.add_parser("figures", help="run every notebook and write executed/ and figures/")
+    figures.add_argument("parameters", nargs="*", metavar="NAME=VALUE", help="notebook parameters, as N_ITEMS=100")
+    figures.set_defaults(run=_figures)
+
+    evaluate = commands.add_parser("evaluate", help="a model on a benchmark under prompt variants")
+    evaluate.add_argument("--model", default=BASE, help="folder or Hub id (default: %(default)s)")
+    evaluate.add_argument("--benchmark", default="microworld", help="microworld, or a folder with questions.jsonl")
+    evaluate.add_argument("--variants", default="all", help="all, or names with commas between them")
+    evaluate.add_argument("--limit", type=int, help="number of items (default: the whole benchmark; microworld: 500)")
+    evaluate.add_argument("--out", type=Path, default=Path("runs"), help="folder of the rows (default: %(default)s)")
+    evaluate.add_argument("--seed", type=int, default=0, help="draws items, wrong options and wordings")
+    evaluate.add_argument("--device", default="auto")
+    evaluate.add_argument("--profile", default="auto", help="how the model is asked (default: as it says itself)")
+    evaluate.add_argument("--batch-size", type=_positive, default=64)
+    evaluate.add_argument("--temperature", type=float, default=0.0, help="0 is greedy")
+    evaluate.add_argument("--max-new-tokens", type=_positive, help="default: the profile's")
+    evaluate.set_defaults(run=_evaluate)
+
+    train = commands.add_parser("train", help="train a microworld model by a recipe; resumes where it stood")
+    train.add_argument("recipe", help="base")
+    train.add_argument("--out", type=Path, required=True, help="folder of the checkpoint")
+    train.set_defaults(run=_train)
+
+    card = commands.add_parser("card", help="measure a microworld checkpoint and write its model card")
+    card.add_argument("checkpoint", type=Path)
+    card.add_argument("--limit", type=_positive, default=1080, help="test items (default: %(default)s)")
+    card.add_argument("--out", type=Path, default=Path("runs"), help="folder of the rows (default: %(default)s)")
+    card.set_defaults(run=_card)
+
+    export = commands.add_parser("export", help="write the microworld as a folder of pictures and questions.jsonl")
+    export.add_argument("--out", type=Path, required=True)
+    export.add_argument("--split", default="test")
+    export.add_argument("--limit", type=_positive, default=500)
+    export.add_argument("--seed", type=int, default=0)
+    export.set_defaults(run=_export)
+    return parser
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("give a number of at least 1")
+    return value
+
+
+def _figures(options: argparse.Namespace) -> None:
+    from companion.notebooks import parse_parameters, run_notebooks
+
+    run_notebooks(sorted(Path("notebooks").glob("*.ipynb")), Path("executed"), parse_parameters(options.parameters))
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from companion.datasets import load_benchmark
+    from companion.engine import evaluate
+    from companion.models import Sampling
+    from companion.models.local import LocalModel
+    from companion.store import Store
+    from companion.variants import parse_variants
+
+    variants = parse_variants(options.variants)
+    questions = load_benchmark(options.benchmark, options.limit, options.seed)
+    model = LocalModel(options.model, options.device, options.profile)
+    sampling = Sampling(options.temperature, seed=options.seed, max_new_tokens=options.max_new_tokens)
+    rows = evaluate(model, questions, variants, Store(options.out), sampling, options.seed, options.batch_size)
+    for variant in variants:
+        part = rows[rows["variant"] == variant]
+        unread = part["answer"].isna().mean()
+        print(f"{variant:26} accuracy {part['correct'].mean():6.1%}   no answer {unread:6.1%}   n {len(part)}")
+
+
+def _train(options: argparse.Namespace) -> None:
+    from companion.training.recipes import SUPERVISED
+    from companion.training.supervised import train_supervised
+
+    if options.recipe not in SUPERVISED:
+        raise CompanionError(f"unknown recipe {options.recipe!r}; choose from {', '.join(SUPERVISED)}")
+    train_supervised(SUPERVISED[options.recipe], options.out)
+
+
+def _card(options: argparse.Namespace) -> None:
+    from companion.microworld.card import write_card
+
+    print(write_card(options.checkpoint, options.limit, options.out))
+
+
+def _export(options: argparse.Namespace) -> None:
+    from companion.datasets.folder import write_folder
+    from companion.microworld import questions
+
+    write_folder(questions(options.split, options.limit, options.seed), options.out)

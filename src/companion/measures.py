@@ -1,0 +1,109 @@
+"""Measures of one model under the prompt variants: pure functions on arrays.
+
+Every measure takes `weights`, shape (resamples, items): how often each item stands in each resample, and returns an
+array of shape (resamples,). With one row of ones it is the plain estimate; see `statistics.estimate`.
+Left out: whether an answer agrees with its own reasoning; that takes a judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+Measure = Callable[[Array], Array]
+
+
+def normalised_entropy(letter_probs: Sequence[ArrayLike]) -> Array:
+    """Entropy over the option letters divided by log(number of options): (items,), in [0, 1].
+
+    letter_probs: for each item, probabilities that sum to 1; items may differ in their number of options.
+    Source: H = -Σ p log p of the paper's protocol, normalised here so that items with 2 to 6 options compare.
+    """
+    values = []
+    for probs in letter_probs:
+        p = np.asarray(probs, dtype=float)
+        values.append(-np.sum(np.where(p > 0, p * np.log(np.where(p > 0, p, 1.0)), 0.0)) / np.log(len(p)))
+    return np.clip(np.asarray(values), 0.0, 1.0)
+
+
+def mean(values: ArrayLike) -> Measure:
+    """The mean of the items' values: accuracy, entropy, P(correct), letter mass. NaN values are left out."""
+    x = np.asarray(values, dtype=float)
+    there = ~np.isnan(x)
+
+    def measure(weights: Array) -> Array:
+        return _divide(weights[:, there] @ x[there], weights[:, there].sum(axis=1))
+
+    return measure
+
+
+def difference(values: ArrayLike, base: ArrayLike) -> Measure:
+    """The mean paired difference of the items; an item that is NaN in either is left out. A drop is negative."""
+    return mean(np.asarray(values, dtype=float) - np.asarray(base, dtype=float))
+
+
+def share(hits: ArrayLike, among: ArrayLike) -> Measure:
+    """Of the items in `among`, the share in `hits`; both boolean, (items,). A flip rate, for instance."""
+    return mean(np.where(np.asarray(among, dtype=bool), np.asarray(hits, dtype=float), np.nan))
+
+
+def brier(letter_probs: Sequence[ArrayLike | None], answers: Sequence[int]) -> Measure:
+    """Multi-class Brier score, Σ over options of (p − right)²: in [0, 2], lower is better. None is left out."""
+    values = []
+    for probs, answer in zip(letter_probs, answers, strict=True):
+        if probs is None:
+            values.append(np.nan)
+            continue
+        p = np.array(probs, dtype=float)
+        p[answer] -= 1
+        values.append(float(np.sum(p**2)))
+    return mean(values)
+
+
+def calibration_error(confidence: ArrayLike, correct: ArrayLike, bins: int = 10) -> Measure:
+    """Expected calibration error: |accuracy − confidence| in bins of equal width, weighted by their size; in [0, 1].
+
+    confidence: probability of the chosen letter, (items,), NaN where there is none. Source: Guo et al. 2017.
+    """
+    c, r = np.asarray(confidence, dtype=float), np.asarray(correct, dtype=float)
+    there = ~np.isnan(c)
+    c, r = c[there], r[there]
+    members = np.eye(bins)[np.minimum((c * bins).astype(int), bins - 1)].reshape(len(c), bins)
+
+    def measure(weights: Array) -> Array:
+        w = weights[:, there]
+        gaps = np.abs(w @ (members * (r - c)[:, None]))
+        return _divide(gaps.sum(axis=1), w.sum(axis=1))
+
+    return measure
+
+
+def auroc(scores: ArrayLike, labels: ArrayLike) -> Measure:
+    """Probability that a positive item scores above a negative one, ties counted half: in [0, 1].
+
+    Items whose score is NaN are left out; NaN where a resample has one class only.
+    """
+    s, y = np.asarray(scores, dtype=float), np.asarray(labels, dtype=bool)
+    there = ~np.isnan(s)
+    _, level = np.unique(s[there], return_inverse=True)
+    order = np.argsort(level, kind="stable")
+    starts = np.flatnonzero(np.diff(level[order], prepend=-1))
+    positive = y[there][order]
+
+    def measure(weights: Array) -> Array:
+        w = weights[:, there][:, order]
+        if w.shape[1] == 0:
+            return np.full(len(weights), np.nan)
+        up = np.add.reduceat(w * positive, starts, axis=1)
+        down = np.add.reduceat(w * ~positive, starts, axis=1)
+        below = np.cumsum(down, axis=1) - down / 2
+        return _divide((up * below).sum(axis=1), up.sum(axis=1) * down.sum(axis=1))
+
+    return measure
+
+
+def _divide(a: Array, b: Array) -> Array:
+    return np.divide(a, b, out=np.full(len(a), np.nan), where=b > 0)

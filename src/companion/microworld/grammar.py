@@ -1,0 +1,112 @@
+"""Statements of the microworld: which are true of a scene, and what true things can be said of it.
+
+The grammar is closed, so the truth of every sentence that it covers is known exactly. A sentence outside it
+("Let me see.") has no truth value.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+
+from companion.microworld.families import at
+from companion.microworld.scenes import CELLS, COLORS, SHAPES, Scene, distance, neighbour
+
+_COLOR = f"(?:{'|'.join(COLORS)})"
+_SHAPE = f"(?:{'|'.join(SHAPES)})"
+_THING = f"{_COLOR} {_SHAPE}"
+_CELL = f"(?:{'|'.join(CELLS)})"
+_STEP = "(?:left of|right of|above|below)"
+
+_AT = re.compile(f"The ({_THING}) is at the ({_CELL})")
+_IS = re.compile(f"The shape at the ({_CELL}) is (?:an? )?({_COLOR}|{_SHAPE}|{_THING})")
+_THERE = re.compile(f"There is (an?|no) ({_THING})")
+_COUNT = re.compile(f"There are ([0-9]+) (?:({_COLOR}) shapes|({_SHAPE})(?:e?s))")
+_LIST = re.compile(f"The (?:({_COLOR}) shapes|({_SHAPE})(?:e?s)) are at the ({_CELL}(?:, {_CELL})*)")
+_LARGE = re.compile(f"The ({_THING}) is (large|small)")
+_RELATION = re.compile(f"The ({_THING}) is ({_STEP}) the ({_THING})")
+_SIZE = re.compile(f"The ({_THING}) is (larger than|smaller than|the same size as) the ({_THING})")
+_NEAREST = re.compile(f"The ({_THING}) is nearest to the ({_THING})")
+_HOP = re.compile(f"The shape((?: just {_STEP} the shape)*) just ({_STEP}) the ({_THING}) is ({_COLOR})")
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a text, without their full stops."""
+    return [part.strip() for part in text.split(".") if part.strip()]
+
+
+def is_true(sentence: str, scene: Scene) -> bool | None:
+    """Whether a sentence is true of a scene; None where it states nothing in the grammar.
+
+    A statement about a thing that the scene does not hold, or holds twice, is true only if it is true of some thing
+    of that name.
+    """
+    sentence = sentence.strip().removesuffix(".")
+    if m := _AT.fullmatch(sentence):
+        return CELLS.index(m[2]) in scene.where(m[1])
+    if m := _IS.fullmatch(sentence):
+        return CELLS.index(m[1]) in scene.where(m[2])
+    if m := _THERE.fullmatch(sentence):
+        return bool(scene.where(m[2])) == (m[1] != "no")
+    if m := _COUNT.fullmatch(sentence):
+        return len(scene.where(m[2] or m[3])) == int(m[1])
+    if m := _LIST.fullmatch(sentence):
+        return [CELLS[cell] for cell in scene.where(m[1] or m[2])] == m[3].split(", ")
+    if m := _LARGE.fullmatch(sentence):
+        return any(large == (m[2] == "large") for large in _sizes(scene, m[1]))
+    if m := _RELATION.fullmatch(sentence):
+        return any(_lies(a, m[2], b) for a in scene.where(m[1]) for b in scene.where(m[3]))
+    if m := _SIZE.fullmatch(sentence):
+        order = {"larger than": 1, "smaller than": -1, "the same size as": 0}[m[2]]
+        return any(a - b == order for a in _sizes(scene, m[1]) for b in _sizes(scene, m[3]))
+    if m := _NEAREST.fullmatch(sentence):
+        return any(_is_nearest(scene, a, b) for a in scene.where(m[1]) for b in scene.where(m[2]))
+    if m := _HOP.fullmatch(sentence):
+        steps = [m[2], *reversed(re.findall(f"just ({_STEP})", m[1]))]
+        return any(_hop(scene, start, steps) in scene.where(m[4]) for start in scene.where(m[3]))
+    return None
+
+
+def _sizes(scene: Scene, name: str) -> list[bool]:
+    return [thing.large for _, thing in scene.things() if thing.name == name]
+
+
+def _lies(a: int, step: str, b: int) -> bool:
+    (row_a, column_a), (row_b, column_b) = divmod(a, 3), divmod(b, 3)
+    return {
+        "left of": column_a < column_b, "right of": column_a > column_b, "above": row_a < row_b, "below": row_a > row_b,
+    }[step]  # fmt: skip
+
+
+def _is_nearest(scene: Scene, a: int, b: int) -> bool:
+    others = [distance(cell, b) for cell, _ in scene.things() if cell not in (a, b)]
+    return a != b and distance(a, b) < min(others, default=99)
+
+
+def _hop(scene: Scene, start: int, steps: list[str]) -> int | None:
+    """The cell at the end of the steps; None where one of them leads to no shape."""
+    cell: int | None = start
+    for step in steps:
+        cell = neighbour(cell, step) if cell is not None else None
+        cell = cell if cell is not None and scene.cells[cell] else None
+    return cell
+
+
+def describe(scene: Scene) -> str:
+    """The whole scene, cell by cell: "top left large red circle, top center nothing, …"."""
+    parts = []
+    for name, thing in zip(CELLS, scene.cells, strict=True):
+        parts.append(f"{name} {'large' if thing.large else 'small'} {thing.name}" if thing else f"{name} nothing")
+    return ", ".join(parts) + "."
+
+
+def true_statement(rng: random.Random, scene: Scene) -> str:
+    """A random simple statement that is true of a scene which holds at least one thing."""
+    cell, thing = rng.choice(list(scene.things()))
+    return rng.choice(
+        (
+            at(thing.name, cell),
+            f"The shape at the {CELLS[cell]} is {thing.color}.",
+            f"The {thing.name} is {'large' if thing.large else 'small'}.",
+        )
+    )

@@ -1,0 +1,53 @@
+"""Models that can be asked: one protocol, whatever runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from companion.chat import Profile
+from companion.variants import Prompt
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """temperature 0 is greedy. sample: which of several samples of one prompt this is. Each prompt has a random
+    stream of its own, so that a sample does not depend on what else is in its batch."""
+
+    temperature: float = 0.0
+    sample: int = 0
+    seed: int = 0
+    max_new_tokens: int | None = None
+
+
+@dataclass(frozen=True)
+class Response:
+    """What a model wrote after the prefill.
+
+    finish: "stop" or "length". letter_probs: over the letters of the prompt's options, summing to 1, read where the
+    answer letter was written in this same generation, both surface forms ("A" and " A") summed; None where there is
+    no answer. letter_mass: the share of the whole vocabulary's probability that these letters had, in [0, 1].
+    """
+
+    text: str
+    tokens: int
+    finish: str
+    think: str
+    answer: int | None
+    letter_probs: tuple[float, ...] | None
+    letter_mass: float | None
+
+
+class Model(Protocol):
+    """label: for people. identity: hash of the weights. delivery: how a think start reaches the model."""
+
+    label: str
+    identity: str
+    profile: Profile
+    delivery: str
+    device: str
+
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Response]:
+        """The responses to one batch of prompts, in their order."""
+        ...

@@ -1,0 +1,196 @@
+"""Models that transformers runs on this machine: a local folder or a Hub id, stock classes only.
+
+Prompts of one batch are padded on the left. The prefill is appended to the rendered chat prompt, which works with any
+chat template. The letter distribution is read inside the generation, from the logits before any temperature.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor, LogitsProcessor
+from transformers.utils import logging as transformers_logging
+
+from companion.chat import get_profile, messages, read
+from companion.errors import CompanionError
+from companion.microworld.scenes import blank
+from companion.models import Response, Sampling
+from companion.questions import LETTERS
+from companion.variants import Prompt
+
+transformers_logging.disable_progress_bar()
+
+
+class LocalModel:
+    """A vision-language model and its processor. The weights are loaded when the first prompt comes.
+
+    device: "auto", "cpu", "cuda", "mps" …; profile: a name from `chat.PROFILES`, or "auto": the one that the
+    checkpoint names, else generic. Raises CompanionError where there is no such model.
+    """
+
+    delivery = "prefill"
+
+    def __init__(self, name: str, device: str = "auto", profile: str = "auto") -> None:
+        self.name = name
+        folder = Path(name)
+        self.label = folder.name if folder.is_dir() else name
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        try:
+            self.device = str(torch.device(device))
+        except RuntimeError as error:
+            raise CompanionError(f"unknown device {device!r}; give auto, cpu, cuda or cuda:0") from error
+        try:
+            config = AutoConfig.from_pretrained(name)
+        except (OSError, ValueError) as error:
+            raise CompanionError(
+                f"no model {name!r}: it is no folder with a config.json, and the Hub gave none; "
+                f"check the path or the id ({_first_line(error)})"
+            ) from error
+        if profile == "auto":
+            profile = getattr(config, "companion_profile", "generic")
+        self.profile = get_profile(profile)
+        self.identity = _hash_folder(folder) if folder.is_dir() else f"{name}@{getattr(config, '_commit_hash', None)}"
+
+    @cached_property
+    def processor(self) -> Any:
+        processor = AutoProcessor.from_pretrained(self.name)
+        processor.tokenizer.padding_side = "left"
+        if processor.tokenizer.pad_token is None:
+            processor.tokenizer.pad_token = processor.tokenizer.eos_token
+        return processor
+
+    @cached_property
+    def model(self) -> Any:
+        on_cpu = self.device == "cpu"
+        try:
+            model = AutoModelForImageTextToText.from_pretrained(
+                self.name,
+                dtype=torch.float32 if on_cpu else torch.bfloat16,
+                attn_implementation="eager" if on_cpu else "sdpa",
+            )
+        except (OSError, ValueError) as error:
+            raise CompanionError(f"the model {self.name!r} cannot be loaded: {_first_line(error)}") from error
+        return model.to(self.device).eval()
+
+    @cached_property
+    def letter_tokens(self) -> list[list[int]]:
+        """For each option letter, the ids of the tokens that spell it: "A" and " A"."""
+        tokenizer = self.processor.tokenizer
+        forms = [[tokenizer.encode(form, add_special_tokens=False) for form in (c, f" {c}")] for c in LETTERS]
+        return [sorted({ids[0] for ids in both if len(ids) == 1}) for both in forms]
+
+    @torch.inference_mode()
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Response]:
+        """One batch. Raises torch.OutOfMemoryError, or RuntimeError on a CPU, where it does not fit."""
+        images = [prompt.question.load_image() for prompt in prompts]
+        images = [blank(image.size) if prompt.blank else image for prompt, image in zip(prompts, images, strict=True)]
+        texts = [
+            self.processor.apply_chat_template(messages(prompt, self.profile), add_generation_prompt=True)
+            + prompt.prefill
+            for prompt in prompts
+        ]
+        bos = self.processor.tokenizer.bos_token
+        inputs = self.processor(
+            text=texts, images=[[image] for image in images], padding=True, return_tensors="pt",
+            add_special_tokens=not (bos and texts[0].startswith(bos)),
+        ).to(self.device)  # fmt: skip
+        if not self.device.startswith("cpu"):
+            inputs["pixel_values"] = inputs["pixel_values"].to(self.model.dtype)
+        watch = _LetterWatch(self.letter_tokens)
+        steps: list[LogitsProcessor] = [watch]
+        if sampling.temperature > 0:
+            steps.append(_Gumbel(prompts, sampling, self.device))
+        output = self.model.generate(
+            **inputs, do_sample=False, temperature=None, top_p=None, top_k=None, num_beams=1,
+            max_new_tokens=sampling.max_new_tokens or self.profile.max_new_tokens,
+            logits_processor=steps, pad_token_id=self.processor.tokenizer.pad_token_id,
+        )  # fmt: skip
+        written = output[:, inputs["input_ids"].shape[1] :].tolist()
+        letters = torch.stack(watch.steps, dim=1).cpu()
+        return [self._response(*parts) for parts in zip(prompts, written, letters, strict=True)]
+
+    def _response(self, prompt: Prompt, ids: list[int], letters: torch.Tensor) -> Response:
+        """letters: (steps, letters), the probability of each letter at each step."""
+        ends = self.model.generation_config.eos_token_id
+        ends = set(ends if isinstance(ends, list) else [ends])
+        length = next((k for k, token in enumerate(ids) if token in ends), len(ids))
+        text = self._decode(ids[:length])
+        reply = read(text, prompt.prefill, prompt.options)
+        probs = mass = None
+        if reply.position is not None:
+            raw = letters[self._step_of(reply.position, ids[:length])][: len(prompt.options)].double()
+            mass = float(raw.sum())
+            probs = tuple((raw / raw.sum()).tolist()) if mass > 0 else None
+        finish = "stop" if length < len(ids) else "length"
+        return Response(text, length, finish, reply.think, reply.answer, probs, mass)
+
+    def _decode(self, ids: list[int]) -> str:
+        return self.processor.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+
+    def _step_of(self, position: int, ids: list[int]) -> int:
+        """The step whose token wrote the character at `position`, by bisection over the decoded length."""
+        low, high = 0, len(ids) - 1
+        while low < high:
+            middle = (low + high) // 2
+            if len(self._decode(ids[: middle + 1])) > position:
+                high = middle
+            else:
+                low = middle + 1
+        return low
+
+
+class _LetterWatch(LogitsProcessor):
+    """Keeps the probability of each option letter at each step, and changes nothing."""
+
+    def __init__(self, letter_tokens: list[list[int]]) -> None:
+        self.letter_tokens = letter_tokens
+        self.steps: list[torch.Tensor] = []
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        logs = scores.float() - scores.float().logsumexp(dim=-1, keepdim=True)
+        self.steps.append(torch.stack([logs[:, ids].exp().sum(dim=-1) for ids in self.letter_tokens], dim=-1))
+        return scores
+
+
+class _Gumbel(LogitsProcessor):
+    """Adds Gumbel noise to logits / temperature: the largest is then a sample (the Gumbel-max identity).
+
+    Each prompt has a generator of its own, so that its sample is the same in any batch.
+    """
+
+    def __init__(self, prompts: Sequence[Prompt], sampling: Sampling, device: str) -> None:
+        self.temperature = sampling.temperature
+        self.generators = []
+        for prompt in prompts:
+            name = f"{sampling.seed}/{sampling.sample}/{prompt.variant}/{prompt.question.id}"
+            seed = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=7).digest(), "big")
+            self.generators.append(torch.Generator(device).manual_seed(seed))
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        noise = torch.stack([
+            torch.empty(scores.shape[-1], device=scores.device).exponential_(generator=generator)
+            for generator in self.generators
+        ])  # fmt: skip
+        return scores.float() / self.temperature - noise.log()
+
+
+def _hash_folder(folder: Path) -> str:
+    """Sixteen hex digits of everything in a checkpoint that changes what the model says."""
+    digest = hashlib.blake2b(digest_size=8)
+    for file in sorted(folder.iterdir()):
+        if file.suffix in (".safetensors", ".jinja") or file.name.endswith(("config.json", "tokenizer.json")):
+            digest.update(file.name.encode())
+            with file.open("rb") as opened:
+                while block := opened.read(1 << 22):
+                    digest.update(block)
+    return digest.hexdigest()
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0]

@@ -1,0 +1,94 @@
+"""Running the notebooks headlessly: papermill, made strict.
+
+Papermill itself accepts a parameter that a notebook does not have, and leaves a half-run notebook behind where it
+fails; here both are errors, and `executed/` only ever holds notebooks that ran to their end.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+from papermill.exceptions import PapermillExecutionError
+
+from companion.errors import CompanionError
+
+KERNEL = "python3"
+
+
+def parse_parameters(pairs: Sequence[str]) -> dict[str, Any]:
+    """`N_ITEMS=100` → {"n_items": 100}: names in lower case, values as Python literals where they are, else text."""
+    parameters: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.isidentifier():
+            raise CompanionError(f"{pair!r} is no parameter; write NAME=VALUE, such as N_ITEMS=100")
+        try:
+            parameters[name.lower()] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            parameters[name.lower()] = value
+    return parameters
+
+
+def parameters_of(notebook: Path) -> set[str]:
+    """The names that the cell tagged `parameters` of a notebook sets; a notebook without that cell is an error."""
+    cells = nbformat.read(notebook, as_version=4).cells
+    tagged = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
+    if len(tagged) != 1:
+        raise CompanionError(f"{notebook} has {len(tagged)} cells tagged parameters; give it one")
+    tree = ast.parse(tagged[0].source)
+    return {target.id for node in tree.body if isinstance(node, ast.Assign) for target in node.targets}  # type: ignore[attr-defined]
+
+
+def run_notebooks(notebooks: Sequence[Path], executed: Path, parameters: Mapping[str, Any]) -> list[Path]:
+    """Run notebooks in turn, from the current folder, and write each to `executed` when it has ended.
+
+    A parameter is given to the notebooks that have it; one that none of them has is an error, before anything runs.
+    """
+    known = {notebook: parameters_of(notebook) for notebook in notebooks}
+    if not notebooks:
+        raise CompanionError("no notebook to run; start the command in the project's folder, where notebooks/ lies")
+    for name in parameters:
+        if not any(name in names for names in known.values()):
+            every = sorted(set().union(*known.values()))
+            raise CompanionError(f"no notebook has a parameter {name!r}; there are {', '.join(every)}")
+    executed.mkdir(parents=True, exist_ok=True)
+    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # the kernel's debugger would warn about frozen modules
+    outputs = []
+    for notebook in notebooks:
+        given = {name: value for name, value in parameters.items() if name in known[notebook]}
+        with tempfile.TemporaryDirectory() as folder:
+            draft = Path(folder) / notebook.name
+            print(f"{notebook.name}", flush=True)
+            try:
+                papermill.execute_notebook(notebook, draft, given, kernel_name=KERNEL, cwd=Path.cwd())
+            except PapermillExecutionError as error:
+                failed = executed / "failed" / notebook.name
+                failed.parent.mkdir(exist_ok=True)
+                shutil.copy(draft, failed)
+                raise CompanionError(
+                    f"{notebook} failed: {error.ename}: {error.evalue} (it lies in {failed} as far as it came)"
+                ) from error
+            target = executed / notebook.name
+            nbformat.write(_tidy(nbformat.read(draft, as_version=4), notebook), target)
+            outputs.append(target)
+    shutil.rmtree(executed / "failed", ignore_errors=True)
+    return outputs
+
+
+def _tidy(notebook: nbformat.NotebookNode, source: Path) -> nbformat.NotebookNode:
+    """Without progress bars, clock times and folders of the machine: what is left changes only with the results."""
+    notebook.metadata["papermill"] = {"source": source.name, "parameters": notebook.metadata.papermill.parameters}
+    for cell in notebook.cells:
+        for key in ("papermill", "execution"):
+            cell.metadata.pop(key, None)
+        if cell.cell_type == "code":
+            cell.outputs = [out for out in cell.outputs if out.get("name") != "stderr"]
+    return notebook

@@ -1,0 +1,86 @@
+"""Where a figure comes from: each is written with its table, and entered into one manifest.
+
+The table is what can be compared byte by byte; the manifest says which notebook, parameters, code, packages and
+checkpoint made it, on what, and how long that took. No path of the machine is written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+MANIFEST = "manifest.json"
+GENERATED = (":(exclude)figures", ":(exclude)executed", ":(exclude)runs")
+
+
+@dataclass
+class Gallery:
+    """The figures of one notebook run. `facts` (model, checkpoint hash, items, seeds, device …) go with each."""
+
+    folder: Path
+    notebook: str
+    parameters: Mapping[str, Any]
+    facts: dict[str, Any] = field(default_factory=dict)
+    began: float = field(default_factory=time.monotonic)
+
+    def add(self, name: str, figure: Figure, table: pd.DataFrame, claim: str) -> Figure:
+        """Write `name`.png, .svg and .csv and the entry of the figure; returns the figure for display.
+
+        claim: what the figure shows, in a sentence; it is the figure's alt text as well.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        figure.savefig(self.folder / f"{name}.png", dpi=150, metadata={"Software": None})
+        figure.savefig(self.folder / f"{name}.svg", metadata={"Date": None, "Creator": None})
+        table.to_csv(self.folder / f"{name}.csv", index=False, float_format="%.6f", lineterminator="\n")
+        manifest = self.folder / MANIFEST
+        entries = json.loads(manifest.read_text()) if manifest.exists() else {}
+        entries[name] = {
+            "claim": claim,
+            "notebook": self.notebook,
+            "parameters": dict(self.parameters),
+            **self.facts,
+            **code_state(Path.cwd()),
+            "seconds": round(time.monotonic() - self.began, 1),
+        }
+        unfinished = manifest.with_suffix(".part")
+        unfinished.write_text(json.dumps(dict(sorted(entries.items())), indent=1, ensure_ascii=False) + "\n")
+        unfinished.replace(manifest)
+        return figure
+
+
+def project_root(start: Path) -> Path:
+    """The folder above `start` that holds the lock file, or `start` where there is none."""
+    return next((folder for folder in (start, *start.parents) if (folder / "requirements.lock").exists()), start)
+
+
+def code_state(start: Path) -> dict[str, Any]:
+    """code_revision and dirty (whether files other than generated ones differ from it), and lock_hash.
+
+    None for what cannot be told, as outside a git checkout.
+    """
+    root = project_root(start)
+    revision = _git(root, "rev-parse", "HEAD")
+    changes = _git(root, "status", "--porcelain", "--", ".", *GENERATED)
+    lock = root / "requirements.lock"
+    return {
+        "code_revision": revision,
+        "dirty": None if changes is None else bool(changes),
+        "lock_hash": hashlib.blake2b(lock.read_bytes(), digest_size=8).hexdigest() if lock.exists() else None,
+    }
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()

@@ -1,0 +1,95 @@
+"""What a notebook opens with: the model, the questions, the rows, and the gallery its figures go to.
+
+A notebook may be started by papermill from the project's folder, or in JupyterLab from `notebooks/`; paths in its
+parameters are meant from the project's folder either way.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from IPython.display import Image
+
+from companion import plots
+from companion.datasets import load_benchmark
+from companion.engine import evaluate
+from companion.models.local import LocalModel
+from companion.provenance import Gallery, project_root
+from companion.questions import Question
+from companion.store import Store
+from companion.variants import VARIANTS
+
+
+@dataclass
+class Session:
+    """rows: one for each question × variant. about: "microworld · base · 500 items", the second line of titles."""
+
+    questions: Sequence[Question]
+    rows: pd.DataFrame
+    gallery: Gallery
+    about: str
+    seed: int
+
+    def rng(self) -> np.random.Generator:
+        """A fresh generator: each table is the same whichever was made before it."""
+        return np.random.default_rng(self.seed)
+
+    def title(self, text: str) -> str:
+        return f"{text}\n{self.about}"
+
+    def save(self, name: str, figure: plots.Figure, table: pd.DataFrame, claim: str) -> Image:
+        """Enter a figure into the gallery and return it for display."""
+        self.gallery.add(name, figure, table, claim)
+        return Image(filename=str(self.gallery.folder / f"{name}.png"), alt=f"{claim} ({self.about})", width=900)
+
+    def examples(self, n: int, variant: str) -> list[Question]:
+        """The first n questions that were right under base and wrong under `variant`; fewer if there are fewer."""
+        table = self.rows.pivot(index="question", columns="variant", values="correct")
+        lost = table.index[table["base"] & ~table[variant]]
+        return [question for question in self.questions if question.id in set(lost)][:n]
+
+    def show(self, question: Question, variants: Sequence[str]) -> Image:
+        """The picture of a question and, for some variants, what was asked and what the model wrote."""
+        rows = self.rows[self.rows["question"] == question.id].set_index("variant")
+        return plots.show(plots.example(question, rows.loc[list(variants)]), f"{question.text} ({', '.join(variants)})")
+
+    def gallery_of(self, n: int = 9) -> Image:
+        """The first n pictures with their questions."""
+        return plots.show(plots.pictures(self.questions[:n]), f"{n} pictures of the benchmark with their questions")
+
+    def browse(self) -> None:
+        """A slider over the items and a menu of the variants; needs a live kernel."""
+        import ipywidgets
+        from IPython.display import display
+
+        items = ipywidgets.IntSlider(0, 0, len(self.questions) - 1, description="item", continuous_update=False)
+        variants = ipywidgets.Dropdown(options=list(dict.fromkeys(self.rows["variant"])), description="variant")
+
+        def look(item: int, variant: str) -> None:
+            display(self.show(self.questions[item], list(dict.fromkeys(("base", variant)))))
+
+        ipywidgets.interact(look, item=items, variant=variants)
+
+
+def open_session(notebook: str, parameters: Mapping[str, Any], variants: Sequence[str] = tuple(VARIANTS)) -> Session:
+    """Evaluate what is not yet in `runs/` and open the gallery `figures/`.
+
+    parameters: model, benchmark, n_items, seed, device and profile, as in the notebook's parameters cell.
+    """
+    os.chdir(project_root(Path.cwd()))
+    plots.set_theme()
+    model = LocalModel(parameters["model"], parameters["device"], parameters["profile"])
+    questions = load_benchmark(parameters["benchmark"], parameters["n_items"], parameters["seed"])
+    rows = evaluate(model, questions, variants, Store(Path("runs")), seed=parameters["seed"])
+    facts = {
+        "model": model.label, "checkpoint_hash": model.identity, "profile": model.profile.name,
+        "items": len(questions), "seeds": [parameters["seed"]], "device": model.device,
+    }  # fmt: skip
+    about = f"{questions[0].source} · {model.label} · {len(questions)} items · one checkpoint, one seed"
+    return Session(questions, rows, Gallery(Path("figures"), notebook, parameters, facts), about, parameters["seed"])

@@ -1,0 +1,52 @@
+"""Intervals: the percentile bootstrap over items, paired, and clustered where items belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from companion.measures import Array, Measure
+
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its interval. n: number of items it was estimated from."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+    def points(self) -> str:
+        """As percentage points with the interval: "−12.4 [−15.0, −9.8]"."""
+        return f"{100 * self.value:+.1f} [{100 * self.low:+.1f}, {100 * self.high:+.1f}]".replace("-", "−")
+
+
+def resample(groups: Sequence[str], rng: np.random.Generator, resamples: int = RESAMPLES) -> Array:
+    """Weights of a bootstrap, (resamples, items): how often each item was drawn.
+
+    Whole groups are drawn, with replacement. One set of weights serves every measure and every variant of the same
+    items, which makes all comparisons paired.
+    """
+    _, members = np.unique(np.asarray(groups), return_inverse=True)
+    count = int(members.max()) + 1
+    draws = rng.integers(count, size=(resamples, count))
+    weights = np.zeros((resamples, count))
+    np.add.at(weights, (np.arange(resamples)[:, None], draws), 1.0)
+    return weights[:, members]
+
+
+def estimate(measure: Measure, weights: Array, level: float = 0.95) -> Estimate:
+    """The measure on the items themselves, and the interval that its resampled values span at `level`."""
+    n = weights.shape[1]
+    value = float(measure(np.ones((1, n)))[0])
+    values = measure(weights)
+    values = values[~np.isnan(values)]
+    if not len(values):
+        return Estimate(value, np.nan, np.nan, n)
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return Estimate(value, float(low), float(high), n)

@@ -1,0 +1,113 @@
+"""Rows on disk: Parquet parts that are only ever added, each row under a key made of its content.
+
+The key covers all that can change a row (model, prompt, picture, options, sampling), so that a run which was
+interrupted goes on where it stood and a finished one computes nothing. A part is written whole or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from companion.errors import CompanionError
+
+SCHEMA = pa.schema(
+    [
+        ("key", pa.string()),
+        ("model", pa.string()),
+        ("model_hash", pa.string()),
+        ("profile", pa.string()),
+        ("benchmark", pa.string()),
+        ("question", pa.string()),
+        ("group", pa.string()),
+        ("category", pa.string()),
+        ("difficulty", pa.string()),
+        ("n_options", pa.int32()),
+        ("options", pa.list_(pa.string())),
+        ("variant", pa.string()),
+        ("wording", pa.string()),
+        ("delivery", pa.string()),
+        ("suggested", pa.string()),
+        ("temperature", pa.float64()),
+        ("sample", pa.int32()),
+        ("seed", pa.int32()),
+        ("prompt", pa.string()),
+        ("prefill", pa.string()),
+        ("response", pa.string()),
+        ("think", pa.string()),
+        ("tokens", pa.int32()),
+        ("finish", pa.string()),
+        ("answer", pa.string()),
+        ("right", pa.string()),
+        ("correct", pa.bool_()),
+        ("letter_probs", pa.list_(pa.float64())),
+        ("letter_mass", pa.float64()),
+        ("p_correct", pa.float64()),
+        ("entropy", pa.float64()),
+    ]
+)
+"""One row per question × variant × model × sample. `answer`, `right` and `suggested` are letters, or null; `options`
+are those shown, an added "I'm not sure" included; `entropy` is normalised to [0, 1] by the number of options shown."""
+
+
+def content_key(**content: Any) -> str:
+    """Thirty-two hex digits that stand for the content."""
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+class Store:
+    """A folder of Parquet parts. Rows may come from several models, benchmarks and runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CompanionError(f"cannot make the folder {folder}: {error.strerror}; choose another --out") from error
+
+    def read(self, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """The rows that are there among `keys`. Raises CompanionError, naming the file, where a part is damaged."""
+        wanted = set(keys)
+        rows: dict[str, dict[str, Any]] = {}
+        for part in sorted(self.folder.glob("*.parquet")):
+            try:
+                table = pq.read_table(part, schema=SCHEMA)
+            except (pa.ArrowException, OSError) as error:
+                raise CompanionError(
+                    f"{part} is damaged and cannot be read; delete it and run the same command again: "
+                    "only the rows that it held are computed anew"
+                ) from error
+            mask = [key in wanted for key in table["key"].to_pylist()]
+            if any(mask):
+                rows |= {row["key"]: row for row in table.filter(pa.array(mask)).to_pylist()}
+        return rows
+
+    def append(self, rows: list[dict[str, Any]]) -> None:
+        """Write rows as a new part: a hidden file first, then renamed, so that no reader sees half of it."""
+        if not rows:
+            return
+        part = self.folder / f"{content_key(keys=[row['key'] for row in rows])}.parquet"
+        unfinished = self.folder / f".{part.name}.{os.getpid()}"
+        try:
+            pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), unfinished)
+            unfinished.replace(part)
+        except OSError as error:
+            unfinished.unlink(missing_ok=True)
+            raise CompanionError(
+                f"cannot write {part}: {error.strerror or error}; {len(rows)} rows of the last minute are lost, all "
+                "earlier ones are kept: free some space and run the same command again"
+            ) from error
+
+
+def to_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Rows as a data frame, in their order; a letter that is missing is None."""
+    return pd.DataFrame(rows, columns=SCHEMA.names)

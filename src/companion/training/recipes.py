@@ -1,0 +1,49 @@
+"""What a model is trained on and how: one frozen dataclass for each way of training, its values fixed beforehand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from companion.microworld.lessons import Shares
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Part of a curriculum. lessons: kind → share of the batch; rate: peak learning rate after `warmup` steps."""
+
+    name: str
+    steps: int
+    lessons: dict[str, float]
+    rate: float
+    warmup: int = 100
+    decay: bool = False
+
+
+@dataclass(frozen=True)
+class SupervisedRecipe:
+    """Supervised training from random weights. key_weight: weight of an answer letter against any other token."""
+
+    name: str
+    stages: tuple[Stage, ...]
+    difficulties: dict[str, float]
+    shares: Shares = field(default_factory=Shares)
+    seed: int = 0
+    batch: int = 64
+    key_weight: float = 12.0
+    width: int = 128
+    vision_layers: int = 3
+    text_layers: int = 5
+
+
+BASE = SupervisedRecipe(
+    name="base",
+    stages=(
+        Stage("sight", 600, {"sight": 1}, 1e-3),
+        Stage("look-up", 800, {"look-up": 1}, 2e-3, warmup=50),
+        Stage("description", 400, {"description": 0.8, "look-up": 0.2}, 1e-3),
+        Stage("questions", 4000, {"question": 0.86, "description": 0.07, "look-up": 0.07}, 1.2e-3, decay=True),
+    ),
+    difficulties={"easy": 0.6, "medium": 0.4},
+)
+
+SUPERVISED = {recipe.name: recipe for recipe in (BASE,)}

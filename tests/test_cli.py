@@ -1,0 +1,126 @@
+"""Bad input: one clear sentence on stderr, exit code 2, nothing else."""
+
+import json
+
+import pytest
+
+from companion.cli import main
+from companion.datasets.folder import write_folder
+from companion.microworld import questions
+
+
+def fails(capsys, *arguments):
+    code = main([str(a) for a in arguments])
+    captured = capsys.readouterr()
+    error = captured.err.strip().split("\n")[-1]
+    assert code == 2
+    assert error.startswith("companion: ")
+    assert "Traceback" not in captured.err
+    return error
+
+
+def test_missing_model(capsys, tmp_path):
+    error = fails(capsys, "evaluate", "--model", tmp_path / "gone", "--out", tmp_path / "runs")
+    assert "no model" in error
+    assert "gone" in error
+
+
+def test_unknown_variant(capsys, tmp_path):
+    error = fails(capsys, "evaluate", "--variants", "base,mislead", "--out", tmp_path)
+    assert "unknown variant 'mislead'" in error
+    assert "wrong-caption" in error
+
+
+def test_unknown_benchmark_profile_recipe_split_and_limit(capsys, tmp_path, random_checkpoint):
+    assert "unknown benchmark 'mmbench'" in fails(capsys, "evaluate", "--benchmark", "mmbench")
+    assert "at least 1" in fails(capsys, "evaluate", "--limit", "0")
+    assert "unknown profile 'x'" in fails(capsys, "evaluate", "--model", random_checkpoint, "--profile", "x")
+    assert "unknown recipe 'big'" in fails(capsys, "train", "big", "--out", tmp_path)
+    assert "no split 'dev'" in fails(capsys, "export", "--out", tmp_path, "--split", "dev")
+    assert "recipe.json is missing" in fails(capsys, "card", random_checkpoint)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write_folder(questions("test", 6), tmp_path / "mine")
+    return tmp_path / "mine"
+
+
+def test_a_folder_is_a_benchmark(folder, tmp_path, random_checkpoint, capsys):
+    arguments = [
+        "evaluate",
+        "--model",
+        str(random_checkpoint),
+        "--benchmark",
+        str(folder),
+        "--out",
+        str(tmp_path / "r"),
+    ]
+    assert main([*arguments, "--variants", "base,wrong-think", "--max-new-tokens", "4"]) == 0
+    assert "n 6" in capsys.readouterr().out
+
+
+def test_a_corrupt_image_is_named_and_finished_rows_are_kept(folder, tmp_path, random_checkpoint, capsys):
+    arguments = [
+        "evaluate", "--model", random_checkpoint, "--benchmark", folder, "--out", tmp_path / "r", "--variants", "base",
+        "--max-new-tokens", "4",
+    ]  # fmt: skip
+    assert main([str(a) for a in [*arguments, "--limit", "4"]]) == 0
+    before = sorted(p.name for p in (tmp_path / "r").iterdir())
+    image = folder / "images" / "test-0-5.png"
+    image.write_bytes(image.read_bytes()[:100])
+    error = fails(capsys, *arguments)
+    assert "test-0-5" in error
+    assert "damaged" in error
+    assert sorted(p.name for p in (tmp_path / "r").iterdir()) == before
+    image.unlink()
+    assert "there is no picture" in fails(capsys, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"answer": "Z"}, "line 2: the answer 'Z' is neither a letter"),
+        ({"options": ["one"]}, "1 options; give 2 to 5"),
+        ({"options": ["a", "a", "b", "c"]}, "two options are the same"),
+        ({"claims": ["x"]}, "1 claims for 4 options"),
+        ({"id": "test-0-0"}, "line 2: the id 'test-0-0' stands there twice"),
+        (None, "line 2: not valid JSON"),
+        ("question", "line 2: question missing"),
+    ],
+)
+def test_a_malformed_line_is_named(folder, capsys, change, message):
+    file = folder / "questions.jsonl"
+    lines = file.read_text().splitlines()
+    row = json.loads(lines[1])
+    if change is None:
+        lines[1] = lines[1][:-5]
+    else:
+        if isinstance(change, str):
+            del row[change]
+        else:
+            row |= change
+            row["answer"] = change.get("answer", "a" if "a" in row["options"] else "A")
+        lines[1] = json.dumps(row)
+    file.write_text("\n".join(lines))
+    assert message in fails(capsys, "evaluate", "--benchmark", folder)
+
+
+def test_an_empty_or_missing_file(tmp_path, capsys):
+    assert "no questions.jsonl" in fails(capsys, "evaluate", "--benchmark", tmp_path)
+    (tmp_path / "questions.jsonl").write_text("\n")
+    assert "holds no question" in fails(capsys, "evaluate", "--benchmark", tmp_path)
+
+
+def test_a_truncated_part(capsys, tmp_path, random_checkpoint):
+    (tmp_path / "0.parquet").write_bytes(b"PAR1")
+    error = fails(capsys, "evaluate", "--model", random_checkpoint, "--limit", "2", "--out", tmp_path)
+    assert "0.parquet is damaged" in error
+
+
+def test_a_misspelt_notebook_parameter(capsys, monkeypatch, root):
+    monkeypatch.chdir(root)
+    error = fails(capsys, "figures", "N_ITEM=5")
+    assert "no notebook has a parameter 'n_item'" in error
+    assert "n_items" in error
+    assert "write NAME=VALUE" in fails(capsys, "figures", "n_items")

@@ -1,0 +1,145 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from companion.chat import get_profile
+from companion.engine import evaluate
+from companion.errors import CompanionError
+from companion.microworld import questions
+from companion.models import Response, Sampling
+from companion.store import Store
+from companion.variants import VARIANTS
+
+ITEMS = questions("test", 20)
+
+
+class Scripted:
+    """A model that always gives the right answer, and counts what it is asked."""
+
+    label = identity = "scripted"
+    delivery = "prefill"
+    device = "cpu"
+
+    def __init__(self, fits=1000, fail_after=None):
+        self.profile = get_profile("generic")
+        self.fits, self.fail_after = fits, fail_after
+        self.asked, self.batches = [], []
+
+    def generate(self, prompts, sampling):
+        if len(prompts) > self.fits:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+        if self.fail_after is not None and len(self.asked) >= self.fail_after:
+            raise KeyboardInterrupt
+        self.batches.append(len(prompts))
+        self.asked += [(p.question.id, p.variant) for p in prompts]
+        responses = []
+        for p in prompts:
+            probs = tuple(float(k == p.question.answer) for k in range(len(p.options)))
+            text = f"<answer>{p.question.letter}</answer>"
+            responses.append(Response(text, 3, "stop", "", p.question.answer, probs, 1.0))
+        return responses
+
+
+def test_one_row_for_each_question_and_variant_in_that_order(tmp_path):
+    rows = evaluate(Scripted(), ITEMS, list(VARIANTS), Store(tmp_path), progress=False)
+    assert list(zip(rows["question"], rows["variant"], strict=True)) == [(q.id, v) for q in ITEMS for v in VARIANTS]
+    assert rows["correct"].all()
+    assert (rows["p_correct"] == 1).all()
+    assert (rows["entropy"] == 0).all()
+    assert (rows.loc[rows["prefill"] != "", "delivery"] == "prefill").all()
+
+
+def test_a_second_run_computes_nothing_and_a_larger_one_only_what_is_new(tmp_path):
+    evaluate(Scripted(), ITEMS[:10], ["base", "wrong-think"], Store(tmp_path), progress=False)
+    again, more = Scripted(), Scripted()
+    evaluate(again, ITEMS[:10], ["base", "wrong-think"], Store(tmp_path), progress=False)
+    assert again.asked == []
+    evaluate(more, ITEMS[:12], ["base", "wrong-think", "abstain"], Store(tmp_path), progress=False)
+    assert len(more.asked) == 12 * 3 - 20
+
+
+@pytest.mark.parametrize(
+    "change", [{"seed": 1}, {"sampling": Sampling(temperature=1.0)}, {"sampling": Sampling(max_new_tokens=5)}]
+)
+def test_whatever_changes_a_row_is_part_of_its_key(tmp_path, change):
+    evaluate(Scripted(), ITEMS, ["wrong-think"], Store(tmp_path), progress=False)
+    model = Scripted()
+    evaluate(model, ITEMS, ["wrong-think"], Store(tmp_path), progress=False, **change)
+    assert len(model.asked) >= len(ITEMS) // 2
+
+
+def test_a_batch_that_does_not_fit_is_halved(tmp_path):
+    model = Scripted(fits=3)
+    rows = evaluate(model, ITEMS, ["base"], Store(tmp_path), batch_size=16, progress=False)
+    assert len(rows) == 20
+    assert max(model.batches) == 2
+
+
+def test_a_single_prompt_that_does_not_fit_is_an_error_and_other_errors_are_not_swallowed(tmp_path):
+    with pytest.raises(RuntimeError, match="allocate"):
+        evaluate(Scripted(fits=0), ITEMS, ["base"], Store(tmp_path), progress=False)
+
+
+def test_an_interrupted_run_keeps_what_was_finished(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(Scripted(fail_after=8), ITEMS, ["base"], Store(tmp_path), batch_size=4, progress=False)
+    rest = Scripted()
+    evaluate(rest, ITEMS, ["base"], Store(tmp_path), batch_size=4, progress=False)
+    assert len(rest.asked) == 12
+
+
+def test_a_full_disk_keeps_earlier_rows(tmp_path, monkeypatch):
+    evaluate(Scripted(), ITEMS[:5], ["base"], Store(tmp_path), progress=False)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("companion.store.pq.write_table", full)
+        with pytest.raises(CompanionError, match="No space left"):
+            evaluate(Scripted(), ITEMS, ["base"], Store(tmp_path), progress=False)
+    model = Scripted()
+    evaluate(model, ITEMS, ["base"], Store(tmp_path), progress=False)
+    assert len(model.asked) == 15
+
+
+def test_kill_minus_nine_in_the_middle_then_the_same_command(tmp_path, checkpoint, monkeypatch):
+    """Rows of a killed and resumed run equal those of one that ran through; none is there twice."""
+    command = [
+        sys.executable, "-c",
+        "import companion.engine, companion.cli, sys; companion.engine.FLUSH_SECONDS = 0.0; "
+        "sys.exit(companion.cli.main(sys.argv[1:]))",
+        "evaluate", "--model", str(checkpoint), "--variants", "base,wrong-think,stop-think", "--limit", "60",
+        "--batch-size", "8",
+    ]  # fmt: skip
+
+    def start(out):
+        return subprocess.Popen([*command, "--out", str(out)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+
+    cut, whole = tmp_path / "cut", tmp_path / "whole"
+    process = start(cut)
+    deadline = time.monotonic() + 120
+    while len(list(cut.glob("*.parquet"))) < 4 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    finished = len(list(cut.glob("*.parquet")))
+    assert 4 <= finished < 23
+    printed = [start(folder).communicate()[0] for folder in (cut, whole)]
+    assert printed[0] == printed[1]
+
+    def rows(folder):
+        import pyarrow.parquet as pq
+
+        found = [row for part in sorted(folder.glob("*.parquet")) for row in pq.read_table(part).to_pylist()]
+        assert len({row["key"] for row in found}) == len(found) == 180
+        for row in found:
+            for name in ("letter_probs", "letter_mass", "p_correct", "entropy"):
+                row[name] = pytest.approx(row[name], abs=1e-4)
+        return sorted(found, key=lambda row: row["key"])
+
+    assert rows(cut) == rows(whole)

@@ -1,0 +1,179 @@
+import random
+from collections import Counter, defaultdict
+
+import numpy as np
+import pytest
+
+from companion.errors import CompanionError
+from companion.microworld import questions
+from companion.microworld.benchmark import SPLITS, stream
+from companion.microworld.families import FAMILIES
+from companion.microworld.grammar import describe, is_true, true_statement
+from companion.microworld.lessons import WORDS
+from companion.microworld.scenes import CELLS, DIFFICULTIES, Scene, Thing, blank, draw
+
+
+@pytest.fixture(scope="module")
+def items():
+    return questions("test", 5400)
+
+
+def test_an_item_depends_on_split_seed_and_index_alone():
+    assert questions("test", 30)[:12] == questions("test", 12)
+    assert questions("test", 12, seed=1) != questions("test", 12)
+    a, b = questions("test", 5)[4], questions("test", 5)[4]
+    assert a.load_image().tobytes() == b.load_image().tobytes()
+
+
+def test_splits_share_no_scene():
+    contents = {split: {tuple(item.scene.cells) for item in questions(split, 2000)} for split in SPLITS} | {
+        "stream": {tuple(item.scene.cells) for item, _ in zip(stream(0, {"easy": 1}), range(2000), strict=False)}
+    }
+    assert not contents["train"] & contents["test"]
+    assert not contents["train"] & contents["validation"]
+    assert not contents["validation"] & contents["test"]
+    assert not contents["stream"] & (contents["test"] | contents["validation"])
+
+
+def test_unknown_split_is_named():
+    with pytest.raises(CompanionError, match=r"'dev'.*train, validation, test"):
+        questions("dev")
+
+
+def test_only_the_right_claim_is_true_and_all_reasoning_is(items):
+    for item in items:
+        assert [is_true(claim, item.scene) for claim in item.claims] == [
+            k == item.answer for k in range(len(item.options))
+        ]
+        assert all(is_true(statement, item.scene) for statement in item.reasoning)
+        assert item.reasoning[-1] == item.claims[item.answer]
+
+
+def test_every_family_and_difficulty_comes_in_turn(items):
+    assert Counter(item.category for item in items) == dict.fromkeys(FAMILIES, 600)
+    assert Counter(item.difficulty for item in items) == dict.fromkeys(DIFFICULTIES, 1800)
+
+
+def test_each_family_has_at_least_three_wordings(items):
+    for family in FAMILIES:
+        words = list(CELLS) + list(WORDS)
+        stems = set()
+        for item in items:
+            if item.category == family:
+                stem = item.text
+                for word in sorted(words, key=len, reverse=True):
+                    stem = stem.replace(word, "_")
+                stems.add(stem)
+        assert len(stems) >= 3, family
+
+
+def test_letters_are_balanced(items):
+    for options in (2, 3, 4, 5):
+        counts = Counter(item.letter for item in items if len(item.options) == options)
+        n = sum(counts.values())
+        for count in counts.values():
+            assert abs(count / n - 1 / options) < 4 * np.sqrt(1 / options / n)
+
+
+@pytest.mark.parametrize("view", ["option", "words and option", "words, option and letter", "options together"])
+def test_a_guesser_who_reads_but_does_not_see_stays_at_chance(items, view):
+    """A count of which (view of the text, option) pairs were right in training, used on the test split."""
+
+    def features(item, k):
+        option, stem = item.options[k], item.text.split()
+        if view == "option":
+            return [(item.category, option)]
+        if view == "words and option":
+            return [(item.category, word, option) for word in stem]
+        if view == "words, option and letter":
+            return [(item.category, word, option, k) for word in stem]
+        return [(item.category, option, other) for other in item.options]
+
+    seen, right = defaultdict(float), defaultdict(float)
+    for item in questions("train", 18000):
+        for k in range(len(item.options)):
+            for feature in features(item, k):
+                seen[feature] += 1
+                right[feature] += (k == item.answer) - 1 / len(item.options)
+    hits = []
+    for item in items:
+        scores = [sum(right[f] / (seen[f] + 5) for f in features(item, k)) for k in range(len(item.options))]
+        hits.append((int(np.argmax(scores)) == item.answer) - 1 / len(item.options))
+    assert abs(np.mean(hits)) < 4 * np.std(hits) / np.sqrt(len(hits))
+
+
+SCENE = Scene(
+    (
+        Thing("red", "circle", True), None, Thing("blue", "square", False),
+        None, Thing("green", "star", False), None,
+        Thing("red", "square", True), None, Thing("red", "circle", False),
+    ),
+    "easy", 0,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("sentence", "truth"),
+    [
+        ("The red circle is at the top left.", True),
+        ("The red circle is at the bottom right.", True),
+        ("The red circle is at the middle center.", False),
+        ("The shape at the top right is blue.", True),
+        ("The shape at the top right is a square.", True),
+        ("The shape at the top right is a blue circle.", False),
+        ("The shape at the top center is red.", False),
+        ("There is a green star.", True),
+        ("There is an orange star.", False),
+        ("There is no green star.", False),
+        ("There is no pink cross.", True),
+        ("There are 3 red shapes.", True),
+        ("There are 2 circles.", True),
+        ("There are 2 squares.", True),
+        ("There are 0 crosses.", True),
+        ("The circles are at the top left, bottom right.", True),
+        ("The circles are at the top left.", False),
+        ("The blue square is small.", True),
+        ("The blue square is left of the green star.", False),
+        ("The blue square is right of the green star.", True),
+        ("The green star is below the blue square.", True),
+        ("The red square is larger than the green star.", True),
+        ("The blue square is the same size as the green star.", True),
+        ("The green star is nearest to the blue square.", True),
+        ("The red square is nearest to the blue square.", False),
+        ("The shape just below the green star is red.", False),
+        ("The shape just left of the green star is red.", False),
+        ("But wait.", None),
+        ("So the answer is red.", None),
+        ("The picture is nice.", None),
+    ],
+)
+def test_truth_of_statements(sentence, truth):
+    assert is_true(sentence, SCENE) is truth
+
+
+def test_true_statements_are_true(items):
+    rng = random.Random(0)
+    for item in items[:900]:
+        assert is_true(true_statement(rng, item.scene), item.scene)
+
+
+def test_each_of_two_steps_must_lead_to_a_shape():
+    cells = [None] * 9
+    cells[4], cells[1], cells[0] = Thing("red", "star", True), Thing("blue", "star", True), Thing("pink", "cross", True)
+    scene = Scene(tuple(cells), "hard", 0)
+    assert is_true("The shape just left of the shape just above the red star is pink.", scene)
+    assert not is_true("The shape just above the shape just left of the red star is pink.", scene)
+
+
+def test_description_lists_all_cells():
+    assert describe(SCENE).startswith("top left large red circle, top center nothing, top right small blue square,")
+
+
+def test_harder_pictures_have_less_contrast_and_blank_has_none():
+    spread = {
+        level: np.mean([np.asarray(i.load_image()).std() for i in questions("test", 270) if i.difficulty == level])
+        for level in DIFFICULTIES
+    }
+    assert spread["hard"] < spread["easy"] * 1.1
+    assert np.asarray(blank((72, 72))).std() == 0
+    assert draw(SCENE).size == (72, 72)

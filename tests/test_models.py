@@ -1,0 +1,134 @@
+"""The local backend on the shipped checkpoint: what it says must not depend on how it is batched."""
+
+import random
+
+import pytest
+import torch
+
+from companion.errors import CompanionError
+from companion.microworld import questions
+from companion.models import Sampling
+from companion.models.local import LocalModel
+from companion.questions import LETTERS
+from companion.variants import VARIANTS, apply
+
+GREEDY = Sampling()
+
+
+@pytest.fixture(scope="module")
+def model(checkpoint):
+    return LocalModel(str(checkpoint))
+
+
+@pytest.fixture(scope="module")
+def prompts():
+    """64 prompts in which every variant, family and difficulty occurs."""
+    names = list(VARIANTS)
+    return [apply(item, names[i % len(names)]) for i, item in enumerate(questions("test", 64, seed=3))]
+
+
+@pytest.fixture(scope="module")
+def together(model, prompts):
+    return model.generate(prompts, GREEDY)
+
+
+def same(a, b):
+    assert (a.text, a.answer, a.finish, a.tokens) == (b.text, b.answer, b.finish, b.tokens)
+    if a.letter_probs is None:
+        assert b.letter_probs is None
+    else:
+        assert a.letter_probs == pytest.approx(b.letter_probs, abs=1e-4)
+        assert a.letter_mass == pytest.approx(b.letter_mass, abs=1e-4)
+
+
+@pytest.mark.parametrize("size", [1, 7])
+def test_batch_size_changes_nothing(model, prompts, together, size):
+    apart = [r for k in range(0, len(prompts), size) for r in model.generate(prompts[k : k + size], GREEDY)]
+    for a, b in zip(together, apart, strict=True):
+        same(a, b)
+
+
+def test_batch_order_changes_nothing(model, prompts, together):
+    order = list(range(len(prompts)))
+    random.Random(0).shuffle(order)
+    shuffled = model.generate([prompts[i] for i in order], GREEDY)
+    for place, i in enumerate(order):
+        same(together[i], shuffled[place])
+
+
+def test_letters_are_those_of_a_forward_pass_over_the_whole_text(model, prompts, together):
+    """Slow reference: no cache, no padding, the logits at the token before the letter."""
+    checked = 0
+    for prompt, response in zip(prompts[:24], together[:24], strict=True):
+        if response.letter_probs is None:
+            continue
+        from companion.chat import messages
+        from companion.microworld.scenes import blank
+
+        head = model.processor.apply_chat_template(messages(prompt, model.profile), add_generation_prompt=True)
+        written = response.text[: response.text.index("<answer>") + len("<answer>")]
+        image = prompt.question.load_image()
+        image = blank(image.size) if prompt.blank else image
+        inputs = model.processor(text=head + prompt.prefill + written, images=[image], return_tensors="pt")
+        with torch.inference_mode():
+            probs = model.model(**inputs).logits[0, -1].softmax(-1)
+        tokenizer = model.processor.tokenizer
+        letters = []
+        for letter in LETTERS[: len(prompt.options)]:
+            forms = {tuple(tokenizer.encode(form, add_special_tokens=False)) for form in (letter, f" {letter}")}
+            letters.append(sum(float(probs[form[0]]) for form in forms if len(form) == 1))
+        assert response.letter_mass == pytest.approx(sum(letters), abs=1e-4)
+        assert response.letter_probs == pytest.approx([p / sum(letters) for p in letters], abs=1e-4)
+        checked += 1
+    assert checked > 12
+
+
+def test_what_is_said_is_what_generate_says(model, prompts, together):
+    from companion.chat import messages
+
+    prompt, response = prompts[0], together[0]
+    head = model.processor.apply_chat_template(messages(prompt, model.profile), add_generation_prompt=True)
+    inputs = model.processor(text=head, images=[prompt.question.load_image()], return_tensors="pt")
+    ids = model.model.generate(**inputs, max_new_tokens=96, do_sample=False)[0, inputs["input_ids"].shape[1] :]
+    assert model.processor.tokenizer.decode(ids, skip_special_tokens=True) == response.text
+
+
+def test_a_sample_does_not_depend_on_its_batch_and_samples_differ(model, prompts):
+    warm = Sampling(temperature=1.5, seed=1)
+    batch = model.generate(prompts[:9], warm)
+    for one, prompt in zip(batch, prompts[:9], strict=True):
+        same(one, model.generate([prompt], warm)[0])
+    other = model.generate(prompts[:9], Sampling(temperature=1.5, seed=1, sample=1))
+    assert [r.text for r in other] != [r.text for r in batch]
+
+
+def test_samples_follow_the_distribution(model):
+    """The letter of an answer at once, drawn 300 times, against the probabilities that the model reports."""
+    item = next(q for q in questions("validation", 200) if q.difficulty == "hard" and len(q.options) == 4)
+    prompt = apply(item, "stop-think")
+    true = model.generate([prompt], GREEDY)[0].letter_probs
+    counts = [0] * len(item.options)
+    for k in range(300):
+        answer = model.generate([prompt], Sampling(temperature=1.0, sample=k, max_new_tokens=4))[0].answer
+        if answer is not None:
+            counts[answer] += 1
+    for count, p in zip(counts, true, strict=True):
+        assert abs(count / 300 - p) < 4 * (p * (1 - p) / 300) ** 0.5 + 0.02
+
+
+def test_an_untrained_model_gives_no_answer_but_no_error(random_checkpoint, prompts):
+    model = LocalModel(str(random_checkpoint))
+    responses = model.generate(prompts[:6], GREEDY)
+    assert all(r.finish == "length" and r.tokens == 96 for r in responses if r.answer is None)
+
+
+def test_missing_model_and_unknown_device(random_checkpoint, tmp_path):
+    with pytest.raises(CompanionError, match=r"no model '.*nothing'.*check the path or the id"):
+        LocalModel(str(tmp_path / "nothing"))
+    with pytest.raises(CompanionError, match="unknown device 'gpu9'"):
+        LocalModel(str(random_checkpoint), device="gpu9")
+
+
+def test_identity_follows_the_weights(random_checkpoint, checkpoint):
+    assert LocalModel(str(random_checkpoint)).identity != LocalModel(str(checkpoint)).identity
+    assert LocalModel(str(checkpoint)).identity == LocalModel(str(checkpoint)).identity

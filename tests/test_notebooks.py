@@ -1,0 +1,99 @@
+import json
+import shutil
+import subprocess
+import sys
+
+import nbformat
+import pytest
+
+from companion.errors import CompanionError
+from companion.notebooks import parameters_of, parse_parameters, run_notebooks
+
+NAMES = ("01_perturbation_drops", "02_confidence")
+
+
+def write(path, *cells):
+    notebook = nbformat.v4.new_notebook()
+    for source, tags in cells:
+        notebook.cells.append(nbformat.v4.new_code_cell(source, metadata={"tags": tags}))
+    nbformat.write(notebook, path)
+    return path
+
+
+def test_every_notebook_is_listed(root):
+    assert sorted(p.stem for p in (root / "notebooks").glob("*.ipynb")) == sorted(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sources_are_stripped_and_have_the_parameters(root, name):
+    notebook = nbformat.read(root / "notebooks" / f"{name}.ipynb", as_version=4)
+    nbformat.validate(notebook)
+    assert not any(cell.get("outputs") for cell in notebook.cells)
+    expected = {"model", "benchmark", "n_items", "seed", "device", "profile"}
+    assert parameters_of(root / "notebooks" / f"{name}.ipynb") == expected
+
+
+def test_make_figures_in_small(root, tmp_path):
+    """The main job on 27 items, in a copy of the project: figures, tables, manifest, executed notebooks."""
+    for folder in ("notebooks", "checkpoints"):
+        shutil.copytree(root / folder, tmp_path / folder)
+    shutil.copy(root / "requirements.lock", tmp_path)
+    command = [sys.executable, "-m", "companion", "figures", "N_ITEMS=27"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    manifest = json.loads((tmp_path / "figures" / "manifest.json").read_text())
+    assert len(manifest) >= 5
+    for name, entry in manifest.items():
+        for suffix in ("png", "svg", "csv"):
+            assert (tmp_path / "figures" / f"{name}.{suffix}").stat().st_size > 100
+        assert entry["parameters"]["n_items"] == entry["items"] == 27
+        assert entry["notebook"] in NAMES
+        missing = {"checkpoint_hash", "lock_hash", "code_revision", "dirty", "seeds", "device", "seconds"} - set(entry)
+        assert not missing
+    assert len(list((tmp_path / "figures").glob("*.csv"))) == len(manifest)
+    tables = {p.name: p.read_bytes() for p in (tmp_path / "figures").glob("*.csv")}
+    for name in NAMES:
+        notebook = nbformat.read(tmp_path / "executed" / f"{name}.ipynb", as_version=4)
+        assert all(cell.execution_count for cell in notebook.cells if cell.cell_type == "code")
+    written = [p for folder in ("executed", "figures") for p in (tmp_path / folder).iterdir() if p.suffix != ".png"]
+    assert not [p.name for p in written if str(tmp_path) in p.read_text()]
+    parts = sorted(p.name for p in (tmp_path / "runs").iterdir())
+    shutil.rmtree(tmp_path / "figures")
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    assert sorted(p.name for p in (tmp_path / "runs").iterdir()) == parts
+    assert {p.name: p.read_bytes() for p in (tmp_path / "figures").glob("*.csv")} == tables
+
+
+def test_a_failing_notebook_leaves_no_finished_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    notebook = write(tmp_path / "n.ipynb", ("n = 1", ["parameters"]), ("1 / (n - 1)", []))
+    with pytest.raises(CompanionError, match=r"n\.ipynb failed: ZeroDivisionError.*as far as it came"):
+        run_notebooks([notebook], tmp_path / "executed", {})
+    assert not (tmp_path / "executed" / "n.ipynb").exists()
+    assert (tmp_path / "executed" / "failed" / "n.ipynb").exists()
+    run_notebooks([notebook], tmp_path / "executed", {"n": 2})
+    assert [p.name for p in (tmp_path / "executed").iterdir()] == ["n.ipynb"]
+
+
+def test_a_missing_tag_is_an_error(tmp_path):
+    notebook = write(tmp_path / "n.ipynb", ("n = 1", []))
+    with pytest.raises(CompanionError, match=r"n\.ipynb has 0 cells tagged parameters"):
+        parameters_of(notebook)
+
+
+def test_no_notebook_at_all(tmp_path):
+    with pytest.raises(CompanionError, match="no notebook to run"):
+        run_notebooks([], tmp_path, {})
+
+
+@pytest.mark.parametrize(
+    ("pair", "expected"),
+    [
+        ("N_ITEMS=100", {"n_items": 100}),
+        ("MODEL=Qwen/Qwen2.5-VL-7B-Instruct", {"model": "Qwen/Qwen2.5-VL-7B-Instruct"}),
+        ("model=a=b", {"model": "a=b"}),
+        ("seed=", {"seed": ""}),
+    ],
+)
+def test_parse_parameters(pair, expected):
+    assert parse_parameters([pair]) == expected

@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+
+from companion import measures
+from companion.statistics import Estimate, estimate, resample
+
+
+def test_interval_of_a_mean_is_that_of_its_standard_error():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=400)
+    found = estimate(measures.mean(x), resample([str(i) for i in range(400)], rng))
+    error = x.std() / 20
+    assert found.value == pytest.approx(x.mean())
+    assert (found.low, found.high) == pytest.approx(
+        (x.mean() - 1.96 * error, x.mean() + 1.96 * error), abs=0.15 * error
+    )
+    assert found.n == 400
+
+
+def test_intervals_cover_at_their_level():
+    rng = np.random.default_rng(2)
+    covered = 0
+    for _ in range(300):
+        x = (rng.random(80) < 0.7).astype(float)
+        found = estimate(measures.mean(x), resample([str(i) for i in range(80)], rng, 400))
+        covered += found.low <= 0.7 <= found.high
+    assert 0.90 <= covered / 300 <= 0.98
+
+
+def test_groups_are_drawn_whole_and_widen_the_interval():
+    rng = np.random.default_rng(3)
+    groups = [str(i // 4) for i in range(200)]
+    weights = resample(groups, rng)
+    assert (weights.reshape(len(weights), 50, 4) == weights.reshape(len(weights), 50, 4)[:, :, :1]).all()
+    assert (weights.sum(axis=1) == 200).all()
+    x = np.repeat(rng.random(50) < 0.5, 4).astype(float)
+    alone = estimate(measures.mean(x), resample([str(i) for i in range(200)], rng))
+    together = estimate(measures.mean(x), weights)
+    assert together.high - together.low > 1.6 * (alone.high - alone.low)
+
+
+def test_the_generator_decides():
+    groups = [str(i) for i in range(30)]
+    a, b = (resample(groups, np.random.default_rng(5), 10) for _ in range(2))
+    assert (a == b).all()
+
+
+def test_a_measure_that_is_never_defined_has_no_interval():
+    found = estimate(measures.auroc([0.1, 0.2], [True, True]), np.ones((5, 2)))
+    assert np.isnan([found.value, found.low, found.high]).all()
+
+
+def test_points():
+    assert Estimate(-0.123, -0.15, 0.01, 3).points() == "−12.3 [−15.0, +1.0]"

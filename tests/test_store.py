@@ -1,0 +1,75 @@
+import errno
+
+import pytest
+
+from companion import store as store_module
+from companion.errors import CompanionError
+from companion.store import SCHEMA, Store, content_key, to_frame
+
+
+def row(key, **values):
+    return dict.fromkeys(SCHEMA.names) | {"key": key} | values
+
+
+def test_rows_come_back_as_they_were(tmp_path):
+    rows = [row("a", letter_probs=[0.25, 0.75], correct=True, answer="B"), row("b", letter_probs=None, entropy=0.1)]
+    Store(tmp_path).append(rows)
+    found = Store(tmp_path).read(["a", "b", "c"])
+    assert found == {"a": rows[0], "b": rows[1]}
+    assert list(to_frame([found["b"], found["a"]])["key"]) == ["b", "a"]
+
+
+def test_parts_are_added_and_never_changed(tmp_path):
+    store = Store(tmp_path)
+    store.append([row("a")])
+    (first,) = tmp_path.glob("*.parquet")
+    before = first.read_bytes()
+    store.append([row("b")])
+    store.append([])
+    assert len(list(tmp_path.iterdir())) == 2
+    assert first.read_bytes() == before
+    assert set(store.read(["a", "b"])) == {"a", "b"}
+
+
+def test_a_truncated_part_is_named_and_the_others_are_kept(tmp_path):
+    store = Store(tmp_path)
+    store.append([row("a")])
+    (part,) = tmp_path.glob("*.parquet")
+    store.append([row("b")])
+    part.write_bytes(part.read_bytes()[:-20])
+    with pytest.raises(CompanionError, match=rf"{part.name} is damaged.*delete it and run the same command again"):
+        store.read(["a", "b"])
+    part.unlink()
+    assert set(store.read(["a", "b"])) == {"b"}
+
+
+def test_an_empty_part_is_damaged_too(tmp_path):
+    (tmp_path / "x.parquet").write_bytes(b"")
+    with pytest.raises(CompanionError, match=r"x\.parquet is damaged"):
+        Store(tmp_path).read([])
+
+
+def test_a_full_disk_is_one_sentence_and_loses_no_finished_row(tmp_path, monkeypatch):
+    store = Store(tmp_path)
+    store.append([row("a")])
+
+    def full(table, where):
+        where.write_bytes(b"PAR1 half a file")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(store_module.pq, "write_table", full)
+    with pytest.raises(CompanionError, match=r"No space left on device.*free some space and run the same command"):
+        store.append([row("b")])
+    assert set(store.read(["a", "b"])) == {"a"}
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CompanionError, match=r"cannot make the folder .*choose another --out"):
+        Store(tmp_path / "file" / "runs")
+
+
+def test_keys_follow_content():
+    assert content_key(a=1, b="x") == content_key(b="x", a=1)
+    assert content_key(a=1) != content_key(a=2) != content_key(a="2")

@@ -1,0 +1,104 @@
+from dataclasses import replace
+
+import pytest
+from safetensors.torch import load_file
+
+from companion.microworld.model import build_tokenizer
+from companion.training import supervised
+from companion.training.recipes import BASE, Stage
+
+TINY = replace(
+    BASE, batch=8, width=32, vision_layers=1, text_layers=1,
+    stages=(
+        Stage("sight", 3, {"sight": 1}, 1e-3),
+        Stage("questions", 4, {"question": 0.5, "look-up": 0.3, "description": 0.2}, 1e-3, decay=True),
+    ),
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(supervised, "SAVE_EVERY", 2)
+    monkeypatch.setattr(supervised, "build_tokenizer", lambda: build_tokenizer(samples=100))
+    monkeypatch.setattr(supervised, "_look", lambda *_: ("0", "0"))
+
+
+def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(tmp_path, monkeypatch):
+    whole = supervised.train_supervised(TINY, tmp_path / "whole")
+    calls, step = [], supervised._step
+
+    def interrupted(*arguments):
+        calls.append(arguments)
+        if len(calls) == 6:
+            raise KeyboardInterrupt
+        return step(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(supervised, "_step", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            supervised.train_supervised(TINY, tmp_path / "cut")
+    cut = supervised.train_supervised(TINY, tmp_path / "cut")
+    a, b = load_file(whole / "model.safetensors"), load_file(cut / "model.safetensors")
+    assert a.keys() == b.keys()
+    assert all((a[name] == b[name]).all() for name in a)
+
+
+def test_a_loss_that_is_not_finite_stops_with_its_step(tmp_path, monkeypatch):
+    monkeypatch.setattr(supervised, "_step", lambda *_: (float("nan"), 0.0))
+    with pytest.raises(FloatingPointError, match="stage sight, step 0: the loss is nan"):
+        supervised.train_supervised(TINY, tmp_path)
+
+
+def test_pixels_are_those_of_the_processor(random_checkpoint):
+    import numpy as np
+    from transformers import AutoProcessor
+
+    from companion.microworld import questions
+
+    image = questions("test", 1)[0].load_image()
+    processor = AutoProcessor.from_pretrained(random_checkpoint)
+    expected = processor.image_processor(images=[image], return_tensors="np")["pixel_values"][0]
+    np.testing.assert_allclose(supervised.pixels(image), expected, atol=1e-6)
+
+
+def test_lessons_are_laid_out_as_prompts_are(random_checkpoint):
+    """What a lesson gives is what a prompt of the same question renders to: training and evaluation agree."""
+    import random
+
+    from transformers import AutoProcessor
+
+    from companion.chat import get_profile, messages
+    from companion.microworld import questions
+    from companion.microworld.lessons import Shares, question
+    from companion.microworld.model import IMAGE_TOKENS, render
+    from companion.variants import apply
+
+    processor = AutoProcessor.from_pretrained(random_checkpoint)
+    plain = Shares(at_once=0, caption=0, abstain=0)
+    for item in questions("validation", 30):
+        given, learned = render(question(random.Random(0), item, plain))
+        chat = messages(apply(item, "base"), get_profile("microworld"))
+        prompt = processor.apply_chat_template(chat, add_generation_prompt=True)
+        assert given == prompt.replace("<image>", "<image>" * IMAGE_TOKENS)
+        assert learned.endswith(f"<answer>{item.letter}</answer><|end|>")
+
+
+def test_keys_mark_letters_and_all_words_are_single_tokens():
+    import random
+
+    from companion.microworld.lessons import WORDS, look_up
+
+    tokenizer = build_tokenizer()
+    for word in {part for words in WORDS for part in words.split()} - {"I'm"}:
+        assert len(tokenizer.encode(f" {word}", add_special_tokens=False)) == 1, word
+    rng = random.Random(0)
+    for _ in range(50):
+        lesson = look_up(rng)
+        assert lesson.keys
+        assert all(lesson.target[key - 4 : key] == " is " for key in lesson.keys)
+
+
+def test_the_tokenizer_reads_anything():
+    tokenizer = build_tokenizer(samples=100)
+    for text in ("Ünïcödé — 日本語 🙂", "a red circle", "\t\n <think>x</think>"):
+        assert tokenizer.decode(tokenizer.encode(text, add_special_tokens=False)) == text

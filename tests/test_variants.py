@@ -1,0 +1,61 @@
+import pytest
+
+from companion.errors import CompanionError
+from companion.microworld import questions
+from companion.variants import ABSTAIN, VARIANTS, apply, parse_variants
+
+ITEMS = questions("test", 180)
+
+
+def test_all_wrong_variants_of_an_item_assert_the_same_wrong_option():
+    wrong = [name for name, plan in VARIANTS.items() if "wrong" in (plan.caption, plan.think)]
+    assert len(wrong) == 6
+    for item in ITEMS:
+        suggested = {apply(item, name).suggested for name in wrong}
+        assert len(suggested) == 1
+        assert suggested.pop() not in (item.answer, None)
+
+
+def test_a_wrong_variant_holds_the_claim_of_its_option_and_the_right_one_that_of_the_answer():
+    for item in ITEMS:
+        wrong = apply(item, "wrong-think")
+        assert item.claims[wrong.suggested] in wrong.prefill
+        assert item.claims[item.answer] in apply(item, "right-think").prefill
+        assert item.claims[wrong.suggested] in apply(item, "wrong-caption").text
+        assert item.claims[item.answer] in apply(item, "right-caption").text
+
+
+def test_variants_differ_in_nothing_but_what_their_names_say():
+    for item in ITEMS:
+        base, think, but = (apply(item, name) for name in ("base", "wrong-think", "wrong-think-but"))
+        assert base.prefill == ""
+        assert think.text == but.text == base.text
+        assert but.prefill.startswith(think.prefill + " ")
+        caption, hedged = apply(item, "wrong-caption"), apply(item, "wrong-caption-disclaimer")
+        assert caption.text.endswith(base.text)
+        assert hedged.text.startswith(caption.text.removesuffix("\n" + base.text))
+        assert hedged.text.endswith(base.text)
+        assert apply(item, "blank-image").text == base.text
+        assert apply(item, "blank-image").blank
+        assert apply(item, "abstain").options == (*item.options, ABSTAIN)
+        assert not apply(item, "stop-think").prefill.removesuffix("</think>").endswith("</think>")
+
+
+@pytest.mark.parametrize("variant", [name for name in VARIANTS if name not in ("base", "abstain", "blank-image")])
+def test_each_perturbation_has_three_wordings_all_of_which_occur(variant):
+    assert len({apply(item, variant).wording for item in ITEMS}) >= 3
+
+
+def test_the_seed_changes_the_draws():
+    assert [apply(item, "wrong-think", 0).suggested for item in ITEMS] != [
+        apply(item, "wrong-think", 1).suggested for item in ITEMS
+    ]
+
+
+def test_parse_variants():
+    assert parse_variants("all") == list(VARIANTS)
+    assert parse_variants("wrong-think, base") == ["base", "wrong-think"]
+    with pytest.raises(CompanionError, match="unknown variant 'wrong-thought'; choose from base"):
+        parse_variants("base,wrong-thought")
+    with pytest.raises(CompanionError, match="no variant given"):
+        parse_variants(" ,")
