@@ -5,7 +5,7 @@
 
 SHELL := bash
 .DELETE_ON_ERROR:
-.PHONY: figures test lint lab train card clean help
+.PHONY: figures test test-browser lint lab train card clean help
 
 PYTHON ?= python3
 TORCH_INDEX ?=
@@ -18,6 +18,10 @@ figures: $(READY)  ## run every notebook and regenerate executed/ and figures/ (
 
 test: $(READY)  ## run the tests
 	$(BIN)/python -m pytest
+
+test-browser: $(READY)  ## run the notebooks in JupyterLab in headless Chromium
+	$(BIN)/python -m pip install -q --disable-pip-version-check selenium
+	$(BIN)/python tests/browser_lab.py
 
 lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
@@ -35,7 +39,7 @@ clean:  ## forget all computed rows (the next make figures computes them anew)
 	rm -rf runs
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 15
 
 $(READY): requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

@@ -11,7 +11,7 @@ TINY = replace(
     BASE, batch=8, width=32, vision_layers=1, text_layers=1,
     stages=(
         Stage("sight", 3, {"sight": 1}, 1e-3),
-        Stage("questions", 4, {"question": 0.5, "look-up": 0.3, "description": 0.2}, 1e-3, decay=True),
+        Stage("questions", 4, {"question": 0.4, "look-up": 0.2, "description": 0.2, "statements": 0.2}, 1e-3, decay=4),
     ),
 )  # fmt: skip
 

@@ -77,8 +77,12 @@ def _positive(text: str) -> int:
 
 def _figures(options: argparse.Namespace) -> None:
     from companion.notebooks import parse_parameters, run_notebooks
+    from companion.readme import update_readme
 
-    run_notebooks(sorted(Path("notebooks").glob("*.ipynb")), Path("executed"), parse_parameters(options.parameters))
+    parameters = parse_parameters(options.parameters)
+    run_notebooks(sorted(Path("notebooks").glob("*.ipynb")), Path("executed"), parameters)
+    if not parameters and Path("README.md").exists():
+        update_readme(Path("README.md"), Path("figures"))
 
 
 def _evaluate(options: argparse.Namespace) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -68,7 +69,9 @@ def run_notebooks(notebooks: Sequence[Path], executed: Path, parameters: Mapping
             draft = Path(folder) / notebook.name
             print(f"{notebook.name}", flush=True)
             try:
-                papermill.execute_notebook(notebook, draft, given, kernel_name=KERNEL, cwd=Path.cwd())
+                papermill.execute_notebook(
+                    notebook, draft, given, kernel_name=KERNEL, cwd=Path.cwd(), stderr_file=sys.stderr
+                )
             except PapermillExecutionError as error:
                 failed = executed / "failed" / notebook.name
                 failed.parent.mkdir(exist_ok=True)

@@ -181,7 +181,9 @@ def reliability(table: pd.DataFrame, title: str, variants: Sequence[str]) -> Fig
         for _, line in part.iterrows():
             axes.plot([line["confidence"]] * 2, [line["low"], line["high"]], color=color, linewidth=1.5)
         axes.scatter(part["confidence"], part["value"], s=15 + part["n"], color=color, marker=marker, alpha=0.8)
-        axes.set(title=name, xlabel="probability of its answer", xlim=(0, 1.03), ylim=(-0.03, 1.03))
+        axes.set(
+            title=name, xlabel="probability of its answer", xlim=(-0.03, 1.06), ylim=(-0.03, 1.06), xticks=(0, 0.5, 1)
+        )
     panels[0].set_ylabel("accuracy")
     figure.suptitle(title, x=0.01, ha="left")
     return figure
@@ -216,7 +218,7 @@ def pictures(questions: Sequence[Question], columns: int = 3) -> Figure:
         axes.imshow(np.asarray(question.load_image()), interpolation="nearest")
         axes.set_axis_off()
         head = f"{question.category}, {question.difficulty}" if question.difficulty else question.category
-        axes.set_title(f"{head}\n" + "\n".join(textwrap.wrap(question.text, 38)), fontsize=9)
+        axes.set_title(f"{head}\n" + "\n".join(textwrap.wrap(question.text, 32)), fontsize=9)
         options = ", ".join(f"[{o}]" if k == question.answer else o for k, o in enumerate(question.options))
         axes.text(0, -0.03, "\n".join(textwrap.wrap(options, 42)), transform=axes.transAxes, fontsize=8, va="top")
     return figure
@@ -257,7 +259,7 @@ def example(question: Question, rows: pd.DataFrame) -> Figure:
         lines.append((head, STYLES[head.split(":")[0]][0], "bold"))
         for label, text, color in (
             ("added: ", caption, "#a02020"),
-            ("put in its mouth: ", prefill, "#a02020"),
+            ("prefilled: ", prefill, "#a02020"),
             ("wrote: ", response, "#222222"),
         ):  # fmt: skip
             if text:

@@ -59,9 +59,10 @@ class Session:
         rows = self.rows[self.rows["question"] == question.id].set_index("variant")
         return plots.show(plots.example(question, rows.loc[list(variants)]), f"{question.text} ({', '.join(variants)})")
 
-    def gallery_of(self, n: int = 9) -> Image:
-        """The first n pictures with their questions."""
-        return plots.show(plots.pictures(self.questions[:n]), f"{n} pictures of the benchmark with their questions")
+    def pictures(self, n: int = 9) -> Image:
+        """Every tenth picture with its question, up to n: families and difficulties of the microworld in turn."""
+        shown = self.questions[::10][:n]
+        return plots.show(plots.pictures(shown), f"{len(shown)} pictures of the benchmark with their questions")
 
     def browse(self) -> None:
         """A slider over the items and a menu of the variants; needs a live kernel."""

@@ -145,29 +145,30 @@ def _identify(rng: random.Random, _: Difficulty) -> Draft:
 
 def _counting(rng: random.Random, _: Difficulty) -> Draft:
     kind = rng.choice(SHAPES) if rng.random() < 0.5 else rng.choice(_COLORS)
-    plural = _plural(kind)
+    kinds = plural(kind)
     lowest = rng.randrange(3)
     numbers = range(lowest, lowest + 4)
     answer = rng.randrange(4)
     text = rng.choice(
         ("How many {} are there?", "How many {} do you see?", "What is the number of {} in the picture?")
-    ).format(plural)  # fmt: skip
+    ).format(kinds)  # fmt: skip
     cells = rng.sample(range(9), numbers[answer])
     part = {"shape": kind} if kind in SHAPES else {"color": kind}
 
     def listed(scene: Scene) -> list[str]:
         found = [CELLS[cell] for cell in scene.where(kind)]
-        return [f"The {plural} are at the {', '.join(found)}."] if found else []
+        return [f"The {kinds} are at the {', '.join(found)}."] if found else []
 
     return Draft(
         text, tuple(str(number) for number in numbers), answer,
-        tuple(f"There are {number} {plural}." for number in numbers),
+        tuple(f"There are {number} {kinds}." for number in numbers),
         {cell: random_thing(rng, **part) for cell in cells}, [],
         lambda _, thing: kind not in (thing.shape, thing.color), listed,
     )  # fmt: skip
 
 
-def _plural(kind: str) -> str:
+def plural(kind: str) -> str:
+    """ "circles" of circle, "red shapes" of red."""
     return f"{kind} shapes" if kind in COLORS else f"{kind}es" if kind == "cross" else f"{kind}s"
 
 

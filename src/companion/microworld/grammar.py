@@ -9,8 +9,8 @@ from __future__ import annotations
 import random
 import re
 
-from companion.microworld.families import at
-from companion.microworld.scenes import CELLS, COLORS, SHAPES, Scene, distance, neighbour
+from companion.microworld.families import DIRECTIONS, at, plural
+from companion.microworld.scenes import CELLS, COLORS, SHAPES, Scene, Thing, distance, neighbour
 
 _COLOR = f"(?:{'|'.join(COLORS)})"
 _SHAPE = f"(?:{'|'.join(SHAPES)})"
@@ -92,14 +92,6 @@ def _hop(scene: Scene, start: int, steps: list[str]) -> int | None:
     return cell
 
 
-def describe(scene: Scene) -> str:
-    """The whole scene, cell by cell: "top left large red circle, top center nothing, …"."""
-    parts = []
-    for name, thing in zip(CELLS, scene.cells, strict=True):
-        parts.append(f"{name} {'large' if thing.large else 'small'} {thing.name}" if thing else f"{name} nothing")
-    return ", ".join(parts) + "."
-
-
 def true_statement(rng: random.Random, scene: Scene) -> str:
     """A random simple statement that is true of a scene which holds at least one thing."""
     cell, thing = rng.choice(list(scene.things()))
@@ -110,3 +102,43 @@ def true_statement(rng: random.Random, scene: Scene) -> str:
             f"The {thing.name} is {'large' if thing.large else 'small'}.",
         )
     )
+
+
+def unique_things(scene: Scene) -> list[tuple[int, Thing]]:
+    """(cell, thing) of each thing whose name no other has."""
+    return [(cell, thing) for cell, thing in scene.things() if len(scene.where(thing.name)) == 1]
+
+
+def grounded_statement(rng: random.Random, scene: Scene) -> tuple[str, int]:
+    """A random true statement, and the character from which on only the picture tells how it goes.
+
+    The scene must hold at least two `unique_things`.
+    """
+    alone = unique_things(scene)
+    (cell, thing), (other_cell, other) = rng.sample(alone, 2)
+    form = rng.randrange(7)
+    if form == 0:
+        head, tail = f"The shape at the {CELLS[cell]} is ", thing.color
+    elif form == 1:
+        head, tail = (
+            f"The shape at the {CELLS[cell]} is ",
+            f"{'an' if thing.shape[0] in 'aeiou' else 'a'} {thing.shape}",
+        )
+    elif form == 2:
+        head, tail = f"The {thing.name} is at the ", CELLS[cell]
+    elif form == 3:
+        sizes = {1: "larger than", -1: "smaller than", 0: "the same size as"}
+        head, tail = f"The {thing.name} is ", f"{sizes[thing.large - other.large]} the {other.name}"
+    elif form == 4:
+        kind = rng.choice((thing.color, thing.shape))
+        head, tail = f"The {plural(kind)} are at the ", ", ".join(CELLS[found] for found in scene.where(kind))
+    elif form == 5 and (steps := [step for step in DIRECTIONS if _lies(cell, step, other_cell)]):
+        head, tail = f"The {thing.name} is ", f"{rng.choice(steps)} the {other.name}"
+    else:
+        beside = [(step, scene.cells[n]) for step in DIRECTIONS if (n := neighbour(cell, step)) is not None]
+        around = [(step, found) for step, found in beside if found]
+        if not around:
+            return grounded_statement(rng, scene)
+        step, found = rng.choice(around)
+        head, tail = f"The shape just {step} the {thing.name} is ", found.color
+    return f"{head}{tail}.", len(head)

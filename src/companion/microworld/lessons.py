@@ -1,6 +1,6 @@
 """What the microworld's models are taught: the texts of their supervised training.
 
-Three kinds, in the order of the curriculum: letter look-up (text only), descriptions of whole scenes, questions.
+Four kinds: letter look-up (text only), descriptions of whole scenes, single statements about them, questions.
 Captions and reasoning are always true of the picture, as nearly all instruction data of real vision-language models
 is: nothing here teaches distrust. Many questions are answered at once, so that the picture leads to the answer by a
 path of its own besides the one through the reasoning.
@@ -15,7 +15,7 @@ from PIL import Image
 
 from companion.microworld.benchmark import MicroworldQuestion
 from companion.microworld.families import DIRECTIONS
-from companion.microworld.grammar import describe, true_statement
+from companion.microworld.grammar import grounded_statement, true_statement, unique_things
 from companion.microworld.scenes import CELLS, COLORS, IMAGE_SIZE, SHAPES, Scene, blank, draw
 from companion.questions import LETTERS
 from companion.variants import ABSTAIN, CAPTIONS, DISCLAIMERS, DOUBTS, STOPS, THOUGHTS, layout
@@ -79,9 +79,37 @@ def look_up(rng: random.Random) -> Lesson:
     return Lesson(None, lines, "", target.rstrip(), tuple(keys))
 
 
-def description(scene: Scene) -> Lesson:
-    """The whole scene, cell by cell."""
-    return Lesson(draw(scene), "Describe the picture.", "", describe(scene))
+def description(rng: random.Random, scene: Scene) -> Lesson:
+    """The whole scene in random order: what is in each cell, or in which cell each thing is (twice).
+
+    Random order, because one that is fixed can be recited without looking up what a cell's name means.
+    """
+    if rng.random() < 0.5:
+        contents = [
+            f"{'large' if thing.large else 'small'} {thing.name}" if thing else "nothing" for thing in scene.cells
+        ]
+        pairs = list(zip(CELLS, contents, strict=True))
+    else:
+        pairs = [(thing.name, CELLS[cell]) for cell, thing in unique_things(scene)] * 2
+    rng.shuffle(pairs)
+    target, keys = "", []
+    for asked, wanted in pairs:
+        target += asked
+        for word in wanted.split():
+            keys.append(len(target) + 1)
+            target += f" {word}"
+        target += ", "
+    return Lesson(draw(scene), "Describe the picture.", "", target.rstrip(", ") + ".", tuple(keys))
+
+
+def statements(rng: random.Random, scene: Scene) -> Lesson:
+    """Eight true statements about a scene, in no order: each has to be looked up in the picture by what it names."""
+    target, keys = "", []
+    for _ in range(8):
+        sentence, key = grounded_statement(rng, scene)
+        keys.append(len(target) + key)
+        target += f"{sentence} "
+    return Lesson(draw(scene), "Say what you see.", "", target.rstrip(), tuple(keys))
 
 
 def question(rng: random.Random, item: MicroworldQuestion, shares: Shares) -> Lesson:

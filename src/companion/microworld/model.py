@@ -66,7 +66,11 @@ def _corpus(samples: int) -> Iterator[str]:
     markers = (*SPECIAL, *TAGS)
     for _ in range(samples):
         item = next(items)
-        for lesson in (look_up(rng), description(item.scene), question(rng, item, Shares(at_once=0.1, abstain=0.3))):
+        for lesson in (
+            look_up(rng),
+            description(rng, item.scene),
+            question(rng, item, Shares(at_once=0.1, abstain=0.3)),
+        ):
             text = "".join(render(lesson))
             for marker in markers:
                 text = text.replace(marker, "\n")

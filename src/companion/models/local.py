@@ -23,8 +23,6 @@ from companion.models import Response, Sampling
 from companion.questions import LETTERS
 from companion.variants import Prompt
 
-transformers_logging.disable_progress_bar()
-
 
 class LocalModel:
     """A vision-language model and its processor. The weights are loaded when the first prompt comes.
@@ -68,6 +66,7 @@ class LocalModel:
     @cached_property
     def model(self) -> Any:
         on_cpu = self.device == "cpu"
+        transformers_logging.disable_progress_bar()
         try:
             model = AutoModelForImageTextToText.from_pretrained(
                 self.name,

@@ -9,14 +9,17 @@ from companion.microworld.lessons import Shares
 
 @dataclass(frozen=True)
 class Stage:
-    """Part of a curriculum. lessons: kind → share of the batch; rate: peak learning rate after `warmup` steps."""
+    """Part of a curriculum. lessons: kind → share of the batch; rate: peak learning rate, after `warmup` steps.
+
+    decay: the number of steps over which a cosine takes the rate down to a twentieth; 0 for a constant rate.
+    """
 
     name: str
     steps: int
     lessons: dict[str, float]
     rate: float
     warmup: int = 100
-    decay: bool = False
+    decay: int = 0
 
 
 @dataclass(frozen=True)
@@ -38,10 +41,11 @@ class SupervisedRecipe:
 BASE = SupervisedRecipe(
     name="base",
     stages=(
-        Stage("sight", 600, {"sight": 1}, 1e-3),
-        Stage("look-up", 800, {"look-up": 1}, 2e-3, warmup=50),
-        Stage("description", 400, {"description": 0.8, "look-up": 0.2}, 1e-3),
-        Stage("questions", 4000, {"question": 0.86, "description": 0.07, "look-up": 0.07}, 1.2e-3, decay=True),
+        Stage("look-up", 600, {"look-up": 1}, 2e-3, warmup=50),
+        Stage("sight", 400, {"sight": 1}, 1e-3, warmup=50),
+        Stage("description", 350, {"description": 0.85, "look-up": 0.15}, 1e-3, warmup=50),
+        Stage("both", 300, {"look-up": 0.6, "description": 0.25, "statements": 0.15}, 1.5e-3, warmup=50),
+        Stage("questions", 2700, {"question": 0.7, "statements": 0.2, "look-up": 0.1}, 1.2e-3, decay=2700),
     ),
     difficulties={"easy": 0.6, "medium": 0.4},
 )

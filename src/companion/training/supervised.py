@@ -1,7 +1,8 @@
 """Supervised training of a microworld model from random weights, on 2 CPU cores in well under 90 minutes.
 
-A curriculum, because questions alone teach nothing for a long time: *sight* (the vision tower learns what stands in
-each cell, as real towers come pretrained), *look-up* (which letter has which option), *description*, *questions*.
+A curriculum, because questions alone teach nothing for a long time: *look-up* (which letter has which option), *sight*
+(visual tokens come to lie where the words for what they show lie, as those of pretrained towers do), *description*,
+*questions*.
 Every batch depends on (seed, stage, step) alone, so that a run which was interrupted goes on as if it had not been.
 
 Left out: mixed precision and compilation, which are slower or no faster at this size on a CPU.
@@ -27,24 +28,15 @@ from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerFast
 
 from companion.microworld.benchmark import MicroworldQuestion, compose, questions
 from companion.microworld.families import FAMILIES
-from companion.microworld.lessons import Lesson, Shares, description, look_up, question
+from companion.microworld.grammar import unique_things
+from companion.microworld.lessons import Lesson, Shares, description, look_up, question, statements
 from companion.microworld.model import build_model, build_processor, build_tokenizer, render
-from companion.microworld.scenes import COLORS, SHAPES, Scene, draw
+from companion.microworld.scenes import COLORS, COLUMNS, ROWS, SHAPES, Scene, draw
 from companion.training.recipes import Stage, SupervisedRecipe
 
 SAVE_EVERY = 200
 CHUNK = 48
 CURVE = ("stage", "step", "seconds", "loss", "keys", "reasoned", "at_once")
-
-
-class Learner(torch.nn.Module):
-    """The model, and the linear heads that read each cell off the vision tower while *sight* is learned."""
-
-    def __init__(self, model: LlavaForConditionalGeneration) -> None:
-        super().__init__()
-        self.model = model
-        width = model.config.vision_config.hidden_size
-        self.heads = torch.nn.Linear(width, len(COLORS) + len(SHAPES) + 4)
 
 
 def train_supervised(recipe: SupervisedRecipe, out: Path, steps: dict[str, int] | None = None) -> Path:
@@ -57,9 +49,9 @@ def train_supervised(recipe: SupervisedRecipe, out: Path, steps: dict[str, int] 
     state.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
     tokenizer = build_tokenizer()
-    learner = Learner(build_model(tokenizer, recipe.width, recipe.vision_layers, recipe.text_layers))
-    optimizer = torch.optim.AdamW(learner.parameters(), lr=1e-3, betas=(0.9, 0.98), weight_decay=0.01)
-    progress = _restore(learner, optimizer, state)
+    model = build_model(tokenizer, recipe.width, recipe.vision_layers, recipe.text_layers)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.98), weight_decay=0.01)
+    progress = _restore(model, optimizer, state)
     for number, stage in enumerate(recipe.stages):
         total = (steps or {}).get(stage.name, stage.steps)
         first = progress["step"] if number == progress["stage"] else 0 if number > progress["stage"] else total
@@ -68,25 +60,24 @@ def train_supervised(recipe: SupervisedRecipe, out: Path, steps: dict[str, int] 
         began = time.monotonic()
         for step in bar:
             for group in optimizer.param_groups:
-                group["lr"] = _rate(stage, step, total)
-            loss, hits = _step(learner, tokenizer, recipe, stage, step)
+                group["lr"] = _rate(stage, step)
+            loss, hits = _step(model, tokenizer, recipe, stage, step)
             if not math.isfinite(loss):
                 raise FloatingPointError(f"stage {stage.name}, step {step}: the loss is {loss}; lower its rate")
-            torch.nn.utils.clip_grad_norm_(learner.parameters(), 1.0)
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
             losses.append((loss, hits))
             bar.set_postfix(loss=f"{np.mean(losses[-50:], axis=0)}", refresh=False)
             if (step + 1) % SAVE_EVERY == 0 or step + 1 == total:
                 progress["seconds"] += time.monotonic() - began
-                scores = _look(learner.model, tokenizer) if "question" in stage.lessons else ("", "")
+                scores = _look(model, tokenizer) if "question" in stage.lessons else ("", "")
                 progress |= {"stage": number, "step": step + 1}
-                _save(learner, optimizer, progress, state)
+                _save(model, optimizer, progress, state)
                 means = (f"{value:.4f}" for value in np.mean(losses, axis=0))
                 row = (stage.name, step + 1, round(progress["seconds"]), *means, *scores)
                 _log(out / "training_curve.csv", row)
                 losses, began = [], time.monotonic()
-    model = learner.model
     model.config.companion_profile = "microworld"
     model.save_pretrained(out)
     build_processor(tokenizer).save_pretrained(out)
@@ -95,19 +86,23 @@ def train_supervised(recipe: SupervisedRecipe, out: Path, steps: dict[str, int] 
     return out
 
 
-def _rate(stage: Stage, step: int, total: int) -> float:
+def _rate(stage: Stage, step: int) -> float:
     warm = min(1.0, (step + 1) / stage.warmup)
-    return stage.rate * warm * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * step / total)) if stage.decay else 1.0)
+    return stage.rate * warm * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * step / stage.decay)) if stage.decay else 1)
 
 
 def _step(
-    learner: Learner, tokenizer: PreTrainedTokenizerFast, recipe: SupervisedRecipe, stage: Stage, step: int
+    model: LlavaForConditionalGeneration,
+    tokenizer: PreTrainedTokenizerFast,
+    recipe: SupervisedRecipe,
+    stage: Stage,
+    step: int,
 ) -> tuple[float, float]:
     """Gradients of one batch, summed over chunks of like length; returns its loss and its share of right keys."""
     rng = random.Random(f"{recipe.seed}/{stage.name}/{step}")
     kinds = rng.choices(list(stage.lessons), list(stage.lessons.values()), k=recipe.batch)
     if kinds[0] == "sight":
-        loss = _sight(learner, [_item(rng, recipe).scene for _ in kinds])
+        loss = _sight(model, tokenizer, [_item(rng, recipe).scene for _ in kinds])
         loss.backward()
         return loss.item(), math.nan
     lessons = [_lesson(rng, kind, recipe) for kind in kinds]
@@ -115,7 +110,7 @@ def _step(
     weight = sum(sum(weights) for _, weights, _ in batch)
     total, keys = 0.0, []
     for start in range(0, len(batch), CHUNK):
-        loss, hits = _loss(learner.model, batch[start : start + CHUNK])
+        loss, hits = _loss(model, batch[start : start + CHUNK])
         (loss / weight).backward()
         total += loss.item() / weight
         keys.append(hits)
@@ -131,7 +126,11 @@ def _lesson(rng: random.Random, kind: str, recipe: SupervisedRecipe) -> Lesson:
     if kind == "look-up":
         return look_up(rng)
     item = _item(rng, recipe)
-    return description(item.scene) if kind == "description" else question(rng, item, recipe.shares)
+    if kind == "question":
+        return question(rng, item, recipe.shares)
+    while len(unique_things(item.scene)) < 2:
+        item = _item(rng, recipe)
+    return description(rng, item.scene) if kind == "description" else statements(rng, item.scene)
 
 
 Encoded = tuple[list[int], list[float], "np.ndarray | None"]
@@ -180,22 +179,31 @@ def _loss(model: LlavaForConditionalGeneration, batch: list[Encoded]) -> tuple[t
     return (losses * importance).sum(), hits
 
 
-def _sight(learner: Learner, scenes: list[Scene]) -> torch.Tensor:
-    """Cross-entropy of colour, shape and size of each cell, read off its visual token."""
-    colors, shapes = list(COLORS), list(SHAPES)
+def _sight(
+    model: LlavaForConditionalGeneration, tokenizer: PreTrainedTokenizerFast, scenes: list[Scene]
+) -> torch.Tensor:
+    """Cross-entropy of row, column, size, colour and shape of each cell, read off its projected visual token.
+
+    The score of a word is the inner product with its embedding, which stays as it is: visual tokens come to lie where
+    the words for what they show lie, as those of pretrained towers do after alignment.
+    """
+    colors, shapes = [*COLORS, "nothing"], [*SHAPES, "nothing"]
+    empty = (-1, colors.index("nothing"), shapes.index("nothing"))
     truth = torch.tensor([
-        [[colors.index(t.color), shapes.index(t.shape), int(t.large)] if t else [8, 6, -1] for t in scene.cells]
+        [
+            (cell // 3, cell % 3, *((int(t.large), colors.index(t.color), shapes.index(t.shape)) if t else empty))
+            for cell, t in enumerate(scene.cells)
+        ]
         for scene in scenes
     ])  # fmt: skip
     images = torch.from_numpy(np.stack([pixels(draw(scene)) for scene in scenes]))
-    features = learner.model.model.vision_tower(images).last_hidden_state
-    color, shape, size = learner.heads(features).split([len(colors) + 1, len(shapes) + 1, 2], dim=-1)
-    entropy = torch.nn.functional.cross_entropy
-    return (
-        entropy(color.flatten(0, 1), truth[..., 0].flatten())
-        + entropy(shape.flatten(0, 1), truth[..., 1].flatten())
-        + entropy(size.flatten(0, 1), truth[..., 2].flatten(), ignore_index=-1)
-    )
+    features = model.model.multi_modal_projector(model.model.vision_tower(images).last_hidden_state).flatten(0, 1)
+    losses = []
+    for place, words in enumerate((ROWS, COLUMNS, ("small", "large"), colors, shapes)):
+        ids = [tokenizer.encode(f" {word}", add_special_tokens=False)[0] for word in words]
+        scores = features @ model.lm_head.weight.detach()[ids].T
+        losses.append(torch.nn.functional.cross_entropy(scores, truth[..., place].flatten(), ignore_index=-1))
+    return torch.stack(losses).sum()
 
 
 @torch.inference_mode()
@@ -221,9 +229,9 @@ def _look(model: LlavaForConditionalGeneration, tokenizer: PreTrainedTokenizerFa
 _PLAIN = Shares(at_once=0, caption=0, abstain=0)
 
 
-def _save(learner: Learner, optimizer: torch.optim.Optimizer, progress: dict, state: Path) -> None:
+def _save(model: LlavaForConditionalGeneration, optimizer: torch.optim.Optimizer, progress: dict, state: Path) -> None:
     """Weights and moments as safetensors, replaced whole; the step is written into the same file."""
-    tensors = {f"model/{name}": value for name, value in learner.state_dict().items() if "lm_head" not in name}
+    tensors = {f"model/{name}": value for name, value in model.state_dict().items() if "lm_head" not in name}
     for index, moments in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer/{index}/{name}": value for name, value in moments.items()}
     part = state / "state.part"
@@ -231,7 +239,7 @@ def _save(learner: Learner, optimizer: torch.optim.Optimizer, progress: dict, st
     part.replace(state / "state.safetensors")
 
 
-def _restore(learner: Learner, optimizer: torch.optim.Optimizer, state: Path) -> dict:
+def _restore(model: LlavaForConditionalGeneration, optimizer: torch.optim.Optimizer, state: Path) -> dict:
     """Take up the last saved state, if any; returns where it stands."""
     file = state / "state.safetensors"
     if not file.exists():
@@ -241,7 +249,7 @@ def _restore(learner: Learner, optimizer: torch.optim.Optimizer, state: Path) ->
     with safe_open(file, "pt") as opened:
         progress = json.loads(opened.metadata()["progress"])
     tensors = load_file(file)
-    learner.load_state_dict(
+    model.load_state_dict(
         {name.removeprefix("model/"): value for name, value in tensors.items() if name.startswith("model/")},
         strict=False,
     )
