@@ -37,7 +37,7 @@ class Draft:
 
 def at(name: str, cell: int) -> str:
     """The statement that a thing is in a cell."""
-    return f"The {name} is at the {CELLS[cell]}."
+    return f"The {name} is in the {CELLS[cell]}."
 
 
 def random_thing(rng: random.Random, color: str | None = None, shape: str | None = None) -> Thing:
@@ -82,16 +82,16 @@ def _attribute(rng: random.Random, _: Difficulty) -> Draft:
     if rng.random() < 0.5:
         options = tuple(rng.sample(_COLORS, 4))
         text = rng.choice(
-            ("What color is the shape at the {}?", "The shape at the {} has which color?", "Which color is at the {}?")
+            ("What color is the shape in the {}?", "The shape in the {} has which color?", "Which color is in the {}?")
         )
-        claims = tuple(f"The shape at the {CELLS[cell]} is {option}." for option in options)
+        claims = tuple(f"The shape in the {CELLS[cell]} is {option}." for option in options)
         things = [random_thing(rng, color=option) for option in options]
     else:
         options = tuple(rng.sample(SHAPES, 4))
         text = rng.choice(
-            ("What shape is at the {}?", "Which shape do you see at the {}?", "What is the shape at the {}?")
+            ("What shape is in the {}?", "Which shape do you see in the {}?", "What is the shape in the {}?")
         )
-        claims = tuple(f"The shape at the {CELLS[cell]} is {_article(option)}." for option in options)
+        claims = tuple(f"The shape in the {CELLS[cell]} is {_article(option)}." for option in options)
         things = [random_thing(rng, shape=option) for option in options]
     answer = rng.randrange(4)
     right = things.pop(answer)
@@ -157,7 +157,7 @@ def _counting(rng: random.Random, _: Difficulty) -> Draft:
 
     def listed(scene: Scene) -> list[str]:
         found = [CELLS[cell] for cell in scene.where(kind)]
-        return [f"The {kinds} are at the {', '.join(found)}."] if found else []
+        return [f"The {kinds} are in the {', '.join(found)}."] if found else []
 
     return Draft(
         text, tuple(str(number) for number in numbers), answer,
@@ -267,7 +267,7 @@ def _two_hop(rng: random.Random, level: Difficulty) -> Draft:
         text[0].upper() + text[1:], options, answer,
         tuple(f"{place[0].upper()}{place[1:]} is {option}." for option in options),
         placed, near, _without(anchor),
-        lambda _: [at(anchor, start), f"The shape at the {CELLS[stops[-1]]} is {options[answer]}."],
+        lambda _: [at(anchor, start), f"The shape in the {CELLS[stops[-1]]} is {options[answer]}."],
     )  # fmt: skip
 
 

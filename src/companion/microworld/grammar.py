@@ -18,11 +18,11 @@ _THING = f"{_COLOR} {_SHAPE}"
 _CELL = f"(?:{'|'.join(CELLS)})"
 _STEP = "(?:left of|right of|above|below)"
 
-_AT = re.compile(f"The ({_THING}) is at the ({_CELL})")
-_IS = re.compile(f"The shape at the ({_CELL}) is (?:an? )?({_COLOR}|{_SHAPE}|{_THING})")
+_AT = re.compile(f"The ({_THING}) is in the ({_CELL})")
+_IS = re.compile(f"The shape in the ({_CELL}) is (?:an? )?({_COLOR}|{_SHAPE}|{_THING})")
 _THERE = re.compile(f"There is (an?|no) ({_THING})")
 _COUNT = re.compile(f"There are ([0-9]+) (?:({_COLOR}) shapes|({_SHAPE})(?:e?s))")
-_LIST = re.compile(f"The (?:({_COLOR}) shapes|({_SHAPE})(?:e?s)) are at the ({_CELL}(?:, {_CELL})*)")
+_LIST = re.compile(f"The (?:({_COLOR}) shapes|({_SHAPE})(?:e?s)) are in the ({_CELL}(?:, {_CELL})*)")
 _LARGE = re.compile(f"The ({_THING}) is (large|small)")
 _RELATION = re.compile(f"The ({_THING}) is ({_STEP}) the ({_THING})")
 _SIZE = re.compile(f"The ({_THING}) is (larger than|smaller than|the same size as) the ({_THING})")
@@ -98,7 +98,7 @@ def true_statement(rng: random.Random, scene: Scene) -> str:
     return rng.choice(
         (
             at(thing.name, cell),
-            f"The shape at the {CELLS[cell]} is {thing.color}.",
+            f"The shape in the {CELLS[cell]} is {thing.color}.",
             f"The {thing.name} is {'large' if thing.large else 'small'}.",
         )
     )
@@ -118,20 +118,20 @@ def grounded_statement(rng: random.Random, scene: Scene) -> tuple[str, int]:
     (cell, thing), (other_cell, other) = rng.sample(alone, 2)
     form = rng.randrange(7)
     if form == 0:
-        head, tail = f"The shape at the {CELLS[cell]} is ", thing.color
+        head, tail = f"The shape in the {CELLS[cell]} is ", thing.color
     elif form == 1:
         head, tail = (
-            f"The shape at the {CELLS[cell]} is ",
+            f"The shape in the {CELLS[cell]} is ",
             f"{'an' if thing.shape[0] in 'aeiou' else 'a'} {thing.shape}",
         )
     elif form == 2:
-        head, tail = f"The {thing.name} is at the ", CELLS[cell]
+        head, tail = f"The {thing.name} is in the ", CELLS[cell]
     elif form == 3:
         sizes = {1: "larger than", -1: "smaller than", 0: "the same size as"}
         head, tail = f"The {thing.name} is ", f"{sizes[thing.large - other.large]} the {other.name}"
     elif form == 4:
         kind = rng.choice((thing.color, thing.shape))
-        head, tail = f"The {plural(kind)} are at the ", ", ".join(CELLS[found] for found in scene.where(kind))
+        head, tail = f"The {plural(kind)} are in the ", ", ".join(CELLS[found] for found in scene.where(kind))
     elif form == 5 and (steps := [step for step in DIRECTIONS if _lies(cell, step, other_cell)]):
         head, tail = f"The {thing.name} is ", f"{rng.choice(steps)} the {other.name}"
     else:

@@ -26,10 +26,8 @@ COLORS = {
     "pink": (240, 120, 190),
 }
 SHAPES = ("circle", "square", "triangle", "star", "cross", "diamond")
-ROWS = ("top", "middle", "bottom")
-COLUMNS = ("left", "center", "right")
-CELLS = tuple(f"{row} {column}" for row in ROWS for column in COLUMNS)
-"""Names of the nine cells, row by row: "top left" is cell 0, "bottom right" is cell 8."""
+CELLS = ("northwest", "north", "northeast", "west", "center", "east", "southwest", "south", "southeast")
+"""Names of the nine cells, row by row, each a single word."""
 
 IMAGE_SIZE = 72
 CELL_SIZE = IMAGE_SIZE // 3

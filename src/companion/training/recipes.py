@@ -41,11 +41,10 @@ class SupervisedRecipe:
 BASE = SupervisedRecipe(
     name="base",
     stages=(
-        Stage("look-up", 600, {"look-up": 1}, 2e-3, warmup=50),
-        Stage("sight", 400, {"sight": 1}, 1e-3, warmup=50),
-        Stage("description", 350, {"description": 0.85, "look-up": 0.15}, 1e-3, warmup=50),
-        Stage("both", 300, {"look-up": 0.6, "description": 0.25, "statements": 0.15}, 1.5e-3, warmup=50),
-        Stage("questions", 2700, {"question": 0.7, "statements": 0.2, "look-up": 0.1}, 1.2e-3, decay=2700),
+        Stage("look-up", 500, {"look-up": 1}, 2e-3, warmup=50),
+        Stage("sight", 300, {"sight": 1}, 1e-3, warmup=50),
+        Stage("description", 1000, {"description": 0.5, "look-up": 0.4, "statements": 0.1}, 1.5e-3, warmup=50),
+        Stage("questions", 600, {"question": 0.8, "statements": 0.1, "look-up": 0.1}, 1.2e-3, decay=1000),
     ),
     difficulties={"easy": 0.6, "medium": 0.4},
 )

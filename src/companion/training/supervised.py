@@ -31,7 +31,7 @@ from companion.microworld.families import FAMILIES
 from companion.microworld.grammar import unique_things
 from companion.microworld.lessons import Lesson, Shares, description, look_up, question, statements
 from companion.microworld.model import build_model, build_processor, build_tokenizer, render
-from companion.microworld.scenes import COLORS, COLUMNS, ROWS, SHAPES, Scene, draw
+from companion.microworld.scenes import CELLS, COLORS, SHAPES, Scene, draw
 from companion.training.recipes import Stage, SupervisedRecipe
 
 SAVE_EVERY = 200
@@ -182,7 +182,7 @@ def _loss(model: LlavaForConditionalGeneration, batch: list[Encoded]) -> tuple[t
 def _sight(
     model: LlavaForConditionalGeneration, tokenizer: PreTrainedTokenizerFast, scenes: list[Scene]
 ) -> torch.Tensor:
-    """Cross-entropy of row, column, size, colour and shape of each cell, read off its projected visual token.
+    """Cross-entropy of name, size, colour and shape of each cell, read off its projected visual token.
 
     The score of a word is the inner product with its embedding, which stays as it is: visual tokens come to lie where
     the words for what they show lie, as those of pretrained towers do after alignment.
@@ -191,7 +191,7 @@ def _sight(
     empty = (-1, colors.index("nothing"), shapes.index("nothing"))
     truth = torch.tensor([
         [
-            (cell // 3, cell % 3, *((int(t.large), colors.index(t.color), shapes.index(t.shape)) if t else empty))
+            (cell, *((int(t.large), colors.index(t.color), shapes.index(t.shape)) if t else empty))
             for cell, t in enumerate(scene.cells)
         ]
         for scene in scenes
@@ -199,7 +199,7 @@ def _sight(
     images = torch.from_numpy(np.stack([pixels(draw(scene)) for scene in scenes]))
     features = model.model.multi_modal_projector(model.model.vision_tower(images).last_hidden_state).flatten(0, 1)
     losses = []
-    for place, words in enumerate((ROWS, COLUMNS, ("small", "large"), colors, shapes)):
+    for place, words in enumerate((CELLS, ("small", "large"), colors, shapes)):
         ids = [tokenizer.encode(f" {word}", add_special_tokens=False)[0] for word in words]
         scores = features @ model.lm_head.weight.detach()[ids].T
         losses.append(torch.nn.functional.cross_entropy(scores, truth[..., place].flatten(), ignore_index=-1))
