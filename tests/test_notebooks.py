@@ -13,7 +13,7 @@ NAMES = ("01_perturbation_drops", "02_confidence")
 
 
 def write(path, *cells):
-    notebook = nbformat.v4.new_notebook()
+    notebook = nbformat.v4.new_notebook(metadata={"language_info": {"name": "python"}})
     for source, tags in cells:
         notebook.cells.append(nbformat.v4.new_code_cell(source, metadata={"tags": tags}))
     nbformat.write(notebook, path)
