@@ -38,6 +38,7 @@ class SupervisedRecipe:
     text_layers: int = 5
 
 
+# Unfinished: it ends before the model is grounded (docs/LOG.md).
 BASE = SupervisedRecipe(
     name="base",
     stages=(
