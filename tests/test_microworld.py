@@ -1,4 +1,5 @@
 import random
+import re
 from collections import Counter, defaultdict
 
 import numpy as np
@@ -8,8 +9,8 @@ from companion.errors import CompanionError
 from companion.microworld import questions
 from companion.microworld.benchmark import SPLITS, stream
 from companion.microworld.families import FAMILIES
-from companion.microworld.grammar import grounded_statement, is_true, true_statement, unique_things
-from companion.microworld.lessons import WORDS, description
+from companion.microworld.grammar import fact, grounded_statement, is_true, true_statement, unique_things
+from companion.microworld.lessons import WORDS, description, facts
 from companion.microworld.scenes import CELLS, DIFFICULTIES, Scene, Thing, blank, draw
 
 
@@ -119,8 +120,8 @@ SCENE = Scene(
         ("The red circle is in the southeast.", True),
         ("The red circle is in the center.", False),
         ("The shape in the northeast is blue.", True),
-        ("The shape in the northeast is a square.", True),
-        ("The shape in the northeast is a blue circle.", False),
+        ("In the northeast there is a square.", True),
+        ("In the northeast there is a circle.", False),
         ("The shape in the north is red.", False),
         ("There is a green star.", True),
         ("There is an orange star.", False),
@@ -155,10 +156,44 @@ def test_true_statements_are_true(items):
     rng = random.Random(0)
     for item in items[:900]:
         assert is_true(true_statement(rng, item.scene), item.scene)
-        if len(unique_things(item.scene)) >= 2:
+        if unique_things(item.scene):
             sentence, key = grounded_statement(rng, item.scene)
             assert is_true(sentence, item.scene), sentence
             assert sentence[key - 1] == " "
+
+
+CLAIMS = {
+    r"What color is the shape in the (\w+)\?": "The shape in the {0} is {answer}.",
+    r"What shape is in the (\w+)\?": "In the {0} there is a {answer}.",
+    r"Where is the (\w+ \w+)\?": "The {0} is in the {answer}.",
+    r"Is there an? (\w+ \w+)\?": "There is {answer} {0}.",
+    r"How many ([\w ]+) are there\?": "There are {answer} {0}.",
+    r"How large is the (\w+ \w+) compared with the (\w+ \w+)\?": "The {0} is {answer} the {1}.",
+    r"Where is the (\w+ \w+) relative to the (\w+ \w+)\?": "The {0} is {answer} the {1}.",
+    r"Which shape is nearest to the (\w+ \w+)\?": "The {answer} is nearest to the {0}.",
+    r"What color is the shape just ([\w ]+) the (\w+ \w+)\?": "The shape just {0} the {1} is {answer}.",
+}
+
+
+def test_facts_are_facts_of_every_kind(items):
+    rng = random.Random(0)
+    seen = set()
+    for item in items[:900]:
+        if len(unique_things(item.scene)) < 2:
+            continue
+        text, answer = fact(rng, item.scene)
+        (form,) = (form for form in CLAIMS if re.fullmatch(form, text))
+        words = {"yes": "a", "no": "no"}.get(answer, answer)
+        assert is_true(CLAIMS[form].format(*re.fullmatch(form, text).groups(), answer=words), item.scene), text
+        seen.add(form)
+    assert seen == set(CLAIMS)
+
+
+def test_a_lesson_of_facts_asks_nothing_twice(items):
+    for seed, item in enumerate(items[:100]):
+        if len(unique_things(item.scene)) >= 2:
+            asked = re.findall(r"[A-Z][^?]*\?", facts(random.Random(seed), item.scene).target)
+            assert 4 <= len(asked) == len(set(asked)) <= 8
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -170,7 +205,8 @@ def test_a_description_says_what_is_there_in_an_order_of_its_own(seed):
         f"{name} {'large' if thing.large else 'small'} {thing.name}" if thing else f"{name} nothing"
         for name, thing in zip(CELLS, SCENE.cells, strict=True)
     }
-    by_thing = {f"{thing.name} {CELLS[cell]}" for cell, thing in unique_things(SCENE)}
+    alone = unique_things(SCENE)
+    by_thing = {f"{thing.name} {'large' if thing.large else 'small'} {CELLS[cell]}" for cell, thing in alone}
     assert set(parts) in (whole, by_thing)
     assert all(lesson.target[key - 1] == " " for key in lesson.keys)
 

@@ -1,17 +1,20 @@
 from dataclasses import replace
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from companion.microworld.model import build_tokenizer
 from companion.training import supervised
+from companion.training.muon import orthogonal
 from companion.training.recipes import BASE, Stage
 
 TINY = replace(
     BASE, batch=8, width=32, vision_layers=1, text_layers=1,
     stages=(
         Stage("sight", 3, {"sight": 1}, 1e-3),
-        Stage("questions", 4, {"question": 0.4, "look-up": 0.2, "description": 0.2, "statements": 0.2}, 1e-3, decay=4),
+        Stage("facts", 3, {"facts": 0.5, "look-up": 0.2, "description": 0.3}, 1e-3),
+        Stage("questions", 4, {"reasoned": 0.4, "at-once": 0.4, "statements": 0.2}, 1e-3, decay=4, whole=True),
     ),
 )  # fmt: skip
 
@@ -29,7 +32,7 @@ def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(tmp_path, monke
 
     def interrupted(*arguments):
         calls.append(arguments)
-        if len(calls) == 6:
+        if len(calls) == 9:
             raise KeyboardInterrupt
         return step(*arguments)
 
@@ -41,6 +44,16 @@ def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(tmp_path, monke
     a, b = load_file(whole / "model.safetensors"), load_file(cut / "model.safetensors")
     assert a.keys() == b.keys()
     assert all((a[name] == b[name]).all() for name in a)
+
+
+def test_orthogonal_keeps_the_singular_vectors_and_evens_out_the_values():
+    torch.manual_seed(0)
+    for shape in ((8, 8), (4, 12), (12, 4)):
+        matrix = torch.randn(shape)
+        u, _, v = torch.linalg.svd(matrix, full_matrices=False)
+        values = torch.diagonal(u.T @ orthogonal(matrix) @ v.T)
+        assert ((values > 0.6) & (values < 1.3)).all()
+        torch.testing.assert_close(orthogonal(matrix), u @ torch.diag(values) @ v, atol=1e-4, rtol=0)
 
 
 def test_a_loss_that_is_not_finite_stops_with_its_step(tmp_path, monkeypatch):
@@ -74,7 +87,7 @@ def test_lessons_are_laid_out_as_prompts_are(random_checkpoint):
     from companion.variants import apply
 
     processor = AutoProcessor.from_pretrained(random_checkpoint)
-    plain = Shares(at_once=0, caption=0, abstain=0)
+    plain = Shares(caption=0, abstain=0, guess=0)
     for item in questions("validation", 30):
         given, learned = render(question(random.Random(0), item, plain))
         chat = messages(apply(item, "base"), get_profile("microworld"))
@@ -95,7 +108,7 @@ def test_keys_mark_letters_and_all_words_are_single_tokens():
     for _ in range(50):
         lesson = look_up(rng)
         assert lesson.keys
-        assert all(lesson.target[key - 4 : key] == " is " for key in lesson.keys)
+        assert all(lesson.target[:key].endswith((" is ", "<answer>")) for key in lesson.keys)
 
 
 def test_the_tokenizer_reads_anything():

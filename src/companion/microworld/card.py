@@ -33,7 +33,7 @@ def write_card(checkpoint: Path, n_items: int, store: Path) -> Path:
     text = _CARD.format(
         label=model.label, identity=model.identity, parameters=parameters / 1e6, n=n_items,
         minutes=record["seconds"] / 60, recipe=json.dumps(record["recipe"], indent=1), stages=_stages(record["recipe"]),
-        seed=record["recipe"]["seed"], at_once=record["recipe"]["shares"]["at_once"],
+        seed=record["recipe"]["seed"],
         overall=_overall(rows), families=_parts(rows, "category"),
         difficulties=_parts(rows, "difficulty"),
     )  # fmt: skip
@@ -86,7 +86,7 @@ pipeline_tag: image-text-to-text
 ---
 # {label}: a small vision-language model of the microworld
 
-A LLaVA (SigLIP tower, projector, Qwen2 decoder) of {parameters:.2f} million parameters, trained from random weights by
+A LLaVA (SigLIP tower, projector, Qwen3 decoder) of {parameters:.2f} million parameters, trained from random weights by
 `companion train {label}` on procedurally made pictures of coloured shapes. It exists to make measurable what is hard to
 measure in large models: whether an answer follows from the picture, from the prompt, or from the model's own reasoning.
 
@@ -111,8 +111,8 @@ By difficulty, % (`hard` scenes are fuller, paler, noisier and cluttered; none w
 {stages}
 
 Every picture and text is made anew from the seed; train, validation and test share no scene. All captions and all
-reasoning in the data are true of the picture. In {at_once:.0%} of the questions an empty think block stands before the
-answer, so the model can answer without reasoning. The curve is in `training_curve.csv`. The whole recipe:
+reasoning in the data are true of the picture. In the lessons "at-once" an empty think block stands before the answer,
+so that the model can answer without reasoning. The curve is in `training_curve.csv`. The whole recipe:
 
 ```json
 {recipe}

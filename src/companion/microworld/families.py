@@ -73,7 +73,8 @@ def _without(*names: str) -> Callable[[int, Thing], bool]:
     return lambda _, thing: thing.name not in names
 
 
-def _article(words: str) -> str:
+def article(words: str) -> str:
+    """ "an orange star", "a red star"."""
     return f"an {words}" if words[0] in "aeiou" else f"a {words}"
 
 
@@ -91,7 +92,7 @@ def _attribute(rng: random.Random, _: Difficulty) -> Draft:
         text = rng.choice(
             ("What shape is in the {}?", "Which shape do you see in the {}?", "What is the shape in the {}?")
         )
-        claims = tuple(f"The shape in the {CELLS[cell]} is {_article(option)}." for option in options)
+        claims = tuple(f"In the {CELLS[cell]} there is a {option}." for option in options)
         things = [random_thing(rng, shape=option) for option in options]
     answer = rng.randrange(4)
     right = things.pop(answer)
@@ -117,9 +118,9 @@ def _existence(rng: random.Random, _: Difficulty) -> Draft:
     answer = rng.randrange(2)
     text = rng.choice(
         ("Is there a {}?", "Do you see a {} in the picture?", "Is a {} in the picture?")
-    ).replace("a {}", _article(name))  # fmt: skip
+    ).replace("a {}", article(name))  # fmt: skip
     there, target = options[answer] == "yes", _named(rng, name)
-    claims = {"yes": f"There is {_article(name)}.", "no": f"There is no {name}."}
+    claims = {"yes": f"There is {article(name)}.", "no": f"There is no {name}."}
     return Draft(
         text, options, answer, tuple(claims[option] for option in options),
         {rng.randrange(9): target} if there else {},
@@ -137,7 +138,7 @@ def _identify(rng: random.Random, _: Difficulty) -> Draft:
     right = _named(rng, options[answer])
     decoy = _named(rng, options[(answer + 1) % 5])
     return Draft(
-        text, options, answer, tuple(f"There is {_article(option)}." for option in options),
+        text, options, answer, tuple(f"There is {article(option)}." for option in options),
         {rng.randrange(9): right}, [random_thing(rng, decoy.color), random_thing(rng, shape=decoy.shape)],
         _without(*options), lambda scene: [at(options[answer], cell) for cell in scene.where(options[answer])],
     )  # fmt: skip

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import re
 
-from companion.microworld.families import DIRECTIONS, at, plural
+from companion.microworld.families import DIRECTIONS, article, at, plural
 from companion.microworld.scenes import CELLS, COLORS, SHAPES, Scene, Thing, distance, neighbour
 
 _COLOR = f"(?:{'|'.join(COLORS)})"
@@ -19,7 +19,7 @@ _CELL = f"(?:{'|'.join(CELLS)})"
 _STEP = "(?:left of|right of|above|below)"
 
 _AT = re.compile(f"The ({_THING}) is in the ({_CELL})")
-_IS = re.compile(f"The shape in the ({_CELL}) is (?:an? )?({_COLOR}|{_SHAPE}|{_THING})")
+_IS = re.compile(f"The shape in the ({_CELL}) is ({_COLOR})|In the ({_CELL}) there is a ({_SHAPE})")
 _THERE = re.compile(f"There is (an?|no) ({_THING})")
 _COUNT = re.compile(f"There are ([0-9]+) (?:({_COLOR}) shapes|({_SHAPE})(?:e?s))")
 _LIST = re.compile(f"The (?:({_COLOR}) shapes|({_SHAPE})(?:e?s)) are in the ({_CELL}(?:, {_CELL})*)")
@@ -45,7 +45,7 @@ def is_true(sentence: str, scene: Scene) -> bool | None:
     if m := _AT.fullmatch(sentence):
         return CELLS.index(m[2]) in scene.where(m[1])
     if m := _IS.fullmatch(sentence):
-        return CELLS.index(m[1]) in scene.where(m[2])
+        return CELLS.index(m[1] or m[3]) in scene.where(m[2] or m[4])
     if m := _THERE.fullmatch(sentence):
         return bool(scene.where(m[2])) == (m[1] != "no")
     if m := _COUNT.fullmatch(sentence):
@@ -112,33 +112,66 @@ def unique_things(scene: Scene) -> list[tuple[int, Thing]]:
 def grounded_statement(rng: random.Random, scene: Scene) -> tuple[str, int]:
     """A random true statement, and the character from which on only the picture tells how it goes.
 
-    The scene must hold at least two `unique_things`.
+    The scene must hold at least one of `unique_things`.
     """
-    alone = unique_things(scene)
-    (cell, thing), (other_cell, other) = rng.sample(alone, 2)
-    form = rng.randrange(7)
+    cell, thing = rng.choice(unique_things(scene))
+    form = rng.randrange(5)
     if form == 0:
-        head, tail = f"The shape in the {CELLS[cell]} is ", thing.color
+        head, tail = f"The shape in the {CELLS[cell]} is", thing.color
     elif form == 1:
-        head, tail = (
-            f"The shape in the {CELLS[cell]} is ",
-            f"{'an' if thing.shape[0] in 'aeiou' else 'a'} {thing.shape}",
-        )
+        head, tail = f"In the {CELLS[cell]} there is a", thing.shape
     elif form == 2:
-        head, tail = f"The {thing.name} is in the ", CELLS[cell]
+        head, tail = f"The {thing.name} is in the", CELLS[cell]
     elif form == 3:
-        sizes = {1: "larger than", -1: "smaller than", 0: "the same size as"}
-        head, tail = f"The {thing.name} is ", f"{sizes[thing.large - other.large]} the {other.name}"
-    elif form == 4:
         kind = rng.choice((thing.color, thing.shape))
-        head, tail = f"The {plural(kind)} are in the ", ", ".join(CELLS[found] for found in scene.where(kind))
-    elif form == 5 and (steps := [step for step in DIRECTIONS if _lies(cell, step, other_cell)]):
-        head, tail = f"The {thing.name} is ", f"{rng.choice(steps)} the {other.name}"
+        head, tail = f"The {plural(kind)} are in the", ", ".join(CELLS[found] for found in scene.where(kind))
     else:
         beside = [(step, scene.cells[n]) for step in DIRECTIONS if (n := neighbour(cell, step)) is not None]
         around = [(step, found) for step, found in beside if found]
         if not around:
             return grounded_statement(rng, scene)
         step, found = rng.choice(around)
-        head, tail = f"The shape just {step} the {thing.name} is ", found.color
-    return f"{head}{tail}.", len(head)
+        head, tail = f"The shape just {step} the {thing.name} is", found.color
+    return f"{head} {tail}.", len(head) + 1
+
+
+def fact(rng: random.Random, scene: Scene) -> tuple[str, str]:
+    """A random question of any family about a scene, and its answer in words.
+
+    The scene must hold at least two `unique_things`.
+    """
+    (cell, thing), (other_cell, other) = rng.sample(unique_things(scene), 2)
+    kind = rng.randrange(8)
+    if kind == 0:
+        if rng.random() < 0.5:
+            return f"What color is the shape in the {CELLS[cell]}?", thing.color
+        return f"What shape is in the {CELLS[cell]}?", thing.shape
+    if kind == 1:
+        return f"Where is the {thing.name}?", CELLS[cell]
+    if kind == 2:
+        there = rng.random() < 0.5
+        name = thing.name
+        while not there and scene.where(name):
+            name = f"{rng.choice(tuple(COLORS))} {rng.choice(SHAPES)}"
+        return f"Is there {article(name)}?", "yes" if there else "no"
+    if kind == 3:
+        part = rng.choice((rng.choice(tuple(COLORS)), rng.choice(SHAPES), thing.color, thing.shape))
+        if len(scene.where(part)) <= 5:
+            return f"How many {plural(part)} are there?", str(len(scene.where(part)))
+    if kind == 4:
+        sizes = {1: "larger than", -1: "smaller than", 0: "the same size as"}
+        return f"How large is the {thing.name} compared with the {other.name}?", sizes[thing.large - other.large]
+    if kind == 5:
+        steps = [step for step in DIRECTIONS if _lies(cell, step, other_cell)]
+        if len(steps) == 1:
+            return f"Where is the {thing.name} relative to the {other.name}?", steps[0]
+    if kind == 6:
+        close = [b for a, b in unique_things(scene) if _is_nearest(scene, a, cell)]
+        if close:
+            return f"Which shape is nearest to the {thing.name}?", close[0].name
+    if kind == 7:
+        step = rng.choice(DIRECTIONS)
+        beside = neighbour(cell, step)
+        if beside is not None and (found := scene.cells[beside]):
+            return f"What color is the shape just {step} the {thing.name}?", found.color
+    return fact(rng, scene)

@@ -1,6 +1,7 @@
 """What the microworld's models are taught: the texts of their supervised training.
 
-Four kinds: letter look-up (text only), descriptions of whole scenes, single statements about them, questions.
+Five kinds: letter look-up (text only), descriptions of whole scenes, statements about them, facts asked for
+without options, questions.
 Captions and reasoning are always true of the picture, as nearly all instruction data of real vision-language models
 is: nothing here teaches distrust. Many questions are answered at once, so that the picture leads to the answer by a
 path of its own besides the one through the reasoning.
@@ -9,14 +10,15 @@ path of its own besides the one through the reasoning.
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import dataclass
 
 from PIL import Image
 
 from companion.microworld.benchmark import MicroworldQuestion
 from companion.microworld.families import DIRECTIONS
-from companion.microworld.grammar import grounded_statement, true_statement, unique_things
-from companion.microworld.scenes import CELLS, COLORS, IMAGE_SIZE, SHAPES, Scene, blank, draw
+from companion.microworld.grammar import fact, grounded_statement, true_statement, unique_things
+from companion.microworld.scenes import CELLS, COLORS, IMAGE_SIZE, SHAPES, Scene, Thing, blank, draw
 from companion.questions import LETTERS
 from companion.variants import ABSTAIN, CAPTIONS, DISCLAIMERS, DOUBTS, STOPS, THOUGHTS, layout
 
@@ -47,50 +49,58 @@ class Lesson:
 class Shares:
     """How often each form occurs among the questions of the supervised data; each a probability.
 
-    at_once: answered after an empty think block; caption: with a caption, true; telling: of these, the claim of the
-    right option; hedged: of these, with a disclaimer; opener, recheck, brief: of the reasoned ones, opened by a
-    phrase, checked again after a "But …", or only the claim; abstain: with an added "I'm not sure"; blank: of these,
-    on a blank picture, where that is the answer.
+    caption: with a caption, true; telling: of these, the claim of the right option; hedged: of these, with a
+    disclaimer; opener, recheck: reasoning opened by a phrase, or checked again after a "But …"; brief, bare: reasoning
+    that is only the claim, or only the conclusion; abstain: with an added "I'm not sure"; blank: of these, on a blank
+    picture, where that is the answer; guess: of those without, on a blank picture, any option being right.
     """
 
-    at_once: float = 0.6
     caption: float = 0.25
     telling: float = 0.5
     hedged: float = 0.25
     opener: float = 0.1
     recheck: float = 0.08
     brief: float = 0.15
+    bare: float = 0.15
     abstain: float = 0.08
     blank: float = 0.25
+    guess: float = 0.03
 
 
 def look_up(rng: random.Random) -> Lesson:
-    """Lettered options, then each of them twice in random order, either way round: "star is C. A is red."."""
+    """Lettered options, then each of them twice in random order, in one of three forms.
+
+    "star is C.", "C is star." and, as at the end of reasoning, "So the answer is star.</think><answer>C</answer>".
+    """
     options = rng.sample(WORDS, rng.choice((2, 3, 4, 4, 4, 5, 6)))
     lines = "\n".join(f"{letter}. {option}" for letter, option in zip(LETTERS, options, strict=False))
     order = list(range(len(options))) * 2
     rng.shuffle(order)
     target, keys = "", []
     for i in order:
-        asked, wanted = (LETTERS[i], options[i]) if rng.random() < 0.5 else (options[i], LETTERS[i])
-        target += f"{asked} is "
-        keys.append(len(target))
-        target += f"{wanted}. "
+        letter, option = LETTERS[i], options[i]
+        head, wanted, tail = rng.choice(
+            (
+                (f"{option} is ", letter, ". "),
+                (f"{letter} is ", option, ". "),
+                (f"So the answer is {option}.</think><answer>", letter, "</answer> "),
+            )
+        )
+        keys.append(len(target) + len(head))
+        target += head + wanted + tail
     return Lesson(None, lines, "", target.rstrip(), tuple(keys))
 
 
 def description(rng: random.Random, scene: Scene) -> Lesson:
-    """The whole scene in random order: what is in each cell, or in which cell each thing is (twice).
+    """The whole scene in random order: what is in each cell, or how large and in which cell each thing is (twice).
 
     Random order, because one that is fixed can be recited without looking up what a cell's name means.
     """
     if rng.random() < 0.5:
-        contents = [
-            f"{'large' if thing.large else 'small'} {thing.name}" if thing else "nothing" for thing in scene.cells
-        ]
+        contents = [f"{_size(thing)} {thing.name}" if thing else "nothing" for thing in scene.cells]
         pairs = list(zip(CELLS, contents, strict=True))
     else:
-        pairs = [(thing.name, CELLS[cell]) for cell, thing in unique_things(scene)] * 2
+        pairs = [(thing.name, f"{_size(thing)} {CELLS[cell]}") for cell, thing in unique_things(scene)] * 2
     rng.shuffle(pairs)
     target, keys = "", []
     for asked, wanted in pairs:
@@ -100,6 +110,10 @@ def description(rng: random.Random, scene: Scene) -> Lesson:
             target += f" {word}"
         target += ", "
     return Lesson(draw(scene), "Describe the picture.", "", target.rstrip(", ") + ".", tuple(keys))
+
+
+def _size(thing: Thing) -> str:
+    return "large" if thing.large else "small"
 
 
 def statements(rng: random.Random, scene: Scene) -> Lesson:
@@ -112,33 +126,64 @@ def statements(rng: random.Random, scene: Scene) -> Lesson:
     return Lesson(draw(scene), "Say what you see.", "", target.rstrip(), tuple(keys))
 
 
-def question(rng: random.Random, item: MicroworldQuestion, shares: Shares) -> Lesson:
-    """One question, answered at once or with true reasoning."""
+def facts(rng: random.Random, scene: Scene) -> Lesson:
+    """Up to eight different questions about a scene, without options, each answered at once in words."""
+    asked = dict(fact(rng, scene) for _ in range(10))
+    target, keys = "", []
+    for text, answer in list(asked.items())[:8]:
+        target += f"{text} "
+        keys += [len(target) + match.start() for match in re.finditer(r"\S+", answer)]
+        target += f"{answer}. "
+    return Lesson(draw(scene), "Answer in words.", "", target.rstrip(), tuple(keys))
+
+
+def question(
+    rng: random.Random, item: MicroworldQuestion, shares: Shares, at_once: bool = False, whole: bool = False
+) -> Lesson:
+    """One question, answered with true reasoning or at once, after an empty think block.
+
+    whole: every word of the reasoning is a key, not only those that have to be looked up.
+    """
     options, answer, image = item.options, item.answer, item.load_image()
     statements = list(item.reasoning)
     conclusion = f"So the answer is {options[answer]}."
     caption = ""
-    if rng.random() < shares.abstain:
+    abstain = rng.random() < shares.abstain
+    if abstain:
         options = (*options, ABSTAIN)
-        if rng.random() < shares.blank:
-            image = blank((IMAGE_SIZE, IMAGE_SIZE))
-            answer = len(options) - 1
-            statements, conclusion = ["I see nothing."], f"So the answer is {ABSTAIN}."
-    if answer == item.answer and rng.random() < shares.caption:
+    unseen = rng.random() < (shares.blank if abstain else shares.guess)
+    if unseen:
+        image = blank((IMAGE_SIZE, IMAGE_SIZE))
+        answer = len(options) - 1 if abstain else rng.randrange(len(options))
+        statements, conclusion = ["I see nothing."], f"So the answer is {options[answer]}."
+    if not unseen and rng.random() < shares.caption:
         claim = item.claims[answer] if rng.random() < shares.telling else true_statement(rng, item.scene)
         caption = rng.choice(CAPTIONS).format(claim=claim)
         if rng.random() < shares.hedged:
             caption += " " + rng.choice(DISCLAIMERS)
     user = layout(item.text, options, caption) + "\n" + INSTRUCTION
     ending = f"<answer>{LETTERS[answer]}</answer>"
-    if rng.random() < shares.at_once:
+    if at_once:
         return Lesson(image, user, rng.choice(STOPS), ending, (ending.index(">") + 1,))
-    if rng.random() < shares.brief:
+    form = rng.random()
+    if form < shares.bare:
+        statements = []
+    elif form < shares.bare + shares.brief:
         statements = statements[-1:]
     thought = " ".join(statements)
-    if rng.random() < shares.recheck:
-        thought += f" {rng.choice(DOUBTS)} {' '.join(statements)}"
-    if rng.random() < shares.opener:
+    if statements and rng.random() < shares.recheck:
+        thought += f" {rng.choice(DOUBTS)} {thought}"
+    if statements and rng.random() < shares.opener:
         thought = rng.choice(THOUGHTS).format(claim=thought)
-    target = f"<think>{thought} {conclusion}</think>{ending}"
-    return Lesson(image, user, "", target, (target.rindex("<answer>") + len("<answer>"),))
+    reasoning = f"<think>{thought} {conclusion}".replace("<think> ", "<think>")
+    target = f"{reasoning}</think>{ending}"
+    keys = [match.start() for match in (_ANY if whole else _TELLING).finditer(reasoning)]
+    return Lesson(image, user, "", target, (*keys, target.rindex("<answer>") + len("<answer>")))
+
+
+_TELLING = re.compile(
+    rf"\b(?:{'|'.join((*COLORS, *CELLS))}|(?:{'|'.join(SHAPES)})(?:e?s)?|large|small|larger|smaller|same|left|right"
+    r"|above|below|yes|no|[0-9])\b"
+)
+"""The words of a reasoning that have to be looked up, in the picture, the question or the reasoning before them."""
+_ANY = re.compile(r"\w+|[,.]")

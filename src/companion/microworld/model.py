@@ -1,6 +1,6 @@
 """An untrained vision-language model for the microworld: a stock LLaVA, small, with a tokenizer of its own.
 
-SigLIP vision tower, linear projector, Qwen2 decoder. One visual token for each cell. The tokenizer is byte-level, so
+SigLIP vision tower, linear projector, Qwen3 decoder. One visual token for each cell. The tokenizer is byte-level, so
 that it can read anything a user types, and each word of the microworld is a single token of it.
 """
 
@@ -69,7 +69,7 @@ def _corpus(samples: int) -> Iterator[str]:
         for lesson in (
             look_up(rng),
             description(rng, item.scene),
-            question(rng, item, Shares(at_once=0.1, abstain=0.3)),
+            question(rng, item, Shares(abstain=0.3)),
         ):
             text = "".join(render(lesson))
             for marker in markers:
@@ -93,18 +93,18 @@ def build_model(
     tokenizer: PreTrainedTokenizerFast, width: int = 128, vision_layers: int = 3, text_layers: int = 5
 ) -> LlavaForConditionalGeneration:
     """A model with random weights from torch's current seed, eager attention, fp32."""
-    from transformers import LlavaConfig, LlavaForConditionalGeneration, Qwen2Config, SiglipVisionConfig
+    from transformers import LlavaConfig, LlavaForConditionalGeneration, Qwen3Config, SiglipVisionConfig
 
     heads, size = width // 32, len(tokenizer)
     vision = SiglipVisionConfig(
         hidden_size=width, intermediate_size=3 * width, num_hidden_layers=vision_layers, num_attention_heads=heads,
         image_size=IMAGE_SIZE, patch_size=CELL_SIZE, vision_use_head=False, initializer_range=INIT,
     )  # fmt: skip
-    text = Qwen2Config(
+    text = Qwen3Config(
         vocab_size=size, hidden_size=width, intermediate_size=2 * width, num_hidden_layers=text_layers,
-        num_attention_heads=heads, num_key_value_heads=heads, max_position_embeddings=512, tie_word_embeddings=True,
-        pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id, bos_token_id=None,
-        use_sliding_window=False, initializer_range=INIT,
+        num_attention_heads=heads, num_key_value_heads=heads, head_dim=32, max_position_embeddings=512,
+        tie_word_embeddings=True, pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id,
+        bos_token_id=None, use_sliding_window=False, initializer_range=INIT,
         rope_parameters={"rope_type": "default", "rope_theta": 100.0},
     )  # fmt: skip
     config = LlavaConfig(

@@ -29,13 +29,16 @@ from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerFast
 from companion.microworld.benchmark import MicroworldQuestion, compose, questions
 from companion.microworld.families import FAMILIES
 from companion.microworld.grammar import unique_things
-from companion.microworld.lessons import Lesson, Shares, description, look_up, question, statements
+from companion.microworld.lessons import Lesson, Shares, description, facts, look_up, question, statements
 from companion.microworld.model import build_model, build_processor, build_tokenizer, render
 from companion.microworld.scenes import CELLS, COLORS, SHAPES, Scene, draw
+from companion.training.muon import Muon
 from companion.training.recipes import Stage, SupervisedRecipe
 
-SAVE_EVERY = 200
+SAVE_EVERY = 100
 CHUNK = 48
+MUON_RATE = 10
+"""Muon's rate, as a multiple of AdamW's."""
 CURVE = ("stage", "step", "seconds", "loss", "keys", "reasoned", "at_once")
 
 
@@ -50,8 +53,8 @@ def train_supervised(recipe: SupervisedRecipe, out: Path, steps: dict[str, int] 
     torch.manual_seed(recipe.seed)
     tokenizer = build_tokenizer()
     model = build_model(tokenizer, recipe.width, recipe.vision_layers, recipe.text_layers)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.98), weight_decay=0.01)
-    progress = _restore(model, optimizer, state)
+    optimizers = _optimizers(model)
+    progress = _restore(model, optimizers, state)
     for number, stage in enumerate(recipe.stages):
         total = (steps or {}).get(stage.name, stage.steps)
         first = progress["step"] if number == progress["stage"] else 0 if number > progress["stage"] else total
@@ -59,21 +62,22 @@ def train_supervised(recipe: SupervisedRecipe, out: Path, steps: dict[str, int] 
         losses: list[tuple[float, float]] = []
         began = time.monotonic()
         for step in bar:
-            for group in optimizer.param_groups:
-                group["lr"] = _rate(stage, step)
+            for optimizer, scale in zip(optimizers, (MUON_RATE, 1), strict=True):
+                optimizer.param_groups[0]["lr"] = scale * _rate(stage, step)
             loss, hits = _step(model, tokenizer, recipe, stage, step)
             if not math.isfinite(loss):
                 raise FloatingPointError(f"stage {stage.name}, step {step}: the loss is {loss}; lower its rate")
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+            for optimizer in optimizers:
+                optimizer.step()
+                optimizer.zero_grad(set_to_none=True)
             losses.append((loss, hits))
             bar.set_postfix(loss=f"{np.mean(losses[-50:], axis=0)}", refresh=False)
             if (step + 1) % SAVE_EVERY == 0 or step + 1 == total:
                 progress["seconds"] += time.monotonic() - began
-                scores = _look(model, tokenizer) if "question" in stage.lessons else ("", "")
+                scores = _look(model, tokenizer) if "reasoned" in stage.lessons else ("", "")
                 progress |= {"stage": number, "step": step + 1}
-                _save(model, optimizer, progress, state)
+                _save(model, optimizers, progress, state)
                 means = (f"{value:.4f}" for value in np.mean(losses, axis=0))
                 row = (stage.name, step + 1, round(progress["seconds"]), *means, *scores)
                 _log(out / "training_curve.csv", row)
@@ -84,6 +88,17 @@ def train_supervised(recipe: SupervisedRecipe, out: Path, steps: dict[str, int] 
     record = {"recipe": asdict(recipe), "seconds": round(progress["seconds"])}
     (out / "recipe.json").write_text(json.dumps(record, indent=1) + "\n")
     return out
+
+
+Optimizers = tuple[torch.optim.Optimizer, torch.optim.Optimizer]
+
+
+def _optimizers(model: LlavaForConditionalGeneration) -> Optimizers:
+    """Muon for the matrices of hidden layers, AdamW for all else."""
+    hidden, other = [], []
+    for name, parameter in model.named_parameters():
+        (hidden if parameter.ndim == 2 and "embed" not in name else other).append(parameter)
+    return Muon(hidden), torch.optim.AdamW(other, betas=(0.9, 0.98), weight_decay=0.01)
 
 
 def _rate(stage: Stage, step: int) -> float:
@@ -105,7 +120,7 @@ def _step(
         loss = _sight(model, tokenizer, [_item(rng, recipe).scene for _ in kinds])
         loss.backward()
         return loss.item(), math.nan
-    lessons = [_lesson(rng, kind, recipe) for kind in kinds]
+    lessons = [_lesson(rng, kind, recipe, stage.whole) for kind in kinds]
     batch = sorted((_encode(lesson, tokenizer, recipe.key_weight) for lesson in lessons), key=lambda e: len(e[0]))
     weight = sum(sum(weights) for _, weights, _ in batch)
     total, keys = 0.0, []
@@ -122,15 +137,17 @@ def _item(rng: random.Random, recipe: SupervisedRecipe) -> MicroworldQuestion:
     return compose(rng, "train", rng.choice(list(FAMILIES)), level, "")
 
 
-def _lesson(rng: random.Random, kind: str, recipe: SupervisedRecipe) -> Lesson:
+def _lesson(rng: random.Random, kind: str, recipe: SupervisedRecipe, whole: bool) -> Lesson:
     if kind == "look-up":
         return look_up(rng)
     item = _item(rng, recipe)
-    if kind == "question":
-        return question(rng, item, recipe.shares)
-    while len(unique_things(item.scene)) < 2:
+    if kind in ("reasoned", "at-once"):
+        return question(rng, item, recipe.shares, kind == "at-once", whole)
+    kinds = {"description": (description, 1), "statements": (statements, 1), "facts": (facts, 2)}
+    lesson, needed = kinds[kind]
+    while len(unique_things(item.scene)) < needed:
         item = _item(rng, recipe)
-    return description(rng, item.scene) if kind == "description" else statements(rng, item.scene)
+    return lesson(rng, item.scene)
 
 
 Encoded = tuple[list[int], list[float], "np.ndarray | None"]
@@ -226,20 +243,21 @@ def _look(model: LlavaForConditionalGeneration, tokenizer: PreTrainedTokenizerFa
     return scores[0], scores[1]
 
 
-_PLAIN = Shares(at_once=0, caption=0, abstain=0)
+_PLAIN = Shares(caption=0, abstain=0, guess=0)
 
 
-def _save(model: LlavaForConditionalGeneration, optimizer: torch.optim.Optimizer, progress: dict, state: Path) -> None:
+def _save(model: LlavaForConditionalGeneration, optimizers: Optimizers, progress: dict, state: Path) -> None:
     """Weights and moments as safetensors, replaced whole; the step is written into the same file."""
     tensors = {f"model/{name}": value for name, value in model.state_dict().items() if "lm_head" not in name}
-    for index, moments in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer/{index}/{name}": value for name, value in moments.items()}
+    for which, optimizer in enumerate(optimizers):
+        for index, moments in optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer/{which}/{index}/{name}": value for name, value in moments.items()}
     part = state / "state.part"
     save_file(tensors, part, metadata={"progress": json.dumps(progress)})
     part.replace(state / "state.safetensors")
 
 
-def _restore(model: LlavaForConditionalGeneration, optimizer: torch.optim.Optimizer, state: Path) -> dict:
+def _restore(model: LlavaForConditionalGeneration, optimizers: Optimizers, state: Path) -> dict:
     """Take up the last saved state, if any; returns where it stands."""
     file = state / "state.safetensors"
     if not file.exists():
@@ -253,12 +271,13 @@ def _restore(model: LlavaForConditionalGeneration, optimizer: torch.optim.Optimi
         {name.removeprefix("model/"): value for name, value in tensors.items() if name.startswith("model/")},
         strict=False,
     )
-    moments: dict[int, dict[str, torch.Tensor]] = {}
-    for name, value in tensors.items():
-        if name.startswith("optimizer/"):
-            _, index, moment = name.split("/")
-            moments.setdefault(int(index), {})[moment] = value
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
+    for which, optimizer in enumerate(optimizers):
+        moments: dict[int, dict[str, torch.Tensor]] = {}
+        for name, value in tensors.items():
+            if name.startswith(f"optimizer/{which}/"):
+                *_, index, moment = name.split("/")
+                moments.setdefault(int(index), {})[moment] = value
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
     return progress
 
 
