@@ -180,9 +180,9 @@ def reliability(table: pd.DataFrame, title: str, variants: Sequence[str]) -> Fig
         axes.plot([0, 1], [0, 1], color="#888888", linewidth=1, linestyle="--")
         for _, line in part.iterrows():
             axes.plot([line["confidence"]] * 2, [line["low"], line["high"]], color=color, linewidth=1.5)
-        axes.scatter(part["confidence"], part["value"], s=15 + part["n"], color=color, marker=marker, alpha=0.8)
+        axes.scatter(part["confidence"], part["value"], s=15 + part["n"] / 2, color=color, marker=marker, alpha=0.8)
         axes.set(
-            title=name, xlabel="probability of its answer", xlim=(-0.03, 1.06), ylim=(-0.03, 1.06), xticks=(0, 0.5, 1)
+            title=name, xlabel="probability of its answer", xlim=(-0.03, 1.12), ylim=(-0.03, 1.06), xticks=(0, 0.5, 1)
         )
     panels[0].set_ylabel("accuracy")
     figure.suptitle(title, x=0.01, ha="left")
@@ -204,7 +204,7 @@ def survival(table: pd.DataFrame, title: str) -> Figure:
         axes.plot(lines["value"], places, marker=marker, color=color, linestyle="none", label=predictor)
     axes.axvline(0.5, color="#222222", linewidth=1)
     axes.set_yticks(range(len(labels)), labels)
-    axes.set(xlabel="AUROC for “stays right” (0.5: chance)", xlim=(0.2, 1.02), ylim=(len(labels) - 0.5, -0.5))
+    axes.set(xlabel="AUROC for “stays right” (0.5: chance)", xlim=(0, 1.02), ylim=(len(labels) - 0.5, -0.5))
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
     figure.suptitle(title, x=0.01, ha="left")
     return figure
