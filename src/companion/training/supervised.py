@@ -95,7 +95,8 @@ Optimizers = tuple[torch.optim.Optimizer, torch.optim.Optimizer]
 
 def _optimizers(model: LlavaForConditionalGeneration) -> Optimizers:
     """Muon for the matrices of hidden layers, AdamW for all else."""
-    hidden, other = [], []
+    hidden: list[torch.nn.Parameter] = []
+    other: list[torch.nn.Parameter] = []
     for name, parameter in model.named_parameters():
         (hidden if parameter.ndim == 2 and "embed" not in name else other).append(parameter)
     return Muon(hidden), torch.optim.AdamW(other, betas=(0.9, 0.98), weight_decay=0.01)
