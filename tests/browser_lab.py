@@ -11,7 +11,6 @@ from pathlib import Path
 import nbformat
 from selenium import webdriver
 from selenium.webdriver.common.by import By
-from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 ROOT = Path(__file__).parent.parent
@@ -38,9 +37,9 @@ def check(driver: webdriver.Chrome, notebook: Path) -> None:
     )
     # Cells out of sight are not in the page; a page that is tall enough holds them all.
     driver.set_window_size(1300, 30000)
-    driver.find_element(By.CSS_SELECTOR, ".jp-Notebook .jp-CodeCell .cm-content").click()
-    body = driver.switch_to.active_element
-    body.send_keys(Keys.ESCAPE)
+    WebDriverWait(driver, 60).until(
+        lambda d: len(d.find_elements(By.CSS_SELECTOR, ".jp-Notebook .jp-CodeCell .jp-InputPrompt")) >= code
+    )
     driver.find_element(By.XPATH, "//li[contains(@class,'lm-MenuBar-item')][.='Run']").click()
     WebDriverWait(driver, 20).until(lambda d: d.find_elements(By.CSS_SELECTOR, 'li[data-command="runmenu:run-all"]'))[
         0
