@@ -1,8 +1,9 @@
-"""Supervised training of a microworld model from random weights, on 2 CPU cores in well under 90 minutes.
+"""Supervised training of a microworld model from random weights, on 2 CPU cores within 90 minutes.
 
 A curriculum, because questions alone teach nothing for a long time: *look-up* (which letter has which option), *sight*
-(visual tokens come to lie where the words for what they show lie, as those of pretrained towers do), *description*,
-*questions*.
+(visual tokens come to lie where the words for what they show lie, as those of pretrained towers do), *description* and
+*statements* (what the picture holds), *facts* (the same, asked for), and in between and at the end *questions*,
+reasoned and answered at once.
 Every batch depends on (seed, stage, step) alone, so that a run which was interrupted goes on as if it had not been.
 
 Left out: mixed precision and compilation, which are slower or no faster at this size on a CPU.
