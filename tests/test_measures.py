@@ -54,25 +54,31 @@ def test_calibration_error(confidence, correct, error):
     assert plain(measures.calibration_error(confidence, correct), len(correct)) == pytest.approx(error)
 
 
-def slow_auroc(scores, labels, weights):
+def slow_auroc(scores, labels, weights, strata):
     won = total = 0.0
-    for s, y, w in zip(scores, labels, weights, strict=True):
-        for t, z, v in zip(scores, labels, weights, strict=True):
-            if y and not z:
+    for s, y, w, a in zip(scores, labels, weights, strata, strict=True):
+        for t, z, v, b in zip(scores, labels, weights, strata, strict=True):
+            if y and not z and a == b:
                 won += w * v * ((s > t) + 0.5 * (s == t))
                 total += w * v
     return won / total if total else np.nan
 
 
+@pytest.mark.parametrize("families", [1, 3])
 @pytest.mark.parametrize("seed", range(20))
-def test_auroc_equals_a_count_over_all_pairs_ties_and_weights_included(seed):
+def test_auroc_equals_a_count_over_all_pairs_ties_weights_and_strata_included(seed, families):
     rng = np.random.default_rng(seed)
     n = int(rng.integers(2, 30))
     scores = rng.integers(0, 6, n) / 5
     labels = rng.random(n) < 0.5
     weights = rng.integers(0, 4, (3, n)).astype(float)
-    expected = [slow_auroc(scores, labels, row) for row in weights]
-    np.testing.assert_allclose(measures.auroc(scores, labels)(weights), expected)
+    strata = rng.integers(0, families, n).astype(str)
+    expected = [slow_auroc(scores, labels, row, strata) for row in weights]
+    np.testing.assert_allclose(measures.auroc(scores, labels, strata)(weights), expected)
+    if families == 1:
+        np.testing.assert_array_equal(
+            measures.auroc(scores, labels)(weights), measures.auroc(scores, labels, strata)(weights)
+        )
 
 
 def test_auroc_of_one_class_is_missing():

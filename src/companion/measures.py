@@ -81,26 +81,29 @@ def calibration_error(confidence: ArrayLike, correct: ArrayLike, bins: int = 10)
     return measure
 
 
-def auroc(scores: ArrayLike, labels: ArrayLike) -> Measure:
+def auroc(scores: ArrayLike, labels: ArrayLike, strata: Sequence[str] | None = None) -> Measure:
     """Probability that a positive item scores above a negative one, ties counted half: in [0, 1].
 
-    Items whose score is NaN are left out; NaN where a resample has one class only.
+    strata: (items,), compare only pairs of the same stratum, so that differences between strata cannot pass for a
+    score that tells items apart. Items whose score is NaN are left out; NaN where a resample has no pair to compare.
     """
     s, y = np.asarray(scores, dtype=float), np.asarray(labels, dtype=bool)
     there = ~np.isnan(s)
-    _, level = np.unique(s[there], return_inverse=True)
-    order = np.argsort(level, kind="stable")
-    starts = np.flatnonzero(np.diff(level[order], prepend=-1))
-    positive = y[there][order]
+    part = np.zeros(len(s), dtype=int) if strata is None else np.unique(np.asarray(strata), return_inverse=True)[1]
+    groups = [np.flatnonzero(there & (part == value)) for value in np.unique(part[there])]
 
     def measure(weights: Array) -> Array:
-        w = weights[:, there][:, order]
-        if w.shape[1] == 0:
-            return np.full(len(weights), np.nan)
-        up = np.add.reduceat(w * positive, starts, axis=1)
-        down = np.add.reduceat(w * ~positive, starts, axis=1)
-        below = np.cumsum(down, axis=1) - down / 2
-        return _divide((up * below).sum(axis=1), up.sum(axis=1) * down.sum(axis=1))
+        won, pairs = np.zeros(len(weights)), np.zeros(len(weights))
+        for group in groups:
+            _, level = np.unique(s[group], return_inverse=True)
+            order = np.argsort(level, kind="stable")
+            starts = np.flatnonzero(np.diff(level[order], prepend=-1))
+            w, positive = weights[:, group[order]], y[group[order]]
+            up = np.add.reduceat(w * positive, starts, axis=1)
+            down = np.add.reduceat(w * ~positive, starts, axis=1)
+            won += (up * (np.cumsum(down, axis=1) - down / 2)).sum(axis=1)
+            pairs += up.sum(axis=1) * down.sum(axis=1)
+        return _divide(won, pairs)
 
     return measure
 

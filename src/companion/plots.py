@@ -190,21 +190,23 @@ def reliability(table: pd.DataFrame, title: str, variants: Sequence[str]) -> Fig
 
 
 def survival(table: pd.DataFrame, title: str) -> Figure:
-    """AUROC of both predictors for each perturbation; 0.5 is chance."""
+    """AUROC of both predictors for each perturbation, over all pairs and within families; 0.5 is chance."""
     labels = _ordered(table["variant"].tolist())
-    figure = Figure(figsize=(9, 0.5 * len(labels) + 1.7))
-    axes = figure.subplots()
-    for offset, (predictor, color, marker) in zip(
-        (-0.14, 0.14), (("P(correct)", _BLIND_SAFE[0], "o"), ("−entropy", _BLIND_SAFE[1], "s")), strict=True
-    ):
-        lines = table[table["predictor"] == predictor].set_index("variant").loc[labels]
-        for y, (_, line) in enumerate(lines.iterrows()):
-            axes.plot([line["low"], line["high"]], [y + offset] * 2, color=color, linewidth=2)
-        places = np.arange(len(labels)) + offset
-        axes.plot(lines["value"], places, marker=marker, color=color, linestyle="none", label=predictor)
-    axes.axvline(0.5, color="#222222", linewidth=1)
-    axes.set_yticks(range(len(labels)), labels)
-    axes.set(xlabel="AUROC for “stays right” (0.5: chance)", xlim=(0, 1.02), ylim=(len(labels) - 0.5, -0.5))
+    figure = Figure(figsize=(9, 0.5 * len(labels) + 1.9))
+    panels = dict(table.groupby("pairs", sort=False))
+    for axes, (pairs, part) in zip(figure.subplots(1, len(panels), sharey=True), panels.items(), strict=True):
+        for offset, (predictor, color, marker) in zip(
+            (-0.14, 0.14), (("P(correct)", _BLIND_SAFE[0], "o"), ("−entropy", _BLIND_SAFE[1], "s")), strict=True
+        ):
+            lines = part[part["predictor"] == predictor].set_index("variant").loc[labels]
+            for y, (_, line) in enumerate(lines.iterrows()):
+                axes.plot([line["low"], line["high"]], [y + offset] * 2, color=color, linewidth=2)
+            places = np.arange(len(labels)) + offset
+            label = predictor if pairs == next(iter(panels)) else None
+            axes.plot(lines["value"], places, marker=marker, color=color, linestyle="none", label=label)
+        axes.axvline(0.5, color="#222222", linewidth=1)
+        axes.set_yticks(range(len(labels)), labels)
+        axes.set(title=pairs, xlabel="AUROC for “stays right”", xlim=(0, 1.02), ylim=(len(labels) - 0.5, -0.5))
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
     figure.suptitle(title, x=0.01, ha="left")
     return figure

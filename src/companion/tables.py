@@ -157,20 +157,27 @@ def reliability(rows: pd.DataFrame, rng: np.random.Generator, bins: int = 10) ->
     return pd.DataFrame(lines)
 
 
-def survival(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    """AUROC with which P(correct), or −entropy, under base tells which items that were right stay right.
+PAIRS = ("all pairs", "pairs of one family")
+"""How survivors and victims are compared: any with any, or only within a question family."""
 
-    variant (each that asserts a wrong option), predictor, estimate, survived (how many of the n items did).
+
+def survival(rows: pd.DataFrame, rng: np.random.Generator, among_right: bool = True) -> pd.DataFrame:
+    """AUROC with which P(correct), or −entropy, under base tells which items are right under a perturbation.
+
+    among_right: only items that were right under base, or all. variant (each that asserts a wrong option), predictor,
+    pairs (`PAIRS`), estimate, survived (how many of the n items are right under the variant).
     """
     panel = Panel(rows, rng)
-    among = panel.column("base", "correct").to_numpy(dtype=bool)
+    among = panel.column("base", "correct").to_numpy(dtype=bool) | (not among_right)
+    family = panel.column("base", "category").to_numpy()[among]
     scores = {"P(correct)": panel.numbers("base", "p_correct"), "−entropy": -panel.numbers("base", "entropy")}
     lines = []
     for name in (name for name in panel.variants if name in WRONG):
         survived = panel.column(name, "correct").to_numpy(dtype=bool)[among]
-        for predictor, score in scores.items():
-            labels = {"variant": name, "predictor": predictor, "survived": int(survived.sum())}
-            lines.append(panel.line(auroc(score[among], survived), among, **labels))
+        for pairs, strata in zip(PAIRS, (None, family), strict=True):
+            for predictor, score in scores.items():
+                labels = {"variant": name, "predictor": predictor, "pairs": pairs, "survived": int(survived.sum())}
+                lines.append(panel.line(auroc(score[among], survived, strata), among, **labels))
     return pd.DataFrame(lines)
 
 

@@ -71,6 +71,15 @@ BASE = SupervisedRecipe(
             decay=1200,
             whole=True,
         ),
+        Stage(
+            "more at once",
+            600,
+            {"at-once": 0.75, "reasoned": 0.15, "look-up": 0.1},
+            2e-4,
+            warmup=1,
+            decay=600,
+            whole=True,
+        ),
     ),
     difficulties={"easy": 0.6, "medium": 0.4},
 )
