@@ -193,8 +193,8 @@ def survival(table: pd.DataFrame, title: str) -> Figure:
     """AUROC of both predictors for each perturbation, over all pairs and within families; 0.5 is chance."""
     labels = _ordered(table["variant"].tolist())
     figure = Figure(figsize=(9, 0.5 * len(labels) + 1.9))
-    panels = dict(table.groupby("pairs", sort=False))
-    for axes, (pairs, part) in zip(figure.subplots(1, len(panels), sharey=True), panels.items(), strict=True):
+    panels = list(table.groupby("pairs", sort=False))
+    for axes, (pairs, part) in zip(figure.subplots(1, len(panels), sharey=True), panels, strict=True):
         for offset, (predictor, color, marker) in zip(
             (-0.14, 0.14), (("P(correct)", _BLIND_SAFE[0], "o"), ("−entropy", _BLIND_SAFE[1], "s")), strict=True
         ):
@@ -202,7 +202,7 @@ def survival(table: pd.DataFrame, title: str) -> Figure:
             for y, (_, line) in enumerate(lines.iterrows()):
                 axes.plot([line["low"], line["high"]], [y + offset] * 2, color=color, linewidth=2)
             places = np.arange(len(labels)) + offset
-            label = predictor if pairs == next(iter(panels)) else None
+            label = predictor if pairs == panels[0][0] else None
             axes.plot(lines["value"], places, marker=marker, color=color, linestyle="none", label=label)
         axes.axvline(0.5, color="#222222", linewidth=1)
         axes.set_yticks(range(len(labels)), labels)
