@@ -14,7 +14,7 @@ from companion.microworld.scenes import DIFFICULTIES, Difficulty, Scene, Thing, 
 from companion.questions import Question
 
 SPLITS = ("train", "validation", "test")
-LEVELS = ("easy", "hard", "medium", "hard")
+LEVELS = ("easy", "medium", "hard", "hard")
 """The difficulties of a split's items, in turn: half are hard, so that a model that has mastered the rest has room."""
 
 
