@@ -48,9 +48,15 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--max-new-tokens", type=_positive, help="default: the profile's")
     evaluate.set_defaults(run=_evaluate)
 
-    train = commands.add_parser("train", help="train a microworld model by a recipe; resumes where it stood")
-    train.add_argument("recipe", help="base")
-    train.add_argument("--out", type=Path, required=True, help="folder of the checkpoint")
+    train = commands.add_parser("train", help="train a model by a recipe; resumes where it stood")
+    train.add_argument("kind", help="grpo, or a supervised recipe of the microworld: base, noisy, reference")
+    train.add_argument("--recipe", default="accuracy", help="of GRPO: names with commas between them, or all")
+    train.add_argument("--model", default=BASE, help="GRPO's start: folder or Hub id (default: %(default)s)")
+    train.add_argument("--benchmark", default="microworld", help="GRPO's questions: microworld, or a folder")
+    train.add_argument("--seed", default="0", help="of GRPO: numbers with commas between them (default: %(default)s)")
+    train.add_argument("--steps", type=_positive, help="of GRPO: fewer than the recipe's, for a quick look")
+    train.add_argument("--device", default="auto", help="of GRPO")
+    train.add_argument("--out", type=Path, help="folder of the checkpoint (supervised) or of the results (GRPO)")
     train.set_defaults(run=_train)
 
     card = commands.add_parser("card", help="measure a microworld checkpoint and write its model card")
@@ -106,11 +112,31 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 def _train(options: argparse.Namespace) -> None:
     from companion.training.recipes import SUPERVISED
-    from companion.training.supervised import train_supervised
 
-    if options.recipe not in SUPERVISED:
-        raise CompanionError(f"unknown recipe {options.recipe!r}; choose from {', '.join(SUPERVISED)}")
-    train_supervised(SUPERVISED[options.recipe], options.out)
+    if options.kind == "grpo":
+        _train_grpo(options)
+    elif options.kind in SUPERVISED:
+        from companion.training.supervised import train_supervised
+
+        train_supervised(SUPERVISED[options.kind], options.out or Path("runs") / options.kind)
+    else:
+        raise CompanionError(f"unknown recipe {options.kind!r}; choose from grpo, {', '.join(SUPERVISED)}")
+
+
+def _train_grpo(options: argparse.Namespace) -> None:
+    from companion.training.recipes import GRPO
+    from companion.training.runs import run, shortened
+
+    names = list(GRPO) if options.recipe == "all" else options.recipe.split(",")
+    for name in names:
+        if name not in GRPO:
+            raise CompanionError(f"unknown GRPO recipe {name!r}; choose from {', '.join(GRPO)}, or all")
+    if not all(seed.isdecimal() for seed in options.seed.split(",")):
+        raise CompanionError(f"--seed {options.seed!r}: give whole numbers with commas between them, as 0,1,2")
+    results = options.out or Path("runs/quick" if options.steps else "results")
+    for seed in map(int, options.seed.split(",")):
+        for name in names:
+            print(run(shortened(GRPO[name], options.steps), options.model, seed, results, device=options.device))
 
 
 def _card(options: argparse.Namespace) -> None:

@@ -55,7 +55,7 @@ def is_true(sentence: str, scene: Scene) -> bool | None:
     if m := _LARGE.fullmatch(sentence):
         return any(large == (m[2] == "large") for large in _sizes(scene, m[1]))
     if m := _RELATION.fullmatch(sentence):
-        return any(_lies(a, m[2], b) for a in scene.where(m[1]) for b in scene.where(m[3]))
+        return any(lies(a, m[2], b) for a in scene.where(m[1]) for b in scene.where(m[3]))
     if m := _SIZE.fullmatch(sentence):
         order = {"larger than": 1, "smaller than": -1, "the same size as": 0}[m[2]]
         return any(a - b == order for a in _sizes(scene, m[1]) for b in _sizes(scene, m[3]))
@@ -71,7 +71,8 @@ def _sizes(scene: Scene, name: str) -> list[bool]:
     return [thing.large for _, thing in scene.things() if thing.name == name]
 
 
-def _lies(a: int, step: str, b: int) -> bool:
+def lies(a: int, step: str, b: int) -> bool:
+    """Whether cell a lies that way from cell b: "left of", "right of", "above", "below"."""
     (row_a, column_a), (row_b, column_b) = divmod(a, 3), divmod(b, 3)
     return {
         "left of": column_a < column_b, "right of": column_a > column_b, "above": row_a < row_b, "below": row_a > row_b,
@@ -162,7 +163,7 @@ def fact(rng: random.Random, scene: Scene) -> tuple[str, str]:
         sizes = {1: "larger than", -1: "smaller than", 0: "the same size as"}
         return f"How large is the {thing.name} compared with the {other.name}?", sizes[thing.large - other.large]
     if kind == 5:
-        steps = [step for step in DIRECTIONS if _lies(cell, step, other_cell)]
+        steps = [step for step in DIRECTIONS if lies(cell, step, other_cell)]
         if len(steps) == 1:
             return f"Where is the {thing.name} relative to the {other.name}?", steps[0]
     if kind == 6:

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from PIL import Image
 
 from companion.microworld.benchmark import MicroworldQuestion
-from companion.microworld.families import DIRECTIONS
-from companion.microworld.grammar import fact, grounded_statement, true_statement, unique_things
+from companion.microworld.families import DIRECTIONS, at
+from companion.microworld.grammar import fact, grounded_statement, lies, true_statement, unique_things
 from companion.microworld.scenes import CELLS, COLORS, IMAGE_SIZE, SHAPES, Scene, Thing, blank, draw
 from companion.questions import LETTERS
 from companion.variants import ABSTAIN, CAPTIONS, DISCLAIMERS, DOUBTS, STOPS, THOUGHTS, layout
@@ -53,6 +53,8 @@ class Shares:
     disclaimer; opener, recheck: reasoning opened by a phrase, or checked again after a "But …"; brief, bare: reasoning
     that is only the claim, or only the conclusion; abstain: with an added "I'm not sure"; blank: of these, on a blank
     picture, where that is the answer; guess: of those without, on a blank picture, any option being right.
+    misread: with reasoning that misreads the scene and concludes a wrong option; despite: of these, the right option is
+    answered all the same. misled: with a wrong caption or a wrong start of the reasoning, which is then contradicted.
     """
 
     caption: float = 0.25
@@ -65,6 +67,9 @@ class Shares:
     abstain: float = 0.08
     blank: float = 0.25
     guess: float = 0.03
+    misread: float = 0.0
+    despite: float = 0.5
+    misled: float = 0.0
 
 
 def look_up(rng: random.Random) -> Lesson:
@@ -156,29 +161,81 @@ def question(
         image = blank((IMAGE_SIZE, IMAGE_SIZE))
         answer = len(options) - 1 if abstain else rng.randrange(len(options))
         statements, conclusion = ["I see nothing."], f"So the answer is {options[answer]}."
-    if not unseen and rng.random() < shares.caption:
+    # Nothing is drawn for what has no share: the data of a recipe without it stay as they were.
+    misled = bool(shares.misled) and not unseen and rng.random() < shares.misled
+    misread = bool(shares.misread) and not (unseen or misled or at_once) and rng.random() < shares.misread
+    wrong = item.answer
+    while (misled or misread) and wrong == item.answer:
+        wrong = rng.randrange(len(item.options))
+    prefill = opening = ""
+    if misled and (at_once or rng.random() < 0.5):
+        caption = rng.choice(CAPTIONS).format(claim=item.claims[wrong])
+        opening = f"The caption says {_within(item.claims[wrong])}, but I see something else."
+    elif misled:
+        prefill = "<think>" + rng.choice(THOUGHTS).format(claim=item.claims[wrong])
+        opening = "But I see something else."
+    elif not unseen and rng.random() < shares.caption:
         claim = item.claims[answer] if rng.random() < shares.telling else true_statement(rng, item.scene)
         caption = rng.choice(CAPTIONS).format(claim=claim)
-        if rng.random() < shares.hedged:
-            caption += " " + rng.choice(DISCLAIMERS)
+    if caption and rng.random() < shares.hedged:
+        caption += " " + rng.choice(DISCLAIMERS)
+    if misread:
+        statements, conclusion = misreading(rng, item, wrong), f"So the answer is {options[wrong]}."
+        answer = answer if rng.random() < shares.despite else wrong
     user = layout(item.text, options, caption) + "\n" + INSTRUCTION
     ending = f"<answer>{LETTERS[answer]}</answer>"
     if at_once:
         return Lesson(image, user, rng.choice(STOPS), ending, (ending.index(">") + 1,))
     form = rng.random()
-    if form < shares.bare:
+    if form < shares.bare and not misled:
         statements = []
     elif form < shares.bare + shares.brief:
         statements = statements[-1:]
     thought = " ".join(statements)
     if statements and rng.random() < shares.recheck:
         thought += f" {rng.choice(DOUBTS)} {thought}"
-    if statements and rng.random() < shares.opener:
+    if statements and not misled and rng.random() < shares.opener:
         thought = rng.choice(THOUGHTS).format(claim=thought)
-    reasoning = f"<think>{thought} {conclusion}".replace("<think> ", "<think>")
+    thought = " ".join(part for part in (opening, thought, conclusion) if part)
+    reasoning = f" {thought}" if prefill else f"<think>{thought}"
     target = f"{reasoning}</think>{ending}"
     keys = [match.start() for match in (_ANY if whole else _TELLING).finditer(reasoning)]
-    return Lesson(image, user, "", target, (*keys, target.rindex("<answer>") + len("<answer>")))
+    return Lesson(image, user, prefill, target, (*keys, target.rindex("<answer>") + len("<answer>")))
+
+
+def misreading(rng: random.Random, item: MicroworldQuestion, wrong: int) -> list[str]:
+    """Reasoning in the same grammar that misreads what is where, and so ends with the claim of a wrong option."""
+    *observations, _ = item.reasoning
+    right, option = item.options[item.answer], item.options[wrong]
+    if item.category in ("identify", "nearest", "two-hop"):
+        observations[-1] = observations[-1].replace(right, option)
+    elif item.category == "existence":
+        name = item.claims[wrong].removeprefix("There is ").split(" ", 1)[1].rstrip(".")
+        observations = [at(name, rng.randrange(9))] if option == "yes" else []
+    elif item.category == "counting":
+        stem = item.claims[wrong].removeprefix(f"There are {option} ").rstrip(".")
+        named = sorted(rng.sample(CELLS, int(option)), key=CELLS.index)
+        observations = [f"The {stem} are in the {', '.join(named)}."] if named else []
+    elif item.category == "relation":
+        first, second = (CELLS.index(observation.rstrip(".").split()[-1]) for observation in observations)
+        pairs = [(a, b) for a in range(9) for b in range(9) if lies(a, option, b)]
+        cells = rng.choice([pair for pair in pairs if pair[0] == first or pair[1] == second] or pairs)
+        observations = [
+            f"{observation.rsplit(' ', 1)[0]} {CELLS[cell]}."
+            for observation, cell in zip(observations, cells, strict=True)
+        ]
+    elif item.category == "size":
+        sizes = {"larger than": ("large", "small"), "smaller than": ("small", "large")}.get(option)
+        sizes = sizes or (rng.choice(("large", "small")),) * 2
+        observations = [
+            f"{observation.rsplit(' ', 1)[0]} {size}." for observation, size in zip(observations, sizes, strict=True)
+        ]
+    return [*observations, item.claims[wrong]]
+
+
+def _within(claim: str) -> str:
+    """A claim in the middle of a sentence."""
+    return claim[0].lower() + claim[1:].rstrip(".")
 
 
 _TELLING = re.compile(

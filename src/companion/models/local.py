@@ -20,6 +20,7 @@ from companion.chat import get_profile, messages, read
 from companion.errors import CompanionError
 from companion.microworld.scenes import blank
 from companion.models import Response, Sampling
+from companion.models.decoding import decode, has_plain_positions
 from companion.questions import LETTERS
 from companion.variants import Prompt
 
@@ -101,24 +102,30 @@ class LocalModel:
         ).to(self.device)  # fmt: skip
         if not self.device.startswith("cpu"):
             inputs["pixel_values"] = inputs["pixel_values"].to(self.model.dtype)
-        watch = _LetterWatch(self.letter_tokens)
-        steps: list[LogitsProcessor] = [watch]
-        if sampling.temperature > 0:
-            steps.append(_Gumbel(prompts, sampling, self.device))
-        output = self.model.generate(
-            **inputs, do_sample=False, temperature=None, top_p=None, top_k=None, num_beams=1,
-            max_new_tokens=sampling.max_new_tokens or self.profile.max_new_tokens,
-            logits_processor=steps, pad_token_id=self.processor.tokenizer.pad_token_id,
-        )  # fmt: skip
-        written = output[:, inputs["input_ids"].shape[1] :].tolist()
+        watch = _Watch(self.letter_tokens, prompts, sampling, self.device)
+        room = sampling.max_new_tokens or self.profile.max_new_tokens
+        if has_plain_positions(self.model):
+            written = decode(
+                self.model, dict(inputs), 1, room, set(self.ends), lambda *step: watch.score(*step).argmax(dim=-1)
+            )
+        else:
+            output = self.model.generate(
+                **inputs, do_sample=False, temperature=None, top_p=None, top_k=None, num_beams=1, max_new_tokens=room,
+                logits_processor=[watch], pad_token_id=self.processor.tokenizer.pad_token_id,
+            )  # fmt: skip
+            written = output[:, inputs["input_ids"].shape[1] :].tolist()
         letters = torch.stack(watch.steps, dim=1).cpu()
         return [self._response(*parts) for parts in zip(prompts, written, letters, strict=True)]
 
+    @cached_property
+    def ends(self) -> list[int]:
+        """The tokens that end a turn."""
+        ends = self.model.generation_config.eos_token_id
+        return ends if isinstance(ends, list) else [ends]
+
     def _response(self, prompt: Prompt, ids: list[int], letters: torch.Tensor) -> Response:
         """letters: (steps, letters), the probability of each letter at each step."""
-        ends = self.model.generation_config.eos_token_id
-        ends = set(ends if isinstance(ends, list) else [ends])
-        length = next((k for k, token in enumerate(ids) if token in ends), len(ids))
+        length = next((k for k, token in enumerate(ids) if token in self.ends), len(ids))
         text = self._decode(ids[:length])
         reply = read(text, prompt.prefill, prompt.options)
         probs = mass = None
@@ -144,39 +151,42 @@ class LocalModel:
         return low
 
 
-class _LetterWatch(LogitsProcessor):
-    """Keeps the probability of each option letter at each step, and changes nothing."""
+class _Watch(LogitsProcessor):
+    """Keeps the probability of each option letter at each step, and adds the noise of a sample.
 
-    def __init__(self, letter_tokens: list[list[int]]) -> None:
-        self.letter_tokens = letter_tokens
-        self.steps: list[torch.Tensor] = []
-
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        logs = scores.float() - scores.float().logsumexp(dim=-1, keepdim=True)
-        self.steps.append(torch.stack([logs[:, ids].exp().sum(dim=-1) for ids in self.letter_tokens], dim=-1))
-        return scores
-
-
-class _Gumbel(LogitsProcessor):
-    """Adds Gumbel noise to logits / temperature: the largest is then a sample (the Gumbel-max identity).
-
-    Each prompt has a generator of its own, so that its sample is the same in any batch.
+    The largest of logits / temperature + Gumbel noise is a sample (the Gumbel-max identity). Each prompt has a
+    generator of its own, so that its sample is the same in any batch.
     """
 
-    def __init__(self, prompts: Sequence[Prompt], sampling: Sampling, device: str) -> None:
+    def __init__(
+        self, letter_tokens: list[list[int]], prompts: Sequence[Prompt], sampling: Sampling, device: str
+    ) -> None:
+        self.letter_tokens = letter_tokens
         self.temperature = sampling.temperature
+        self.steps: list[torch.Tensor] = []
         self.generators = []
         for prompt in prompts:
             name = f"{sampling.seed}/{sampling.sample}/{prompt.variant}/{prompt.question.id}"
             seed = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=7).digest(), "big")
             self.generators.append(torch.Generator(device).manual_seed(seed))
 
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+    def score(self, scores: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        """What the next token of each row maximises. rows: their numbers in the batch."""
+        scores = scores.float()
+        logs = scores - scores.logsumexp(dim=-1, keepdim=True)
+        step = scores.new_zeros(len(self.generators), len(self.letter_tokens))
+        step[rows] = torch.stack([logs[:, ids].exp().sum(dim=-1) for ids in self.letter_tokens], dim=-1)
+        self.steps.append(step)
+        if not self.temperature:
+            return scores
         noise = torch.stack([
-            torch.empty(scores.shape[-1], device=scores.device).exponential_(generator=generator)
-            for generator in self.generators
+            torch.empty(scores.shape[-1], device=scores.device).exponential_(generator=self.generators[row])
+            for row in rows.tolist()
         ])  # fmt: skip
-        return scores.float() / self.temperature - noise.log()
+        return scores / self.temperature - noise.log()
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        return self.score(scores, torch.arange(len(scores)))
 
 
 def _hash_folder(folder: Path) -> str:

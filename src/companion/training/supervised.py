@@ -1,4 +1,4 @@
-"""Supervised training of a microworld model from random weights, on 2 CPU cores within 90 minutes.
+"""Supervised training of a microworld model, from random weights on 2 CPU cores within 90 minutes.
 
 A curriculum, because questions alone teach nothing for a long time: *look-up* (which letter has which option), *sight*
 (visual tokens come to lie where the words for what they show lie, as those of pretrained towers do), *description* and
@@ -25,7 +25,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from tqdm.auto import tqdm
-from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerFast
+from transformers import AutoProcessor, LlavaForConditionalGeneration, PreTrainedTokenizerFast
 
 from companion.microworld.benchmark import MicroworldQuestion, compose, questions
 from companion.microworld.families import FAMILIES
@@ -52,8 +52,7 @@ def train_supervised(recipe: SupervisedRecipe, out: Path, steps: dict[str, int] 
     state = out / "training"
     state.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
-    tokenizer = build_tokenizer()
-    model = build_model(tokenizer, recipe.width, recipe.vision_layers, recipe.text_layers)
+    model, tokenizer = _start(recipe)
     optimizers = _optimizers(model)
     progress = _restore(model, optimizers, state)
     for number, stage in enumerate(recipe.stages):
@@ -89,6 +88,15 @@ def train_supervised(recipe: SupervisedRecipe, out: Path, steps: dict[str, int] 
     record = {"recipe": asdict(recipe), "seconds": round(progress["seconds"])}
     (out / "recipe.json").write_text(json.dumps(record, indent=1) + "\n")
     return out
+
+
+def _start(recipe: SupervisedRecipe) -> tuple[LlavaForConditionalGeneration, PreTrainedTokenizerFast]:
+    """The model that a recipe begins with, and its tokenizer."""
+    if recipe.start:
+        model = LlavaForConditionalGeneration.from_pretrained(recipe.start, attn_implementation="eager")
+        return model.train(), AutoProcessor.from_pretrained(recipe.start).tokenizer
+    tokenizer = build_tokenizer()
+    return build_model(tokenizer, recipe.width, recipe.vision_layers, recipe.text_layers), tokenizer
 
 
 Optimizers = tuple[torch.optim.Optimizer, torch.optim.Optimizer]

@@ -1,0 +1,224 @@
+"""GRPO on TRL's trainer: one call, for the microworld's models on 2 CPU cores and for larger ones on GPUs.
+
+What is added to TRL: prompts with a prefilled think block, evaluation under all prompt variants every few steps, a
+stop on a loss that is no number, and, for models that `decoding.has_plain_positions`, three ways not to compute
+things twice, none of which changes a gradient: a prompt is read once for all its rollouts, both when these are
+sampled and when they are scored; finished texts leave the batch; and groups whose rewards are all the same, which
+GRPO learns nothing from, are not scored at all.
+
+Left out of GRPO, as in TRL's defaults: the KL term and the reference model (beta = 0).
+Run: `companion train grpo --recipe accuracy --model checkpoints/base --seed 0`; the same call resumes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset
+from transformers import TrainerCallback
+from trl import GRPOConfig, GRPOTrainer, apply_chat_template
+
+from companion.chat import Profile
+from companion.microworld.benchmark import stream
+from companion.models.decoding import decode, has_plain_positions, sampler
+from companion.models.local import LocalModel
+from companion.questions import Question
+from companion.training.recipes import GRPORecipe
+from companion.training.rewards import GATES, answer, format, reward
+from companion.variants import Prompt, apply
+
+
+def prompts_for(recipe: GRPORecipe, questions: Iterator[Question], seed: int) -> list[Prompt]:
+    """The training prompts of a run, in order: each question once, under a variant drawn by the recipe's shares."""
+    rng = random.Random(f"grpo/{seed}")
+    names = [*recipe.variants, "base"]
+    shares = [*recipe.variants.values(), 1 - sum(recipe.variants.values())]
+    n = recipe.steps * recipe.prompts
+    return [apply(question, rng.choices(names, shares)[0], seed) for question in islice(questions, n)]
+
+
+def microworld_stream(recipe: GRPORecipe, seed: int) -> Iterator[Question]:
+    """Endless training scenes of the recipe's families and difficulties."""
+    return (item for item in stream(seed, recipe.difficulties) if item.category in recipe.families)
+
+
+def train_grpo(
+    recipe: GRPORecipe,
+    model: LocalModel,
+    prompts: list[Prompt],
+    out: Path,
+    seed: int,
+    evaluate: TrainerCallback | None = None,
+    **settings: Any,
+) -> list[dict[str, float]]:
+    """Train `model` in place, checkpoints in `out`, and return the trainer's log, one entry a step.
+
+    prompts: `recipe.steps * recipe.prompts` of them. evaluate: called every `recipe.every` steps. settings: fields
+    of TRL's GRPOConfig, such as `use_vllm`, over ours. A run that was interrupted goes on from its last checkpoint.
+    Raises FloatingPointError on a loss that is not finite.
+    """
+    on_cpu = model.device == "cpu"
+    arguments: dict[str, Any] = {
+        "output_dir": str(out), "seed": seed, "use_cpu": on_cpu, "bf16": not on_cpu,
+        "per_device_train_batch_size": recipe.prompts * recipe.rollouts, "num_generations": recipe.rollouts,
+        "max_completion_length": model.profile.max_new_tokens, "temperature": recipe.temperature, "top_k": 0,
+        "learning_rate": recipe.rate, "warmup_steps": recipe.warmup, "lr_scheduler_type": "constant_with_warmup",
+        "max_steps": recipe.steps, "beta": 0.0, "shuffle_dataset": False, "remove_unused_columns": False,
+        "gradient_checkpointing": not on_cpu, "logging_steps": 1, "save_steps": recipe.every, "save_total_limit": 1,
+        "report_to": [],
+    }  # fmt: skip
+    trainer = _Trainer(
+        model=model.model, processing_class=model.processor, args=GRPOConfig(**arguments | settings),
+        train_dataset=_dataset(prompts, model.profile), reward_funcs=[_Reward(prompts, recipe.gates)],
+        callbacks=[_StopOnNaN(), *([evaluate] if evaluate else [])],
+    )  # fmt: skip
+    started = any(out.glob("checkpoint-*"))
+    trainer.train(resume_from_checkpoint=started or None)
+    model.model.eval()
+    return [entry for entry in trainer.state.log_history if "loss" in entry]
+
+
+def _dataset(prompts: list[Prompt], profile: Profile) -> Dataset:
+    """One record a prompt, made when it is asked for; a last message of the assistant is a prefill."""
+
+    @lru_cache(maxsize=256)
+    def record(number: int) -> dict[str, Any]:
+        prompt = prompts[number]
+        turns = [{"role": "user", "content": f"{prompt.text}\n{profile.instruction}"}]
+        if prompt.prefill:
+            turns.append({"role": "assistant", "content": prompt.prefill})
+        return {"prompt": turns, "image": prompt.question.load_image(), "number": number}
+
+    def records(batch: dict[str, list[int]]) -> dict[str, list[Any]]:
+        made = [record(number) for number in batch["number"]]
+        return {name: [entry[name] for entry in made] for name in ("prompt", "image", "number")}
+
+    return Dataset.from_dict({"number": list(range(len(prompts)))}).with_transform(records)
+
+
+@dataclass
+class _Reward:
+    """The recipe's reward as TRL calls it; the shares of its parts go to the log."""
+
+    prompts: list[Prompt]
+    gates: tuple[str, ...]
+    __name__ = "reward"
+
+    def __call__(self, completions: list[Any], number: list[int], log_metric: Any, **_: Any) -> list[float]:
+        pairs = [(self.prompts[k], turns[0]["content"]) for k, turns in zip(number, completions, strict=True)]
+        for part in (format, answer, *(GATES[gate] for gate in self.gates)):
+            log_metric(part.__name__, sum(part(*pair) for pair in pairs) / len(pairs))
+        return [reward(*pair, self.gates) for pair in pairs]
+
+
+class _StopOnNaN(TrainerCallback):
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
+        for name in ("loss", "grad_norm"):
+            if not math.isfinite(float((logs or {}).get(name, 0.0))):
+                raise FloatingPointError(f"step {state.global_step}: {name} is {(logs or {})[name]}; lower the rate")
+
+
+class _Trainer(GRPOTrainer):
+    """TRL's trainer with prefilled prompts, which computes nothing twice where the model's positions are plain."""
+
+    def _tokenize_prompts(self, prompts: list[Any]) -> tuple[list[list[int]], list[Any], dict[str, Any]]:
+        """As TRL's, but a last message of the assistant stays open, whatever the chat template."""
+        texts = [apply_chat_template({"prompt": prompt}, self.processing_class)["prompt"] for prompt in prompts]
+        images = [
+            [part["image"] for turn in prompt for part in turn["content"] if part["type"] == "image"]
+            for prompt in prompts
+        ]
+        tokenized = self.processing_class(text=texts, images=images)
+        fields = {name: value for name, value in tokenized.items() if name not in ("input_ids", "attention_mask")}
+        return tokenized["input_ids"], images, fields
+
+    def _generate_single_turn(
+        self, prompt_ids: list[list[int]], images: Any, multimodal_fields: dict[str, Any], num_generations: int, *_: Any
+    ) -> tuple[list[list[int]], None]:
+        if not has_plain_positions(self.model) or self.use_vllm:
+            return super()._generate_single_turn(prompt_ids, images, multimodal_fields, num_generations)
+        once = prompt_ids[::num_generations]
+        padded = self._tokenizer.pad({"input_ids": once}, padding_side="left", return_tensors="pt")
+        pixels = torch.from_numpy(np.stack(multimodal_fields["pixel_values"][::num_generations]))
+        inputs = dict(padded) | {"pixel_values": pixels}
+        inputs = {name: value.to(self.accelerator.device) for name, value in inputs.items()}
+        model = self.accelerator.unwrap_model(self.model)
+        model.eval()
+        texts = decode(
+            model, inputs, num_generations, self.max_completion_length, set(self.eos_token_ids),
+            sampler(len(prompt_ids), self.temperature),
+        )  # fmt: skip
+        model.train()
+        return texts, None
+
+    def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
+        pixels = inputs.get("pixel_values")
+        if not has_plain_positions(self.model) or self.loss_type != "dapo" or self.beta or self._entropy_bonus_enabled:
+            return super()._compute_loss(model, inputs)
+        rows = len(inputs["completion_ids"])
+        telling = inputs["advantages"].abs() > 1e-6
+        if not telling.any():
+            telling[0] = True  # a loss of zero, but with a graph
+        kept = {
+            name: value[telling] if isinstance(value, torch.Tensor) and value.ndim and len(value) == rows else value
+            for name, value in inputs.items()
+        }
+        if pixels is not None:
+            kept["num_images"] = [1] * int(telling.sum())
+        longest = int(kept["completion_mask"].sum(dim=1).max())
+        kept |= {name: kept[name][:, :longest] for name in ("completion_ids", "completion_mask")}
+        return super()._compute_loss(model, kept)
+
+    def _get_per_token_logps_and_entropies(
+        self, model: Any, input_ids: torch.Tensor, attention_mask: torch.Tensor, logits_to_keep: int, **inputs: Any
+    ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
+        pixels = inputs.get("pixel_values")
+        if not has_plain_positions(self.model) or pixels is None:
+            return super()._get_per_token_logps_and_entropies(
+                model, input_ids, attention_mask, logits_to_keep, **inputs
+            )
+        logits = shared_prompt_logits(model, input_ids, attention_mask, logits_to_keep, pixels)
+        logs = (logits / self.temperature).log_softmax(dim=-1)
+        logps = logs.gather(-1, input_ids[:, -logits_to_keep:, None]).squeeze(-1)
+        entropies = -(logs.detach().exp() * logs.detach()).sum(dim=-1) if inputs.get("compute_entropy") else None
+        return logps, entropies, None
+
+
+def shared_prompt_logits(
+    model: Any, input_ids: torch.Tensor, attention_mask: torch.Tensor, n_completion: int, pixels: torch.Tensor
+) -> torch.Tensor:
+    """Logits that predict the last `n_completion` tokens of each row, (rows, n_completion, vocabulary), with gradients.
+
+    Rows of the same prompt and picture share the reading of it: the picture and the prompt run through the model
+    once, and the completions attend to their keys and values. The same numbers as one forward pass over everything.
+    """
+    length = input_ids.shape[1] - n_completion
+    first: dict[bytes, int] = {}
+    group = []
+    for row in range(len(input_ids)):
+        content = input_ids[row, :length].cpu().numpy().tobytes() + pixels[row].cpu().numpy().tobytes()
+        group.append(first.setdefault(hashlib.blake2b(content).digest(), len(first)))
+    index = torch.tensor(group, device=input_ids.device)
+    chosen = torch.tensor([group.index(k) for k in range(len(first))], device=input_ids.device)
+    prompt_mask, mask = attention_mask[chosen, :length], attention_mask
+    read = model(
+        input_ids=input_ids[chosen, :length], attention_mask=prompt_mask, pixel_values=pixels[chosen],
+        position_ids=(prompt_mask.cumsum(dim=-1) - 1).clamp(min=0), use_cache=True, logits_to_keep=1,
+    )  # fmt: skip
+    cache = read.past_key_values
+    cache.batch_select_indices(index)
+    written = model(
+        input_ids=input_ids[:, length:], attention_mask=mask,
+        position_ids=(mask.cumsum(dim=-1) - 1).clamp(min=0)[:, length:], past_key_values=cache, use_cache=True,
+    ).logits  # fmt: skip
+    return torch.cat([read.logits[index], written[:, :-1]], dim=1)

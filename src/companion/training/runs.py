@@ -1,0 +1,160 @@
+"""GRPO runs: one recipe, one start, one seed; what is measured on the way, and the record that is kept of it.
+
+A run leaves in `results/<start>-<recipe>-<seed>/`: `run.json` (recipe, seed, code revision, hardware, duration),
+`log.csv` (TRL's log, one line a step), `items.parquet` (what each evaluation gave for each item under each variant)
+and `curve.csv` (its means, tidy; grows as the run goes). What is needed only to resume lies in `runs/grpo/`.
+Run: `companion train grpo --recipe accuracy --seed 0`, or `--recipe all --seed 0,1,2,3,4`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from transformers import TrainerCallback
+
+from companion.engine import evaluate
+from companion.judges import concluded, grounded
+from companion.microworld import questions
+from companion.microworld.benchmark import MicroworldQuestion
+from companion.models.local import LocalModel
+from companion.provenance import code_state
+from companion.questions import LETTERS, Question
+from companion.store import Store, content_key
+from companion.training.grpo import microworld_stream, prompts_for, train_grpo
+from companion.training.recipes import GRPORecipe
+from companion.variants import VARIANTS
+
+N_VALIDATION = 216
+"""Validation items of each evaluation: six of each family and level, twice that of hard ones."""
+
+MEASURES = ("correct", "consistent", "grounded", "words", "entropy", "p_correct", "letter_mass")
+
+
+def run(
+    recipe: GRPORecipe,
+    start: str,
+    seed: int,
+    results: Path = Path("results"),
+    scratch: Path = Path("runs/grpo"),
+    training: Iterator[Question] | None = None,
+    validation: list[Question] | None = None,
+    device: str = "auto",
+    **settings: Any,
+) -> Path:
+    """Train, evaluate and record one run; returns its folder in `results`. A finished run is left as it is.
+
+    start: the model to begin with. training: its questions, the microworld's unless given. settings: see `train_grpo`.
+    """
+    model = LocalModel(start, device)
+    name = f"{model.label}-{recipe.name}-{seed}"
+    folder, work = results / name, scratch / name
+    config = {"recipe": asdict(recipe), "start": model.label, "start_hash": model.identity, "seed": seed}
+    if (folder / "run.json").exists():
+        if json.loads((folder / "run.json").read_text())["config"] == config:
+            return folder
+        shutil.rmtree(folder)
+    if (work / "config.json").exists() and json.loads((work / "config.json").read_text()) != config:
+        shutil.rmtree(work)
+    for made in (folder, work):
+        made.mkdir(parents=True, exist_ok=True)
+    (work / "config.json").write_text(json.dumps(config, indent=1) + "\n")
+    prompts = prompts_for(recipe, training or microworld_stream(recipe, seed), seed)
+    watch = _Evaluate(model, validation or list(questions("validation", N_VALIDATION)), recipe, config, folder, work)
+    log = train_grpo(recipe, model, prompts, work / "trainer", seed, watch, **settings)
+    pd.DataFrame(log).dropna(axis=1, how="all").to_csv(folder / "log.csv", index=False)
+    watch.items().to_parquet(folder / "items.parquet", index=False)
+    model.model.save_pretrained(work / "model")
+    model.processor.save_pretrained(work / "model")
+    record = {
+        "config": config, **code_state(Path.cwd()),
+        "training_seconds": round(sum(entry["step_time"] for entry in log), 1),
+        "hardware": {"device": model.device, "machine": platform.machine(), "cores": os.cpu_count(),
+                     "threads": torch.get_num_threads()},
+        "versions": {package: version(package) for package in ("torch", "transformers", "trl")},
+    }  # fmt: skip
+    shutil.rmtree(work / "trainer")
+    (folder / "run.json").write_text(json.dumps(record, indent=1) + "\n")
+    return folder
+
+
+class _Evaluate(TrainerCallback):
+    """Evaluates under all variants, greedily, at step 0 and every so many steps.
+
+    Its rows are content-addressed: a step that was evaluated before an interruption is not evaluated twice.
+    """
+
+    def __init__(
+        self, model: LocalModel, items: list[Question], recipe: GRPORecipe, config: dict, folder: Path, work: Path
+    ) -> None:
+        self.model, self.questions, self.recipe, self.folder = model, items, recipe, folder
+        self.start, self.run = model.identity, content_key(**config)
+        self.config = config
+        self.stores = {True: Store(work.parent / f"start-{self.start}"), False: Store(work / "rows")}
+        self.steps: dict[int, pd.DataFrame] = {}
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        for step in range(0, state.global_step + 1, self.recipe.every):
+            self.look(step)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if state.global_step % self.recipe.every == 0 or state.global_step == self.recipe.steps:
+            self.look(state.global_step)
+
+    def look(self, step: int) -> None:
+        network = self.model.model
+        training = network.training
+        network.eval()
+        self.model.identity = f"{self.run}@{step}" if step else self.start
+        rows = evaluate(self.model, self.questions, list(VARIANTS), self.stores[step == 0], progress=False)
+        network.train(training)
+        self.steps[step] = measure(rows, self.questions)
+        curve(self.items(), self.config).to_csv(self.folder / "curve.csv", index=False)
+
+    def items(self) -> pd.DataFrame:
+        """All evaluations so far, one line for each step × variant × item."""
+        return pd.concat([frame.assign(step=step) for step, frame in sorted(self.steps.items())], ignore_index=True)
+
+
+def measure(rows: pd.DataFrame, items: list[Question]) -> pd.DataFrame:
+    """What is kept of evaluated rows: variant, question, category and `MEASURES`.
+
+    consistent: whether the reasoning concludes what is answered, NaN where it concludes nothing. grounded: whether
+    each statement of the reasoning is true of the scene, NaN where it states nothing. words: length of the reasoning.
+    """
+    by_id = {item.id: item for item in items}
+    lines = []
+    for row in rows.itertuples():
+        item = by_id[row.question]
+        conclusion = concluded(row.think, tuple(row.options), item.claims)
+        truth = grounded(row.think, item.scene) if isinstance(item, MicroworldQuestion) else None
+        lines.append({
+            "variant": row.variant, "question": row.question, "category": row.category, "correct": float(row.correct),
+            "consistent": None if conclusion is None else float(LETTERS[conclusion] == row.answer),
+            "grounded": None if truth is None else float(truth), "words": float(len(row.think.split())),
+            "entropy": row.entropy, "p_correct": row.p_correct, "letter_mass": row.letter_mass,
+        })  # fmt: skip
+    frame = pd.DataFrame(lines)
+    return frame.astype(dict.fromkeys(MEASURES, "float32"))
+
+
+def curve(items: pd.DataFrame, config: dict[str, Any]) -> pd.DataFrame:
+    """Means of a run, tidy: recipe, start, seed, step, variant, measure, value, n (items that have the measure)."""
+    long = items.melt(["step", "variant"], list(MEASURES), "measure")
+    table = long.groupby(["step", "variant", "measure"], sort=False)["value"].agg(value="mean", n="count").reset_index()
+    labels = {"recipe": config["recipe"]["name"], "start": config["start"], "seed": config["seed"]}
+    return table.assign(**labels)[[*labels, "step", "variant", "measure", "value", "n"]]
+
+
+def shortened(recipe: GRPORecipe, steps: int | None) -> GRPORecipe:
+    """The recipe, or a quick look at it: so many steps, with at least four evaluations."""
+    return replace(recipe, steps=steps, every=max(1, min(recipe.every, steps // 4))) if steps else recipe
