@@ -37,6 +37,19 @@ STYLES = {
 }
 """variant → (colour, marker), in the order in which figures list them."""
 
+RECIPES = {
+    "before RL": ("#222222", "o", "-"),
+    "accuracy": (_BLIND_SAFE[3], "s", "-"),
+    "more-tasks": (_BLIND_SAFE[1], "D", "-"),
+    "augmented": (_BLIND_SAFE[0], "^", "--"),
+    "faithful": (_BLIND_SAFE[2], "v", "-"),
+    "augmented-faithful": (_BLIND_SAFE[4], "P", "--"),
+    "grounded": (_BLIND_SAFE[5], "X", "-"),
+    "grounded-augmented": (_BLIND_SAFE[6], "<", "--"),
+    "guarded": (_BLIND_SAFE[9], ">", ":"),
+}
+"""RL recipe → (colour, marker, line), in the order in which figures list them."""
+
 FATES = {"right": "still right", "suggested": "the suggested option", "other": "another option", "none": "no answer"}
 
 
@@ -276,4 +289,130 @@ def example(question: Question, rows: pd.DataFrame) -> Figure:
     for k, (text, color, weight) in enumerate(lines):
         y = 1 - (k + 0.9) * 0.2 / figure.get_figheight()
         figure.text(0.26, y, text, color=color, weight=weight, fontsize=9.5, parse_math=False)
+    return figure
+
+
+def _recipes(table: pd.DataFrame) -> list[str]:
+    return [name for name in RECIPES if name in set(table["recipe"])]
+
+
+def tradeoff(table: pd.DataFrame, title: str) -> Figure:
+    """Paths in the plane of accuracy and consistency, one panel a recipe: each seed thin, their mean with markers.
+
+    table: from `dynamics.trajectories`, one start, one variant, measures correct and consistent.
+    """
+    recipes = _recipes(table)
+    columns = min(3, len(recipes))
+    rows = -(-len(recipes) // columns)
+    figure = Figure(figsize=(9, 2.9 * rows + 0.6))
+    panels = np.atleast_1d(figure.subplots(rows, columns, sharex=True, sharey=True)).ravel()
+    for axes, recipe in zip(panels, recipes, strict=False):
+        color, marker, line = RECIPES[recipe]
+        for seed, part in table[table["recipe"] == recipe].groupby("seed"):
+            path = part.pivot(index="step", columns="measure", values="value") * 100
+            if seed == -1:
+                axes.plot(path["correct"], path["consistent"], color=color, linestyle=line, marker=marker, linewidth=2)
+                axes.plot(path["correct"].iloc[0], path["consistent"].iloc[0], "o", color="#222222", markersize=8)
+                for step in (path.index[0], path.index[-1]):
+                    axes.annotate(f"step {step}", path.loc[step, ["correct", "consistent"]], xytext=(5, 5),
+                                  textcoords="offset points", fontsize="small")  # fmt: skip
+            else:
+                axes.plot(path["correct"], path["consistent"], color=color, alpha=0.35, linewidth=1)
+        axes.set_title(recipe)
+    for axes in panels[len(recipes) :]:
+        axes.set_axis_off()
+    figure.supxlabel("accuracy (%)", fontsize="medium")
+    figure.supylabel("reasoning and answer agree (%)", fontsize="medium")
+    figure.suptitle(title, x=0.01, ha="left")
+    return figure
+
+
+PANELS = {
+    "correct": ("accuracy (%)", 100),
+    "consistent": ("reasoning and answer agree (%)", 100),
+    "grounded": ("reasoning true of the picture (%)", 100),
+    "entropy": ("letter entropy (1: uniform)", 1),
+    "words": ("words of reasoning", 1),
+    "p_correct": ("P(correct letter)", 1),
+}
+
+
+def curves(table: pd.DataFrame, measures: Sequence[str], title: str, by: str = "recipe") -> Figure:
+    """Measures over steps: means over seeds with interval, seeds thin. by: "recipe", or "variant" or "start" of one."""
+    columns = min(2, len(measures))
+    rows = -(-len(measures) // columns)
+    figure = Figure(figsize=(9, 2.8 * rows + 1.0))
+    panels = np.atleast_1d(figure.subplots(rows, columns, sharex=True)).ravel()
+    names = (
+        _recipes(table)
+        if by == "recipe"
+        else _ordered(table[by].tolist())
+        if by == "variant"
+        else sorted(set(table[by]))
+    )
+    for axes, measure in zip(panels, measures, strict=False):
+        label, scale = PANELS[measure]
+        for number, name in enumerate(names):
+            if by == "recipe":
+                color, marker, line = RECIPES[name]
+            elif by == "variant":
+                (color, marker), line = STYLES[name], "-"
+            else:
+                color, marker, line = _BLIND_SAFE[number], "os^"[number], "-"
+            part = table[(table[by] == name) & (table["measure"] == measure)]
+            for seed, path in part.groupby("seed"):
+                if seed == -1:
+                    axes.plot(path["step"], path["value"] * scale, color=color, marker=marker, linestyle=line,
+                              label=name if axes is panels[0] else None)  # fmt: skip
+                    axes.fill_between(path["step"], path["low"] * scale, path["high"] * scale, color=color, alpha=0.12)
+                elif by != "variant":
+                    axes.plot(path["step"], path["value"] * scale, color=color, alpha=0.3, linewidth=0.8)
+        axes.set(title=label, xlabel="GRPO step")
+    for axes in panels[len(measures) :]:
+        axes.set_axis_off()
+    figure.legend(loc="outside lower center", ncols=4, frameon=False)
+    figure.suptitle(title, x=0.01, ha="left")
+    return figure
+
+
+def remedies(table: pd.DataFrame, measure: str, label: str, variants: Sequence[str], title: str) -> Figure:
+    """A measure of each recipe at the last step under some variants, with intervals over seeds and items."""
+    recipes = _recipes(table)
+    table = table[table["measure"] == measure]
+    figure = Figure(figsize=(9, 0.3 * len(recipes) * len(variants) / 2 + 2.0))
+    axes = figure.subplots()
+    offsets = np.linspace(-0.3, 0.3, len(variants)) if len(variants) > 1 else [0.0]
+    for y, recipe in enumerate(recipes):
+        lines = table[table["recipe"] == recipe].set_index("variant")
+        for offset, name in zip(offsets, variants, strict=True):
+            color, marker = STYLES[name]
+            line = lines.loc[name] * 1.0 if name in lines.index else None
+            if line is None:
+                continue
+            axes.plot([line["low"] * 100, line["high"] * 100], [y + offset] * 2, color=color, linewidth=1.8)
+            axes.plot(line["value"] * 100, y + offset, marker=marker, color=color, linestyle="none",
+                      label=name if y == 0 else None)  # fmt: skip
+    axes.set_yticks(range(len(recipes)), recipes)
+    axes.set(xlabel=label, ylim=(len(recipes) - 0.5, -0.5))
+    figure.legend(loc="outside lower center", ncols=4, frameon=False)
+    figure.suptitle(title, x=0.01, ha="left")
+    return figure
+
+
+def seeds(table: pd.DataFrame, measure: str, title: str) -> Figure:
+    """Each seed of each recipe as a point at the last step, and the recipe's mean with its interval."""
+    recipes = _recipes(table)
+    label, scale = PANELS[measure]
+    table = table[(table["measure"] == measure) & (table["step"] == table["step"].max())]
+    figure = Figure(figsize=(9, 0.42 * len(recipes) + 1.5))
+    axes = figure.subplots()
+    for y, recipe in enumerate(recipes):
+        color, marker, _ = RECIPES[recipe]
+        part = table[table["recipe"] == recipe]
+        own, whole = part[part["seed"] >= 0], part[part["seed"] == -1].iloc[0]
+        axes.plot([whole["low"] * scale, whole["high"] * scale], [y, y], color=color, linewidth=6, alpha=0.3)
+        axes.plot(own["value"] * scale, [y] * len(own), marker=marker, color=color, linestyle="none")
+    axes.set_yticks(range(len(recipes)), recipes)
+    axes.set(xlabel=f"{label}; points: seeds, bar: 95 % interval of their mean", ylim=(len(recipes) - 0.5, -0.5))
+    figure.suptitle(title, x=0.01, ha="left")
     return figure

@@ -19,7 +19,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 MANIFEST = "manifest.json"
-GENERATED = (":(exclude)figures", ":(exclude)executed", ":(exclude)runs", ":(exclude)README.md")
+GENERATED = (":(exclude)figures", ":(exclude)executed", ":(exclude)runs", ":(exclude)results", ":(exclude)README.md")
 
 
 @dataclass

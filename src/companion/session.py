@@ -18,6 +18,7 @@ from IPython.display import Image
 
 from companion import plots
 from companion.datasets import load_benchmark
+from companion.dynamics import describe, load_runs
 from companion.engine import evaluate
 from companion.models.local import LocalModel
 from companion.provenance import Gallery, project_root
@@ -27,11 +28,9 @@ from companion.variants import VARIANTS
 
 
 @dataclass
-class Session:
-    """rows: one for each question × variant. about: "microworld · base · 500 items", the second line of titles."""
+class Desk:
+    """What every notebook works with. about: "microworld · base · 500 items", the second line of titles."""
 
-    questions: Sequence[Question]
-    rows: pd.DataFrame
     gallery: Gallery
     about: str
     seed: int
@@ -47,6 +46,22 @@ class Session:
         """Enter a figure into the gallery and return it for display."""
         self.gallery.add(name, figure, table, claim)
         return Image(filename=str(self.gallery.folder / f"{name}.png"), alt=f"{claim} ({self.about})", width=900)
+
+
+@dataclass
+class RunsDesk(Desk):
+    """runs: what the evaluations of all finished GRPO runs gave (`dynamics.load_runs`). record: one line a run."""
+
+    runs: pd.DataFrame
+    record: pd.DataFrame
+
+
+@dataclass
+class Session(Desk):
+    """rows: one for each question × variant."""
+
+    questions: Sequence[Question]
+    rows: pd.DataFrame
 
     def examples(self, n: int, variant: str) -> list[Question]:
         """The first n questions that were right under base and wrong under `variant`; fewer if there are fewer."""
@@ -93,4 +108,21 @@ def open_session(notebook: str, parameters: Mapping[str, Any], variants: Sequenc
         "items": len(questions), "seeds": [parameters["seed"]], "device": model.device,
     }  # fmt: skip
     about = f"{questions[0].source} · {model.label} · {len(questions)} items · one checkpoint, one seed"
-    return Session(questions, rows, Gallery(Path("figures"), notebook, parameters, facts), about, parameters["seed"])
+    return Session(Gallery(Path("figures"), notebook, parameters, facts), about, parameters["seed"], questions, rows)
+
+
+def open_results(notebook: str, parameters: Mapping[str, Any]) -> RunsDesk:
+    """Read the finished GRPO runs and open the gallery `figures/`.
+
+    parameters: results (folder) and seed (of the bootstrap), as in the notebook's parameters cell.
+    """
+    os.chdir(project_root(Path.cwd()))
+    plots.set_theme()
+    folder = Path(parameters["results"])
+    runs, record = load_runs(folder), describe(folder)
+    seeds = sorted(int(seed) for seed in record["seed"].unique())
+    facts = {"runs": len(record), "items": int(runs["question"].nunique()), "seeds": seeds, "device": "cpu"}
+    about = (
+        f"microworld · {len(record)} GRPO runs · {facts['items']} validation items · seeds {seeds[0]} to {seeds[-1]}"
+    )
+    return RunsDesk(Gallery(Path("figures"), notebook, parameters, facts), about, parameters["seed"], runs, record)

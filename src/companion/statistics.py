@@ -1,4 +1,4 @@
-"""Intervals: the percentile bootstrap over items, paired, and clustered where items belong together."""
+"""Intervals: the percentile bootstrap over items, paired, clustered where items belong together, and over seeds."""
 
 from __future__ import annotations
 
@@ -38,6 +38,16 @@ def resample(groups: Sequence[str], rng: np.random.Generator, resamples: int = R
     weights = np.zeros((resamples, count))
     np.add.at(weights, (np.arange(resamples)[:, None], draws), 1.0)
     return weights[:, members]
+
+
+def resample_runs(seeds: int, groups: Sequence[str], rng: np.random.Generator, resamples: int = RESAMPLES) -> Array:
+    """Weights over runs × items, (resamples, seeds · items), runs outside: seeds and items are drawn independently.
+
+    The unit of what is claimed about a recipe is the seed: a few seeds with many items still give a wide interval.
+    """
+    runs = resample([str(seed) for seed in range(seeds)], rng, resamples)
+    items = resample(groups, rng, resamples)
+    return (runs[:, :, None] * items[:, None, :]).reshape(resamples, -1)
 
 
 def estimate(measure: Measure, weights: Array, level: float = 0.95) -> Estimate:

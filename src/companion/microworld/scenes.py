@@ -11,6 +11,7 @@ import math
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -113,8 +114,9 @@ def distance(a: int, b: int) -> int:
     return (a // 3 - b // 3) ** 2 + (a % 3 - b % 3) ** 2
 
 
+@lru_cache(maxsize=1024)
 def draw(scene: Scene) -> Image.Image:
-    """The picture of a scene: RGB, 72 × 72 pixels, the same for the same scene."""
+    """The picture of a scene: RGB, 72 × 72 pixels, the same for the same scene. Kept, and so not to be changed."""
     rng = random.Random(scene.style)
     level = DIFFICULTIES[scene.difficulty]
     ground = rng.randint(215, 250)

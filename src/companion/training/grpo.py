@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -26,6 +26,7 @@ import numpy as np
 import torch
 from datasets import Dataset
 from transformers import TrainerCallback
+from transformers.trainer_utils import get_last_checkpoint
 from trl import GRPOConfig, GRPOTrainer, apply_chat_template
 
 from companion.chat import Profile
@@ -58,13 +59,13 @@ def train_grpo(
     prompts: list[Prompt],
     out: Path,
     seed: int,
-    evaluate: TrainerCallback | None = None,
+    callbacks: Sequence[TrainerCallback] = (),
     **settings: Any,
 ) -> list[dict[str, float]]:
     """Train `model` in place, checkpoints in `out`, and return the trainer's log, one entry a step.
 
-    prompts: `recipe.steps * recipe.prompts` of them. evaluate: called every `recipe.every` steps. settings: fields
-    of TRL's GRPOConfig, such as `use_vllm`, over ours. A run that was interrupted goes on from its last checkpoint.
+    prompts: `recipe.steps * recipe.prompts` of them. settings: fields of TRL's GRPOConfig, such as `use_vllm`, over
+    ours. A run that was interrupted goes on from its last checkpoint.
     Raises FloatingPointError on a loss that is not finite.
     """
     on_cpu = model.device == "cpu"
@@ -80,10 +81,15 @@ def train_grpo(
     trainer = _Trainer(
         model=model.model, processing_class=model.processor, args=GRPOConfig(**arguments | settings),
         train_dataset=_dataset(prompts, model.profile), reward_funcs=[_Reward(prompts, recipe.gates)],
-        callbacks=[_StopOnNaN(), *([evaluate] if evaluate else [])],
+        callbacks=[_Seed(), _StopOnNaN(), *callbacks],
     )  # fmt: skip
-    started = any(out.glob("checkpoint-*"))
-    trainer.train(resume_from_checkpoint=started or None)
+    checkpoint = get_last_checkpoint(str(out)) if out.exists() else None
+    if checkpoint:
+        # The trainer restores weights by their names on disk, and passes over those that transformers renames on
+        # loading, as it does LLaVA's vision tower.
+        network = type(model.model).from_pretrained(checkpoint, dtype=model.model.dtype)
+        model.model.load_state_dict(network.state_dict())
+    trainer.train(resume_from_checkpoint=checkpoint)
     model.model.eval()
     return [entry for entry in trainer.state.log_history if "loss" in entry]
 
@@ -119,6 +125,13 @@ class _Reward:
         for part in (format, answer, *(GATES[gate] for gate in self.gates)):
             log_metric(part.__name__, sum(part(*pair) for pair in pairs) / len(pairs))
         return [reward(*pair, self.gates) for pair in pairs]
+
+
+class _Seed(TrainerCallback):
+    """What is sampled at a step depends on (seed, step) alone, not on what was drawn before: a run can be resumed."""
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        torch.manual_seed(args.seed * 1_000_003 + state.global_step)
 
 
 class _StopOnNaN(TrainerCallback):

@@ -130,12 +130,12 @@ class GRPORecipe:
     variants: dict[str, float] = field(default_factory=dict)
     families: tuple[str, ...] = FAMILIES_IN_RL
     difficulties: dict[str, float] = field(default_factory=lambda: {"medium": 0.25, "hard": 0.75})
-    prompts: int = 16
+    prompts: int = 8
     rollouts: int = 8
     temperature: float = 1.0
     rate: float = 3e-5
     warmup: int = 10
-    steps: int = 200
+    steps: int = 250
     every: int = 50
 
 

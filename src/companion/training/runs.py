@@ -12,7 +12,7 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -34,8 +34,10 @@ from companion.training.grpo import microworld_stream, prompts_for, train_grpo
 from companion.training.recipes import GRPORecipe
 from companion.variants import VARIANTS
 
-N_VALIDATION = 216
-"""Validation items of each evaluation: six of each family and level, twice that of hard ones."""
+N_VALIDATION = 144
+"""Validation items of each evaluation, the same for all runs: 16 of each family, half of them hard."""
+QUICK = 36
+"""The same for a quick look."""
 
 MEASURES = ("correct", "consistent", "grounded", "words", "entropy", "p_correct", "letter_mass")
 
@@ -49,16 +51,19 @@ def run(
     training: Iterator[Question] | None = None,
     validation: list[Question] | None = None,
     device: str = "auto",
+    watch: Callable[[pd.DataFrame], None] | None = None,
     **settings: Any,
 ) -> Path:
     """Train, evaluate and record one run; returns its folder in `results`. A finished run is left as it is.
 
-    start: the model to begin with. training: its questions, the microworld's unless given. settings: see `train_grpo`.
+    start: the model to begin with. training, validation: the questions, the microworld's unless given. watch: called
+    with the curve so far after each evaluation. settings: see `train_grpo`.
     """
     model = LocalModel(start, device)
     name = f"{model.label}-{recipe.name}-{seed}"
     folder, work = results / name, scratch / name
     config = {"recipe": asdict(recipe), "start": model.label, "start_hash": model.identity, "seed": seed}
+    config = json.loads(json.dumps(config))  # as it will be read back
     if (folder / "run.json").exists():
         if json.loads((folder / "run.json").read_text())["config"] == config:
             return folder
@@ -69,10 +74,11 @@ def run(
         made.mkdir(parents=True, exist_ok=True)
     (work / "config.json").write_text(json.dumps(config, indent=1) + "\n")
     prompts = prompts_for(recipe, training or microworld_stream(recipe, seed), seed)
-    watch = _Evaluate(model, validation or list(questions("validation", N_VALIDATION)), recipe, config, folder, work)
-    log = train_grpo(recipe, model, prompts, work / "trainer", seed, watch, **settings)
+    validation = validation or list(questions("validation", N_VALIDATION if recipe.steps > QUICK else QUICK))
+    look = _Evaluate(model, validation, recipe, config, folder, work, watch)
+    log = train_grpo(recipe, model, prompts, work / "trainer", seed, [look], **settings)
     pd.DataFrame(log).dropna(axis=1, how="all").to_csv(folder / "log.csv", index=False)
-    watch.items().to_parquet(folder / "items.parquet", index=False)
+    look.items().to_parquet(folder / "items.parquet", index=False)
     model.model.save_pretrained(work / "model")
     model.processor.save_pretrained(work / "model")
     record = {
@@ -94,9 +100,10 @@ class _Evaluate(TrainerCallback):
     """
 
     def __init__(
-        self, model: LocalModel, items: list[Question], recipe: GRPORecipe, config: dict, folder: Path, work: Path
-    ) -> None:
-        self.model, self.questions, self.recipe, self.folder = model, items, recipe, folder
+        self, model: LocalModel, items: list[Question], recipe: GRPORecipe, config: dict, folder: Path, work: Path,
+        watch: Callable[[pd.DataFrame], None] | None,
+    ) -> None:  # fmt: skip
+        self.model, self.questions, self.recipe, self.folder, self.watch = model, items, recipe, folder, watch
         self.start, self.run = model.identity, content_key(**config)
         self.config = config
         self.stores = {True: Store(work.parent / f"start-{self.start}"), False: Store(work / "rows")}
@@ -118,7 +125,10 @@ class _Evaluate(TrainerCallback):
         rows = evaluate(self.model, self.questions, list(VARIANTS), self.stores[step == 0], progress=False)
         network.train(training)
         self.steps[step] = measure(rows, self.questions)
-        curve(self.items(), self.config).to_csv(self.folder / "curve.csv", index=False)
+        so_far = curve(self.items(), self.config)
+        so_far.to_csv(self.folder / "curve.csv", index=False)
+        if self.watch:
+            self.watch(so_far)
 
     def items(self) -> pd.DataFrame:
         """All evaluations so far, one line for each step × variant × item."""

@@ -1,0 +1,132 @@
+"""The paper's findings as falsifiable tests: each a few quantities with the direction that the paper reports.
+
+A quantity is *supported* if its whole 95 % interval lies where the finding says, *contradicted* if it lies wholly on
+the other side, and else *undecided*. A finding is supported if all its quantities are, contradicted if one is.
+Here: what RL does (F5 to F9, F14), on finished runs with the seed as the unit. What is shown holds for the
+microworld; it is no statement about large models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from companion.dynamics import EQUIVALENT, UNSEEN, Panel, spread
+from companion.measures import difference
+from companion.statistics import Estimate, estimate
+
+FINDINGS = {
+    "F5": "RL raises accuracy while fewer answers agree with their own reasoning",
+    "F6": "letter entropy falls in every recipe, also for prompt forms never trained on",
+    "F7": "augmentation brings accuracy under wrong captions to about the clean level, does little under wrong "
+    "reasoning starts, and does not stop the drift",
+    "F8": "a reward for consistency restores the agreement of reasoning and answer",
+    "F9": "both together: reasoning collapses, runs are unstable, robustness stays out of reach",
+    "F14": "seeds differ more than recipes",
+}
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One test of a finding. expected: "up" (above `against`), "down" (below it) or "same" (within ±`EQUIVALENT`)."""
+
+    finding: str
+    what: str
+    expected: str
+    found: Estimate
+    against: float = 0.0
+
+    @property
+    def verdict(self) -> str:
+        """supported, contradicted or undecided."""
+        low, high = self.found.low - self.against, self.found.high - self.against
+        if np.isnan(low):
+            return "undecided"
+        if self.expected == "same":
+            inside = low >= -EQUIVALENT and high <= EQUIVALENT
+            outside = high < -EQUIVALENT or low > EQUIVALENT
+            return "supported" if inside else "contradicted" if outside else "undecided"
+        if self.expected == "down":
+            low, high = -high, -low
+        return "supported" if low > 0 else "contradicted" if high < 0 else "undecided"
+
+
+def dynamics(runs: pd.DataFrame, start: str, rng: np.random.Generator) -> list[Quantity]:
+    """The tests of F5 to F9 and F14 on the runs from one start; those whose recipes were not run are left out."""
+    part = runs[runs["start"] == start]
+    there = set(part["recipe"])
+    panel = Panel(part, rng)
+    found: list[Quantity] = []
+
+    def test(finding: str, recipes: set[str], what: str, expected: str, value: Callable[[], Estimate]) -> None:
+        if recipes <= there:
+            found.append(Quantity(finding, what, expected, value()))
+
+    def change(recipe: str, variant: str, measure: str) -> Callable[[], Estimate]:
+        return lambda: panel.change(start, recipe, variant, measure)
+
+    def gap(one: tuple[str, str], other: tuple[str, str], measure: str) -> Callable[[], Estimate]:
+        return lambda: panel.gap((start, *one), (start, *other), measure)
+
+    test("F5", {"accuracy"}, "accuracy: change of accuracy", "up", change("accuracy", "base", "correct"))
+    test("F5", {"accuracy"}, "accuracy: change of consistency", "down", change("accuracy", "base", "consistent"))
+    for recipe in sorted(there):
+        test("F6", {recipe}, f"{recipe}: change of entropy, base prompt", "down", change(recipe, "base", "entropy"))
+        test("F6", {recipe}, f"{recipe}: change of entropy, unseen forms", "down", _pooled(panel, start, recipe))
+    augmented = ("augmented", "base")
+    test("F7", {"augmented"}, "augmented: wrong-caption against base", "same",
+         gap(("augmented", "wrong-caption"), augmented, "correct"))  # fmt: skip
+    test("F7", {"augmented"}, "augmented: wrong-think against base", "down",
+         gap(("augmented", "wrong-think"), augmented, "correct"))  # fmt: skip
+    test("F7", {"augmented"}, "augmented: change of consistency", "down", change("augmented", "base", "consistent"))
+    test("F8", {"faithful", "accuracy"}, "consistency: faithful against accuracy", "up",
+         gap(("faithful", "base"), ("accuracy", "base"), "consistent"))  # fmt: skip
+    both = "augmented-faithful"
+    test("F9", {both}, f"{both}: change of reasoning length (words)", "down", change(both, "base", "words"))
+    test("F9", {both}, f"{both}: wrong-think against base", "down",
+         gap((both, "wrong-think"), (both, "base"), "correct"))  # fmt: skip
+    if len(there) > 1 and len(panel.seeds) > 1:
+        ratio = spread(part, rng, "base", "correct", start)
+        found.append(Quantity("F14", "spread of accuracy: seeds over recipes", "up", ratio, against=1.0))
+        ratio = spread(part, rng, "base", "consistent", start)
+        found.append(Quantity("F14", "spread of consistency: seeds over recipes", "up", ratio, against=1.0))
+    return found
+
+
+def _pooled(panel: Panel, start: str, recipe: str) -> Callable[[], Estimate]:
+    """Change of the entropy averaged over the unseen prompt forms."""
+
+    def value() -> Estimate:
+        last, first = (
+            np.mean([panel.values(start, recipe, variant, "entropy", step) for variant in UNSEEN], axis=0)
+            for step in (panel.last, 0)
+        )
+        return estimate(difference(last, first), panel.weights)
+
+    return value
+
+
+def table(quantities: list[Quantity], start: str, seeds: int) -> pd.DataFrame:
+    """finding, statement, start, what, expected, value, low, high, seeds, verdict: one line a quantity."""
+    return pd.DataFrame([
+        {
+            "finding": q.finding, "statement": FINDINGS[q.finding], "start": start, "what": q.what,
+            "expected": q.expected, "value": q.found.value, "low": q.found.low, "high": q.found.high, "seeds": seeds,
+            "verdict": q.verdict,
+        }
+        for q in quantities
+    ])  # fmt: skip
+
+
+def verdicts(tests: pd.DataFrame) -> pd.Series:
+    """finding → verdict of all its quantities together."""
+
+    def joint(parts: pd.Series) -> str:
+        if (parts == "contradicted").any():
+            return "contradicted"
+        return "supported" if (parts == "supported").all() else "undecided"
+
+    return tests.groupby("finding", sort=False)["verdict"].agg(joint)

@@ -1,0 +1,178 @@
+"""GRPO: the same numbers as plain TRL, whatever is not computed twice; runs that stop and go on; their records."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from transformers import TrainerCallback
+
+from companion.models.local import LocalModel
+from companion.training import grpo
+from companion.training.recipes import GRPO
+from companion.training.runs import run
+
+SMALL = replace(GRPO["augmented-faithful"], prompts=4, rollouts=4, steps=4, every=2, warmup=1)
+
+
+def train(checkpoint, out, recipe=SMALL, callbacks=(), **settings):
+    model = LocalModel(str(checkpoint))
+    prompts = grpo.prompts_for(recipe, grpo.microworld_stream(recipe, 0), 0)
+    settings = {"disable_tqdm": True, "save_strategy": "no"} | settings
+    return grpo.train_grpo(recipe, model, prompts, out, 0, callbacks, **settings)
+
+
+def test_losses_and_gradients_are_those_of_plain_trl(checkpoint, tmp_path, monkeypatch):
+    ours = train(checkpoint, tmp_path / "ours")
+    for shortcut in ("_generate_single_turn", "_compute_loss", "_get_per_token_logps_and_entropies"):
+        monkeypatch.delattr(grpo._Trainer, shortcut)
+    plain = train(checkpoint, tmp_path / "plain")
+    assert len(ours) == len(plain) == 4
+    for one, other in zip(ours, plain, strict=True):
+        for name in ("loss", "grad_norm", "reward", "completions/mean_length"):
+            assert one[name] == pytest.approx(other[name], abs=1e-3), (one["step"], name)
+    assert any(abs(entry["loss"]) > 1e-3 for entry in ours)
+
+
+def test_shared_prompts_give_the_logits_and_gradients_of_one_pass(checkpoint):
+    model = LocalModel(str(checkpoint))
+    network, tokenizer = model.model, model.processor.tokenizer
+    recipe = replace(SMALL, steps=1)
+    prompts = grpo.prompts_for(recipe, grpo.microworld_stream(recipe, 1), 1)[:2]
+    from companion.chat import messages
+
+    texts = [
+        model.processor.apply_chat_template(messages(p, model.profile), add_generation_prompt=True) + p.prefill
+        for p in prompts
+    ]
+    order = [0, 1, 0, 1, 1]
+    given = model.processor(
+        text=[texts[k] for k in order], images=[[prompts[k].question.load_image()] for k in order],
+        padding=True, return_tensors="pt",
+    )  # fmt: skip
+    rng = torch.Generator().manual_seed(0)
+    written = torch.randint(300, 400, (5, 7), generator=rng)
+    keep = torch.ones_like(written)
+    keep[1, 4:] = keep[3, 2:] = 0
+    ids = torch.cat([given["input_ids"], written], dim=1)
+    mask = torch.cat([given["attention_mask"], keep], dim=1)
+    positions = (mask.cumsum(dim=-1) - 1).clamp(min=0)
+    whole = network(input_ids=ids, attention_mask=mask, pixel_values=given["pixel_values"], position_ids=positions)
+    expected = whole.logits[:, -8:-1]
+    found = grpo.shared_prompt_logits(network, ids, mask, 7, given["pixel_values"])
+    assert tokenizer.padding_side == "left"
+    chosen = keep.bool()
+    torch.testing.assert_close(found[chosen], expected[chosen], atol=1e-4, rtol=1e-4)
+    gradients = []
+    for logits in (found, expected):
+        network.zero_grad()
+        logits[chosen].log_softmax(dim=-1)[..., 7].sum().backward(retain_graph=True)
+        gradients.append(torch.cat([p.grad.flatten() for p in network.parameters() if p.grad is not None]))
+    torch.testing.assert_close(*gradients, atol=1e-3, rtol=1e-3)
+
+
+class Stop(TrainerCallback):
+    """An interruption in the middle of a step."""
+
+    def __init__(self, step):
+        self.step = step
+
+    def on_step_begin(self, args, state, control, **_):
+        if state.global_step == self.step:
+            raise KeyboardInterrupt
+
+
+def test_an_interrupted_run_resumes_without_a_gap_or_a_double_step(checkpoint, tmp_path, monkeypatch):
+    """Stopped after step 3 (saved at 2), then gone on: the records equal those of a run in one go."""
+    places = {name: {"results": tmp_path / name, "scratch": tmp_path / f"{name}-work"} for name in ("whole", "broken")}
+    monkeypatch.setattr("companion.training.runs.QUICK", 9)
+    whole = run(SMALL, str(checkpoint), 0, **places["whole"], disable_tqdm=True)
+
+    train_once = grpo.train_grpo
+    monkeypatch.setattr(
+        "companion.training.runs.train_grpo",
+        lambda *arguments, **settings: train_once(*arguments[:-1], [*arguments[-1], Stop(3)], **settings),
+    )
+    with pytest.raises(KeyboardInterrupt):
+        run(SMALL, str(checkpoint), 0, **places["broken"], disable_tqdm=True)
+    monkeypatch.setattr("companion.training.runs.train_grpo", train_once)
+    broken = run(SMALL, str(checkpoint), 0, **places["broken"], disable_tqdm=True)
+
+    logs = [pd.read_csv(folder / "log.csv") for folder in (whole, broken)]
+    assert logs[1]["step"].tolist() == [1, 2, 3, 4]
+    np.testing.assert_allclose(logs[0]["loss"], logs[1]["loss"], atol=1e-5)
+    items = [pd.read_parquet(folder / "items.parquet") for folder in (whole, broken)]
+    assert not items[1].duplicated(["step", "variant", "question"]).any()
+    assert sorted(set(items[1]["step"])) == [0, 2, 4]
+    pd.testing.assert_frame_equal(*items, atol=1e-4)
+    assert not list((tmp_path / "broken-work").rglob("*.pt"))
+
+
+def test_a_finished_run_is_left_alone_and_another_config_replaces_it(checkpoint, tmp_path, monkeypatch):
+    monkeypatch.setattr("companion.training.runs.QUICK", 9)
+    tiny = replace(SMALL, steps=2, every=1)
+    folder = run(tiny, str(checkpoint), 0, tmp_path / "r", tmp_path / "w", disable_tqdm=True)
+    before = (folder / "run.json").stat().st_mtime_ns
+    assert run(tiny, str(checkpoint), 0, tmp_path / "r", tmp_path / "w") == folder
+    assert (folder / "run.json").stat().st_mtime_ns == before
+    run(replace(tiny, rate=1e-5), str(checkpoint), 0, tmp_path / "r", tmp_path / "w", disable_tqdm=True)
+    assert json.loads((folder / "run.json").read_text())["config"]["recipe"]["rate"] == 1e-5
+
+
+def test_a_loss_that_is_no_number_stops_with_its_step(checkpoint, tmp_path):
+    class Break(TrainerCallback):
+        def on_step_end(self, args, state, control, model=None, **_):
+            if state.global_step == 2:
+                with torch.no_grad():
+                    next(model.parameters()).fill_(float("nan"))
+
+    with pytest.raises(FloatingPointError, match=r"step 3: .* is nan; lower the rate"):
+        train(checkpoint, tmp_path, callbacks=[Break()])
+
+
+def test_prefilled_prompts_end_with_their_prefill(checkpoint, tmp_path):
+    recipe = replace(SMALL, variants={"wrong-think": 1.0}, steps=1)
+    model = LocalModel(str(checkpoint))
+    prompts = grpo.prompts_for(recipe, grpo.microworld_stream(recipe, 0), 0)
+    seen = []
+
+    original = grpo._Trainer._tokenize_prompts
+
+    def spy(self, turns):
+        ids, images, fields = original(self, turns)
+        seen.extend(model.processor.tokenizer.decode(one) for one in ids)
+        return ids, images, fields
+
+    grpo._Trainer._tokenize_prompts = spy
+    try:
+        grpo.train_grpo(recipe, model, prompts, tmp_path, 0, disable_tqdm=True, save_strategy="no")
+    finally:
+        grpo._Trainer._tokenize_prompts = original
+    assert [text.split("<|assistant|>")[1] for text in seen[:: recipe.rollouts]] == [p.prefill for p in prompts]
+    assert all(text.count("<image>") == 9 for text in seen)
+
+
+def test_recipes_draw_their_variants_and_families():
+    recipe = replace(GRPO["augmented"], steps=200, prompts=8)
+    prompts = grpo.prompts_for(recipe, grpo.microworld_stream(recipe, 3), 3)
+    counts = pd.Series([prompt.variant for prompt in prompts]).value_counts(normalize=True)
+    assert counts["base"] == pytest.approx(0.6, abs=0.05)
+    assert all(counts[name] == pytest.approx(0.1, abs=0.03) for name in recipe.variants)
+    assert {prompt.question.category for prompt in prompts} == set(recipe.families)
+    assert all(prompt.question.scene.split == "train" for prompt in prompts)
+
+
+def test_the_first_steps_of_a_recorded_run_come_out_again(root, tmp_path):
+    """Two steps of a run in `results/` are run anew: the same losses and rewards."""
+    recorded = Path(root) / "results" / "base-accuracy-0"
+    config = json.loads((recorded / "run.json").read_text())["config"]
+    log = pd.read_csv(recorded / "log.csv")
+    recipe = replace(GRPO["accuracy"], steps=2)
+    assert config["recipe"] | {"steps": 2} == json.loads(json.dumps(recipe.__dict__))
+    again = train(root / "checkpoints" / config["start"], tmp_path, recipe)
+    for step, entry in enumerate(again):
+        for name in ("loss", "grad_norm", "reward", "completions/mean_length"):
+            assert entry[name] == pytest.approx(log[name][step], abs=2e-3), (step, name)
