@@ -1,10 +1,20 @@
 """Shared fixtures: the shipped checkpoint, and a model of the same class with random weights."""
 
+import importlib.util
 from pathlib import Path
 
 import pytest
+import torch
 
 ROOT = Path(__file__).parent.parent
+
+if importlib.util.find_spec("torchvision") and not torch.cuda.is_available():
+    # Beside a CPU build of torch the registry's torchvision imports only once the operators of its compiled part are
+    # declared. Here, because transformers and trl import it wherever they find it.
+    TORCHVISION = torch.library.Library("torchvision", "FRAGMENT")
+    for operator in ("nms", "qnms"):
+        if not hasattr(torch.ops.torchvision, operator):
+            TORCHVISION.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
 
 @pytest.fixture(scope="session")

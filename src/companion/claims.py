@@ -72,7 +72,9 @@ def dynamics(runs: pd.DataFrame, start: str, rng: np.random.Generator) -> list[Q
         return lambda: panel.gap((start, *one), (start, *other), measure)
 
     test("F5", {"accuracy"}, "accuracy: change of accuracy", "up", change("accuracy", "base", "correct"))
-    test("F5", {"accuracy"}, "accuracy: change of consistency", "down", change("accuracy", "base", "consistent"))
+    for variant in ("base", "wrong-caption", "wrong-think"):
+        what = f"accuracy: change of consistency, {variant}"
+        test("F5", {"accuracy"}, what, "down", change("accuracy", variant, "consistent"))
     for recipe in sorted(there):
         test("F6", {recipe}, f"{recipe}: change of entropy, base prompt", "down", change(recipe, "base", "entropy"))
         test("F6", {recipe}, f"{recipe}: change of entropy, unseen forms", "down", _pooled(panel, start, recipe))

@@ -1,8 +1,9 @@
 """Autoregressive decoding of small models on a CPU: the prompt is read once, finished texts leave the batch.
 
-`transformers.generate` reads a prompt as often as it is sampled and carries finished texts along until the longest
-ends. For a model of a few million parameters, whose texts differ in length threefold, that is most of the time.
-For decoders whose positions are plain counts (`has_plain_positions`); others are left to `generate`.
+`transformers.generate` reads a prompt as often as it is sampled, carries finished texts along until the longest ends,
+and copies all keys and values at each step. For a model of a few million parameters that is most of the time. Here a
+prompt is read by the model's own forward pass, and each further token goes through its own layers, with keys and
+values written in place. For LLaVA with a decoder of the Llama family (`can_decode`); others are left to `generate`.
 """
 
 from __future__ import annotations
@@ -15,13 +16,17 @@ import torch
 Choose = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """(logits (rows, vocabulary), rows: their numbers in the whole batch) → the next token of each row."""
 
-
-def has_plain_positions(model: Any) -> bool:
-    """Whether positions are counts from 0, without the picture's rows and columns in them (as in Qwen-VL)."""
-    return model.config.model_type == "llava"
+CROWDED = 0.75
+"""Finished texts leave the batch when no more than this share of it is still being written."""
 
 
-@torch.no_grad()
+def can_decode(model: Any) -> bool:
+    """Whether this module knows the model: positions are plain counts, and layers are those of Llama or Qwen."""
+    config = model.config
+    return config.model_type == "llava" and config.text_config.model_type in ("llama", "qwen2", "qwen3")
+
+
+@torch.inference_mode()
 def decode(
     model: Any, inputs: dict[str, torch.Tensor], copies: int, max_new_tokens: int, ends: set[int], choose: Choose
 ) -> list[list[int]]:
@@ -30,36 +35,97 @@ def decode(
     inputs: what the processor made of the prompts, padded on the left.
     """
     mask = inputs["attention_mask"]
-    prompts = len(mask)
     read = model(**inputs, position_ids=(mask.cumsum(dim=-1) - 1).clamp(min=0), use_cache=True, logits_to_keep=1)
-    cache, logits = read.past_key_values, read.logits[:, -1]
-    if copies > 1:
-        cache.batch_repeat_interleave(copies)
-        logits, mask = logits.repeat_interleave(copies, dim=0), mask.repeat_interleave(copies, dim=0)
-    rows = torch.arange(prompts * copies, device=mask.device)
+    state = _State(model, read.past_key_values, mask, copies, max_new_tokens)
+    logits = read.logits[:, -1].repeat_interleave(copies, dim=0)
+    rows = torch.arange(len(logits), device=mask.device)
+    going = torch.ones_like(rows, dtype=torch.bool)
     stop = torch.tensor(sorted(ends), device=mask.device)
     texts: list[list[int]] = [[] for _ in rows]
     for step in range(max_new_tokens):
         tokens = choose(logits, rows)
-        for row, token in zip(rows.tolist(), tokens.tolist(), strict=True):
-            texts[row].append(token)
-        going = ~torch.isin(tokens, stop)
+        for row, token, written in zip(rows.tolist(), tokens.tolist(), going.tolist(), strict=True):
+            if written:
+                texts[row].append(token)
+        going &= ~torch.isin(tokens, stop)
         if step + 1 == max_new_tokens or not going.any():
             break
-        if not going.all():
+        if going.sum() <= CROWDED * len(rows):
             kept = going.nonzero().flatten()
-            rows, tokens, mask = rows[kept], tokens[kept], mask[kept]
-            cache.batch_select_indices(kept)
-        positions = mask.sum(dim=-1, keepdim=True)
-        mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
-        logits = model(
-            input_ids=tokens[:, None],
-            attention_mask=mask,
-            position_ids=positions,
-            past_key_values=cache,
-            use_cache=True,
-        ).logits[:, -1]
+            rows, tokens, going = rows[kept], tokens[kept], going[kept]
+            state.keep(kept)
+        logits = state.next(tokens)
     return texts
+
+
+class _State:
+    """What a decoder has read so far. keys, values: per layer, (rows, key heads, prompt + room, head size)."""
+
+    def __init__(self, model: Any, cache: Any, mask: torch.Tensor, copies: int, room: int) -> None:
+        self.text, self.head = model.model.language_model, model.get_output_embeddings()
+        self.length = mask.shape[1]
+
+        def roomy(tensor: torch.Tensor) -> torch.Tensor:
+            whole = tensor.new_zeros(len(tensor) * copies, tensor.shape[1], self.length + room, tensor.shape[3])
+            whole[:, :, : self.length] = tensor.repeat_interleave(copies, dim=0)
+            return whole
+
+        self.keys = [roomy(layer.keys) for layer in cache.layers]
+        self.values = [roomy(layer.values) for layer in cache.layers]
+        mask = mask.repeat_interleave(copies, dim=0)
+        self.positions = mask.sum(dim=-1)
+        self.bias = self.keys[0].new_zeros(len(mask), 1, 1, self.length + room)
+        self.bias[..., : self.length].masked_fill_(mask[:, None, None, :] == 0, torch.finfo(self.bias.dtype).min)
+        every = torch.arange(self.length + room, device=mask.device)[None]
+        self.cos, self.sin = (table[0] for table in self.text.rotary_emb(self.keys[0], every))
+
+    def keep(self, kept: torch.Tensor) -> None:
+        """Go on with these rows only."""
+        used = self.length
+        for tensors in (self.keys, self.values):
+            for layer, tensor in enumerate(tensors):
+                part = tensor.new_empty(len(kept), *tensor.shape[1:])
+                part[:, :, :used] = tensor[kept, :, :used]
+                tensors[layer] = part
+        self.positions, self.bias = self.positions[kept], self.bias[kept]
+
+    def next(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Take in one token a row; returns the logits of the next, (rows, vocabulary)."""
+        x = self.text.embed_tokens(tokens)
+        cos, sin = self.cos[self.positions][:, None], self.sin[self.positions][:, None]
+        for layer, keys, values in zip(self.text.layers, self.keys, self.values, strict=True):
+            x = x + self._attend(layer.self_attn, layer.input_layernorm(x), keys, values, cos, sin)
+            x = x + layer.mlp(layer.post_attention_layernorm(x))
+        self.length += 1
+        self.positions = self.positions + 1
+        return self.head(self.text.norm(x))
+
+    def _attend(
+        self,
+        attention: Any,
+        x: torch.Tensor,
+        keys: torch.Tensor,
+        values: torch.Tensor,
+        cos: torch.Tensor,
+        sin: torch.Tensor,
+    ) -> torch.Tensor:
+        rows, heads, _, size = keys.shape
+        query = attention.q_proj(x).view(rows, -1, size)
+        key = attention.k_proj(x).view(rows, -1, size)
+        if hasattr(attention, "q_norm"):
+            query, key = attention.q_norm(query), attention.k_norm(key)
+        keys[:, :, self.length] = _turn(key, cos, sin)
+        values[:, :, self.length] = attention.v_proj(x).view(rows, -1, size)
+        query = _turn(query, cos, sin).view(rows, heads, -1, size)
+        scores = query @ keys[:, :, : self.length + 1].transpose(2, 3) * attention.scaling
+        weights = (scores + self.bias[..., : self.length + 1]).softmax(dim=-1)
+        return attention.o_proj((weights @ values[:, :, : self.length + 1]).reshape(rows, -1))
+
+
+def _turn(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+    """Rotary position embedding of (rows, heads, head size)."""
+    half = x.shape[-1] // 2
+    return x * cos + torch.cat([-x[..., half:], x[..., :half]], dim=-1) * sin
 
 
 def sampler(rows: int, temperature: float) -> Choose:

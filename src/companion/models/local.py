@@ -20,7 +20,7 @@ from companion.chat import get_profile, messages, read
 from companion.errors import CompanionError
 from companion.microworld.scenes import blank
 from companion.models import Response, Sampling
-from companion.models.decoding import decode, has_plain_positions
+from companion.models.decoding import can_decode, decode
 from companion.questions import LETTERS
 from companion.variants import Prompt
 
@@ -104,7 +104,7 @@ class LocalModel:
             inputs["pixel_values"] = inputs["pixel_values"].to(self.model.dtype)
         watch = _Watch(self.letter_tokens, prompts, sampling, self.device)
         room = sampling.max_new_tokens or self.profile.max_new_tokens
-        if has_plain_positions(self.model):
+        if can_decode(self.model):
             written = decode(
                 self.model, dict(inputs), 1, room, set(self.ends), lambda *step: watch.score(*step).argmax(dim=-1)
             )

@@ -1,7 +1,7 @@
 """GRPO on TRL's trainer: one call, for the microworld's models on 2 CPU cores and for larger ones on GPUs.
 
 What is added to TRL: prompts with a prefilled think block, evaluation under all prompt variants every few steps, a
-stop on a loss that is no number, and, for models that `decoding.has_plain_positions`, three ways not to compute
+stop on a loss that is no number, and, for models that `decoding.can_decode`, three ways not to compute
 things twice, none of which changes a gradient: a prompt is read once for all its rollouts, both when these are
 sampled and when they are scored; finished texts leave the batch; and groups whose rewards are all the same, which
 GRPO learns nothing from, are not scored at all.
@@ -31,7 +31,7 @@ from trl import GRPOConfig, GRPOTrainer, apply_chat_template
 
 from companion.chat import Profile
 from companion.microworld.benchmark import stream
-from companion.models.decoding import decode, has_plain_positions, sampler
+from companion.models.decoding import can_decode, decode, sampler
 from companion.models.local import LocalModel
 from companion.questions import Question
 from companion.training.recipes import GRPORecipe
@@ -80,8 +80,8 @@ def train_grpo(
     }  # fmt: skip
     trainer = _Trainer(
         model=model.model, processing_class=model.processor, args=GRPOConfig(**arguments | settings),
-        train_dataset=_dataset(prompts, model.profile), reward_funcs=[_Reward(prompts, recipe.gates)],
-        callbacks=[_Seed(), _StopOnNaN(), *callbacks],
+        train_dataset=dataset(prompts, model.profile), reward_funcs=[Reward(prompts, recipe.gates)],
+        callbacks=[Seed(), _StopOnNaN(), *callbacks],
     )  # fmt: skip
     checkpoint = get_last_checkpoint(str(out)) if out.exists() else None
     if checkpoint:
@@ -94,7 +94,7 @@ def train_grpo(
     return [entry for entry in trainer.state.log_history if "loss" in entry]
 
 
-def _dataset(prompts: list[Prompt], profile: Profile) -> Dataset:
+def dataset(prompts: list[Prompt], profile: Profile) -> Dataset:
     """One record a prompt, made when it is asked for; a last message of the assistant is a prefill."""
 
     @lru_cache(maxsize=256)
@@ -113,7 +113,7 @@ def _dataset(prompts: list[Prompt], profile: Profile) -> Dataset:
 
 
 @dataclass
-class _Reward:
+class Reward:
     """The recipe's reward as TRL calls it; the shares of its parts go to the log."""
 
     prompts: list[Prompt]
@@ -127,7 +127,7 @@ class _Reward:
         return [reward(*pair, self.gates) for pair in pairs]
 
 
-class _Seed(TrainerCallback):
+class Seed(TrainerCallback):
     """What is sampled at a step depends on (seed, step) alone, not on what was drawn before: a run can be resumed."""
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -158,7 +158,7 @@ class _Trainer(GRPOTrainer):
     def _generate_single_turn(
         self, prompt_ids: list[list[int]], images: Any, multimodal_fields: dict[str, Any], num_generations: int, *_: Any
     ) -> tuple[list[list[int]], None]:
-        if not has_plain_positions(self.model) or self.use_vllm:
+        if not can_decode(self.model) or self.use_vllm:
             return super()._generate_single_turn(prompt_ids, images, multimodal_fields, num_generations)
         once = prompt_ids[::num_generations]
         padded = self._tokenizer.pad({"input_ids": once}, padding_side="left", return_tensors="pt")
@@ -176,7 +176,7 @@ class _Trainer(GRPOTrainer):
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
         pixels = inputs.get("pixel_values")
-        if not has_plain_positions(self.model) or self.loss_type != "dapo" or self.beta or self._entropy_bonus_enabled:
+        if not can_decode(self.model) or self.loss_type != "dapo" or self.beta or self._entropy_bonus_enabled:
             return super()._compute_loss(model, inputs)
         rows = len(inputs["completion_ids"])
         telling = inputs["advantages"].abs() > 1e-6
@@ -196,7 +196,7 @@ class _Trainer(GRPOTrainer):
         self, model: Any, input_ids: torch.Tensor, attention_mask: torch.Tensor, logits_to_keep: int, **inputs: Any
     ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
         pixels = inputs.get("pixel_values")
-        if not has_plain_positions(self.model) or pixels is None:
+        if not can_decode(self.model) or pixels is None:
             return super()._get_per_token_logps_and_entropies(
                 model, input_ids, attention_mask, logits_to_keep, **inputs
             )

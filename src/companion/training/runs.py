@@ -73,6 +73,7 @@ def run(
     for made in (folder, work):
         made.mkdir(parents=True, exist_ok=True)
     (work / "config.json").write_text(json.dumps(config, indent=1) + "\n")
+    code = code_state(Path.cwd())
     prompts = prompts_for(recipe, training or microworld_stream(recipe, seed), seed)
     validation = validation or list(questions("validation", N_VALIDATION if recipe.steps > QUICK else QUICK))
     look = _Evaluate(model, validation, recipe, config, folder, work, watch)
@@ -82,7 +83,7 @@ def run(
     model.model.save_pretrained(work / "model")
     model.processor.save_pretrained(work / "model")
     record = {
-        "config": config, **code_state(Path.cwd()),
+        "config": config, **code,
         "training_seconds": round(sum(entry["step_time"] for entry in log), 1),
         "hardware": {"device": model.device, "machine": platform.machine(), "cores": os.cpu_count(),
                      "threads": torch.get_num_threads()},
