@@ -9,6 +9,7 @@ SHELL := bash
 
 PYTHON ?= python3
 TORCH_INDEX ?=
+RECIPES := accuracy,more-tasks,augmented,faithful,augmented-faithful,grounded
 BIN := $(if $(VIRTUAL_ENV),$(VIRTUAL_ENV)/bin,.venv/bin)
 READY := $(BIN)/.companion-ready
 PARAMETERS = $(filter-out TORCH_INDEX=% PYTHON=%,$(MAKEOVERRIDES))
@@ -29,11 +30,19 @@ lint: $(READY)  ## ruff and mypy
 lab: $(READY)  ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab --notebook-dir=. notebooks
 
-train: $(READY)  ## train the microworld's base model again, up to 90 minutes; resumes where it stood
+train: $(READY)  ## train everything again, which takes hours; with RECIPE=accuracy SEED=0 STEPS=20 a look at one run
+ifdef RECIPE
+	$(BIN)/companion train grpo --recipe $(RECIPE) --seed $(or $(SEED),0) $(if $(STEPS),--steps $(STEPS))
+else
 	$(BIN)/companion train base --out runs/base
+	$(BIN)/companion train noisy --out runs/noisy
+	$(BIN)/companion train grpo --recipe $(RECIPES) --seed 0,1,2,3,4 --out runs/results
+	$(BIN)/companion train grpo --recipe accuracy --model checkpoints/noisy --seed 0,1,2,3,4 --out runs/results
+endif
 
-card: $(READY)  ## measure the shipped checkpoint again and rewrite its model card
+card: $(READY)  ## measure the shipped checkpoints again and rewrite their model cards
 	$(BIN)/companion card checkpoints/base
+	$(BIN)/companion card checkpoints/noisy
 
 clean:  ## forget all computed rows (the next make figures computes them anew)
 	rm -rf runs

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import itertools
+import random
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from companion.errors import CompanionError
 
@@ -17,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         options.run(options)
-    except CompanionError as error:
+    except (CompanionError, FloatingPointError) as error:
         print(f"companion: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -56,6 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--seed", default="0", help="of GRPO: numbers with commas between them (default: %(default)s)")
     train.add_argument("--steps", type=_positive, help="of GRPO: fewer than the recipe's, for a quick look")
     train.add_argument("--device", default="auto", help="of GRPO")
+    train.add_argument("--validation", help="GRPO's evaluation: a folder; needed if --benchmark is one")
+    train.add_argument("--vllm", action="store_true", help="GRPO samples with vLLM beside the model (extra: paper)")
     train.add_argument("--out", type=Path, help="folder of the checkpoint (supervised) or of the results (GRPO)")
     train.set_defaults(run=_train)
 
@@ -124,7 +129,7 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _train_grpo(options: argparse.Namespace) -> None:
-    from companion.training.recipes import GRPO
+    from companion.training.recipes import GRPO, at_paper_scale
     from companion.training.runs import run, shortened
 
     names = list(GRPO) if options.recipe == "all" else options.recipe.split(",")
@@ -134,9 +139,26 @@ def _train_grpo(options: argparse.Namespace) -> None:
     if not all(seed.isdecimal() for seed in options.seed.split(",")):
         raise CompanionError(f"--seed {options.seed!r}: give whole numbers with commas between them, as 0,1,2")
     results = options.out or Path("runs/quick" if options.steps else "results")
+    settings: dict[str, Any] = {"use_vllm": True, "vllm_mode": "colocate"} if options.vllm else {}
     for seed in map(int, options.seed.split(",")):
         for name in names:
-            print(run(shortened(GRPO[name], options.steps), options.model, seed, results, device=options.device))
+            recipe = GRPO[name]
+            if options.benchmark != "microworld":
+                recipe, settings = at_paper_scale(recipe), settings | _questions(options, seed)
+            print(
+                run(shortened(recipe, options.steps), options.model, seed, results, device=options.device, **settings)
+            )
+
+
+def _questions(options: argparse.Namespace, seed: int) -> dict[str, Any]:
+    """Training questions without end, shuffled by seed, and those of the evaluation."""
+    from companion.datasets import load_benchmark
+
+    if not options.validation:
+        raise CompanionError("give --validation, a folder of questions to evaluate on, beside --benchmark")
+    questions = list(load_benchmark(options.benchmark))
+    random.Random(seed).shuffle(questions)
+    return {"training": itertools.cycle(questions), "validation": list(load_benchmark(options.validation))}
 
 
 def _card(options: argparse.Namespace) -> None:

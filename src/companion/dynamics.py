@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,13 @@ class Panel:
         self.runs = runs
         self.seeds = sorted(runs["seed"].unique()) if seeds is None else list(seeds)
         self.items = sorted(runs["question"].unique())
-        self.last = int(runs["step"].max())
+        lengths = runs.groupby(["start", "recipe", "seed"])["step"].max()
+        if lengths.nunique() > 1:
+            raise CompanionError(
+                f"runs differ in length: {lengths.idxmin()} has {lengths.min()} steps and {lengths.idxmax()} "
+                f"{lengths.max()}; compare runs of one length"
+            )
+        self.last = int(lengths.max())
         self.weights = resample_runs(len(self.seeds), self.items, rng)
         self._tables: dict[tuple, pd.DataFrame] = {}
 
@@ -101,21 +108,29 @@ class Panel:
 def trajectories(
     runs: pd.DataFrame, rng: np.random.Generator, variants: Sequence[str], measures: Sequence[str]
 ) -> pd.DataFrame:
-    """start, recipe, seed (-1: the mean over seeds, with interval), step, variant, measure, estimate."""
+    """start, recipe, seed, step, variant, measure; the estimate, and its change since step 0, paired, with interval.
+
+    seed -1 is the mean over seeds; single seeds have no interval.
+    """
     lines = []
     for (start, recipe), part in runs.groupby(["start", "recipe"], sort=False):
         panel = Panel(part, rng)
-        for variant in variants:
-            for measure in measures:
-                for step in sorted(part["step"].unique()):
-                    values = panel.values(start, recipe, variant, measure, step)
-                    labels = {"start": start, "recipe": recipe, "step": step, "variant": variant, "measure": measure}
-                    if np.isnan(values).all():
-                        continue
-                    lines.append({**labels, "seed": -1, **asdict(estimate(mean(values), panel.weights))})
-                    for seed, own in zip(panel.seeds, values.reshape(len(panel.seeds), -1), strict=True):
-                        if not np.isnan(own).all():
-                            lines.append({**labels, "seed": seed, "value": np.nanmean(own), "n": own.size})
+        for variant, measure in product(variants, measures):
+            first = panel.values(start, recipe, variant, measure, 0)
+            for step in sorted(part["step"].unique()):
+                values = panel.values(start, recipe, variant, measure, step)
+                if np.isnan(values).all():
+                    continue
+                labels = {"start": start, "recipe": recipe, "step": step, "variant": variant, "measure": measure}
+                change = estimate(difference(values, first), panel.weights)
+                lines.append({
+                    **labels, "seed": -1, **asdict(estimate(mean(values), panel.weights)), "change": change.value,
+                    "change_low": change.low, "change_high": change.high,
+                })  # fmt: skip
+                for seed, own, begun in zip(panel.seeds, *(x.reshape(len(panel.seeds), -1) for x in (values, first)),
+                                            strict=True):  # fmt: skip
+                    value, moved = np.nanmean(own), np.nanmean(own - begun)
+                    lines.append({**labels, "seed": seed, "value": value, "n": own.size, "change": moved})
     return pd.DataFrame(lines)
 
 

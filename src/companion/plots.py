@@ -337,39 +337,40 @@ PANELS = {
 }
 
 
-def curves(table: pd.DataFrame, measures: Sequence[str], title: str, by: str = "recipe") -> Figure:
-    """Measures over steps: means over seeds with interval, seeds thin. by: "recipe", or "variant" or "start" of one."""
+def curves(table: pd.DataFrame, measures: Sequence[str], title: str, by: str = "recipe", change: bool = True) -> Figure:
+    """Measures over steps, as change since step 0 (or as they are): means with interval, single seeds thin.
+
+    table: from `dynamics.trajectories`. by: what the lines are, "recipe", "variant" or "start".
+    """
     columns = min(2, len(measures))
     rows = -(-len(measures) // columns)
     figure = Figure(figsize=(9, 2.8 * rows + 1.0))
     panels = np.atleast_1d(figure.subplots(rows, columns, sharex=True)).ravel()
-    names = (
-        _recipes(table)
-        if by == "recipe"
-        else _ordered(table[by].tolist())
-        if by == "variant"
-        else sorted(set(table[by]))
-    )
+    value, low, high = ("change", "change_low", "change_high") if change else ("value", "low", "high")
+    starts = {
+        name: (_BLIND_SAFE[number], "os^"[number], "-") for number, name in enumerate(sorted(set(table["start"])))
+    }
+    variants = {name: (*STYLES[name], "-") for name in _ordered(table["variant"].tolist())}
+    looks = {"recipe": {name: RECIPES[name] for name in _recipes(table)}, "variant": variants, "start": starts}[by]
     for axes, measure in zip(panels, measures, strict=False):
         label, scale = PANELS[measure]
-        for number, name in enumerate(names):
-            if by == "recipe":
-                color, marker, line = RECIPES[name]
-            elif by == "variant":
-                (color, marker), line = STYLES[name], "-"
-            else:
-                color, marker, line = _BLIND_SAFE[number], "os^"[number], "-"
+        for name, (color, marker, line) in looks.items():
             part = table[(table[by] == name) & (table["measure"] == measure)]
             for seed, path in part.groupby("seed"):
                 if seed == -1:
-                    axes.plot(path["step"], path["value"] * scale, color=color, marker=marker, linestyle=line,
-                              label=name if axes is panels[0] else None)  # fmt: skip
-                    axes.fill_between(path["step"], path["low"] * scale, path["high"] * scale, color=color, alpha=0.12)
+                    shown = name if axes is panels[0] else None
+                    axes.plot(
+                        path["step"], path[value] * scale, color=color, marker=marker, linestyle=line, label=shown
+                    )
+                    axes.fill_between(path["step"], path[low] * scale, path[high] * scale, color=color, alpha=0.12)
                 elif by != "variant":
-                    axes.plot(path["step"], path["value"] * scale, color=color, alpha=0.3, linewidth=0.8)
-        axes.set(title=label, xlabel="GRPO step")
+                    axes.plot(path["step"], path[value] * scale, color=color, alpha=0.3, linewidth=0.8)
+        if change:
+            axes.axhline(0, color="#222222", linewidth=1)
+        axes.set(title=f"{label}, change" if change else label)
     for axes in panels[len(measures) :]:
         axes.set_axis_off()
+    figure.supxlabel("GRPO step", fontsize="medium")
     figure.legend(loc="outside lower center", ncols=4, frameon=False)
     figure.suptitle(title, x=0.01, ha="left")
     return figure
@@ -386,9 +387,7 @@ def remedies(table: pd.DataFrame, measure: str, label: str, variants: Sequence[s
         lines = table[table["recipe"] == recipe].set_index("variant")
         for offset, name in zip(offsets, variants, strict=True):
             color, marker = STYLES[name]
-            line = lines.loc[name] * 1.0 if name in lines.index else None
-            if line is None:
-                continue
+            line = lines.loc[name]
             axes.plot([line["low"] * 100, line["high"] * 100], [y + offset] * 2, color=color, linewidth=1.8)
             axes.plot(line["value"] * 100, y + offset, marker=marker, color=color, linestyle="none",
                       label=name if y == 0 else None)  # fmt: skip

@@ -32,14 +32,15 @@ class Gallery:
     facts: dict[str, Any] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
 
-    def add(self, name: str, figure: Figure, table: pd.DataFrame, claim: str) -> Figure:
-        """Write `name`.png, .svg and .csv and the entry of the figure; returns the figure for display.
+    def add(self, name: str, figure: Figure | None, table: pd.DataFrame, claim: str) -> None:
+        """Write `name`.png, .svg and .csv and the entry of the figure; without a figure, that of the table alone.
 
         claim: what the figure shows, in a sentence; it is the figure's alt text as well.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        figure.savefig(self.folder / f"{name}.png", dpi=150, metadata={"Software": None})
-        figure.savefig(self.folder / f"{name}.svg", metadata={"Date": None, "Creator": None})
+        if figure:
+            figure.savefig(self.folder / f"{name}.png", dpi=150, metadata={"Software": None})
+            figure.savefig(self.folder / f"{name}.svg", metadata={"Date": None, "Creator": None})
         table.to_csv(self.folder / f"{name}.csv", index=False, float_format="%.6f", lineterminator="\n")
         manifest = self.folder / MANIFEST
         entries = json.loads(manifest.read_text()) if manifest.exists() else {}
@@ -54,7 +55,6 @@ class Gallery:
         unfinished = manifest.with_suffix(".part")
         unfinished.write_text(json.dumps(dict(sorted(entries.items())), indent=1, ensure_ascii=False) + "\n")
         unfinished.replace(manifest)
-        return figure
 
 
 def project_root(start: Path) -> Path:

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from companion.claims import FINDINGS, verdicts
 from companion.errors import CompanionError
-
-START, END = "<!-- measured: written by `make figures` -->", "<!-- end of measured -->"
 
 
 def headline(figures: Path) -> str:
@@ -39,11 +38,32 @@ def headline(figures: Path) -> str:
     )
 
 
+def findings(figures: Path) -> str:
+    """What became of the paper's findings on RL: one line each, from the table of tests."""
+    tests = pd.read_csv(figures / "findings.csv")
+    entry = json.loads((figures / "manifest.json").read_text())["findings"]
+    lines = ["| the paper says | in the microworld |", "|---|---|"]
+    for name, verdict in verdicts(tests).items():
+        part = tests[tests["finding"] == name]
+        count = (part["verdict"] == "supported").sum()
+        lines.append(f"| {name}: {FINDINGS[name]} | **{verdict}** ({count} of {len(part)} tests supported) |")
+    seeds = f"{tests['seeds'].max()} seeds" if tests["seeds"].max() > 1 else "one seed: nothing is decided yet"
+    lines += ["", f"From {entry['runs']} GRPO runs, {seeds}; every test with its interval is in "
+              "[figures/findings.csv](figures/findings.csv) and in notebooks 05 and 06."]  # fmt: skip
+    return "\n".join(lines)
+
+
+SECTIONS = {"headline": headline, "findings": findings}
+"""What stands between `<!-- name: written by `make figures` -->` and `<!-- end of name -->`."""
+
+
 def update_readme(readme: Path, figures: Path) -> None:
-    """Replace what stands between the two marks."""
+    """Replace what stands between the marks of each section."""
     text = readme.read_text(encoding="utf-8")
-    if START not in text or END not in text:
-        raise CompanionError(f"{readme} lacks the line {START!r} or {END!r}; put both back around the main figure")
-    head, rest = text.split(START, 1)
-    tail = rest.split(END, 1)[1]
-    readme.write_text(f"{head}{START}\n{headline(figures)}\n{END}{tail}", encoding="utf-8")
+    for name, write in SECTIONS.items():
+        start, end = f"<!-- {name}: written by `make figures` -->", f"<!-- end of {name} -->"
+        if start not in text or end not in text:
+            raise CompanionError(f"{readme} lacks the line {start!r} or {end!r}; put both back")
+        head, rest = text.split(start, 1)
+        text = f"{head}{start}\n{write(figures)}\n{end}{rest.split(end, 1)[1]}"
+    readme.write_text(text, encoding="utf-8")

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import torch
 from datasets import Dataset
-from transformers import TrainerCallback
+from transformers import PrinterCallback, ProgressCallback, TrainerCallback
 from transformers.trainer_utils import get_last_checkpoint
 from trl import GRPOConfig, GRPOTrainer, apply_chat_template
 
@@ -75,7 +75,7 @@ def train_grpo(
         "max_completion_length": model.profile.max_new_tokens, "temperature": recipe.temperature, "top_k": 0,
         "learning_rate": recipe.rate, "warmup_steps": recipe.warmup, "lr_scheduler_type": "constant_with_warmup",
         "max_steps": recipe.steps, "beta": 0.0, "shuffle_dataset": False, "remove_unused_columns": False,
-        "gradient_checkpointing": not on_cpu, "logging_steps": 1, "save_steps": recipe.every, "save_total_limit": 1,
+        "activation_checkpointing": not on_cpu, "logging_steps": 1, "save_steps": recipe.every, "save_total_limit": 1,
         "report_to": [],
     }  # fmt: skip
     trainer = _Trainer(
@@ -83,6 +83,9 @@ def train_grpo(
         train_dataset=dataset(prompts, model.profile), reward_funcs=[Reward(prompts, recipe.gates)],
         callbacks=[Seed(), _StopOnNaN(), *callbacks],
     )  # fmt: skip
+    trainer.remove_callback(PrinterCallback)
+    if trainer.pop_callback(ProgressCallback):
+        trainer.add_callback(_Bar())
     checkpoint = get_last_checkpoint(str(out)) if out.exists() else None
     if checkpoint:
         # The trainer restores weights by their names on disk, and passes over those that transformers renames on
@@ -132,6 +135,14 @@ class Seed(TrainerCallback):
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         torch.manual_seed(args.seed * 1_000_003 + state.global_step)
+
+
+class _Bar(ProgressCallback):
+    """The trainer's progress bar with the reward beside it, in place of a printed line a step."""
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
+        if self.training_bar is not None and logs and "reward" in logs:
+            self.training_bar.set_postfix(reward=f"{logs['reward']:.2f}", refresh=False)
 
 
 class _StopOnNaN(TrainerCallback):

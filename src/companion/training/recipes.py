@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from companion.microworld.lessons import Shares
 
@@ -154,3 +154,12 @@ GRPO = {
 }
 """The paper's five, and ours: `grounded` and `grounded-augmented` reward reasoning that is true of the picture, and
 `guarded` is `augmented-faithful` with a guard against reasoning that shrinks to nothing."""
+
+
+def at_paper_scale(recipe: GRPORecipe) -> GRPORecipe:
+    """The recipe for a model of billions of parameters on a public benchmark: 1,000 steps, a checkpoint every 250.
+
+    From the paper's training protocol (as quoted in reading notes): 8 rollouts, steps, checkpoints. Rate and prompts
+    a step are not known to us; these are common values for a 7B model.
+    """
+    return replace(recipe, rate=1e-6, prompts=32, steps=1000, every=250)

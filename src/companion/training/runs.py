@@ -57,9 +57,11 @@ def run(
     """Train, evaluate and record one run; returns its folder in `results`. A finished run is left as it is.
 
     start: the model to begin with. training, validation: the questions, the microworld's unless given. watch: called
-    with the curve so far after each evaluation. settings: see `train_grpo`.
+    with the curve so far after each evaluation. settings: see `train_grpo`. Under `accelerate launch` with several
+    processes nothing is evaluated on the way: all checkpoints are kept, for `companion evaluate`.
     """
-    model = LocalModel(start, device)
+    world, rank = (int(os.environ.get(name, default)) for name, default in (("WORLD_SIZE", "1"), ("RANK", "0")))
+    model = LocalModel(start, f"cuda:{os.environ['LOCAL_RANK']}" if world > 1 else device)
     name = f"{model.label}-{recipe.name}-{seed}"
     folder, work = results / name, scratch / name
     config = {"recipe": asdict(recipe), "start": model.label, "start_hash": model.identity, "seed": seed}
@@ -75,13 +77,22 @@ def run(
     (work / "config.json").write_text(json.dumps(config, indent=1) + "\n")
     code = code_state(Path.cwd())
     prompts = prompts_for(recipe, training or microworld_stream(recipe, seed), seed)
-    validation = validation or list(questions("validation", N_VALIDATION if recipe.steps > QUICK else QUICK))
-    look = _Evaluate(model, validation, recipe, config, folder, work, watch)
-    log = train_grpo(recipe, model, prompts, work / "trainer", seed, [look], **settings)
+    if world > 1:
+        parts = recipe.prompts * recipe.rollouts // world
+        settings = {"save_total_limit": None, "per_device_train_batch_size": 1, "gradient_accumulation_steps": parts,
+                    **settings}  # fmt: skip
+        log = train_grpo(recipe, model, prompts, work / "trainer", seed, **settings)
+        if rank:
+            return folder
+    else:
+        validation = validation or list(questions("validation", N_VALIDATION if recipe.steps > QUICK else QUICK))
+        look = _Evaluate(model, validation, recipe, config, folder, work, watch)
+        log = train_grpo(recipe, model, prompts, work / "trainer", seed, [look], **settings)
+        look.items().to_parquet(folder / "items.parquet", index=False)
+        model.model.save_pretrained(work / "model")
+        model.processor.save_pretrained(work / "model")
+        shutil.rmtree(work / "trainer")
     pd.DataFrame(log).dropna(axis=1, how="all").to_csv(folder / "log.csv", index=False)
-    look.items().to_parquet(folder / "items.parquet", index=False)
-    model.model.save_pretrained(work / "model")
-    model.processor.save_pretrained(work / "model")
     record = {
         "config": config, **code,
         "training_seconds": round(sum(entry["step_time"] for entry in log), 1),
@@ -89,7 +100,6 @@ def run(
                      "threads": torch.get_num_threads()},
         "versions": {package: version(package) for package in ("torch", "transformers", "trl")},
     }  # fmt: skip
-    shutil.rmtree(work / "trainer")
     (folder / "run.json").write_text(json.dumps(record, indent=1) + "\n")
     return folder
 

@@ -1,0 +1,145 @@
+"""What is said of GRPO runs: on made-up runs whose truth is known."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from companion import claims, dynamics
+from companion.claims import Quantity
+from companion.errors import CompanionError
+from companion.measures import mean
+from companion.statistics import Estimate, estimate, resample_runs
+from companion.variants import VARIANTS
+
+ITEMS = [f"q{k}" for k in range(40)]
+
+
+def made_up(recipe, seeds=5, start="base", rise=0.2, fall=0.0, by_seed=0.0, steps=(0, 10)):
+    """Runs whose accuracy rises by `rise` and whose consistency falls by `fall`; seeds differ by ±by_seed."""
+    rng = np.random.default_rng(len(recipe))
+    lines = []
+    for seed in range(seeds):
+        luck = by_seed * (seed - (seeds - 1) / 2)
+        for step in steps:
+            done = step / steps[-1]
+            for variant in VARIANTS:
+                chance = np.random.default_rng(7).random(len(ITEMS))  # the same items are easy for all
+                right = (chance < 0.5 + (rise + luck) * done).astype(float)
+                agrees = (rng.random(len(ITEMS)) < 0.95 - fall * done).astype(float)
+                for k, item in enumerate(ITEMS):
+                    lines.append({
+                        "start": start, "recipe": recipe, "seed": seed, "step": step, "variant": variant,
+                        "question": item, "category": "position", "correct": right[k], "consistent": agrees[k],
+                        "grounded": np.nan, "words": 20 - 10 * done, "entropy": 0.3 - 0.2 * done, "p_correct": 0.5,
+                        "letter_mass": 1.0,
+                    })  # fmt: skip
+    return pd.DataFrame(lines)
+
+
+def rng():
+    return np.random.default_rng(0)
+
+
+def test_weights_over_runs_draw_seeds_and_items_independently():
+    weights = resample_runs(3, ITEMS, rng(), 500)
+    assert weights.shape == (500, 120)
+    table = weights.reshape(500, 3, 40)
+    np.testing.assert_allclose(weights.sum(axis=1), 120)
+    runs, items = table.sum(axis=2) / 40, table.sum(axis=1) / 3
+    np.testing.assert_allclose(table, runs[:, :, None] * items[:, None, :])
+
+
+def test_seeds_that_differ_widen_the_interval_though_items_are_many():
+    alike = np.tile(np.linspace(0, 1, 40), 4)
+    apart = alike + np.repeat([-1.0, -0.3, 0.3, 1.0], 40)
+    weights = resample_runs(4, ITEMS, rng())
+    one, other = (estimate(mean(values), weights) for values in (alike, apart))
+    assert one.value == pytest.approx(other.value)
+    assert other.high - other.low > 2 * (one.high - one.low)
+
+
+def test_change_and_gap_are_paired():
+    runs = pd.concat([made_up("accuracy", rise=0.2), made_up("faithful", rise=0.0)])
+    panel = dynamics.Panel(runs, rng())
+    change = panel.change("base", "accuracy", "base", "correct")
+    at_end = runs[(runs.recipe == "accuracy") & (runs.variant == "base")].groupby("step")["correct"].mean()
+    assert change.value == pytest.approx(at_end[10] - at_end[0])
+    still = panel.change("base", "faithful", "base", "correct")
+    assert (still.value, still.low, still.high) == (0, 0, 0)
+    gap = panel.gap(("base", "accuracy", "base"), ("base", "faithful", "base"), "correct")
+    assert gap.value == pytest.approx(change.value)
+
+
+@pytest.mark.parametrize(
+    ("expected", "low", "high", "against", "verdict"),
+    [
+        ("up", 0.01, 0.1, 0, "supported"),
+        ("up", -0.01, 0.1, 0, "undecided"),
+        ("up", -0.1, -0.01, 0, "contradicted"),
+        ("down", -0.1, -0.01, 0, "supported"),
+        ("down", 0.01, 0.1, 0, "contradicted"),
+        ("down", -0.1, 0.1, 0, "undecided"),
+        ("up", 1.1, 1.4, 1, "supported"),
+        ("up", 0.5, 0.9, 1, "contradicted"),
+        ("same", -0.02, 0.02, 0, "supported"),
+        ("same", -0.02, 0.05, 0, "undecided"),
+        ("same", -0.2, -0.05, 0, "contradicted"),
+        ("up", np.nan, np.nan, 0, "undecided"),
+    ],
+)
+def test_verdicts(expected, low, high, against, verdict):
+    found = Estimate((low + high) / 2, low, high, 10)
+    assert Quantity("F5", "", expected, found, against).verdict == verdict
+
+
+def test_the_trade_off_is_found_where_it_is_and_not_where_it_is_not():
+    for fall, verdict in ((0.3, "supported"), (-0.04, "contradicted")):
+        runs = made_up("accuracy", fall=fall, rise=0.3)
+        table = claims.table(claims.dynamics(runs, "base", rng()), "base", 5)
+        assert claims.verdicts(table)["F5"] == verdict
+        assert claims.verdicts(table)["F6"] == "supported"
+        assert "F8" not in set(table["finding"])  # no such runs, no such test
+
+
+def test_one_contradiction_contradicts_a_finding():
+    tests = pd.DataFrame({"finding": ["F5", "F5", "F6"], "verdict": ["supported", "contradicted", "supported"]})
+    assert claims.verdicts(tests).to_dict() == {"F5": "contradicted", "F6": "supported"}
+
+
+def test_spread_tells_seeds_from_recipes():
+    rises = {"accuracy": 0.0, "augmented": 0.2, "faithful": 0.4}
+    recipes = pd.concat([made_up(name, rise=rise, by_seed=0.01) for name, rise in rises.items()])
+    seeds = pd.concat([made_up(name, rise=0.2 + rise / 20, by_seed=0.1) for name, rise in rises.items()])
+    assert dynamics.spread(recipes, rng(), "base", "correct", "base").high < 1
+    assert dynamics.spread(seeds, rng(), "base", "correct", "base").value > 1
+
+
+def test_trajectories_hold_each_seed_and_the_mean():
+    table = dynamics.trajectories(made_up("accuracy", seeds=3), rng(), ["base"], ["correct", "grounded"])
+    part = table[table["step"] == 10]
+    assert sorted(part["seed"]) == [-1, 0, 1, 2]
+    assert set(table["measure"]) == {"correct"}  # grounded is missing throughout
+    assert part[part.seed == -1]["value"].item() == pytest.approx(part[part.seed >= 0]["value"].mean())
+
+
+def test_loading_counts_reasoning_without_conclusion_as_disagreement(tmp_path):
+    with pytest.raises(CompanionError, match="no finished run"):
+        dynamics.load_runs(tmp_path)
+    folder = tmp_path / "base-accuracy-0"
+    folder.mkdir()
+    items = made_up("accuracy", seeds=1).drop(columns=["start", "recipe", "seed"])
+    items.loc[:, "consistent"] = np.nan
+    items.to_parquet(folder / "items.parquet")
+    config = {"start": "base", "recipe": {"name": "accuracy", "steps": 10}, "seed": 0}
+    (folder / "run.json").write_text(json.dumps({"config": config}))
+    runs = dynamics.load_runs(tmp_path)
+    assert runs[runs.variant == "base"]["consistent"].eq(0).all()
+    assert runs[runs.variant == "stop-think"]["consistent"].isna().all()
+
+
+def test_runs_of_one_length_are_needed(tmp_path):
+    runs = pd.concat([made_up("accuracy"), made_up("faithful", steps=(0, 5))])
+    with pytest.raises(CompanionError, match="differ in length"):
+        dynamics.Panel(runs, rng())
