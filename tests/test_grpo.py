@@ -10,6 +10,7 @@ import pytest
 import torch
 from transformers import TrainerCallback
 
+from companion.errors import CompanionError
 from companion.models.local import LocalModel
 from companion.training import grpo
 from companion.training.recipes import GRPO
@@ -111,15 +112,16 @@ def test_an_interrupted_run_resumes_without_a_gap_or_a_double_step(checkpoint, t
     assert not list((tmp_path / "broken-work").rglob("*.pt"))
 
 
-def test_a_finished_run_is_left_alone_and_another_config_replaces_it(checkpoint, tmp_path, monkeypatch):
+def test_a_finished_run_is_left_alone_by_the_same_and_by_another_configuration(checkpoint, tmp_path, monkeypatch):
     monkeypatch.setattr("companion.training.runs.QUICK", 9)
     tiny = replace(SMALL, steps=2, every=1)
     folder = run(tiny, str(checkpoint), 0, tmp_path / "r", tmp_path / "w", disable_tqdm=True)
     before = (folder / "run.json").stat().st_mtime_ns
     assert run(tiny, str(checkpoint), 0, tmp_path / "r", tmp_path / "w") == folder
     assert (folder / "run.json").stat().st_mtime_ns == before
-    run(replace(tiny, rate=1e-5), str(checkpoint), 0, tmp_path / "r", tmp_path / "w", disable_tqdm=True)
-    assert json.loads((folder / "run.json").read_text())["config"]["recipe"]["rate"] == 1e-5
+    with pytest.raises(CompanionError, match="another configuration; move it away"):
+        run(replace(tiny, rate=1e-5), str(checkpoint), 0, tmp_path / "r", tmp_path / "w")
+    assert (folder / "run.json").stat().st_mtime_ns == before
 
 
 def test_a_loss_that_is_no_number_stops_with_its_step(checkpoint, tmp_path):

@@ -2,7 +2,8 @@
 
 A run leaves in `results/<start>-<recipe>-<seed>/`: `run.json` (recipe, seed, code revision, hardware, duration),
 `log.csv` (TRL's log, one line a step), `items.parquet` (what each evaluation gave for each item under each variant)
-and `curve.csv` (its means, tidy; grows as the run goes). What is needed only to resume lies in `runs/grpo/`.
+and `curve.csv` (its means, tidy; grows as the run goes). The model at each evaluation, and what is needed only to
+resume, lie in `runs/grpo/`.
 Run: `companion train grpo --recipe accuracy --seed 0`, or `--recipe all --seed 0,1,2,3,4`.
 """
 
@@ -23,6 +24,7 @@ import torch
 from transformers import TrainerCallback
 
 from companion.engine import evaluate
+from companion.errors import CompanionError
 from companion.judges import concluded, grounded
 from companion.microworld import questions
 from companion.microworld.benchmark import MicroworldQuestion
@@ -62,19 +64,16 @@ def run(
     """
     world, rank = (int(os.environ.get(name, default)) for name, default in (("WORLD_SIZE", "1"), ("RANK", "0")))
     model = LocalModel(start, f"cuda:{os.environ['LOCAL_RANK']}" if world > 1 else device)
-    name = f"{model.label}-{recipe.name}-{seed}"
-    folder, work = results / name, scratch / name
+    name = f"{model.label.replace('/', '--')}-{recipe.name}-{seed}"
     config = {"recipe": asdict(recipe), "start": model.label, "start_hash": model.identity, "seed": seed}
     config = json.loads(json.dumps(config))  # as it will be read back
+    folder, work = results / name, scratch / f"{name}-{content_key(**config)[:8]}"
     if (folder / "run.json").exists():
         if json.loads((folder / "run.json").read_text())["config"] == config:
             return folder
-        shutil.rmtree(folder)
-    if (work / "config.json").exists() and json.loads((work / "config.json").read_text()) != config:
-        shutil.rmtree(work)
+        raise CompanionError(f"{folder} holds a run of another configuration; move it away, or give another --out")
     for made in (folder, work):
         made.mkdir(parents=True, exist_ok=True)
-    (work / "config.json").write_text(json.dumps(config, indent=1) + "\n")
     code = code_state(Path.cwd())
     prompts = prompts_for(recipe, training or microworld_stream(recipe, seed), seed)
     if world > 1:
@@ -89,9 +88,6 @@ def run(
         look = _Evaluate(model, validation, recipe, config, folder, work, watch)
         log = train_grpo(recipe, model, prompts, work / "trainer", seed, [look], **settings)
         look.items().to_parquet(folder / "items.parquet", index=False)
-        model.model.save_pretrained(work / "model")
-        model.processor.save_pretrained(work / "model")
-        shutil.rmtree(work / "trainer")
     pd.DataFrame(log).dropna(axis=1, how="all").to_csv(folder / "log.csv", index=False)
     record = {
         "config": config, **code,
@@ -101,6 +97,8 @@ def run(
         "versions": {package: version(package) for package in ("torch", "transformers", "trl")},
     }  # fmt: skip
     (folder / "run.json").write_text(json.dumps(record, indent=1) + "\n")
+    if world == 1:
+        shutil.rmtree(work / "trainer")
     return folder
 
 
@@ -116,7 +114,7 @@ class _Evaluate(TrainerCallback):
     ) -> None:  # fmt: skip
         self.model, self.questions, self.recipe, self.folder, self.watch = model, items, recipe, folder, watch
         self.start, self.run = model.identity, content_key(**config)
-        self.config = config
+        self.config, self.work = config, work
         self.stores = {True: Store(work.parent / f"start-{self.start}"), False: Store(work / "rows")}
         self.steps: dict[int, pd.DataFrame] = {}
 
@@ -127,6 +125,8 @@ class _Evaluate(TrainerCallback):
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if state.global_step % self.recipe.every == 0 or state.global_step == self.recipe.steps:
             self.look(state.global_step)
+            for part in (self.model.model, self.model.processor):
+                part.save_pretrained(self.work / f"step-{state.global_step}")
 
     def look(self, step: int) -> None:
         network = self.model.model
