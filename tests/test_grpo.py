@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import TrainerCallback
 
 from companion.errors import CompanionError
 from companion.models.local import LocalModel
 from companion.training import grpo
 from companion.training.recipes import GRPO
-from companion.training.runs import run
+from companion.training.runs import release, run
 
 SMALL = replace(GRPO["augmented-faithful"], prompts=4, rollouts=4, steps=4, every=2, warmup=1)
 
@@ -122,6 +123,11 @@ def test_a_finished_run_is_left_alone_by_the_same_and_by_another_configuration(c
     with pytest.raises(CompanionError, match="another configuration; move it away"):
         run(replace(tiny, rate=1e-5), str(checkpoint), 0, tmp_path / "r", tmp_path / "w")
     assert (folder / "run.json").stat().st_mtime_ns == before
+    (released,) = release(tmp_path / "r", tmp_path / "w", tmp_path / "checkpoints")
+    kept = load_file(released / "model.safetensors")
+    trained = load_file(next((tmp_path / "w").glob("*/step-2")) / "model.safetensors")
+    assert all(torch.equal(kept[name], weights.half()) for name, weights in trained.items())
+    assert json.loads((released / "recipe.json").read_text())["seed"] == 0
 
 
 def test_a_loss_that_is_no_number_stops_with_its_step(checkpoint, tmp_path):

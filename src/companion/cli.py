@@ -1,4 +1,4 @@
-"""The command line: `companion figures`, `evaluate`, `train`, `card`, `export`."""
+"""The command line: `companion figures`, `evaluate`, `train`, `release`, `card`, `export`."""
 
 from __future__ import annotations
 
@@ -63,6 +63,11 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--vllm", action="store_true", help="GRPO samples with vLLM beside the model (extra: paper)")
     train.add_argument("--out", type=Path, help="folder of the checkpoint (supervised) or of the results (GRPO)")
     train.set_defaults(run=_train)
+
+    release = commands.add_parser("release", help="copy the final model of each GRPO recipe's median seed")
+    release.add_argument("--results", type=Path, default=Path("results"))
+    release.add_argument("--out", type=Path, default=Path("checkpoints"))
+    release.set_defaults(run=_release)
 
     card = commands.add_parser("card", help="measure a microworld checkpoint and write its model card")
     card.add_argument("checkpoint", type=Path)
@@ -159,6 +164,13 @@ def _questions(options: argparse.Namespace, seed: int) -> dict[str, Any]:
     questions = list(load_benchmark(options.benchmark))
     random.Random(seed).shuffle(questions)
     return {"training": itertools.cycle(questions), "validation": list(load_benchmark(options.validation))}
+
+
+def _release(options: argparse.Namespace) -> None:
+    from companion.training.runs import release
+
+    for folder in release(options.results, Path("runs/grpo"), options.out):
+        print(folder)
 
 
 def _card(options: argparse.Namespace) -> None:

@@ -30,12 +30,12 @@ def write_card(checkpoint: Path, n_items: int, store: Path) -> Path:
     model = LocalModel(str(checkpoint), device="cpu")
     rows = evaluate(model, load_benchmark("microworld", n_items), VARIANTS, Store(store))
     parameters = sum(weight.numel() for weight in model.model.parameters())
+    recipe = record["recipe"]
     text = _CARD.format(
-        label=model.label, identity=model.identity, parameters=parameters / 1e6, n=n_items,
-        minutes=record["seconds"] / 60, recipe=json.dumps(record["recipe"], indent=1), stages=_stages(record["recipe"]),
-        seed=record["recipe"]["seed"],
-        overall=_overall(rows), families=_parts(rows, "category"),
-        difficulties=_parts(rows, "difficulty"),
+        label=model.label, identity=model.identity, parameters=parameters / 1e6, n=n_items, origin=_origin(record),
+        minutes=record["seconds"] / 60, recipe=json.dumps(recipe, indent=1), training=_training(record),
+        seed=record.get("seed", recipe.get("seed")),
+        overall=_overall(rows), families=_parts(rows, "category"), difficulties=_parts(rows, "difficulty"),
     )  # fmt: skip
     card = checkpoint / "README.md"
     card.write_text(text, encoding="utf-8")
@@ -70,12 +70,45 @@ def _parts(rows: pd.DataFrame, column: str) -> str:
     return "\n".join(lines)
 
 
-def _stages(recipe: dict) -> str:
+def _origin(record: dict) -> str:
+    recipe = record["recipe"]
+    if "stages" not in recipe:
+        return f"trained by GRPO (`companion train grpo --recipe {recipe['name']}`) from `{record['start']}`"
+    start = f"from `{recipe['start']}`" if recipe["start"] else "from random weights"
+    return f"trained {start} by `companion train {recipe['name']}`"
+
+
+def _training(record: dict) -> str:
+    recipe = record["recipe"]
+    if "stages" not in recipe:
+        gates = " and ".join(recipe["gates"])
+        lies = ", ".join(f"{name} {share:.0%}" for name, share in recipe["variants"].items())
+        return (
+            f"{recipe['steps']} steps of GRPO on TRL's trainer, {recipe['prompts']} prompts of {recipe['rollouts']} "
+            f"rollouts each, rate {recipe['rate']:g}. Reward: 0.1 for the form and 1.0 for the right answer"
+            + (f", counted only with {gates}" if gates else "")
+            + (f". Perturbed prompts: {lies}" if lies else "")
+            + ". Its seed is the one whose final accuracy is the median of its recipe's seeds."
+        )
     lines = ["| stage | steps | batch | texts | lessons |", "|---|---|---|---|---|"]
     for stage in recipe["stages"]:
         texts = stage["steps"] * recipe["batch"]
         mix = ", ".join(f"{kind} {share:.0%}" for kind, share in stage["lessons"].items())
         lines.append(f"| {stage['name']} | {stage['steps']} | {recipe['batch']} | {texts:,} | {mix} |")
+    misread, misled = recipe["shares"]["misread"], recipe["shares"]["misled"]
+    truth = "All captions and all reasoning in the data are true of the picture."
+    if misread:
+        truth = (
+            f"Of the reasoning {misread:.0%} misreads the picture, half of that being answered rightly all the same."
+        )
+    if misled:
+        truth = f"{misled:.0%} of the questions come with a false caption or a false start, which is then contradicted."
+    lines += [
+        "",
+        f"Every picture and text is made anew from the seed; train, validation and test share no scene. {truth} In the "
+        'lessons "at-once" an empty think block stands before the answer, so that the model can answer without '
+        "reasoning. The curve is in `training_curve.csv`.",
+    ]
     return "\n".join(lines)
 
 
@@ -86,9 +119,9 @@ pipeline_tag: image-text-to-text
 ---
 # {label}: a small vision-language model of the microworld
 
-A LLaVA (SigLIP tower, projector, Qwen3 decoder) of {parameters:.2f} million parameters, trained from random weights by
-`companion train {label}` on procedurally made pictures of coloured shapes. It exists to make measurable what is hard to
-measure in large models: whether an answer follows from the picture, from the prompt, or from the model's own reasoning.
+A LLaVA (SigLIP tower, projector, Qwen3 decoder) of {parameters:.2f} million parameters, {origin}, on procedurally made
+pictures of coloured shapes. It exists to make measurable what is hard to measure in large models: whether an answer
+follows from the picture, from the prompt, or from the model's own reasoning.
 
 Checkpoint hash `{identity}`, seed {seed}, {minutes:.0f} minutes on 2 CPU cores. Written by `companion card`.
 
@@ -108,11 +141,9 @@ By difficulty, % (`hard` scenes are fuller, paler, noisier and cluttered; none w
 
 ## How it was trained
 
-{stages}
+{training}
 
-Every picture and text is made anew from the seed; train, validation and test share no scene. All captions and all
-reasoning in the data are true of the picture. In the lessons "at-once" an empty think block stands before the answer,
-so that the model can answer without reasoning. The curve is in `training_curve.csv`. The whole recipe:
+The whole recipe:
 
 ```json
 {recipe}

@@ -23,6 +23,7 @@ import pandas as pd
 import torch
 from transformers import TrainerCallback
 
+from companion.dynamics import load_runs
 from companion.engine import evaluate
 from companion.errors import CompanionError
 from companion.judges import concluded, grounded
@@ -179,3 +180,31 @@ def curve(items: pd.DataFrame, config: dict[str, Any]) -> pd.DataFrame:
 def shortened(recipe: GRPORecipe, steps: int | None) -> GRPORecipe:
     """The recipe, or a quick look at it: so many steps, with at least four evaluations."""
     return replace(recipe, steps=steps, every=max(1, min(recipe.every, steps // 4))) if steps else recipe
+
+
+def release(results: Path, scratch: Path, out: Path) -> list[Path]:
+    """Copy the final model of each recipe's median seed (by final base accuracy) to `out`, weights in half precision.
+
+    Recipes whose models are no longer in `scratch` are left out. The folder is named after the recipe, with the start
+    before it where that is not the base model.
+    """
+    runs = load_runs(results)
+    final = runs[(runs["step"] == runs["step"].max()) & (runs["variant"] == "base")]
+    accuracy = final.groupby(["start", "recipe", "seed"])["correct"].mean().reset_index()
+    made = []
+    for (start, recipe), part in accuracy.groupby(["start", "recipe"]):
+        seed = part.sort_values(["correct", "seed"])["seed"].iloc[(len(part) - 1) // 2]
+        record = json.loads((results / f"{start}-{recipe}-{seed}" / "run.json").read_text())
+        config = record["config"]
+        source = scratch / f"{start}-{recipe}-{seed}-{content_key(**config)[:8]}" / f"step-{config['recipe']['steps']}"
+        if not source.exists():
+            continue
+        folder = out / (recipe if start == "base" else f"{start}-{recipe}")
+        model = LocalModel(str(source), "cpu")
+        model.model.half().save_pretrained(folder)
+        model.processor.save_pretrained(folder)
+        kept = {"recipe": config["recipe"], "start": f"checkpoints/{start}", "start_hash": config["start_hash"],
+                "seed": int(seed), "seconds": record["training_seconds"]}  # fmt: skip
+        (folder / "recipe.json").write_text(json.dumps(kept, indent=1) + "\n")
+        made.append(folder)
+    return made
