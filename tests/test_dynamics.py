@@ -112,8 +112,16 @@ def test_spread_tells_seeds_from_recipes():
     rises = {"accuracy": 0.0, "augmented": 0.2, "faithful": 0.4}
     recipes = pd.concat([made_up(name, rise=rise, by_seed=0.01) for name, rise in rises.items()])
     seeds = pd.concat([made_up(name, rise=0.2 + rise / 20, by_seed=0.1) for name, rise in rises.items()])
-    assert dynamics.spread(recipes, rng(), "base", "correct", "base").high < 1
-    assert dynamics.spread(seeds, rng(), "base", "correct", "base").value > 1
+    assert dynamics.spread(recipes, rng(), "base", "correct").high < 1
+    assert dynamics.spread(seeds, rng(), "base", "correct").value > 1
+
+
+def test_unrest_compares_the_seeds_of_two_recipes():
+    runs = pd.concat([made_up("accuracy", by_seed=0.02), made_up("faithful", by_seed=0.08)])
+    found = dynamics.unrest(runs, rng(), "base", "correct", "faithful", "accuracy")
+    assert found.value > 1.5
+    means = runs[(runs.step == 10) & (runs.variant == "base")].groupby(["recipe", "seed"])["correct"].mean()
+    assert found.value == pytest.approx(means["faithful"].std() / means["accuracy"].std())
 
 
 def test_trajectories_hold_each_seed_and_the_mean():

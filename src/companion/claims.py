@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from companion.dynamics import EQUIVALENT, UNSEEN, Panel, spread
+from companion.dynamics import EQUIVALENT, UNSEEN, Panel, spread, unrest
 from companion.measures import difference
 from companion.statistics import Estimate, estimate
 
@@ -90,11 +90,15 @@ def dynamics(runs: pd.DataFrame, start: str, rng: np.random.Generator) -> list[Q
     test("F9", {both}, f"{both}: change of reasoning length (words)", "down", change(both, "base", "words"))
     test("F9", {both}, f"{both}: wrong-think against base", "down",
          gap((both, "wrong-think"), (both, "base"), "correct"))  # fmt: skip
-    if len(there) > 1 and len(panel.seeds) > 1:
-        ratio = spread(part, rng, "base", "correct", start)
-        found.append(Quantity("F14", "spread of accuracy: seeds over recipes", "up", ratio, against=1.0))
-        ratio = spread(part, rng, "base", "consistent", start)
-        found.append(Quantity("F14", "spread of consistency: seeds over recipes", "up", ratio, against=1.0))
+    if len(panel.seeds) > 1:
+        if {both, "accuracy"} <= there:
+            ratio = unrest(part, rng, start, "correct", both, "accuracy")
+            what = f"spread of accuracy between seeds: {both} over accuracy"
+            found.append(Quantity("F9", what, "up", ratio, against=1.0))
+        if len(there) > 1:
+            for name, measure in (("accuracy", "correct"), ("consistency", "consistent")):
+                ratio = spread(part, rng, start, measure)
+                found.append(Quantity("F14", f"spread of {name}: seeds over recipes", "up", ratio, against=1.0))
     return found
 
 

@@ -8,7 +8,7 @@ Left out: runs that are not finished.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from itertools import product
 from pathlib import Path
@@ -64,7 +64,6 @@ class Panel:
     """Runs laid out as seeds × items, and the bootstrap weights that everything compared in one panel shares."""
 
     def __init__(self, runs: pd.DataFrame, rng: np.random.Generator, seeds: Sequence[int] | None = None) -> None:
-        self.runs = runs
         self.seeds = sorted(runs["seed"].unique()) if seeds is None else list(seeds)
         self.items = sorted(runs["question"].unique())
         lengths = runs.groupby(["start", "recipe", "seed"])["step"].max()
@@ -75,20 +74,13 @@ class Panel:
             )
         self.last = int(lengths.max())
         self.weights = resample_runs(len(self.seeds), self.items, rng)
-        self._tables: dict[tuple, pd.DataFrame] = {}
+        self._parts = dict(iter(runs.groupby(["start", "recipe", "variant", "step"])))
+        self._index = pd.MultiIndex.from_product([self.seeds, self.items])
 
     def values(self, start: str, recipe: str, variant: str, measure: str, step: int) -> Array:
         """(seeds · items), seeds outside, NaN where a run or a value is missing."""
-        key = (start, recipe, variant, step)
-        if key not in self._tables:
-            runs = self.runs
-            part = runs[
-                (runs["start"] == start) & (runs["recipe"] == recipe) & (runs["variant"] == variant)
-                & (runs["step"] == step)
-            ]  # fmt: skip
-            index = pd.MultiIndex.from_product([self.seeds, self.items])
-            self._tables[key] = part.set_index(["seed", "question"]).reindex(index)
-        return self._tables[key][measure].to_numpy(dtype=float)
+        part = self._parts[(start, recipe, variant, step)].set_index(["seed", "question"])[measure]
+        return part.reindex(self._index).to_numpy(dtype=float)
 
     def mean(self, *place: Any) -> Estimate:
         """The mean of a measure; place: start, recipe, variant, measure, step."""
@@ -160,26 +152,46 @@ def robustness(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def spread(runs: pd.DataFrame, rng: np.random.Generator, variant: str, measure: str, start: str) -> Estimate:
+def spread(runs: pd.DataFrame, rng: np.random.Generator, start: str, measure: str) -> Estimate:
     """Standard deviation between seeds of one recipe, divided by that between the recipes' means, at the last step.
 
-    Above 1, two runs of one recipe differ more than two recipes do. Seeds are drawn within each recipe.
+    Above 1, two runs of one recipe differ more than two recipes do. Under the base prompt.
     """
-    part = runs[(runs["start"] == start) & (runs["step"] == runs["step"].max()) & (runs["variant"] == variant)]
-    table = part.pivot(index="question", columns=["recipe", "seed"], values=measure)
-    recipes = [table[name].dropna(axis=1).to_numpy().T for name in table.columns.unique(0)]
-    recipes = [values for values in recipes if len(values) > 1]
 
-    def ratio(means: list[Array]) -> float:
-        within = np.sqrt(np.mean([np.var(own, ddof=1) for own in means]))
-        between = np.std([own.mean() for own in means], ddof=1)
-        return float(within / between) if between > 0 else np.nan
+    def ratio(means: dict[str, Array]) -> float:
+        within = np.sqrt(np.mean([np.var(own, ddof=1) for own in means.values()]))
+        return _ratio(within, np.std([own.mean() for own in means.values()], ddof=1))
 
-    value = ratio([values.mean(axis=1) for values in recipes])
-    items = resample(table.index.tolist(), rng, 1000)
+    return _over_seeds(_last(runs, start, measure), ratio, rng)
+
+
+def unrest(runs: pd.DataFrame, rng: np.random.Generator, start: str, measure: str, one: str, other: str) -> Estimate:
+    """Standard deviation between the seeds of recipe `one`, divided by that of `other`, as in `spread`."""
+    return _over_seeds(
+        {name: values for name, values in _last(runs, start, measure).items() if name in (one, other)},
+        lambda means: _ratio(np.std(means[one], ddof=1), np.std(means[other], ddof=1)), rng,
+    )  # fmt: skip
+
+
+def _ratio(above: float, below: float) -> float:
+    return float(above / below) if below > 0 else np.nan
+
+
+def _last(runs: pd.DataFrame, start: str, measure: str) -> dict[str, Array]:
+    """recipe → (seeds, items) at the last step under the base prompt; recipes with one seed are left out."""
+    part = runs[(runs["start"] == start) & (runs["step"] == runs["step"].max()) & (runs["variant"] == "base")]
+    tables = {name: own.pivot(index="seed", columns="question", values=measure) for name, own in part.groupby("recipe")}
+    return {name: table.to_numpy(dtype=float) for name, table in tables.items() if len(table) > 1}
+
+
+def _over_seeds(
+    values: dict[str, Array], ratio: Callable[[dict[str, Array]], float], rng: np.random.Generator
+) -> Estimate:
+    """A statistic of the seeds' means; items are drawn for all recipes at once, seeds within each."""
+    n = next(iter(values.values())).shape[1]
     drawn = []
-    for weights in items:
-        means = [np.average(values, axis=1, weights=weights) for values in recipes]
-        drawn.append(ratio([rng.choice(own, len(own)) for own in means]))
+    for weights in resample([str(item) for item in range(n)], rng, 1000):
+        means = {name: own @ weights / weights.sum() for name, own in values.items()}
+        drawn.append(ratio({name: rng.choice(own, len(own)) for name, own in means.items()}))
     low, high = np.nanquantile(drawn, [0.025, 0.975])
-    return Estimate(value, float(low), float(high), len(table))
+    return Estimate(ratio({name: own.mean(axis=1) for name, own in values.items()}), float(low), float(high), n)
