@@ -102,8 +102,10 @@ def trajectories(
 ) -> pd.DataFrame:
     """start, recipe, seed, step, variant, measure; the estimate, and its change since step 0, paired, with interval.
 
-    seed -1 is the mean over seeds; single seeds have no interval.
+    seed -1 is the mean over seeds; single seeds have no interval. Only items that were asked at every step.
     """
+    everywhere = runs.groupby("question")["step"].nunique() == runs["step"].nunique()
+    runs = runs[runs["question"].map(everywhere)]
     lines = []
     for (start, recipe), part in runs.groupby(["start", "recipe"], sort=False):
         panel = Panel(part, rng)
@@ -173,7 +175,7 @@ def unrest(runs: pd.DataFrame, rng: np.random.Generator, start: str, measure: st
     )  # fmt: skip
 
 
-def _ratio(above: float, below: float) -> float:
+def _ratio(above: Any, below: Any) -> float:
     return float(above / below) if below > 0 else np.nan
 
 

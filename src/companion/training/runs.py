@@ -37,10 +37,12 @@ from companion.training.grpo import microworld_stream, prompts_for, train_grpo
 from companion.training.recipes import GRPORecipe
 from companion.variants import VARIANTS
 
-N_VALIDATION = 144
-"""Validation items of each evaluation, the same for all runs: 16 of each family, half of them hard."""
+N_VALIDATION = 576
+"""Validation items of the first and the last evaluation, the same for all runs: 64 of each family, half of them hard."""
+SHARE = 4
+"""The evaluations in between are on one in so many of these, the first ones."""
 QUICK = 36
-"""The same for a quick look."""
+"""A run of up to so many steps is a quick look: each of its evaluations is on so many items."""
 
 MEASURES = ("correct", "consistent", "grounded", "words", "entropy", "p_correct", "letter_mass")
 
@@ -85,7 +87,9 @@ def run(
         if rank:
             return folder
     else:
-        validation = validation or list(questions("validation", N_VALIDATION if recipe.steps > QUICK else QUICK))
+        validation = validation or list(
+            questions("validation", N_VALIDATION if recipe.steps > QUICK else SHARE * QUICK)
+        )
         look = _Evaluate(model, validation, recipe, config, folder, work, watch)
         log = train_grpo(recipe, model, prompts, work / "trainer", seed, [look], **settings)
         look.items().to_parquet(folder / "items.parquet", index=False)
@@ -104,7 +108,7 @@ def run(
 
 
 class _Evaluate(TrainerCallback):
-    """Evaluates under all variants, greedily, at step 0 and every so many steps.
+    """Evaluates under all variants, greedily, at step 0 and every so many steps; on all items at both ends.
 
     Its rows are content-addressed: a step that was evaluated before an interruption is not evaluated twice.
     """
@@ -134,9 +138,11 @@ class _Evaluate(TrainerCallback):
         training = network.training
         network.eval()
         self.model.identity = f"{self.run}@{step}" if step else self.start
-        rows = evaluate(self.model, self.questions, list(VARIANTS), self.stores[step == 0], progress=False)
+        ends = (0, self.recipe.steps) if self.recipe.steps > QUICK else ()
+        items = self.questions if step in ends else self.questions[: -(-len(self.questions) // SHARE)]
+        rows = evaluate(self.model, items, list(VARIANTS), self.stores[step == 0], progress=False)
         network.train(training)
-        self.steps[step] = measure(rows, self.questions)
+        self.steps[step] = measure(rows, items)
         so_far = curve(self.items(), self.config)
         so_far.to_csv(self.folder / "curve.csv", index=False)
         if self.watch:
