@@ -38,7 +38,7 @@ from companion.training.recipes import GRPORecipe
 from companion.variants import VARIANTS
 
 N_VALIDATION = 576
-"""Validation items of the first and the last evaluation, the same for all runs: 64 of each family, half of them hard."""
+"""Validation items of the first and the last evaluation, the same for all runs: 64 a family, half of them hard."""
 SHARE = 4
 """The evaluations in between are on one in so many of these, the first ones."""
 QUICK = 36
