@@ -9,8 +9,7 @@ import pytest
 from companion import claims, dynamics
 from companion.claims import Quantity
 from companion.errors import CompanionError
-from companion.measures import mean
-from companion.statistics import Estimate, estimate, resample_runs
+from companion.statistics import Estimate, estimate_runs, resample
 from companion.variants import VARIANTS
 
 ITEMS = [f"q{k}" for k in range(40)]
@@ -42,20 +41,24 @@ def rng():
     return np.random.default_rng(0)
 
 
-def test_weights_over_runs_draw_seeds_and_items_independently():
-    weights = resample_runs(3, ITEMS, rng(), 500)
-    assert weights.shape == (500, 120)
-    table = weights.reshape(500, 3, 40)
-    np.testing.assert_allclose(weights.sum(axis=1), 120)
-    runs, items = table.sum(axis=2) / 40, table.sum(axis=1) / 3
-    np.testing.assert_allclose(table, runs[:, :, None] * items[:, None, :])
+def test_an_estimate_over_runs_equals_a_slow_one():
+    values = rng().random((3, 8))
+    values[1, 2] = np.nan
+    runs, items = (resample([str(k) for k in range(n)], np.random.default_rng(n), 200) for n in (3, 8))
+    slow = []
+    for run, item in zip(runs, items, strict=True):
+        weights = np.outer(run, item)[~np.isnan(values)]
+        slow.append(np.average(values[~np.isnan(values)], weights=weights))
+    found = estimate_runs(values, runs, items)
+    assert found.value == pytest.approx(np.nanmean(values))
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(slow, [0.025, 0.975])))
 
 
 def test_seeds_that_differ_widen_the_interval_though_items_are_many():
-    alike = np.tile(np.linspace(0, 1, 40), 4)
-    apart = alike + np.repeat([-1.0, -0.3, 0.3, 1.0], 40)
-    weights = resample_runs(4, ITEMS, rng())
-    one, other = (estimate(mean(values), weights) for values in (alike, apart))
+    alike = np.tile(np.linspace(0, 1, 40), (4, 1))
+    apart = alike + np.array([[-1.0], [-0.3], [0.3], [1.0]])
+    weights = resample(["a", "b", "c", "d"], rng()), resample(ITEMS, rng())
+    one, other = (estimate_runs(values, *weights) for values in (alike, apart))
     assert one.value == pytest.approx(other.value)
     assert other.high - other.low > 2 * (one.high - one.low)
 
@@ -101,6 +104,13 @@ def test_the_trade_off_is_found_where_it_is_and_not_where_it_is_not():
         assert claims.verdicts(table)["F5"] == verdict
         assert claims.verdicts(table)["F6"] == "supported"
         assert "F8" not in set(table["finding"])  # no such runs, no such test
+
+
+def test_few_seeds_decide_nothing():
+    runs = made_up("accuracy", seeds=4, fall=0.3, rise=0.3)
+    table = claims.table(claims.dynamics(runs, "base", rng()), "base", 4)
+    assert set(table["verdict"]) == {"too few seeds"}
+    assert set(claims.verdicts(table)) == {"too few seeds"}
 
 
 def test_one_contradiction_contradicts_a_finding():

@@ -1,7 +1,8 @@
 """The paper's findings as falsifiable tests: each a few quantities with the direction that the paper reports.
 
 A quantity is *supported* if its whole 95 % interval lies where the finding says, *contradicted* if it lies wholly on
-the other side, and else *undecided*. A finding is supported if all its quantities are, contradicted if one is.
+the other side, and else *undecided*. A finding is supported if all its quantities are, contradicted if one is. With
+fewer than `ENOUGH_SEEDS` seeds the verdict is *too few seeds*, whatever the intervals say.
 Here: what RL does (F5 to F9, F14), on finished runs with the seed as the unit. What is shown holds for the
 microworld; it is no statement about large models.
 """
@@ -15,8 +16,7 @@ import numpy as np
 import pandas as pd
 
 from companion.dynamics import EQUIVALENT, UNSEEN, Panel, spread, unrest
-from companion.measures import difference
-from companion.statistics import Estimate, estimate
+from companion.statistics import Estimate
 
 FINDINGS = {
     "F5": "RL raises accuracy while fewer answers agree with their own reasoning",
@@ -27,6 +27,9 @@ FINDINGS = {
     "F9": "both together: reasoning collapses, runs are unstable, robustness stays out of reach",
     "F14": "seeds differ more than recipes",
 }
+
+ENOUGH_SEEDS = 5
+"""A bootstrap over fewer seeds draws too few different samples for its interval to be trusted."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ def _pooled(panel: Panel, start: str, recipe: str) -> Callable[[], Estimate]:
             np.mean([panel.values(start, recipe, variant, "entropy", step) for variant in UNSEEN], axis=0)
             for step in (panel.last, 0)
         )
-        return estimate(difference(last, first), panel.weights)
+        return panel.estimate(last - first)
 
     return value
 
@@ -121,7 +124,7 @@ def table(quantities: list[Quantity], start: str, seeds: int) -> pd.DataFrame:
         {
             "finding": q.finding, "statement": FINDINGS[q.finding], "start": start, "what": q.what,
             "expected": q.expected, "value": q.found.value, "low": q.found.low, "high": q.found.high, "seeds": seeds,
-            "verdict": q.verdict,
+            "verdict": q.verdict if seeds >= ENOUGH_SEEDS else "too few seeds",
         }
         for q in quantities
     ])  # fmt: skip
@@ -131,8 +134,9 @@ def verdicts(tests: pd.DataFrame) -> pd.Series:
     """finding → verdict of all its quantities together."""
 
     def joint(parts: pd.Series) -> str:
-        if (parts == "contradicted").any():
-            return "contradicted"
+        for verdict in ("too few seeds", "contradicted"):
+            if (parts == verdict).any():
+                return verdict
         return "supported" if (parts == "supported").all() else "undecided"
 
     return tests.groupby("finding", sort=False)["verdict"].agg(joint)

@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 
 from companion.errors import CompanionError
-from companion.measures import Array, difference, mean
-from companion.statistics import Estimate, estimate, resample, resample_runs
+from companion.measures import Array
+from companion.statistics import Estimate, estimate_runs, resample
 from companion.variants import VARIANTS
 
 UNSEEN = ("wrong-think-but", "wrong-caption-disclaimer", "abstain", "wrong-think-abstain", "wrong-caption-abstain")
@@ -73,28 +73,29 @@ class Panel:
                 f"{lengths.max()}; compare runs of one length"
             )
         self.last = int(lengths.max())
-        self.weights = resample_runs(len(self.seeds), self.items, rng)
+        self._runs = resample([str(seed) for seed in self.seeds], rng)
+        self._items = resample(self.items, rng)
         self._parts = dict(iter(runs.groupby(["start", "recipe", "variant", "step"])))
         self._index = pd.MultiIndex.from_product([self.seeds, self.items])
 
     def values(self, start: str, recipe: str, variant: str, measure: str, step: int) -> Array:
-        """(seeds · items), seeds outside, NaN where a run or a value is missing."""
+        """(seeds, items), NaN where a run or a value is missing."""
         part = self._parts[(start, recipe, variant, step)].set_index(["seed", "question"])[measure]
-        return part.reindex(self._index).to_numpy(dtype=float)
+        return part.reindex(self._index).to_numpy(dtype=float).reshape(len(self.seeds), len(self.items))
 
-    def mean(self, *place: Any) -> Estimate:
-        """The mean of a measure; place: start, recipe, variant, measure, step."""
-        return estimate(mean(self.values(*place)), self.weights)
+    def estimate(self, values: Array) -> Estimate:
+        """The mean of (seeds, items) with its interval."""
+        return estimate_runs(values, self._runs, self._items)
 
     def change(self, start: str, recipe: str, variant: str, measure: str) -> Estimate:
-        """Its change from step 0 to the last step, paired."""
-        ends = (self.values(start, recipe, variant, measure, step) for step in (self.last, 0))
-        return estimate(difference(*ends), self.weights)
+        """The change of a measure from step 0 to the last step, paired."""
+        last, first = (self.values(start, recipe, variant, measure, step) for step in (self.last, 0))
+        return self.estimate(last - first)
 
     def gap(self, one: tuple[str, str, str], other: tuple[str, str, str], measure: str) -> Estimate:
         """The difference at the last step between two (start, recipe, variant), paired."""
-        ends = (self.values(*place, measure, self.last) for place in (one, other))
-        return estimate(difference(*ends), self.weights)
+        above, below = (self.values(*place, measure, self.last) for place in (one, other))
+        return self.estimate(above - below)
 
 
 def trajectories(
@@ -116,13 +117,12 @@ def trajectories(
                 if np.isnan(values).all():
                     continue
                 labels = {"start": start, "recipe": recipe, "step": step, "variant": variant, "measure": measure}
-                change = estimate(difference(values, first), panel.weights)
+                change = panel.estimate(values - first)
                 lines.append({
-                    **labels, "seed": -1, **asdict(estimate(mean(values), panel.weights)), "change": change.value,
+                    **labels, "seed": -1, **asdict(panel.estimate(values)), "change": change.value,
                     "change_low": change.low, "change_high": change.high,
                 })  # fmt: skip
-                for seed, own, begun in zip(panel.seeds, *(x.reshape(len(panel.seeds), -1) for x in (values, first)),
-                                            strict=True):  # fmt: skip
+                for seed, own, begun in zip(panel.seeds, values, first, strict=True):
                     value, moved = np.nanmean(own), np.nanmean(own - begun)
                     lines.append({**labels, "seed": seed, "value": value, "n": own.size, "change": moved})
     return pd.DataFrame(lines)
@@ -143,13 +143,11 @@ def robustness(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
                 labels = {"start": start, "recipe": label, "variant": variant}
                 correct = panel.values(start, recipe, variant, "correct", step)
                 agrees = panel.values(start, recipe, variant, "consistent", step)
-                found = {
-                    "accuracy": mean(correct), "change": difference(correct, base), "consistency": mean(agrees),
-                }  # fmt: skip
+                found = {"accuracy": correct, "change": correct - base, "consistency": agrees}
                 lines += [
-                    {**labels, "measure": name, **asdict(estimate(measure, panel.weights))}
-                    for name, measure in found.items()
-                    if not (name == "consistency" and np.isnan(agrees).all())
+                    {**labels, "measure": name, **asdict(panel.estimate(values))}
+                    for name, values in found.items()
+                    if not np.isnan(values).all()
                 ]
     return pd.DataFrame(lines)
 

@@ -368,9 +368,10 @@ def curves(table: pd.DataFrame, measures: Sequence[str], title: str, by: str = "
         if change:
             axes.axhline(0, color="#222222", linewidth=1)
         axes.set(title=f"{label}, change" if change else label)
+    for axes in panels[len(measures) - columns : len(measures)]:
+        axes.set_xlabel("GRPO step")
     for axes in panels[len(measures) :]:
         axes.set_axis_off()
-    figure.supxlabel("GRPO step", fontsize="medium")
     figure.legend(loc="outside lower center", ncols=4, frameon=False)
     figure.suptitle(title, x=0.01, ha="left")
     return figure

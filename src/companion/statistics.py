@@ -40,16 +40,6 @@ def resample(groups: Sequence[str], rng: np.random.Generator, resamples: int = R
     return weights[:, members]
 
 
-def resample_runs(seeds: int, groups: Sequence[str], rng: np.random.Generator, resamples: int = RESAMPLES) -> Array:
-    """Weights over runs × items, (resamples, seeds · items), runs outside: seeds and items are drawn independently.
-
-    The unit of what is claimed about a recipe is the seed: a few seeds with many items still give a wide interval.
-    """
-    runs = resample([str(seed) for seed in range(seeds)], rng, resamples)
-    items = resample(groups, rng, resamples)
-    return (runs[:, :, None] * items[:, None, :]).reshape(resamples, -1)
-
-
 def estimate(measure: Measure, weights: Array, level: float = 0.95) -> Estimate:
     """The measure on the items themselves, and the interval that its resampled values span at `level`."""
     n = weights.shape[1]
@@ -60,3 +50,23 @@ def estimate(measure: Measure, weights: Array, level: float = 0.95) -> Estimate:
         return Estimate(value, np.nan, np.nan, n)
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return Estimate(value, float(low), float(high), n)
+
+
+def estimate_runs(values: Array, runs: Array, items: Array, level: float = 0.95) -> Estimate:
+    """The mean over runs × items, NaN left out, and its interval when runs and items are drawn independently.
+
+    values: (runs, items); runs, items: weights from `resample`, (resamples, runs) and (resamples, items). The unit of
+    what is claimed about a recipe is the run: a few runs with many items still give a wide interval.
+    """
+    there = ~np.isnan(values)
+    filled = np.where(there, values, 0.0)
+
+    def total(of: Array) -> Array:
+        return np.einsum("rs,rs->r", runs, items @ of.T)
+
+    count = total(there.astype(float))
+    drawn = total(filled)[count > 0] / count[count > 0]
+    if not len(drawn):
+        return Estimate(np.nan, np.nan, np.nan, values.size)
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    return Estimate(float(filled.sum() / there.sum()), float(low), float(high), values.size)

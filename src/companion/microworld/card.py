@@ -119,9 +119,10 @@ pipeline_tag: image-text-to-text
 ---
 # {label}: a small vision-language model of the microworld
 
-A LLaVA (SigLIP tower, projector, Qwen3 decoder) of {parameters:.2f} million parameters, {origin}, on procedurally made
-pictures of coloured shapes. It exists to make measurable what is hard to measure in large models: whether an answer
-follows from the picture, from the prompt, or from the model's own reasoning.
+A LLaVA (SigLIP tower, projector, Qwen3 decoder) of {parameters:.2f} million parameters,
+{origin},
+on procedurally made pictures of coloured shapes. It exists to make measurable what is hard to measure in large models:
+whether an answer follows from the picture, from the prompt, or from the model's own reasoning.
 
 Checkpoint hash `{identity}`, seed {seed}, {minutes:.0f} minutes on 2 CPU cores. Written by `companion card`.
 
