@@ -76,12 +76,15 @@ class Panel:
         self._runs = resample([str(seed) for seed in self.seeds], rng)
         self._items = resample(self.items, rng)
         self._parts = dict(iter(runs.groupby(["start", "recipe", "variant", "step"])))
+        self._laid_out: dict[tuple, pd.DataFrame] = {}
         self._index = pd.MultiIndex.from_product([self.seeds, self.items])
 
     def values(self, start: str, recipe: str, variant: str, measure: str, step: int) -> Array:
         """(seeds, items), NaN where a run or a value is missing."""
-        part = self._parts[(start, recipe, variant, step)].set_index(["seed", "question"])[measure]
-        return part.reindex(self._index).to_numpy(dtype=float).reshape(len(self.seeds), len(self.items))
+        key = (start, recipe, variant, step)
+        if key not in self._laid_out:
+            self._laid_out[key] = self._parts[key].set_index(["seed", "question"]).reindex(self._index)
+        return self._laid_out[key][measure].to_numpy(dtype=float).reshape(len(self.seeds), len(self.items))
 
     def estimate(self, values: Array) -> Estimate:
         """The mean of (seeds, items) with its interval."""

@@ -20,7 +20,6 @@ from companion import plots
 from companion.datasets import load_benchmark
 from companion.dynamics import describe, load_runs
 from companion.engine import evaluate
-from companion.models.local import LocalModel
 from companion.provenance import Gallery, project_root
 from companion.questions import Question
 from companion.store import Store
@@ -98,6 +97,8 @@ def open_session(notebook: str, parameters: Mapping[str, Any], variants: Sequenc
 
     parameters: model, benchmark, n_items, seed, device and profile, as in the notebook's parameters cell.
     """
+    from companion.models.local import LocalModel
+
     os.chdir(project_root(Path.cwd()))
     plots.set_theme()
     model = LocalModel(parameters["model"], parameters["device"], parameters["profile"])
