@@ -2,12 +2,15 @@ import json
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import nbformat
+import pandas as pd
 import pytest
 
 from companion.errors import CompanionError
 from companion.notebooks import parameters_of, parse_parameters, run_notebooks
+from companion.provenance import Gallery
 
 LIVE = {"model", "benchmark", "n_items", "seed", "device", "profile"}
 PARAMETERS = {
@@ -102,3 +105,14 @@ def test_no_notebook_at_all(tmp_path):
 )
 def test_parse_parameters(pair, expected):
     assert parse_parameters([pair]) == expected
+
+
+def test_two_notebooks_may_enter_figures_at_once(tmp_path):
+    def enter(notebook):
+        gallery = Gallery(tmp_path, notebook, {})
+        for k in range(25):
+            gallery.add(f"{notebook}-{k}", None, pd.DataFrame({"a": [k]}), "a table")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(enter, "abcd"))
+    assert len(json.loads((tmp_path / "manifest.json").read_text())) == 100

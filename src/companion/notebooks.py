@@ -12,6 +12,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def parameters_of(notebook: Path) -> set[str]:
 
 
 def run_notebooks(notebooks: Sequence[Path], executed: Path, parameters: Mapping[str, Any]) -> list[Path]:
-    """Run notebooks in turn, from the current folder, and write each to `executed` when it has ended.
+    """Run notebooks from the current folder, two at a time, and write each to `executed` when it has ended.
 
     A parameter is given to the notebooks that have it; one that none of them has is an error, before anything runs.
     """
@@ -62,28 +63,39 @@ def run_notebooks(notebooks: Sequence[Path], executed: Path, parameters: Mapping
             raise CompanionError(f"no notebook has a parameter {name!r}; there are {', '.join(every)}")
     executed.mkdir(parents=True, exist_ok=True)
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # the kernel's debugger would warn about frozen modules
-    outputs = []
-    for notebook in notebooks:
-        given = {name: value for name, value in parameters.items() if name in known[notebook]}
-        with tempfile.TemporaryDirectory() as folder:
-            draft = Path(folder) / notebook.name
-            print(f"{notebook.name}", flush=True)
-            try:
-                papermill.execute_notebook(
-                    notebook, draft, given, kernel_name=KERNEL, cwd=Path.cwd(), stderr_file=sys.stderr
-                )
-            except PapermillExecutionError as error:
-                failed = executed / "failed" / notebook.name
-                failed.parent.mkdir(exist_ok=True)
-                shutil.copy(draft, failed)
-                raise CompanionError(
-                    f"{notebook} failed: {error.ename}: {error.evalue} (it lies in {failed} as far as it came)"
-                ) from error
-            target = executed / notebook.name
-            nbformat.write(_tidy(nbformat.read(draft, as_version=4), notebook), target)
-            outputs.append(target)
+    # Notebooks that evaluate a model share its rows, so one waits for the other; those that read records need not wait.
+    lanes = [
+        [notebook for notebook in notebooks if ("model" in known[notebook]) == evaluates] for evaluates in (True, False)
+    ]
+
+    def in_turn(lane: Sequence[Path]) -> None:
+        for notebook in lane:
+            given = {name: value for name, value in parameters.items() if name in known[notebook]}
+            _run(notebook, executed, given)
+
+    with ThreadPoolExecutor(len(lanes)) as pool:
+        for done in [pool.submit(in_turn, lane) for lane in lanes]:
+            done.result()
     shutil.rmtree(executed / "failed", ignore_errors=True)
-    return outputs
+    return [executed / notebook.name for notebook in notebooks]
+
+
+def _run(notebook: Path, executed: Path, parameters: Mapping[str, Any]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder) / notebook.name
+        print(f"{notebook.name}", flush=True)
+        try:
+            papermill.execute_notebook(
+                notebook, draft, parameters, kernel_name=KERNEL, cwd=Path.cwd(), stderr_file=sys.stderr
+            )
+        except PapermillExecutionError as error:
+            failed = executed / "failed" / notebook.name
+            failed.parent.mkdir(exist_ok=True)
+            shutil.copy(draft, failed)
+            raise CompanionError(
+                f"{notebook} failed: {error.ename}: {error.evalue} (it lies in {failed} as far as it came)"
+            ) from error
+        nbformat.write(_tidy(nbformat.read(draft, as_version=4), notebook), executed / notebook.name)
 
 
 def _tidy(notebook: nbformat.NotebookNode, source: Path) -> nbformat.NotebookNode:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,7 @@ class Gallery:
     parameters: Mapping[str, Any]
     facts: dict[str, Any] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
+    code: dict[str, Any] = field(default_factory=lambda: code_state(Path.cwd()))
 
     def add(self, name: str, figure: Figure | None, table: pd.DataFrame, claim: str) -> None:
         """Write `name`.png, .svg and .csv and the entry of the figure; without a figure, that of the table alone.
@@ -42,19 +45,33 @@ class Gallery:
             figure.savefig(self.folder / f"{name}.png", dpi=150, metadata={"Software": None})
             figure.savefig(self.folder / f"{name}.svg", metadata={"Date": None, "Creator": None})
         table.to_csv(self.folder / f"{name}.csv", index=False, float_format="%.6f", lineterminator="\n")
-        manifest = self.folder / MANIFEST
-        entries = json.loads(manifest.read_text()) if manifest.exists() else {}
-        entries[name] = {
-            "claim": claim,
-            "notebook": self.notebook,
-            "parameters": dict(self.parameters),
-            **self.facts,
-            **code_state(Path.cwd()),
+        entry = {
+            "claim": claim, "notebook": self.notebook, "parameters": dict(self.parameters), **self.facts, **self.code,
             "seconds": round(time.monotonic() - self.began, 1),
-        }
-        unfinished = manifest.with_suffix(".part")
-        unfinished.write_text(json.dumps(dict(sorted(entries.items())), indent=1, ensure_ascii=False) + "\n")
-        unfinished.replace(manifest)
+        }  # fmt: skip
+        manifest = self.folder / MANIFEST
+        with _alone(self.folder):
+            entries = json.loads(manifest.read_text()) if manifest.exists() else {}
+            entries[name] = entry
+            unfinished = manifest.with_suffix(".part")
+            unfinished.write_text(json.dumps(dict(sorted(entries.items())), indent=1, ensure_ascii=False) + "\n")
+            unfinished.replace(manifest)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Holds a folder against other processes that do the same, where the system can (not on Windows)."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def project_root(start: Path) -> Path:
