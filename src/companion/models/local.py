@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor, LogitsProcessor
+from transformers import AutoConfig
 from transformers.utils import logging as transformers_logging
 
 from companion.chat import get_profile, messages, read
@@ -58,6 +58,8 @@ class LocalModel:
 
     @cached_property
     def processor(self) -> Any:
+        from transformers import AutoProcessor  # slow to import, and not needed where all rows are stored
+
         processor = AutoProcessor.from_pretrained(self.name)
         processor.tokenizer.padding_side = "left"
         if processor.tokenizer.pad_token is None:
@@ -66,6 +68,8 @@ class LocalModel:
 
     @cached_property
     def model(self) -> Any:
+        from transformers import AutoModelForImageTextToText
+
         on_cpu = self.device == "cpu"
         transformers_logging.disable_progress_bar()
         try:
@@ -151,8 +155,8 @@ class LocalModel:
         return low
 
 
-class _Watch(LogitsProcessor):
-    """Keeps the probability of each option letter at each step, and adds the noise of a sample.
+class _Watch:
+    """A logits processor. Keeps the probability of each option letter at each step, and adds the noise of a sample.
 
     The largest of logits / temperature + Gumbel noise is a sample (the Gumbel-max identity). Each prompt has a
     generator of its own, so that its sample is the same in any batch.
