@@ -123,7 +123,9 @@ def open_results(notebook: str, parameters: Mapping[str, Any]) -> RunsDesk:
     runs, record = load_runs(folder), describe(folder)
     seeds = sorted(int(seed) for seed in record["seed"].unique())
     facts = {"runs": len(record), "items": int(runs["question"].nunique()), "seeds": seeds, "device": "cpu"}
+    between = int(runs.groupby("step")["question"].nunique().min())
     about = (
-        f"microworld · {len(record)} GRPO runs · {facts['items']} validation items · seeds {seeds[0]} to {seeds[-1]}"
+        f"microworld · {len(record)} GRPO runs · seeds {seeds[0]} to {seeds[-1]} · "
+        f"{between} validation items along the way, {facts['items']} at both ends"
     )
     return RunsDesk(Gallery(Path("figures"), notebook, parameters, facts), about, parameters["seed"], runs, record)
