@@ -4,11 +4,11 @@ import pytest
 
 from companion import store as store_module
 from companion.errors import CompanionError
-from companion.store import SCHEMA, Store, content_key, to_frame
+from companion.store import ROWS, Store, content_key, to_frame
 
 
 def row(key, **values):
-    return dict.fromkeys(SCHEMA.names) | {"key": key} | values
+    return dict.fromkeys(ROWS.names) | {"key": key} | values
 
 
 def test_rows_come_back_as_they_were(tmp_path):

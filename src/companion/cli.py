@@ -1,4 +1,4 @@
-"""The command line: `companion figures`, `evaluate`, `train`, `release`, `card`, `export`."""
+"""The command line: `companion figures`, `evaluate`, `judge`, `train`, `release`, `card`, `export`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from typing import Any
 from companion.errors import CompanionError
 
 BASE = "checkpoints/base"
+PAPERS_JUDGE = "Qwen/Qwen3-32B"
+JUDGES = ("rule", "llm", "replay", "grounding")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,6 +52,18 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--temperature", type=float, default=0.0, help="0 is greedy")
     evaluate.add_argument("--max-new-tokens", type=_positive, help="default: the profile's")
     evaluate.set_defaults(run=_evaluate)
+
+    judge = commands.add_parser("judge", help="does the reasoning lead to the answer? adds verdicts to finished rows")
+    judge.add_argument("run", type=Path, help="folder of rows, whose verdicts go to its verdicts/, or pairs.jsonl")
+    judge.add_argument("--judge", choices=JUDGES, default="rule", help="default: %(default)s")
+    judge.add_argument("--benchmark", default="microworld", help="what the rows were made on")
+    judge.add_argument("--variants", default="all", help="all, or names with commas between them")
+    judge.add_argument("--model", help="replay: the model that wrote the rows; llm: a causal language model")
+    judge.add_argument("--endpoint", help="llm: an OpenAI-compatible server instead, as http://localhost:8000/v1")
+    judge.add_argument("--endpoint-model", help="llm: as that server calls it (default: the first that it lists)")
+    judge.add_argument("--device", default="auto")
+    judge.add_argument("--batch-size", type=_positive, default=64)
+    judge.set_defaults(run=_judge)
 
     train = commands.add_parser("train", help="train a model by a recipe; resumes where it stood")
     train.add_argument("kind", help="grpo, or a supervised recipe of the microworld: base, noisy, reference")
@@ -118,6 +132,57 @@ def _evaluate(options: argparse.Namespace) -> None:
         part = rows[rows["variant"] == variant]
         unread = part["answer"].isna().mean()
         print(f"{variant:26} accuracy {part['correct'].mean():6.1%}   no answer {unread:6.1%}   n {len(part)}")
+
+
+def _judge(options: argparse.Namespace) -> None:
+    import pandas as pd
+
+    from companion.datasets import find_questions
+    from companion.engine import judge
+    from companion.judges.pairs import read_pairs, score
+    from companion.store import VERDICTS, Store, to_frame
+    from companion.variants import parse_variants
+
+    if options.run.is_file():
+        print(score(judge_named(options), read_pairs(options.run)).to_string(index=False))
+        return
+    variants = parse_variants(options.variants)
+    rows = to_frame(list(Store(options.run).read().values()))
+    rows = rows[rows["variant"].isin(variants)]
+    chosen = judge_named(options)
+    if options.judge == "replay":
+        rows = rows[rows["model_hash"] == chosen.model.identity]
+    if rows.empty:
+        raise CompanionError(
+            f"no rows to judge in {options.run}; make some with `companion evaluate --out {options.run}`"
+        )
+    questions = find_questions(options.benchmark, rows["question"])
+    verdicts = judge(chosen, rows, questions, Store(options.run / "verdicts", VERDICTS), options.batch_size)
+    if len(verdicts) < len(rows):
+        print(f"{len(rows) - len(verdicts)} rows have no verdict yet; give the same command again", file=sys.stderr)
+    found = rows.merge(verdicts, left_on="key", right_on="row", suffixes=("", "_verdict"))
+    shares = pd.crosstab([found["model"], found["variant"]], found["verdict"], normalize="index")
+    print(shares.map(lambda share: f"{share:.1%}").assign(n=found.groupby(["model", "variant"]).size()).to_string())
+
+
+def judge_named(options: argparse.Namespace) -> Any:
+    """The judge of the options --judge, --model and --endpoint."""
+    from companion.endpoint import Endpoint
+    from companion.judges.grounding import Grounding
+    from companion.judges.llm import CausalLM, LLMJudge
+    from companion.judges.replay import Replay
+    from companion.judges.rule import Rule
+    from companion.models.local import LocalModel
+
+    if options.judge == "rule":
+        return Rule()
+    if options.judge == "grounding":
+        return Grounding()
+    if options.judge == "replay":
+        return Replay(LocalModel(options.model or BASE, options.device))
+    if options.endpoint:
+        return LLMJudge(Endpoint(options.endpoint, options.endpoint_model))
+    return LLMJudge(CausalLM(options.model or PAPERS_JUDGE, options.device))
 
 
 def _train(options: argparse.Namespace) -> None:

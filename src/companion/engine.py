@@ -1,25 +1,30 @@
-"""From questions to rows: plan all prompts, skip those that are stored, batch the others by length, store as one goes.
+"""From questions to rows, and from rows to verdicts: plan all, skip what is stored, batch the rest, store as one goes.
 
-Run: `companion evaluate --model … --benchmark … --variants … --out …`.
+Run: `companion evaluate --model … --benchmark … --variants … --out …`, then `companion judge …`.
 """
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 from tqdm import tqdm
 
+from companion.judges import Case, Judge, Verdict, case_of
 from companion.measures import normalised_entropy
 from companion.models import Model, Response, Sampling
 from companion.questions import LETTERS, Question, image_hash
-from companion.store import Store, content_key, to_frame
+from companion.store import VERDICTS, Store, content_key, to_frame
 from companion.variants import Prompt, apply
 
 FLUSH_SECONDS = 10.0
+
+Row = dict[str, Any]
+Job = TypeVar("Job")
 
 
 def evaluate(
@@ -32,7 +37,7 @@ def evaluate(
     batch_size: int = 64,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """One row for each question × variant, in that order (see `store.SCHEMA`).
+    """One row for each question × variant, in that order (see `store.ROWS`).
 
     seed draws the wrong option and the wordings. What the store holds already is not computed again; what is computed
     is stored at least every few seconds, and when the run is interrupted. A batch that does not fit into memory is
@@ -40,27 +45,80 @@ def evaluate(
     """
     sampling = sampling or Sampling()
     images = {question.id: image_hash(question.load_image()) for question in questions}
-    plan = [apply(question, variant, seed) for question in questions for variant in variants]
-    keys = [_key(model, prompt, images[prompt.question.id], sampling) for prompt in plan]
-    rows = store.read(keys)
-    todo = [(key, prompt) for key, prompt in zip(keys, plan, strict=True) if key not in rows]
+    prompts = [apply(question, variant, seed) for question in questions for variant in variants]
+    plan = [(_key(model, prompt, images[prompt.question.id], sampling), prompt) for prompt in prompts]
+
+    def compute(batch: Sequence[tuple[str, Prompt]]) -> list[Row | None]:
+        responses = model.generate([prompt for _, prompt in batch], sampling)
+        return [
+            _row(key, model, prompt, response, sampling, seed)
+            for (key, prompt), response in zip(batch, responses, strict=True)
+        ]
+
     # Answers differ in length far more than prompts do: what must be answered at once goes together.
-    todo.sort(key=lambda pair: (pair[1].variant == "stop-think", len(pair[1].text) + len(pair[1].prefill)))
-    buffer: list[dict[str, Any]] = []
+    def length(prompt: Prompt) -> tuple[bool, int]:
+        return prompt.variant == "stop-think", len(prompt.text) + len(prompt.prefill)
+
+    rows = work_off(plan, compute, store, batch_size, length, model.label if progress else None)
+    return to_frame([rows[key] for key, _ in plan])
+
+
+def judge(
+    judge: Judge, rows: pd.DataFrame, questions: Sequence[Question], store: Store, batch_size: int = 64,
+    progress: bool = True,
+) -> pd.DataFrame:  # fmt: skip
+    """One verdict for each row, in their order (see `store.VERDICTS`); rows that could not be judged are left out.
+
+    questions: those that the rows are about. store: of verdicts. The same guarantees as those of `evaluate`.
+    """
+    by_id = {question.id: question for question in questions}
+    plan = []
+    for row in rows.to_dict("records"):
+        case = case_of(row, by_id[row["question"]])
+        key = content_key(judge=judge.identity, row=row["key"], think=case.think, answer=case.answer)
+        plan.append((key, (row["key"], case)))
+
+    def compute(batch: Sequence[tuple[str, tuple[str, Case]]]) -> list[Row | None]:
+        verdicts = judge.judge([case for _, (_, case) in batch])
+        return [
+            None if verdict is None else _verdict_row(key, row, judge, verdict)
+            for (key, (row, _)), verdict in zip(batch, verdicts, strict=True)
+        ]
+
+    found = work_off(plan, compute, store, batch_size, label=judge.name if progress else None)
+    return to_frame([found[key] for key, _ in plan if key in found], VERDICTS)
+
+
+def work_off(
+    plan: Sequence[tuple[str, Job]],
+    compute: Callable[[Sequence[tuple[str, Job]]], Sequence[Row | None]],
+    store: Store,
+    batch_size: int,
+    order: Callable[[Job], Any] | None = None,
+    label: str | None = None,
+) -> dict[str, Row]:
+    """Rows by key: those that the store holds, and the others, computed batch by batch and stored as one goes.
+
+    compute: the rows of a batch, None for one that cannot be had now. order: jobs alike in it go together. label: of
+    the progress bar, or None for none. A batch that does not fit into memory is halved, down to single jobs.
+    """
+    rows = store.read(key for key, _ in plan)
+    todo = [pair for pair in plan if pair[0] not in rows]
+    if order:
+        todo.sort(key=lambda pair: order(pair[1]))
+    buffer: list[Row] = []
     flushed = time.monotonic()
-    bar = tqdm(total=len(plan), initial=len(plan) - len(todo), desc=model.label, unit="row", disable=not progress)
+    bar = tqdm(total=len(plan), initial=len(plan) - len(todo), desc=label, unit="row", disable=label is None)
     try:
         while todo:
             batch = todo[:batch_size]
             try:
-                responses = model.generate([prompt for _, prompt in batch], sampling)
+                buffer += [row for row in compute(batch) if row]
             except RuntimeError as error:
                 if len(batch) == 1 or not _out_of_memory(error):
                     raise
                 batch_size = max(1, len(batch) // 2)
                 continue
-            for (key, prompt), response in zip(batch, responses, strict=True):
-                buffer.append(_row(key, model, prompt, response, sampling, seed))
             del todo[: len(batch)]
             bar.update(len(batch))
             if time.monotonic() - flushed > FLUSH_SECONDS:
@@ -69,10 +127,10 @@ def evaluate(
     finally:
         bar.close()
         _flush(store, buffer, rows)
-    return to_frame([rows[key] for key in keys])
+    return rows
 
 
-def _flush(store: Store, buffer: list[dict[str, Any]], rows: dict[str, dict[str, Any]]) -> None:
+def _flush(store: Store, buffer: list[Row], rows: dict[str, Row]) -> None:
     finished, buffer[:] = buffer[:], []
     store.append(finished)
     rows.update((row["key"], row) for row in finished)
@@ -91,7 +149,7 @@ def _key(model: Model, prompt: Prompt, image: str, sampling: Sampling) -> str:
     )  # fmt: skip
 
 
-def _row(key: str, model: Model, prompt: Prompt, response: Response, sampling: Sampling, seed: int) -> dict[str, Any]:
+def _row(key: str, model: Model, prompt: Prompt, response: Response, sampling: Sampling, seed: int) -> Row:
     question = prompt.question
     probs = response.letter_probs
     return {
@@ -107,6 +165,14 @@ def _row(key: str, model: Model, prompt: Prompt, response: Response, sampling: S
         "letter_probs": None if probs is None else list(probs), "letter_mass": response.letter_mass,
         "p_correct": None if probs is None else probs[question.answer],
         "entropy": None if probs is None else float(normalised_entropy([probs])[0]),
+    }  # fmt: skip
+
+
+def _verdict_row(key: str, row: str, judge: Judge, verdict: Verdict) -> Row:
+    return {
+        "key": key, "row": row, "judge": judge.name, "judge_hash": judge.identity, "verdict": verdict.verdict,
+        "concluded": _letter(verdict.concluded), "reason": verdict.reason,
+        "details": json.dumps(verdict.details, sort_keys=True, ensure_ascii=False),
     }  # fmt: skip
 
 

@@ -108,5 +108,24 @@ def auroc(scores: ArrayLike, labels: ArrayLike, strata: Sequence[str] | None = N
     return measure
 
 
+def fleiss_kappa(labels: ArrayLike, categories: int) -> Measure:
+    """Agreement of several judges beyond chance: 1 if they always agree, 0 if no more than their shares make likely.
+
+    labels: (items, judges), category numbers below `categories`. NaN where only one category was ever used. Source:
+    Fleiss 1971.
+    """
+    x = np.asarray(labels)
+    judges = x.shape[1]
+    counts = np.stack([(x == category).sum(axis=1) for category in range(categories)], axis=1).astype(float)
+    agreement = ((counts**2).sum(axis=1) - judges) / (judges * (judges - 1))
+
+    def measure(weights: Array) -> Array:
+        total = weights.sum(axis=1)
+        chance = ((weights @ counts / (total[:, None] * judges)) ** 2).sum(axis=1)
+        return _divide(weights @ agreement / total - chance, 1 - chance)
+
+    return measure
+
+
 def _divide(a: Array, b: Array) -> Array:
     return np.divide(a, b, out=np.full(len(a), np.nan), where=b > 0)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from IPython.display import Image
+from matplotlib.figure import Figure
 
 from companion import plots
 from companion.datasets import load_benchmark
@@ -41,7 +42,7 @@ class Desk:
     def title(self, text: str) -> str:
         return f"{text}\n{self.about}"
 
-    def save(self, name: str, figure: plots.Figure, table: pd.DataFrame, claim: str) -> Image:
+    def save(self, name: str, figure: Figure, table: pd.DataFrame, claim: str) -> Image:
         """Enter a figure into the gallery and return it for display."""
         self.gallery.add(name, figure, table, claim)
         return Image(filename=str(self.gallery.folder / f"{name}.png"), alt=f"{claim} ({self.about})", width=900)

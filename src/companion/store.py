@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from companion.errors import CompanionError
 
-SCHEMA = pa.schema(
+ROWS = pa.schema(
     [
         ("key", pa.string()),
         ("model", pa.string()),
@@ -57,6 +57,20 @@ SCHEMA = pa.schema(
 """One row per question × variant × model × sample. `answer`, `right` and `suggested` are letters, or null; `options`
 are those shown, an added "I'm not sure" included; `entropy` is normalised to [0, 1] by the number of options shown."""
 
+VERDICTS = pa.schema(
+    [
+        ("key", pa.string()),
+        ("row", pa.string()),
+        ("judge", pa.string()),
+        ("judge_hash", pa.string()),
+        ("verdict", pa.string()),
+        ("concluded", pa.string()),
+        ("reason", pa.string()),
+        ("details", pa.string()),
+    ]
+)
+"""One line per judge × row (`row` is its key). `concluded` is a letter, or null; `details` is JSON."""
+
 
 def content_key(**content: Any) -> str:
     """Thirty-two hex digits that stand for the content."""
@@ -65,30 +79,36 @@ def content_key(**content: Any) -> str:
 
 
 class Store:
-    """A folder of Parquet parts. Rows may come from several models, benchmarks and runs."""
+    """A folder of Parquet parts of one schema. Rows may come from several models, benchmarks and runs.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    shipped: folders of the same kind that are read too, and never written.
+    """
+
+    def __init__(self, folder: Path, schema: pa.Schema = ROWS, shipped: Sequence[Path] = ()) -> None:
+        self.folder, self.schema, self.shipped = folder, schema, tuple(shipped)
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise CompanionError(f"cannot make the folder {folder}: {error.strerror}; choose another --out") from error
 
-    def read(self, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """The rows that are there among `keys`. Raises CompanionError, naming the file, where a part is damaged."""
-        wanted = set(keys)
+    def read(self, keys: Iterable[str] | None = None) -> dict[str, dict[str, Any]]:
+        """The rows that are there, by key, among `keys` if given.
+
+        Raises CompanionError, naming the file, where a part is damaged.
+        """
+        wanted = None if keys is None else set(keys)
         rows: dict[str, dict[str, Any]] = {}
-        for part in sorted(self.folder.glob("*.parquet")):
+        for part in (part for folder in (self.folder, *self.shipped) for part in sorted(folder.glob("*.parquet"))):
             try:
-                table = pq.read_table(part, schema=SCHEMA)
+                table = pq.read_table(part, schema=self.schema)
             except (pa.ArrowException, OSError) as error:
                 raise CompanionError(
                     f"{part} is damaged and cannot be read; delete it and run the same command again: "
                     "only the rows that it held are computed anew"
                 ) from error
-            mask = [key in wanted for key in table["key"].to_pylist()]
-            if any(mask):
-                rows |= {row["key"]: row for row in table.filter(pa.array(mask)).to_pylist()}
+            if wanted is not None:
+                table = table.filter(pa.array([key in wanted for key in table["key"].to_pylist()], pa.bool_()))
+            rows |= {row["key"]: row for row in table.to_pylist()}
         return rows
 
     def append(self, rows: list[dict[str, Any]]) -> None:
@@ -98,7 +118,7 @@ class Store:
         part = self.folder / f"{content_key(keys=[row['key'] for row in rows])}.parquet"
         unfinished = self.folder / f".{part.name}.{os.getpid()}"
         try:
-            pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), unfinished)
+            pq.write_table(pa.Table.from_pylist(rows, schema=self.schema), unfinished)
             unfinished.replace(part)
         except OSError as error:
             unfinished.unlink(missing_ok=True)
@@ -108,6 +128,6 @@ class Store:
             ) from error
 
 
-def to_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+def to_frame(rows: list[dict[str, Any]], schema: pa.Schema = ROWS) -> pd.DataFrame:
     """Rows as a data frame, in their order; a letter that is missing is None."""
-    return pd.DataFrame(rows, columns=SCHEMA.names)
+    return pd.DataFrame(rows, columns=schema.names)

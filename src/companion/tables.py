@@ -1,6 +1,6 @@
 """From rows to the table behind each figure: tidy, one estimate a line, each with its 95 % interval and n.
 
-All take the rows of one model on one benchmark (`store.SCHEMA`, one sample an item) and a random generator. Intervals
+All take the rows of one model on one benchmark (`store.ROWS`, one sample an item) and a random generator. Intervals
 come from one paired bootstrap over the groups of items.
 """
 

@@ -36,14 +36,24 @@ def questions(split: str = "test", n: int = 500, seed: int = 0) -> list[Microwor
     """
     if split not in SPLITS:
         raise CompanionError(f"no split {split!r} in the microworld; choose one of {', '.join(SPLITS)}")
+    return [_item(split, seed, i) for i in range(n)]
+
+
+def find(id: str) -> MicroworldQuestion:
+    """The item of an id of `questions`, such as "test-0-17"; an id that is none is an error."""
+    split, _, rest = id.partition("-")
+    seed, _, number = rest.rpartition("-")
+    if split not in SPLITS or not number.isdecimal() or not seed.lstrip("-").isdecimal():
+        raise CompanionError(f"{id!r} is no id of a microworld item, such as test-0-17")
+    return _item(split, int(seed), int(number))
+
+
+def _item(split: str, seed: int, i: int) -> MicroworldQuestion:
     families = list(FAMILIES)
-    return [
-        compose(
-            random.Random(f"{split}/{seed}/{i}"), split, families[i % len(families)],
-            LEVELS[i // len(families) % len(LEVELS)], f"{split}-{seed}-{i}",
-        )
-        for i in range(n)
-    ]  # fmt: skip
+    return compose(
+        random.Random(f"{split}/{seed}/{i}"), split, families[i % len(families)],
+        LEVELS[i // len(families) % len(LEVELS)], f"{split}-{seed}-{i}",
+    )  # fmt: skip
 
 
 def stream(seed: int, weights: dict[str, float]) -> Iterator[MicroworldQuestion]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Sequence
 
 from companion.microworld.families import DIRECTIONS, article, at, plural
 from companion.microworld.scenes import CELLS, COLORS, SHAPES, Scene, Thing, distance, neighbour
@@ -65,6 +66,27 @@ def is_true(sentence: str, scene: Scene) -> bool | None:
         steps = [m[2], *reversed(re.findall(f"just ({_STEP})", m[1]))]
         return any(_hop(scene, start, steps) in scene.where(m[4]) for start in scene.where(m[3]))
     return None
+
+
+def conclusion(text: str, options: Sequence[str], claims: Sequence[str]) -> int | None:
+    """The option that a text in the grammar concludes, exactly; None if none.
+
+    That is the option of its last sentence which is the claim of an option, word for word, or says "So the answer is
+    …". If that names none of them ("So the answer is pink", where pink is not on offer), none is concluded. claims:
+    one for each of the first options; an added "I'm not sure" has none. It knows no other words, so that it can serve
+    as the truth that judges of free text are held against.
+    """
+    asserted = {claim.removesuffix("."): index for index, claim in enumerate(claims)}
+    named = {f"{_SO}{option}": index for index, option in enumerate(options)}
+    for said in reversed(sentences(text)):
+        if said.startswith(_SO):
+            return named.get(said)
+        if said in asserted:
+            return asserted[said]
+    return None
+
+
+_SO = "So the answer is "
 
 
 def _sizes(scene: Scene, name: str) -> list[bool]:

@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable, Sequence
 
 from companion.chat import read
-from companion.judges import concluded, grounded
+from companion.judges.grounding import grounded
+from companion.judges.rule import committed
 from companion.microworld.benchmark import MicroworldQuestion
 from companion.variants import Prompt
 
@@ -38,7 +39,8 @@ def answer(prompt: Prompt, response: str) -> float:
 def consistency(prompt: Prompt, response: str) -> float:
     """Whether the reasoning, prefill included, concludes the option that is answered: 0 or 1."""
     reply = read(response, prompt.prefill, prompt.options)
-    conclusion = concluded(reply.think, prompt.options, prompt.question.claims)
+    question = prompt.question
+    conclusion = committed(reply.think, prompt.options, question.claims, question.text).option
     return float(conclusion is not None and conclusion == reply.answer)
 
 

@@ -26,7 +26,8 @@ from transformers import TrainerCallback
 from companion.dynamics import load_runs
 from companion.engine import evaluate
 from companion.errors import CompanionError
-from companion.judges import concluded, grounded
+from companion.judges.grounding import grounded
+from companion.judges.rule import committed
 from companion.microworld import questions
 from companion.microworld.benchmark import MicroworldQuestion
 from companion.models.local import LocalModel
@@ -163,7 +164,7 @@ def measure(rows: pd.DataFrame, items: list[Question]) -> pd.DataFrame:
     lines = []
     for row in rows.itertuples():
         item = by_id[row.question]
-        conclusion = concluded(row.think, tuple(row.options), item.claims)
+        conclusion = committed(row.think, row.options, item.claims, item.text).option
         truth = grounded(row.think, item.scene) if isinstance(item, MicroworldQuestion) else None
         lines.append({
             "variant": row.variant, "question": row.question, "category": row.category, "correct": float(row.correct),

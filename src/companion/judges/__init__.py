@@ -1,0 +1,75 @@
+"""Does the reasoning lead to the answer? One protocol for every judge, and the verdicts that they give.
+
+`rule` reads the words, `llm` asks a language model to, `replay` asks the model itself again with its own reasoning,
+`grounding` checks each statement against the scene. No judge looks at what another said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from companion.questions import LETTERS, Question
+
+VERDICTS = ("agree", "disagree", "no commitment", "no answer", "unusable")
+"""agree: the reasoning leads to the answer given. disagree: to another option. no commitment: to none, or there is no
+reasoning. no answer: none was given, or none that can be read. unusable: the judge gave no verdict that can be read."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One response to be judged. text: the user's turn as the model had it, a caption included. options: those shown.
+
+    think: the whole think block, a prefilled start included. answer: index of the option, or None. writer: identity of
+    the model that wrote it.
+    """
+
+    question: Question
+    text: str
+    options: tuple[str, ...]
+    think: str
+    answer: int | None
+    writer: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """verdict: one of `VERDICTS`. concluded: index of the option that the judge found the reasoning to conclude.
+
+    reason: why, in words or in a quotation. details: whatever else the judge measured, JSON types only.
+    """
+
+    verdict: str
+    concluded: int | None
+    reason: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Judge(Protocol):
+    """name: of its column. identity: changes when its verdicts could (model, instructions, version of its rules)."""
+
+    name: str
+    identity: str
+
+    def judge(self, cases: Sequence[Case]) -> list[Verdict | None]:
+        """A verdict for each case; None where the judge could not be reached, which is asked again another time."""
+        ...
+
+
+def compare(case: Case, concluded: int | None, reason: str, **details: Any) -> Verdict:
+    """The verdict of a judge that has found what a reasoning concludes, blind to the answer."""
+    if case.answer is None:
+        return Verdict("no answer", concluded, reason, details)
+    if concluded is None:
+        return Verdict("no commitment", None, reason, details)
+    return Verdict("agree" if concluded == case.answer else "disagree", concluded, reason, details)
+
+
+def case_of(row: Mapping[str, Any], question: Question) -> Case:
+    """The case of a stored row (`store.ROWS`) of that question."""
+    answer = row["answer"]
+    return Case(
+        question, row["prompt"], tuple(row["options"]), row["think"],
+        LETTERS.index(answer) if isinstance(answer, str) else None, row["model_hash"],
+    )  # fmt: skip

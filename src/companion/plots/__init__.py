@@ -1,0 +1,21 @@
+"""Plots: each takes a table and returns its figure; `style` holds what they share."""
+
+from companion.plots.answers import (
+    by_part,
+    confidence,
+    drops,
+    example,
+    fates,
+    letters,
+    pictures,
+    reliability,
+    survival,
+    wordings,
+)  # fmt: skip
+from companion.plots.runs import curves, remedies, seeds, tradeoff
+from companion.plots.style import RECIPES, STYLES, set_theme, show
+
+__all__ = [
+    "RECIPES", "STYLES", "by_part", "confidence", "curves", "drops", "example", "fates", "letters", "pictures",
+    "reliability", "remedies", "seeds", "set_theme", "show", "survival", "tradeoff", "wordings",
+]  # fmt: skip

@@ -1,0 +1,135 @@
+"""Figures of GRPO runs: each takes a table of `dynamics` and returns its figure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from companion.plots.style import BLIND_SAFE, RECIPES, STYLES, ordered
+
+
+def _recipes(table: pd.DataFrame) -> list[str]:
+    return [name for name in RECIPES if name in set(table["recipe"])]
+
+
+def tradeoff(table: pd.DataFrame, title: str) -> Figure:
+    """Paths in the plane of accuracy and consistency, one panel a recipe: each seed thin, their mean with markers.
+
+    table: from `dynamics.trajectories`, one start, one variant, measures correct and consistent.
+    """
+    recipes = _recipes(table)
+    columns = min(3, len(recipes))
+    rows = -(-len(recipes) // columns)
+    figure = Figure(figsize=(9, 2.9 * rows + 0.6))
+    panels = np.atleast_1d(figure.subplots(rows, columns, sharex=True, sharey=True)).ravel()
+    for axes, recipe in zip(panels, recipes, strict=False):
+        color, marker, line = RECIPES[recipe]
+        for seed, part in table[table["recipe"] == recipe].groupby("seed"):
+            path = part.pivot(index="step", columns="measure", values="value") * 100
+            if seed == -1:
+                axes.plot(path["correct"], path["consistent"], color=color, linestyle=line, marker=marker, linewidth=2)
+                axes.plot(path["correct"].iloc[0], path["consistent"].iloc[0], "o", color="#222222", markersize=8)
+                for step in (path.index[0], path.index[-1]):
+                    axes.annotate(f"step {step}", path.loc[step, ["correct", "consistent"]], xytext=(5, 5),
+                                  textcoords="offset points", fontsize="small")  # fmt: skip
+            else:
+                axes.plot(path["correct"], path["consistent"], color=color, alpha=0.35, linewidth=1)
+        axes.set_title(recipe)
+    for axes in panels[len(recipes) :]:
+        axes.set_axis_off()
+    figure.supxlabel("accuracy (%)", fontsize="medium")
+    figure.supylabel("reasoning and answer agree (%)", fontsize="medium")
+    figure.suptitle(title, x=0.01, ha="left")
+    return figure
+
+
+PANELS = {
+    "correct": ("accuracy (%)", 100),
+    "consistent": ("reasoning and answer agree (%)", 100),
+    "grounded": ("reasoning true of the picture (%)", 100),
+    "entropy": ("letter entropy (1: uniform)", 1),
+    "words": ("words of reasoning", 1),
+    "p_correct": ("P(correct letter)", 1),
+}
+
+
+def curves(table: pd.DataFrame, measures: Sequence[str], title: str, by: str = "recipe", change: bool = True) -> Figure:
+    """Measures over steps, as change since step 0 (or as they are): means with interval, single seeds thin.
+
+    table: from `dynamics.trajectories`. by: what the lines are, "recipe", "variant" or "start".
+    """
+    columns = min(2, len(measures))
+    rows = -(-len(measures) // columns)
+    figure = Figure(figsize=(9, 2.8 * rows + 1.0))
+    panels = np.atleast_1d(figure.subplots(rows, columns, sharex=True)).ravel()
+    value, low, high = ("change", "change_low", "change_high") if change else ("value", "low", "high")
+    starts = {name: (BLIND_SAFE[number], "os^"[number], "-") for number, name in enumerate(sorted(set(table["start"])))}
+    variants = {name: (*STYLES[name], "-") for name in ordered(table["variant"].tolist())}
+    looks = {"recipe": {name: RECIPES[name] for name in _recipes(table)}, "variant": variants, "start": starts}[by]
+    for axes, measure in zip(panels, measures, strict=False):
+        label, scale = PANELS[measure]
+        for name, (color, marker, line) in looks.items():
+            part = table[(table[by] == name) & (table["measure"] == measure)]
+            for seed, path in part.groupby("seed"):
+                if seed == -1:
+                    shown = name if axes is panels[0] else None
+                    axes.plot(
+                        path["step"], path[value] * scale, color=color, marker=marker, linestyle=line, label=shown
+                    )
+                    axes.fill_between(path["step"], path[low] * scale, path[high] * scale, color=color, alpha=0.12)
+                elif by != "variant":
+                    axes.plot(path["step"], path[value] * scale, color=color, alpha=0.3, linewidth=0.8)
+        if change:
+            axes.axhline(0, color="#222222", linewidth=1)
+        axes.set(title=f"{label}, change" if change else label)
+    for axes in panels[len(measures) - columns : len(measures)]:
+        axes.set_xlabel("GRPO step")
+    for axes in panels[len(measures) :]:
+        axes.set_axis_off()
+    figure.legend(loc="outside lower center", ncols=4, frameon=False)
+    figure.suptitle(title, x=0.01, ha="left")
+    return figure
+
+
+def remedies(table: pd.DataFrame, measure: str, label: str, variants: Sequence[str], title: str) -> Figure:
+    """A measure of each recipe at the last step under some variants, with intervals over seeds and items."""
+    recipes = _recipes(table)
+    table = table[table["measure"] == measure]
+    figure = Figure(figsize=(9, 0.3 * len(recipes) * len(variants) / 2 + 2.0))
+    axes = figure.subplots()
+    offsets = np.linspace(-0.3, 0.3, len(variants)) if len(variants) > 1 else [0.0]
+    for y, recipe in enumerate(recipes):
+        lines = table[table["recipe"] == recipe].set_index("variant")
+        for offset, name in zip(offsets, variants, strict=True):
+            color, marker = STYLES[name]
+            line = lines.loc[name]
+            axes.plot([line["low"] * 100, line["high"] * 100], [y + offset] * 2, color=color, linewidth=1.8)
+            axes.plot(line["value"] * 100, y + offset, marker=marker, color=color, linestyle="none",
+                      label=name if y == 0 else None)  # fmt: skip
+    axes.set_yticks(range(len(recipes)), recipes)
+    axes.set(xlabel=label, ylim=(len(recipes) - 0.5, -0.5))
+    figure.legend(loc="outside lower center", ncols=4, frameon=False)
+    figure.suptitle(title, x=0.01, ha="left")
+    return figure
+
+
+def seeds(table: pd.DataFrame, measure: str, title: str) -> Figure:
+    """Each seed of each recipe as a point at the last step, and the recipe's mean with its interval."""
+    recipes = _recipes(table)
+    label, scale = PANELS[measure]
+    table = table[(table["measure"] == measure) & (table["step"] == table["step"].max())]
+    figure = Figure(figsize=(9, 0.42 * len(recipes) + 1.5))
+    axes = figure.subplots()
+    for y, recipe in enumerate(recipes):
+        color, marker, _ = RECIPES[recipe]
+        part = table[table["recipe"] == recipe]
+        own, whole = part[part["seed"] >= 0], part[part["seed"] == -1].iloc[0]
+        axes.plot([whole["low"] * scale, whole["high"] * scale], [y, y], color=color, linewidth=6, alpha=0.3)
+        axes.plot(own["value"] * scale, [y] * len(own), marker=marker, color=color, linestyle="none")
+    axes.set_yticks(range(len(recipes)), recipes)
+    axes.set(xlabel=f"{label}; points: seeds, bar: 95 % interval of their mean", ylim=(len(recipes) - 0.5, -0.5))
+    figure.suptitle(title, x=0.01, ha="left")
+    return figure
