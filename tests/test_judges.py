@@ -1,12 +1,19 @@
-"""The rule judge: text → the option concluded; grounded: text → whether all of it is true."""
+"""The rule judge: text → the option concluded; grounding: text → whether all of it is true; the shares of lessons."""
 
+import json
 import random
 
 import pytest
 
-from companion.judges import concluded, grounded
+from companion.errors import CompanionError
+from companion.judges import Case, compare
+from companion.judges.grounding import Grounding, grounded
+from companion.judges.pairs import read_pairs, score
+from companion.judges.rule import Rule, committed
 from companion.microworld import questions
+from companion.microworld.grammar import conclusion
 from companion.microworld.lessons import Shares, misreading, question
+from companion.questions import Question
 
 OPTIONS = ("red star", "blue circle", "green cross")
 CLAIMS = ("There is a red star.", "There is a blue circle.", "There is a green cross.")
@@ -21,26 +28,77 @@ CLAIMS = ("There is a red star.", "There is a blue circle.", "There is a green c
         ("There is a green cross. But wait. There is a red star.", 0),
         ("So the answer is B.", 1),
         ("The correct answer is: C", 2),
-        ("the option is (a)", 0),
+        ("the option is (a)", None),
+        ("the option is (A)", 0),
         ("So the answer is yellow star.", None),
-        ("There is a red star. So the answer is yellow star.", 0),
-        ("The blue circle is in the north.", None),
+        ("There is a red star. So the answer is yellow star.", None),
+        ("There is a red star. So the answer is clear.", 0),
+        ("The triangle is in the north.", None),
         ("", None),
         ("No need to think.", None),
+        ("I see the red star, so it must be A. Wait, that's wrong. The cross is green, so C.", 2),
+        ("It is A. Let me double-check. Yes, A.", 0),
+        ("It can't be A, and C is ruled out as well.", 1),
+        ("It could be the red star or the blue circle.", None),
+        ("The answer is B, not A.", 1),
+        ("A star is there. I go with the cross.", None),
+        ("A star is there. I go with the green cross.", 2),
+        ("答案是（B）。", 1),
+        ("La respuesta correcta es C.", 2),
+        ("Die Antwort lautet „A“.", 0),
+        ("\\boxed{B}", 1),
+        ("**Final answer:** (C) green cross", 2),
+        ("<map>{'red star': [1, 2]}</map> The blue circles are the ones asked for.", 1),
+        ("So the answer is A. I can't be sure about it, that was wrong.", None),
     ],
 )
-def test_concluded(think, option):
-    assert concluded(think, OPTIONS, CLAIMS) == option
+def test_committed(think, option):
+    assert committed(think, OPTIONS, CLAIMS).option == option
+
+
+@pytest.mark.parametrize(
+    ("think", "options", "option"),
+    [
+        ("So there are three cats.", ("2", "3", "4"), 1),
+        ("The cushion is dark red.", ("red", "dark red"), 1),
+        ("It is to the left-hand side of the cup.", ("right", "left"), 1),
+        ("The dog is nearer than the cat.", ("the cat", "the dog"), 1),
+        ("There is indeed one.", ("yes", "no"), 0),
+        ("So there is no cup.", ("Yes", "No"), 1),
+        ("It hangs above it.", ("above the painting", "below the painting"), 0),
+        ("A man stands there. So it is the man.", ("a woman", "a man"), 1),
+    ],
+)
+def test_options_are_known_by_synonyms_and_by_what_tells_them_apart(think, options, option):
+    assert committed(think, options).option == option
+
+
+def test_a_sentence_in_the_words_of_the_question_outweighs_a_later_description():
+    asked = "Which object is closest to the camera?"
+    think = "The broom is the closest object to the camera. The bucket is filled with water."
+    assert committed(think, ("bucket", "broom"), question=asked).option == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "concluded", "verdict"),
+    [(0, 0, "agree"), (0, 1, "disagree"), (0, None, "no commitment"), (None, 0, "no answer")],
+)
+def test_verdicts_of_judges_that_do_not_see_the_answer(answer, concluded, verdict):
+    item = Question("q", "?", OPTIONS, 0, CLAIMS, lambda: None)
+    assert compare(Case(item, "", OPTIONS, "", answer), concluded, "").verdict == verdict
 
 
 def test_an_added_option_has_no_claim_but_can_be_concluded():
-    assert concluded("So the answer is I'm not sure.", (*OPTIONS, "I'm not sure"), CLAIMS) == 3
+    think = "So the answer is I'm not sure."
+    assert committed(think, (*OPTIONS, "I'm not sure"), CLAIMS).option == 3
+    assert conclusion(think, (*OPTIONS, "I'm not sure"), CLAIMS) == 3
 
 
 def test_true_reasoning_concludes_the_right_option_and_is_grounded():
     for item in questions("validation", 360):
         think = " ".join(item.reasoning)
-        assert concluded(think, item.options, item.claims) == item.answer
+        assert committed(think, item.options, item.claims, item.text).option == item.answer
+        assert conclusion(think, item.options, item.claims) == item.answer
         assert grounded(think, item.scene) is True
 
 
@@ -49,12 +107,52 @@ def test_a_misreading_concludes_the_wrong_option_and_is_not_grounded():
     for item in questions("validation", 720):
         wrong = rng.choice([k for k in range(len(item.options)) if k != item.answer])
         think = " ".join(misreading(rng, item, wrong))
-        assert concluded(think, item.options, item.claims) == wrong
+        assert committed(think, item.options, item.claims, item.text).option == wrong
+        assert conclusion(think, item.options, item.claims) == wrong
         assert grounded(think, item.scene) is False
 
 
 def test_grounded_has_no_verdict_where_nothing_is_stated():
     assert grounded("Let me see.", questions("validation", 1)[0].scene) is None
+
+
+def test_the_grounding_judge_says_where_the_first_false_statement_stands():
+    item = next(q for q in questions("validation", 9) if q.category == "relation")
+    true, wrong = item.reasoning, misreading(random.Random(0), item, (item.answer + 1) % 4)
+    cases = [Case(item, "", item.options, " ".join(think), 0) for think in (true, wrong, ["Let me see."])]
+    verdicts = Grounding().judge(cases)
+    assert [verdict.verdict for verdict in verdicts] == ["agree", "disagree", "no commitment"]
+    assert verdicts[0].details == {"statements": 3, "true_statements": 3, "first_false": None}
+    assert wrong[verdicts[1].details["first_false"]] in f"{verdicts[1].reason.removeprefix('false: ')}"
+
+
+def test_grounding_needs_a_known_scene():
+    item = Question("q7", "?", OPTIONS, 0, CLAIMS, lambda: None)
+    with pytest.raises(CompanionError, match=r"q7.*only the microworld tells"):
+        Grounding().judge([Case(item, "", OPTIONS, "", 0)])
+
+
+def test_the_rule_judge_on_the_hand_written_pairs(root):
+    """At least 95 % on what real models write; what must be inferred is beyond it, and said so."""
+    table = score(Rule(), read_pairs(root / "benchmarks" / "judge_pairs.jsonl")).set_index("pairs")
+    assert table.loc["all", "n"] >= 120
+    assert table.loc["all", "accuracy"] >= 0.95
+
+
+def test_a_malformed_pair_names_its_line(tmp_path):
+    file = tmp_path / "pairs.jsonl"
+    good = {
+        "part": "seen",
+        "style": "x",
+        "question": "?",
+        "options": ["a", "b"],
+        "think": "",
+        "answer": "A",
+        "concludes": None,
+    }
+    file.write_text("\n".join(json.dumps(row) for row in (good, good | {"answer": "C"})))
+    with pytest.raises(CompanionError, match=r"pairs\.jsonl, line 2"):
+        read_pairs(file)
 
 
 def test_the_shares_of_a_noisy_start_are_what_they_say():
@@ -66,9 +164,9 @@ def test_the_shares_of_a_noisy_start_are_what_they_say():
         item = items[k % len(items)]
         lesson = question(rng, item, Shares(misread=0.2, abstain=0, guess=0, bare=0))
         think, answer = lesson.target.removeprefix("<think>").split("</think><answer>")
-        conclusion = concluded(think, item.options, item.claims)
-        misread += conclusion != item.answer
-        despite += conclusion != item.answer and answer[0] == item.letter
+        concluded = conclusion(think, item.options, item.claims)
+        misread += concluded != item.answer
+        despite += concluded != item.answer and answer[0] == item.letter
     assert 340 < misread < 460
     assert 0.4 < despite / misread < 0.6
 

@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.set_defaults(run=_evaluate)
 
     judge = commands.add_parser("judge", help="does the reasoning lead to the answer? adds verdicts to finished rows")
-    judge.add_argument("run", type=Path, help="folder of rows, whose verdicts go to its verdicts/, or pairs.jsonl")
+    judge.add_argument("rows", type=Path, help="folder of rows, whose verdicts go to its verdicts/, or pairs.jsonl")
     judge.add_argument("--judge", choices=JUDGES, default="rule", help="default: %(default)s")
     judge.add_argument("--benchmark", default="microworld", help="what the rows were made on")
     judge.add_argument("--variants", default="all", help="all, or names with commas between them")
@@ -143,21 +143,23 @@ def _judge(options: argparse.Namespace) -> None:
     from companion.store import VERDICTS, Store, to_frame
     from companion.variants import parse_variants
 
-    if options.run.is_file():
-        print(score(judge_named(options), read_pairs(options.run)).to_string(index=False))
+    if options.rows.is_file():
+        print(
+            score(_judge_named(options), read_pairs(options.rows)).to_string(index=False, float_format="{:.3f}".format)
+        )
         return
     variants = parse_variants(options.variants)
-    rows = to_frame(list(Store(options.run).read().values()))
+    rows = to_frame(list(Store(options.rows).read().values()))
     rows = rows[rows["variant"].isin(variants)]
-    chosen = judge_named(options)
+    chosen = _judge_named(options)
     if options.judge == "replay":
         rows = rows[rows["model_hash"] == chosen.model.identity]
     if rows.empty:
         raise CompanionError(
-            f"no rows to judge in {options.run}; make some with `companion evaluate --out {options.run}`"
+            f"no rows to judge in {options.rows}; make some with `companion evaluate --out {options.rows}`"
         )
     questions = find_questions(options.benchmark, rows["question"])
-    verdicts = judge(chosen, rows, questions, Store(options.run / "verdicts", VERDICTS), options.batch_size)
+    verdicts = judge(chosen, rows, questions, Store(options.rows / "verdicts", VERDICTS), options.batch_size)
     if len(verdicts) < len(rows):
         print(f"{len(rows) - len(verdicts)} rows have no verdict yet; give the same command again", file=sys.stderr)
     found = rows.merge(verdicts, left_on="key", right_on="row", suffixes=("", "_verdict"))
@@ -165,7 +167,7 @@ def _judge(options: argparse.Namespace) -> None:
     print(shares.map(lambda share: f"{share:.1%}").assign(n=found.groupby(["model", "variant"]).size()).to_string())
 
 
-def judge_named(options: argparse.Namespace) -> Any:
+def _judge_named(options: argparse.Namespace) -> Any:
     """The judge of the options --judge, --model and --endpoint."""
     from companion.endpoint import Endpoint
     from companion.judges.grounding import Grounding

@@ -1,6 +1,7 @@
 """Judges held against human labels: a table of think/answer pairs, each labelled with what its reasoning concludes.
 
-One JSON object a line: style, question, options, think, answer (a letter) and concludes (a letter, or null).
+One JSON object a line: style, part, question, options, think, answer (a letter) and concludes (a letter, or null). part:
+"seen" if the rule judge was written with this pair in sight, "unseen" if it was not looked at before.
 Run: `companion judge benchmarks/judge_pairs.jsonl`, with `--judge llm --endpoint …` for an LLM.
 """
 
@@ -21,7 +22,7 @@ from companion.statistics import estimate, resample
 
 
 def read_pairs(file: Path) -> pd.DataFrame:
-    """style, case and concludes (index, or None) of each line; an error names a malformed one."""
+    """part, style, case and label (index, or None) of each line; an error names a malformed one."""
     pairs = []
     for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
         try:
@@ -30,9 +31,8 @@ def read_pairs(file: Path) -> pd.DataFrame:
             answer = LETTERS[: len(options)].index(row["answer"])
             label = None if row["concludes"] is None else LETTERS[: len(options)].index(row["concludes"])
             question = Question(str(number), row["question"], options, answer, ("",) * len(options), _no_picture)
-            pairs.append(
-                {"style": row["style"], "case": Case(question, "", options, row["think"], answer), "label": label}
-            )
+            case = Case(question, "", options, row["think"], answer)
+            pairs.append({"part": row["part"], "style": row["style"], "case": case, "label": label})
         except (json.JSONDecodeError, KeyError, ValueError, TypeError) as error:
             raise CompanionError(
                 f"{file}, line {number}: no pair of reasoning and answer ({error!r}); mend it"
@@ -45,18 +45,20 @@ def _no_picture() -> Image.Image:
 
 
 def score(judge: Judge, pairs: pd.DataFrame) -> pd.DataFrame:
-    """style (and "all"), accuracy: share of pairs whose conclusion the judge finds, 95 % interval, unusable, n."""
+    """pairs ("all", a part or a style), accuracy: share whose conclusion the judge finds, 95 % interval, unusable, n."""
     verdicts = judge.judge(pairs["case"].tolist())
     unusable = np.array([verdict is None or verdict.verdict == "unusable" for verdict in verdicts])
     found = [verdict and verdict.concluded for verdict in verdicts]
     right = np.array([one == label for one, label in zip(found, pairs["label"], strict=True)]) & ~unusable
+    groups = {"all": np.ones(len(pairs), bool)}
+    for column in ("part", "style"):
+        groups |= {value: (pairs[column] == value).to_numpy() for value in dict.fromkeys(pairs[column])}
     lines = []
-    for style in ("all", *dict.fromkeys(pairs["style"])):
-        part = np.ones(len(pairs), bool) if style == "all" else (pairs["style"] == style).to_numpy()
-        weights = resample([str(k) for k in range(part.sum())], np.random.default_rng(0))
-        one = estimate(mean(right[part].astype(float)), weights)
+    for name, group in groups.items():
+        weights = resample([str(k) for k in range(group.sum())], np.random.default_rng(0))
+        one = estimate(mean(right[group].astype(float)), weights)
         lines.append({
-            "style": style, "accuracy": one.value, "low": one.low, "high": one.high, "unusable": unusable[part].mean(),
+            "pairs": name, "accuracy": one.value, "low": one.low, "high": one.high, "unusable": unusable[group].mean(),
             "n": one.n,
         })  # fmt: skip
     return pd.DataFrame(lines)

@@ -1,0 +1,151 @@
+"""The words of the rule judge: what means the same, and the phrases that conclude, deny, leave open and take back.
+
+Phrases are patterns over clauses in plain words (`plain`), in which "§1" stands for the second option. Mostly English;
+of a few other languages the commonest.
+"""
+
+from __future__ import annotations
+
+import re
+
+_SYNONYMS = """
+closer nearer | closest nearest | gray grey | color colour | below beneath underneath under | bigger larger
+biggest largest | toward towards | farther further | farthest furthest | left leftmost lefthand leftward
+right rightmost righthand rightward | wood wooden | metal metallic | same identical equal | taller higher
+tallest highest | purple violet | round circular | child kid children kids | man men guy
+woman women lady ladies | old elderly | person people persons | sofa couch settee | bicycle bike
+motorcycle motorbike | truck lorry | airplane plane aeroplane aircraft | car automobile | television tv
+refrigerator fridge | backpack rucksack | suitcase luggage | phone smartphone cellphone | trash garbage rubbish
+sidewalk pavement | stroller pram | glasses spectacles | sitting seated sits | standing stands | lying lies
+walking walks | running runs | holding holds | cloudy overcast | meter metre meters metres
+middle center centre | back rear behind | supermarket grocery | true correct | false incorrect | nobody none
+straight ahead forward | sneaker trainer | 0 zero | 2 two | 3 three | 4 four | 5 five | 6 six | 7 seven
+8 eight | 9 nine | 10 ten | 11 eleven | 12 twelve
+"""
+_SAME = {
+    word: group.split()[0] for group in _SYNONYMS.replace("\n", "|").split("|") for word in group.split()[1:]
+}  # fmt: skip
+_DROPPED = {"the", "a", "an", "to", "of", "side", "hand"}
+_WORD = re.compile(r"§\d|[⺀-鿿가-힯]|[^\W_⺀-鿿가-힯]+(?:[.:/]\d+)*|[,:=]")
+_SPELLING = (
+    ("no one", "nobody"), ("cell phone", "phone"), ("mobile phone", "phone"), (" at the back of", " behind"),
+    ("on top of", "on"), ("straight on", "straight ahead"), ("not a single", "no"), ("n't", " not"),
+    ("cannot", "can not"), ("'s", " is"), ("'re", " are"), ("'d", " would"), ("'", ""),
+)  # fmt: skip
+
+
+def plain(text: str, marks: bool = False) -> list[str]:
+    """Words in one form: lower case, no articles, one for all that mean the same. marks: commas and the like too."""
+    text = text.casefold()
+    for spelling, by in _SPELLING:
+        text = text.replace(spelling, by)
+    found = [word for word in _WORD.findall(text) if word not in _DROPPED and (marks or word not in ",:=")]
+    return [_SAME.get(word, word) for word in found]
+
+
+MINOR = {
+    "in", "on", "at", "with", "is", "are", "was", "be", "by", "from", "as", "and", "they", "it", "he", "she", "there",
+    "both",
+}  # fmt: skip
+"""Words of an option that need not be there for it to be meant, if the others tell it apart."""
+ASKING = {
+    "what", "which", "where", "when", "there", "this", "that", "with", "from", "image", "picture", "does", "following",
+    "many", "photo",
+}  # fmt: skip
+"""Words of questions that say nothing about what is asked."""
+ARTICLE = re.compile(r"\s+(?!(?:is|as|because|since|and|or|but|it|fits|matches|then|with|here)\b)[a-z0-9]")
+"""What follows an A that is an article."""
+
+_FEW = r"(?:[^\s§¬?,:]+ ){0,4}?"
+_LIST = r"§\d(?: ,?(?: ?(?:or|nor|and|y|et|und|ou|oder))? ?§\d)*"
+_BE = r"(?:is|are|was|were|can|could|does|do|seems?|looks?|must|would|will)"
+_SURE = r"(?:clearly|therefore|also|thus|definitely|both|all|simply|then|now|indeed|obviously|most likely)"
+
+
+def _any(*patterns: str) -> re.Pattern[str]:
+    return re.compile("|".join(patterns))
+
+
+DENIED = _any(
+    r"\b(?:not|never|neither|nor|rather than|instead|unlike|no longer|rul(?:e|es|ed|ing) out|exclud(?:e|es|ed|ing)|"
+    r"eliminat(?:e|es|ed|ing)|discard|dismiss|reject|nicht|kein|keine|pas|no es|ni|不 是|排 除) "
+    rf"(?!sure|certain)(?:option |choice )?{_FEW}{_LIST}",
+    rf"{_LIST}(?: ,)? {_BE} (?:{_SURE} )*(?:be )?(?:{_SURE} )*"
+    r"(?:not|wrong|out|ruled out|eliminated|excluded|impossible|false)\b",
+    rf"{_LIST}(?: ,)? (?:{_SURE} )?(?:fails?|contradicts?|out)\b",
+    rf"{_LIST} [^§]*\b(?:this one|this|that|which|it) {_BE} (?:{_SURE} )*(?:be )?"
+    r"(?:wrong|ruled out|eliminated|excluded)\b",
+)
+"""Options that are denied: "not B", "neither A nor C", "A and C are ruled out"."""
+OPEN = _any(
+    r"\b(?:either|might|may|could|possibly|perhaps|maybe|whether|between|possible|possibility|podría|kann|könnte|"
+    rf"pourrait) {_FEW}{_LIST}",
+    rf"{_LIST} (?:(?:is|are|both|also) )*(?:possible|plausible|would have|conceivable)",
+    rf"§\d(?: ,)? (?:or|oder|ou|o) {_FEW}§\d(?:(?: ,)? (?:or|oder|ou|o) {_FEW}§\d)*",
+    rf"\b(?:than|als|que) {_FEW}§\d",
+    r"^if .*\b(?:would|were|had)\b.*|.*\bin which case\b.*",
+)
+"""Options that are left open, or are what another one is compared with."""
+_THEN = r"(?: (?:[^\s§¬?]+ ){0,8}?|[ :,=]*)§(\d)"
+STATES = _any(
+    r"\b(?:answer|option|choice|conclusion|result|verdict|final|respuesta|réponse|antwort|risposta|resposta|opción|"
+    r"opção|ответ)(?: [^\s§¬?,:=]+){0,4}?(?: (?:is|are|be|was|es|est|ist|lautet|è|é)\b| :| =|(?= §))" + _THEN,
+    r"\b(?:go|going|choose|chose|pick|select|(?<!first )say|settle|opt|conclude|stick|stay|commit|elijo|choisis|wähle)"
+    r"\b" + _THEN,
+    r"(?:答 案(?: 应 该)?(?: 是| 为| 选)?|选(?: 择)?|正 解 は|答 え は|정 답 은|답 은)" + _THEN,
+    r"^(?:(?:it|that|this) is )?§(\d)$",
+    rf"§(\d) (?:it is\b|is (?:{_SURE} )?(?:true|right|best|answer)\b)",
+)
+"""An option is said to be the answer: "the answer is B", "I go with C", "B is correct", "B."."""
+SO = _any(
+    r"(?:^(?:,? ?(?:so|therefore|thus|hence|consequently|accordingly|in conclusion|in summary|overall|finally|yes|"
+    r"conclusion|as result|donc|daher|also|por lo tanto|entonces|所 以|因 此))\b"
+    r"|\b(?:so|therefore|thus|hence|which means?|meaning|making it|makes? it|leaves?|leaving|remains?|must be)\b)"
+    + _THEN
+)
+"""An option is drawn as a conclusion: "so it is B", "leaving C"."""
+
+
+def last(pattern: re.Pattern[str], text: str, after: re.Match[str] | None) -> int | None:
+    """The option of the last place where the pattern fits, after another one."""
+    places = list(pattern.finditer(text, after.end() if after else 0))
+    return next((int(k) for m in places[-1:] for k in m.groups() if k), None)
+
+
+TURNS = re.compile(
+    r"^,? ?(?:(?:oh|ah|ok|okay|and|so) ,? ?)?"
+    r"(?:wait|hmm+|hm|hold on|actually|however|but|no ,|let me|on second thought|in fact|"
+    r"looking (?:again|closer|more closely))\b"
+    r"|\b(?:wait|actually)\b|等 等|不 对"
+)
+"""What is said next may overturn what was said before."""
+TAKES_BACK = _any(
+    r"\b(?:that|this|it) (?:is|was|must be) (?:also )?(?:wrong|false|mistake)\b",
+    r"\b(?:that|this|it) (?:is|was|can|could) not (?:be )?(?:right|true)\b",
+    r"\b(?:scratch that|take (?:that|it) back|i was wrong|my mistake|i misread|withdraw|retract|drop it)\b",
+    r"\b(?:can not|could not|not|unable|impossible|hard|difficult|no way) (?:be )?(?:reliably |really )?(?:tell|say|"
+    r"determined?|decided?|sure|certain|know|choose|commit|distinguish(?:ed)?|verif(?:y|ied)|keep|"
+    r"judge|clear|possible decide)\b",
+    r"\bundetermined\b|\bno (?:definite|clear) (?:choice|answer)\b|\b(?:not|no)\b.* enough information\b"
+    r"|\bcan not be (?:compared|answered|resolved)\b|\b(?:either|both) (?:answers?|options?)? ?could be\b",
+    "无 法|不 能 确 定|no es posible|imposible|impossible de|unmöglich|kein ergebnis",
+)
+"""What was said is taken back, or the question given up."""
+RESTATES = re.compile(r"\b(?:question|asked|asks|options)\b")
+"""The question is told again; nothing is left open by that."""
+ELSEWHERE = re.compile(
+    r"^(?:so|therefore|thus|hence) ,? ?answer is(?: (?!clear|obvious|simple|yes|no\b)[^\s§¬?,:=]+){1,3}$"
+)
+"""A conclusion in the form of an option that is none of them."""
+YES = re.compile(
+    r"^,? ?(?:so |therefore |thus |hence )?,? ?(?:yes\b|there (?:is|are) (?:indeed|definitely|clearly|one)|indeed)"
+    r"|\banswer is yes\b|\b(?:one|it) is (?:indeed )?(?:present|visible)\b|\bindeed one\b|\bstatement is true\b"
+)
+NO = re.compile(
+    r"^,? ?(?:so |therefore |thus |hence )?,? ?(?:no ,|no$|there (?:is|are) (?:no|not)\b)|\banswer is no\b|\babsent\b"
+    r"|\bnot (?:contain|present|visible|show)\b|\bstatement is (?:false|not)\b"
+)
+SO_YES = re.compile(
+    r"^,? ?(?:so|therefore|thus|hence|as result|yes|no)\b|\banswer is\b|\bstatement is\b|\bpicture does\b"
+)
+"""Yes and no, said with or without these words, where they are the options."""

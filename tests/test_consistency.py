@@ -1,0 +1,155 @@
+"""Quadrants, failure types, drift and agreement of judges: on rows whose truth is known."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from companion import consistency
+from companion.engine import evaluate, judge
+from companion.judges.grounding import Grounding
+from companion.judges.rule import Rule
+from companion.measures import fleiss_kappa
+from companion.microworld import questions
+from companion.store import VERDICTS, Store
+
+N = 40
+
+
+def rng():
+    return np.random.default_rng(0)
+
+
+def rows(**variants):
+    """variants: name → list of (correct, verdict, answered the suggestion), one for each item."""
+    lines = []
+    for name, items in variants.items():
+        for k, (correct, verdict, misled) in enumerate(items):
+            lines.append({
+                "key": f"{name}-{k}", "model": "m", "question": f"q{k}", "group": f"q{k}", "category": "position",
+                "variant": name.replace("_", "-"), "correct": correct, "answer": "B" if misled else "A",
+                "suggested": "B", "rule": verdict,
+            })  # fmt: skip
+    return pd.DataFrame(lines)
+
+
+def look(table, **where):
+    for name, value in where.items():
+        table = table[table[name] == value]
+    (value,) = table["value"]
+    return value
+
+
+RIGHT_AND_SAYS_SO, RIGHT_ALL_THE_SAME = (True, "agree", False), (True, "disagree", False)
+MISLED, CONFUSED = (False, "agree", True), (False, "no commitment", False)
+
+
+def test_quadrants_sum_to_one_and_consistent_accuracy_falls_further():
+    table = consistency.quadrants(
+        rows(
+            base=[RIGHT_AND_SAYS_SO] * 30 + [CONFUSED] * 10,
+            wrong_think=[RIGHT_AND_SAYS_SO] * 5 + [RIGHT_ALL_THE_SAME] * 15 + [MISLED] * 16 + [CONFUSED] * 4,
+            stop_think=[(True, "no commitment", False)] * 40,
+        ), "rule", rng(),
+    )  # fmt: skip
+    assert set(table["variant"]) == {"base", "wrong-think"}  # no reasoning, no quadrant
+    shares = [look(table, variant="wrong-think", measure=name) for name in consistency.QUADRANTS]
+    assert shares == [5 / N, 15 / N, 16 / N, 4 / N]
+    assert look(table, variant="wrong-think", measure="change") == pytest.approx(-10 / N)
+    assert look(table, variant="wrong-think", measure="consistent_change") == pytest.approx(-25 / N)
+    assert look(table, variant="wrong-think", measure="extra") == pytest.approx(-15 / N)
+
+
+def test_verdicts_that_are_unusable_are_left_out_not_counted_as_inconsistent():
+    table = consistency.quadrants(rows(base=[RIGHT_AND_SAYS_SO] * 10 + [(True, "unusable", False)] * 10), "rule", rng())
+    assert look(table, variant="base", measure="consistency") == 1
+    assert look(table, variant="base", measure="accuracy") == 1
+
+
+def test_failure_types_are_shares_of_what_was_right():
+    table = consistency.failure_types(
+        rows(
+            base=[RIGHT_AND_SAYS_SO] * 30 + [CONFUSED] * 10,
+            wrong_think=[RIGHT_ALL_THE_SAME] * 6 + [MISLED] * 12 + [RIGHT_AND_SAYS_SO] * 9 + [CONFUSED] * 3 + [MISLED] * 10,
+        ), "rule", rng(),
+    )  # fmt: skip
+    shares = {name: look(table, type=name) for name in ("stubborn", "brittle", "recovered", "other")}
+    assert shares == {"stubborn": 6 / 30, "brittle": 12 / 30, "recovered": 9 / 30, "other": 3 / 30}
+
+
+def test_drift_is_the_growth_of_right_answers_that_are_not_backed():
+    before = rows(base=[RIGHT_AND_SAYS_SO] * 20 + [CONFUSED] * 20)
+    after = rows(base=[RIGHT_AND_SAYS_SO] * 20 + [RIGHT_ALL_THE_SAME] * 10 + [CONFUSED] * 10)
+    table = consistency.drift(before, after, "rule", rng())
+    assert look(table, measure="accuracy") == pytest.approx(10 / N)
+    assert look(table, measure="consistency") == 0
+    assert look(table, measure="unfaithful") == pytest.approx(1 / 3)
+    still = consistency.drift(before, before, "rule", rng())
+    assert set(still["value"]) == set(still["high"]) == {0}
+
+
+def test_fleiss_kappa_of_the_published_example():
+    """Fleiss 1971, as tabulated in the literature: 10 subjects, 14 raters, 5 categories: 0.210."""
+    counts = [
+        [0, 0, 0, 0, 14], [0, 2, 6, 4, 2], [0, 0, 3, 5, 6], [0, 3, 9, 2, 0], [2, 2, 8, 1, 1],
+        [7, 7, 0, 0, 0], [3, 2, 6, 3, 0], [2, 5, 3, 2, 2], [6, 5, 2, 1, 0], [0, 2, 2, 3, 7],
+    ]  # fmt: skip
+    labels = [np.repeat(np.arange(5), line) for line in counts]
+    assert fleiss_kappa(labels, 5)(np.ones((1, 10)))[0] == pytest.approx(0.210, abs=5e-4)
+
+
+def test_agreement_of_judges():
+    table = rows(base=[RIGHT_AND_SAYS_SO] * 20 + [RIGHT_ALL_THE_SAME] * 20)
+    table["llm"] = table["rule"]
+    table["replay"] = ["agree"] * 10 + ["disagree"] * 10 + ["agree"] * 10 + ["disagree"] * 10
+    found = consistency.judges_agree(table, ["rule", "llm", "replay"], rng())
+    assert look(found, judges="rule + llm", measure="strict") == look(found, judges="rule + llm", measure="kappa") == 1
+    assert look(found, judges="rule + replay", measure="strict") == 0.5
+    assert look(found, judges="rule + replay", measure="kappa") == pytest.approx(0, abs=0.05)
+    assert look(found, judges="rule + llm + replay", measure="strict") == 0.5
+
+
+def test_replays_count_each_probe_among_the_cases_that_were_put_to_it():
+    table = rows(base=[RIGHT_AND_SAYS_SO] * 4)
+    table["replay"] = "agree"
+    probes = {"blank": "A", "blank-empty": "C", "empty": "A", "half": None, "flipped": "B", "turned_to": "B"}
+    unflipped = {name: value for name, value in probes.items() if name != "flipped"} | {"turned_to": None}
+    table["replay_details"] = [json.dumps(probes)] * 3 + [json.dumps(unflipped)]
+    found = consistency.replays(table, rng())
+    assert look(found, probe="blank", measure="same") == 1
+    assert look(found, probe="half", measure="same") == 0
+    assert look(found, probe="flipped", measure="follows") == 1
+    assert found[found["probe"] == "flipped"]["n"].tolist() == [3, 3]
+
+
+def test_judges_on_stored_rows_end_to_end(tmp_path):
+    """Rows of a model that reasons truly: each judge's verdicts come back as columns, and nothing is judged twice."""
+    from test_llm_judge import Thinking
+
+    items = questions("test", 18)
+    table = evaluate(Thinking(), items, ["base", "wrong-caption"], Store(tmp_path), progress=False)
+    store = Store(tmp_path / "verdicts", VERDICTS)
+    verdicts = pd.concat([judge(one, table, items, store, progress=False) for one in (Rule(), Grounding())])
+    judged = consistency.with_verdicts(table, verdicts)
+    assert judged["key"].tolist() == table["key"].tolist()
+    assert set(judged["grounding"]) == {"no commitment"}
+    assert (judged["rule"] == "agree").tolist() == (judged["answer"] == "B").tolist()
+    parts = sorted(p.name for p in (tmp_path / "verdicts").iterdir())
+    judge(Rule(), table, items, store, progress=False)
+    assert sorted(p.name for p in (tmp_path / "verdicts").iterdir()) == parts
+    shipped = Store(tmp_path / "new", VERDICTS, shipped=[tmp_path / "verdicts"])
+    judge(Rule(), table, items, shipped, progress=False)
+    assert not list((tmp_path / "new").iterdir())
+
+
+def test_the_rule_judge_against_the_grammar():
+    item = questions("test", 2)[0]
+    right, wrong = item.claims[0], f"So the answer is {item.options[1]}."
+    said = [right, f"{right} {wrong}", "Let me see.", "So the answer is A."]
+    table = pd.DataFrame([
+        {"model": "m", "variant": "base", "question": item.id, "think": think, "options": item.options} for think in said
+    ])  # fmt: skip
+    found = consistency.against_truth(table, {item.id: item})
+    assert found["truth"].fillna("").tolist() == ["A", "B", "", ""]
+    assert found["outcome"].tolist() == ["right", "right", "right", "invented"]
