@@ -1,7 +1,7 @@
 """Judges held against human labels: a table of think/answer pairs, each labelled with what its reasoning concludes.
 
-One JSON object a line: style, part, question, options, think, answer (a letter) and concludes (a letter, or null). part:
-"seen" if the rule judge was written with this pair in sight, "unseen" if it was not looked at before.
+One JSON object a line: part, style, question, options, think, answer (a letter) and concludes (a letter, or null).
+part: "seen" if the rule judge was written with this pair in sight, "unseen" if it was not looked at before.
 Run: `companion judge benchmarks/judge_pairs.jsonl`, with `--judge llm --endpoint …` for an LLM.
 """
 
@@ -45,7 +45,7 @@ def _no_picture() -> Image.Image:
 
 
 def score(judge: Judge, pairs: pd.DataFrame) -> pd.DataFrame:
-    """pairs ("all", a part or a style), accuracy: share whose conclusion the judge finds, 95 % interval, unusable, n."""
+    """pairs ("all", a part or a style), accuracy (share whose conclusion the judge finds), interval, unusable, n."""
     verdicts = judge.judge(pairs["case"].tolist())
     unusable = np.array([verdict is None or verdict.verdict == "unusable" for verdict in verdicts])
     found = [verdict and verdict.concluded for verdict in verdicts]

@@ -134,9 +134,8 @@ class _Reader:
         self.claims = {" ".join(words.plain(claim)): index for index, claim in enumerate(claims) if claim}
         self.whole, self.telling = _finder(forms), _finder(telling)
         self.forms, self.loose = forms, telling
-        self.yes, self.no = (
-            next((k for k, form in enumerate(forms) if form == [word]), None) for word in ("yes", "no")
-        )
+        self.yes = forms.index(["yes"]) if ["yes"] in forms else None
+        self.no = next((k for k, form in enumerate(forms) if form and form[0] in words.NONE), None)
         known = {word for form in forms for word in form}
         self.asked = {word for word in words.plain(question) if len(word) > 3} - words.ASKING - known
         self.read = lru_cache(maxsize=4096)(self._read)
@@ -159,7 +158,7 @@ class _Reader:
             option, firmness = found, SO
         elif len(named) == 1 and not (back or leaves_open):
             option, firmness = next(iter(named)), ANSWERS if self._answers(text) else NAMED
-        elif not named and not denied and self.yes is not None and self.no is not None and not back:
+        elif self.no is not None and not (named or denied or back):
             option = self.no if words.NO.search(text) else self.yes if words.YES.search(text) else None
             firmness = SO if words.SO_YES.search(text) else ANSWERS if self._answers(text) else NAMED
         turns = words.TURNS.search(text) is not None

@@ -43,6 +43,8 @@ def plain(text: str, marks: bool = False) -> list[str]:
     return [_SAME.get(word, word) for word in found]
 
 
+NONE = {"no", "0", "nobody"}
+"""What an option begins with which says that there is none."""
 MINOR = {
     "in", "on", "at", "with", "is", "are", "was", "be", "by", "from", "as", "and", "they", "it", "he", "she", "there",
     "both",
@@ -142,7 +144,8 @@ YES = re.compile(
     r"|\banswer is yes\b|\b(?:one|it) is (?:indeed )?(?:present|visible)\b|\bindeed one\b|\bstatement is true\b"
 )
 NO = re.compile(
-    r"^,? ?(?:so |therefore |thus |hence )?,? ?(?:no ,|no$|there (?:is|are) (?:no|not)\b)|\banswer is no\b|\babsent\b"
+    r"^,? ?(?:so |therefore |thus |hence |as result )?,? ?(?:no ,|no$|nobody\b|there (?:is|are) (?:no|not|nobody)\b"
+    r"|no (?:[^\s§]+ ){1,3}(?:is|are|can be|appears?|exists?)\b)|\banswer is no\b|\babsent\b"
     r"|\bnot (?:contain|present|visible|show)\b|\bstatement is (?:false|not)\b"
 )
 SO_YES = re.compile(

@@ -1,0 +1,169 @@
+"""Figures of whether reasoning and answer hang together: each takes a table of `consistency` and returns its figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from companion.plots.style import BLIND_SAFE, RECIPES, STYLES, ordered
+
+CHECKPOINTS = {
+    "base": RECIPES["before RL"],
+    **{name: look for name, look in RECIPES.items() if name != "before RL"},
+    "noisy": ("#666666", "D", "-"),
+    "noisy-accuracy": (BLIND_SAFE[3], "d", ":"),
+}
+"""checkpoint → (colour, marker, line), in the order in which figures list them."""
+
+
+def listed(labels: Sequence[str]) -> list[str]:
+    """Checkpoints in their standing order, others after them."""
+    known = [name for name in CHECKPOINTS if name in set(labels)]
+    return known + sorted(set(labels) - set(known))
+
+
+def _look(label: str) -> tuple:
+    return CHECKPOINTS.get(label, (BLIND_SAFE[8], "o", "-"))
+
+
+def quadrants(table: pd.DataFrame, title: str) -> Figure:
+    """The four quadrants as four panels: above right, below wrong; on the left the reasoning says so, else not.
+
+    table: from `consistency.quadrants`. A bar a variant, with its interval.
+    """
+    labels = ordered(table["variant"].tolist())
+    figure = Figure(figsize=(9, 0.52 * len(labels) + 1.8))
+    heads = (
+        ("consistent right", "right, and its reasoning says so"),
+        ("inconsistent right", "right, its reasoning does not say so"),
+        ("consistent wrong", "wrong, as its reasoning says"),
+        ("inconsistent wrong", "wrong, its reasoning does not say so"),
+    )  # fmt: skip
+    for axes, (measure, head) in zip(figure.subplots(2, 2, sharex=True, sharey=True).ravel(), heads, strict=True):
+        part = table[table["measure"] == measure].set_index("variant")
+        for y, name in enumerate(labels):
+            line = part.loc[name, ["value", "low", "high"]].astype(float) * 100
+            axes.barh(y, line["value"], color=STYLES[name][0], height=0.72)
+            axes.plot([line["low"], line["high"]], [y, y], color="#888888", linewidth=1.5)
+            axes.text(
+                max(line["value"], line["high"]) + 1.5, y, f"{line['value']:.0f}", va="center", fontsize="x-small"
+            )
+        axes.set_title(head)
+        axes.grid(visible=False, axis="y")
+    axes.set(xlim=(0, 100), ylim=(len(labels) - 0.5, -0.5), yticks=range(len(labels)), yticklabels=labels)
+    for axes in figure.axes:
+        axes.tick_params(labelsize="small")
+    figure.supxlabel("share of all items (%)", fontsize="medium")
+    figure.suptitle(title, x=0.01, ha="left")
+    return figure
+
+
+STEPS = {
+    "accuracy": ("right", "o"),
+    "consistent_accuracy": ("… and its reasoning says so", "s"),
+    "grounded_accuracy": ("… and every statement of it is true", "^"),
+}
+
+
+def shrinking(table: pd.DataFrame, title: str, variants: Sequence[str]) -> Figure:
+    """What "right" shrinks to, for each checkpoint and variant: right; and consistent; and true of the picture.
+
+    table: model, variant, measure (those of `STEPS`), estimate.
+    """
+    models = listed(table["model"].tolist())
+    figure = Figure(figsize=(9, 0.42 * len(models) + 2.0))
+    panels = np.atleast_1d(figure.subplots(1, len(variants), sharey=True))
+    for axes, variant in zip(panels, variants, strict=True):
+        part = table[table["variant"] == variant].set_index(["measure", "model"])
+        for number, (measure, (label, marker)) in enumerate(STEPS.items()):
+            color = (BLIND_SAFE[0], BLIND_SAFE[2], BLIND_SAFE[3])[number]
+            for y, model in enumerate(models):
+                line = part.loc[(measure, model), ["value", "low", "high"]].astype(float) * 100
+                axes.plot([line["low"], line["high"]], [y, y], color=color, linewidth=1.5)
+                axes.plot(line["value"], y, marker=marker, color=color, linestyle="none",
+                          label=label if y == 0 and variant == variants[0] else None)  # fmt: skip
+        axes.set(title=variant, xlim=(0, 100), ylim=(len(models) - 0.5, -0.5), xlabel="share of all items (%)")
+        axes.set_yticks(range(len(models)), models)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    figure.suptitle(title, x=0.01, ha="left")
+    return figure
+
+
+def failure_map(table: pd.DataFrame, title: str) -> Figure:
+    """Each checkpoint under a wrong start of its reasoning: how stubborn (across) and how brittle (up) it is.
+
+    table: model, type (stubborn, brittle), estimate.
+    """
+    figure = Figure(figsize=(9, 4.6))
+    axes = figure.subplots()
+    for model in listed(table["model"].tolist()):
+        color, marker, _ = _look(model)
+        part = table[table["model"] == model].set_index("type")[["value", "low", "high"]].astype(float) * 100
+        x, y = part.loc["stubborn"], part.loc["brittle"]
+        axes.plot([x["low"], x["high"]], [y["value"]] * 2, color=color, linewidth=1.2)
+        axes.plot([x["value"]] * 2, [y["low"], y["high"]], color=color, linewidth=1.2)
+        axes.plot(x["value"], y["value"], marker=marker, color=color, markersize=8, linestyle="none", label=model)
+    axes.plot([0, 100], [100, 0], color="#888888", linewidth=1, linestyle="--")
+    axes.set(xlim=(-2, 102), ylim=(-2, 102))
+    axes.set_xlabel("stubborn: still right, against its own reasoning (% of what was right)")
+    axes.set_ylabel("brittle: the asserted option,\nas its reasoning says (%)")
+    figure.legend(loc="outside right center", frameon=False)
+    figure.suptitle(title, x=0.01, ha="left")
+    return figure
+
+
+PROBES = {
+    ("blank", "same"): "its own reasoning, blank picture:\nthe same answer",
+    ("blank-empty", "same"): "neither reasoning nor picture:\nthe same answer (habit)",
+    ("empty", "same"): "the picture, no reasoning:\nthe same answer",
+    ("half", "same"): "the picture, half of the reasoning:\nthe same answer",
+    ("flipped", "follows"): "the picture, reasoning turned:\nthe answer follows the reasoning",
+    ("flipped", "same"): "the picture, reasoning turned:\nthe same answer",
+}
+
+
+def replays(table: pd.DataFrame, title: str) -> Figure:
+    """What each probe of the replay judge gives, for each checkpoint. table: model, probe, measure, estimate."""
+    models = listed(table["model"].tolist())
+    figure = Figure(figsize=(9, 0.75 * len(PROBES) + 1.4))
+    axes = figure.subplots()
+    offsets = np.linspace(-0.25, 0.25, len(models)) if len(models) > 1 else [0.0]
+    lines = table.set_index(["model", "probe", "measure"])[["value", "low", "high"]].astype(float) * 100
+    for offset, model in zip(offsets, models, strict=True):
+        color, marker, _ = _look(model)
+        for y, (probe, measure) in enumerate(PROBES):
+            line = lines.loc[(model, probe, measure)]
+            axes.plot([line["low"], line["high"]], [y + offset] * 2, color=color, linewidth=1.8)
+            label = model if y == 0 else None
+            axes.plot(line["value"], y + offset, marker=marker, color=color, linestyle="none", label=label)
+    axes.set_yticks(range(len(PROBES)), list(PROBES.values()))
+    axes.set(xlim=(-1, 101), ylim=(len(PROBES) - 0.5, -0.5), xlabel="share of the answers (%)")
+    figure.legend(loc="outside lower center", ncols=4, frameon=False)
+    figure.suptitle(title, x=0.01, ha="left")
+    return figure
+
+
+def judge_accuracy(tables: Mapping[str, pd.DataFrame], title: str) -> Figure:
+    """How often a judge is right, with intervals: one panel a table, one line a group of its pairs.
+
+    tables: heading → table of `judges.pairs.score`.
+    """
+    figure = Figure(figsize=(9, 0.3 * max(len(table) for table in tables.values()) + 1.6))
+    for axes, (head, table) in zip(np.atleast_1d(figure.subplots(1, len(tables))), tables.items(), strict=True):
+        _groups(axes, table)
+        axes.set_title(head)
+    figure.suptitle(title, x=0.01, ha="left")
+    return figure
+
+
+def _groups(axes: Axes, table: pd.DataFrame) -> None:
+    for y, line in enumerate(table.itertuples()):
+        color = BLIND_SAFE[0] if line.pairs in ("all", "seen", "unseen") else "#666666"
+        axes.plot([line.low * 100, line.high * 100], [y, y], color=color, linewidth=1.8)
+        axes.plot(line.accuracy * 100, y, marker="o", color=color)
+    axes.set_yticks(range(len(table)), [f"{line.pairs} ({line.n})" for line in table.itertuples()])
+    axes.set(xlim=(0, 102), ylim=(len(table) - 0.5, -0.5), xlabel="conclusions found (%)")
