@@ -71,7 +71,8 @@ def test_failure_types_are_shares_of_what_was_right():
     table = consistency.failure_types(
         rows(
             base=[RIGHT_AND_SAYS_SO] * 30 + [CONFUSED] * 10,
-            wrong_think=[RIGHT_ALL_THE_SAME] * 6 + [MISLED] * 12 + [RIGHT_AND_SAYS_SO] * 9 + [CONFUSED] * 3 + [MISLED] * 10,
+            wrong_think=[RIGHT_ALL_THE_SAME] * 6 + [MISLED] * 12 + [RIGHT_AND_SAYS_SO] * 9 + [CONFUSED] * 3
+            + [MISLED] * 10,
         ), "rule", rng(),
     )  # fmt: skip
     shares = {name: look(table, type=name) for name in ("stubborn", "brittle", "recovered", "other")}
@@ -123,6 +124,20 @@ def test_replays_count_each_probe_among_the_cases_that_were_put_to_it():
     assert found[found["probe"] == "flipped"]["n"].tolist() == [3, 3]
 
 
+def test_replay_gaps_are_paired_over_the_items_that_both_were_probed_on():
+    def replayed(blanks):
+        table = rows(base=[RIGHT_AND_SAYS_SO] * len(blanks))
+        table["replay"] = "agree"
+        probes = {"blank-empty": "C", "empty": "A", "half": "A", "flipped": "A", "turned_to": "B"}
+        table["replay_details"] = [json.dumps({"blank": blank, **probes}) for blank in blanks]
+        return table
+
+    found = consistency.replay_gaps({"one": replayed("AAAAA"), "two": replayed("AABB")}, rng())
+    assert look(found, probe="blank") == -0.5
+    assert set(found["n"]) == {4}
+    assert look(found, probe="flipped", measure="follows") == 0
+
+
 def test_judges_on_stored_rows_end_to_end(tmp_path):
     """Rows of a model that reasons truly: each judge's verdicts come back as columns, and nothing is judged twice."""
     from test_llm_judge import Thinking
@@ -148,8 +163,12 @@ def test_the_rule_judge_against_the_grammar():
     right, wrong = item.claims[0], f"So the answer is {item.options[1]}."
     said = [right, f"{right} {wrong}", "Let me see.", "So the answer is A."]
     table = pd.DataFrame([
-        {"model": "m", "variant": "base", "question": item.id, "think": think, "options": item.options} for think in said
+        {"model": "m", "variant": "base", "question": item.id, "think": think, "options": item.options}
+        for think in said
     ])  # fmt: skip
     found = consistency.against_truth(table, {item.id: item})
     assert found["truth"].fillna("").tolist() == ["A", "B", "", ""]
     assert found["outcome"].tolist() == ["right", "right", "right", "invented"]
+    table = consistency.truth_table(found, rng()).set_index("outcome")
+    assert table["count"].to_dict() == {"right": 3, "invented": 1, "missed": 0, "another": 0}
+    assert table.loc["right", "value"] == 0.75

@@ -3,7 +3,8 @@
 A quantity is *supported* if its whole 95 % interval lies where the finding says, *contradicted* if it lies wholly on
 the other side, and else *undecided*. A finding is supported if all its quantities are, contradicted if one is. With
 fewer than `ENOUGH_SEEDS` seeds the verdict is *too few seeds*, whatever the intervals say.
-Here: what RL does (F5 to F9, F14), on finished runs with the seed as the unit. What is shown holds for the
+Here: what RL does (F5 to F9, F14), and what counting consistency does (F3, F11), on finished runs with the seed as the
+unit. What is shown holds for the
 microworld; it is no statement about large models.
 """
 
@@ -16,15 +17,18 @@ import numpy as np
 import pandas as pd
 
 from companion.dynamics import EQUIVALENT, UNSEEN, Panel, spread, unrest
+from companion.measures import Array
 from companion.statistics import Estimate
 
 FINDINGS = {
+    "F3": "the damage is larger when only answers count that their reasoning agrees with",
     "F5": "RL raises accuracy while fewer answers agree with their own reasoning",
     "F6": "letter entropy falls in every recipe, also for prompt forms never trained on",
     "F7": "augmentation brings accuracy under wrong captions to about the clean level, does little under wrong "
     "reasoning starts, and does not stop the drift",
     "F8": "a reward for consistency restores the agreement of reasoning and answer",
     "F9": "both together: reasoning collapses, runs are unstable, robustness stays out of reach",
+    "F11": "some models are stubborn (right against their own false reasoning), others brittle (they follow it)",
     "F14": "seeds differ more than recipes",
 }
 
@@ -102,6 +106,41 @@ def dynamics(runs: pd.DataFrame, start: str, rng: np.random.Generator) -> list[Q
             for name, measure in (("accuracy", "correct"), ("consistency", "consistent")):
                 ratio = spread(part, rng, start, measure)
                 found.append(Quantity("F14", f"spread of {name}: seeds over recipes", "up", ratio, against=1.0))
+    return found
+
+
+def consistency(runs: pd.DataFrame, start: str, rng: np.random.Generator) -> list[Quantity]:
+    """The tests of F3 (on the recipe `accuracy`) and F11 (over all recipes) on the runs from one start.
+
+    F11 asks of the most stubborn and of the most brittle recipe, picked from all k after the fact: their intervals are
+    at 1 − 0.05 / k.
+    """
+    part = runs[runs["start"] == start]
+    panel = Panel(part, rng)
+    recipes = sorted(set(part["recipe"]))
+
+    def both(recipe: str, variant: str) -> tuple[Array, Array]:
+        return tuple(panel.values(start, recipe, variant, name, panel.last) for name in ("correct", "consistent"))  # type: ignore[return-value]
+
+    found = []
+    if "accuracy" in recipes:
+        right, agrees = both("accuracy", "base")
+        for variant in ("wrong-caption", "wrong-think"):
+            now, still = both("accuracy", variant)
+            extra = panel.estimate((now * still - right * agrees) - (now - right))
+            what = f"accuracy: fall of consistent accuracy beyond that of accuracy, {variant}"
+            found.append(Quantity("F3", what, "down", extra))
+    leaning = {}
+    for recipe in recipes:
+        right, _ = both(recipe, "base")
+        now, agrees = both(recipe, "wrong-think")
+        stubborn, brittle = now * (1 - agrees), (1 - now) * agrees
+        leaning[recipe] = panel.estimate(np.where(right == 1, stubborn - brittle, np.nan), 1 - 0.05 / len(recipes))
+    for expected, pick in (("up", max), ("down", min)):
+        recipe = pick(leaning, key=lambda name: leaning[name].value)
+        kind = "stubborn" if expected == "up" else "brittle"
+        what = f"the most {kind} recipe ({recipe}): stubborn minus brittle, wrong-think"
+        found.append(Quantity("F11", what, expected, leaning[recipe]))
     return found
 
 

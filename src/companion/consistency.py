@@ -8,7 +8,7 @@ inconsistent, reasoning that commits to nothing included. Variants that forbid r
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -55,9 +55,20 @@ def _consistent(panel: Panel, variant: str, judge: str) -> Array:
     return np.where(verdict.isin(["unusable"]) | verdict.isna(), np.nan, agrees)
 
 
+def by_model(rows: pd.DataFrame, table: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
+    """A table of each model's rows, one below the other, with the model's label in front."""
+    parts = [table(part).assign(model=label) for label, part in rows.groupby("model", sort=False)]
+    found = pd.concat(parts, ignore_index=True)
+    return found[["model", *(name for name in found if name != "model")]]
+
+
 def quadrants(rows: pd.DataFrame, judge: str, rng: np.random.Generator) -> pd.DataFrame:
-    """variant, measure, estimate. Measures: the shares of `QUADRANTS`; consistency; accuracy and consistent_accuracy
-    (right and consistent), their changes against base, paired, and `extra`: how much more the latter falls (F3)."""
+    """variant, measure, estimate.
+
+    Measures: the shares of `QUADRANTS`; consistency; accuracy and consistent_accuracy (right and consistent), their
+    changes against base, paired, and `extra`: how much more the latter falls (F3). Where there are verdicts of the
+    grounding judge also grounded_accuracy: right, consistent, and every statement of the reasoning true.
+    """
     panel = Panel(rows, rng)
     base, base_agrees = panel.numbers("base", "correct"), _consistent(panel, "base", judge)
     lines = []
@@ -70,6 +81,8 @@ def quadrants(rows: pd.DataFrame, judge: str, rng: np.random.Generator) -> pd.Da
             "consistency": agrees, "accuracy": right, "consistent_accuracy": both, "change": right - base,
             "consistent_change": both - base * base_agrees, "extra": (both - base * base_agrees) - (right - base),
         }  # fmt: skip
+        if "grounding" in rows:
+            found["grounded_accuracy"] = both * (panel.column(name, "grounding") == "agree").to_numpy(dtype=float)
         lines += [panel.line(mean(values), variant=name, measure=measure) for measure, values in found.items()]
     return pd.DataFrame(lines)
 
@@ -127,21 +140,39 @@ def replays(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     variant, probe, measure, estimate: `same`, the share that gives the first answer again under the probe; for the
     probe *flipped* also `follows`, the share that gives the option to which the reasoning was turned.
     """
-    judged = rows[rows["replay"].isin(["agree", "disagree"])]
     lines = []
-    for variant, part in judged.groupby("variant", sort=False):
+    for variant, part in rows[rows["replay"].isin(["agree", "disagree"])].groupby("variant", sort=False):
         weights = resample(part["group"].tolist(), rng)
-        details = part["replay_details"].map(json.loads).tolist()
-        for probe in PROBES:
-            put = [probe in one for one in details]
-            given = np.array([one.get(probe) for one in details], dtype=object)
-            found = {"same": given == part["answer"].to_numpy()}
-            if probe == "flipped":
-                found["follows"] = given == np.array([one["turned_to"] for one in details], dtype=object)
-            for measure, hits in found.items():
-                one = estimate(share(hits, put), weights)
-                lines.append({"variant": variant, "probe": probe, "measure": measure, **_fields(one), "n": sum(put)})
+        for (probe, measure), hits in _probed(part).items():
+            one = _fields(estimate(mean(hits), weights)) | {"n": int(hits.notna().sum())}
+            lines.append({"variant": variant, "probe": probe, "measure": measure, **one})
     return pd.DataFrame(lines)
+
+
+def replay_gaps(rows: Mapping[str, pd.DataFrame], rng: np.random.Generator) -> pd.DataFrame:
+    """How two checkpoints differ in `replays`, paired over the items that both were probed on, under one variant.
+
+    rows: label → judged rows. model, against (each pair, the later one first), probe, measure, estimate.
+    """
+    judged = {label: part[part["replay"].isin(["agree", "disagree"])] for label, part in rows.items()}
+    lines = []
+    for against, model in combinations(judged, 2):
+        after, before = (_probed(judged[label].set_index("question", drop=False)) for label in (model, against))
+        for probe, measure in after:
+            gap = (after[probe, measure] - before[probe, measure]).dropna()
+            one = estimate(mean(gap), resample(gap.index.tolist(), rng))
+            lines.append({"model": model, "against": against, "probe": probe, "measure": measure, **_fields(one)})
+    return pd.DataFrame(lines)
+
+
+def _probed(rows: pd.DataFrame) -> dict[tuple[str, str], pd.Series]:
+    """(probe, measure) → 1, 0, or NaN where a case was not put to the probe; indexed as the rows."""
+    details = pd.DataFrame(rows["replay_details"].map(json.loads).tolist(), rows.index)
+    details = details.reindex(columns=[*PROBES, "turned_to"])
+    found = {(probe, "same"): (details[probe] == rows["answer"]).astype(float) for probe in PROBES}
+    found["flipped", "follows"] = (details["flipped"] == details["turned_to"]).astype(float)
+    turned = details["turned_to"].notna()
+    return {(probe, name): hits.where(turned) if probe == "flipped" else hits for (probe, name), hits in found.items()}
 
 
 def judges_agree(rows: pd.DataFrame, judges: Sequence[str], rng: np.random.Generator) -> pd.DataFrame:
@@ -181,6 +212,26 @@ def against_truth(rows: pd.DataFrame, questions: Mapping[str, Question]) -> pd.D
             "outcome": outcome,
         })  # fmt: skip
     return pd.DataFrame(lines)
+
+
+def truth_table(checked: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """outcome, its share of all responses with interval, count. checked: from `against_truth`.
+
+    The responses to one question are resampled together: checkpoints and variants share it.
+    """
+    counts = pd.crosstab(checked["question"], checked["outcome"])
+    weights = resample(counts.index.tolist(), rng)
+    total = counts.sum(axis=1).to_numpy(dtype=float)
+    lines = []
+    for outcome in ("right", "invented", "missed", "another"):
+        hits = counts.get(outcome, pd.Series(0, counts.index)).to_numpy(dtype=float)
+        one = estimate(_ratio(hits, total), weights)
+        lines.append({"outcome": outcome, **_fields(one), "count": int(hits.sum())})
+    return pd.DataFrame(lines)
+
+
+def _ratio(hits: Array, total: Array) -> Measure:
+    return lambda weights: (weights @ hits) / (weights @ total)
 
 
 def _minus(one: Measure, other: Measure) -> Measure:

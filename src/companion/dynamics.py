@@ -86,9 +86,9 @@ class Panel:
             self._laid_out[key] = self._parts[key].set_index(["seed", "question"]).reindex(self._index)
         return self._laid_out[key][measure].to_numpy(dtype=float).reshape(len(self.seeds), len(self.items))
 
-    def estimate(self, values: Array) -> Estimate:
+    def estimate(self, values: Array, level: float = 0.95) -> Estimate:
         """The mean of (seeds, items) with its interval."""
-        return estimate_runs(values, self._runs, self._items)
+        return estimate_runs(values, self._runs, self._items, level)
 
     def change(self, start: str, recipe: str, variant: str, measure: str) -> Estimate:
         """The change of a measure from step 0 to the last step, paired."""

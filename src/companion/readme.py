@@ -39,9 +39,10 @@ def headline(figures: Path) -> str:
 
 
 def findings(figures: Path) -> str:
-    """What became of the paper's findings on RL: one line each, from the table of tests."""
-    tests = pd.read_csv(figures / "findings.csv")
-    entry = json.loads((figures / "manifest.json").read_text())["findings"]
+    """What became of the paper's findings on RL: one line each, from the tables of tests."""
+    tests = pd.concat([pd.read_csv(figures / f"{name}.csv") for name in TESTS])
+    tests = tests.sort_values("finding", key=lambda names: names.str.removeprefix("F").astype(int), kind="stable")
+    entry = json.loads((figures / "manifest.json").read_text())[TESTS[0]]
     seeds = tests["seeds"].max()
     lines = ["| the paper says | in the microworld |", "|---|---|"]
     for name, verdict in verdicts(tests).items():
@@ -51,9 +52,13 @@ def findings(figures: Path) -> str:
     source = (
         f"From {entry['runs']} GRPO runs, {seeds} seeds a recipe (a verdict takes {ENOUGH_SEEDS}); every test with "
     )
-    lines += ["", source + "its interval is in [figures/findings.csv](figures/findings.csv) and notebooks 05 and 06."]
+    tables = " and ".join(f"[{name}.csv](figures/{name}.csv)" for name in TESTS)
+    lines += ["", source + f"its interval is in {tables}, and in notebooks 03, 05 and 06."]
     return "\n".join(lines)
 
+
+TESTS = ("findings", "findings_consistency")
+"""The tables of tests that notebooks 06 and 03 write."""
 
 SECTIONS = {"headline": headline, "findings": findings}
 """What stands between `<!-- name: written by `make figures` -->` and `<!-- end of name -->`."""

@@ -17,14 +17,21 @@ import pandas as pd
 from IPython.display import Image
 from matplotlib.figure import Figure
 
-from companion import plots
+from companion import consistency, plots
 from companion.datasets import load_benchmark
 from companion.dynamics import describe, load_runs
-from companion.engine import evaluate
+from companion.engine import evaluate, judge
+from companion.judges.grounding import Grounding
+from companion.judges.replay import Replay
+from companion.judges.rule import Rule
+from companion.microworld import MicroworldQuestion
 from companion.provenance import Gallery, project_root
 from companion.questions import Question
-from companion.store import Store
+from companion.store import VERDICTS, Store
 from companion.variants import VARIANTS
+
+RUNS, SHIPPED = Path("runs"), Path("results/rows")
+"""Where rows are written, and where those lie that are too dear to compute at each build."""
 
 
 @dataclass
@@ -62,6 +69,31 @@ class Session(Desk):
 
     questions: Sequence[Question]
     rows: pd.DataFrame
+    device: str
+
+    def others(self, folder: str) -> pd.DataFrame:
+        """Rows of every checkpoint in a folder but this model's, on the same questions: shipped, else computed here."""
+        from companion.models.local import LocalModel
+
+        found = []
+        for path in sorted(Path(folder).glob("*/config.json")) if folder else []:
+            model = LocalModel(str(path.parent), self.device)
+            if model.identity not in set(self.rows["model_hash"]):
+                found.append(evaluate(model, self.questions, list(VARIANTS), _rows(), seed=self.seed))
+        return pd.concat(found, ignore_index=True) if found else self.rows.iloc[:0]
+
+    def judged(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Rows with the verdicts of the rule judge and, in the microworld, of the grounding judge."""
+        judges = [Rule()] + ([Grounding()] if isinstance(self.questions[0], MicroworldQuestion) else [])
+        verdicts = [judge(one, rows, self.questions, _verdicts()) for one in judges]
+        return consistency.with_verdicts(rows, pd.concat(verdicts, ignore_index=True))
+
+    def replayed(self, rows: pd.DataFrame, checkpoint: str) -> pd.DataFrame:
+        """Rows of one checkpoint with the verdicts of its replay."""
+        from companion.models.local import LocalModel
+
+        replay = Replay(LocalModel(checkpoint, self.device))
+        return consistency.with_verdicts(rows, judge(replay, rows, self.questions, _verdicts()))
 
     def examples(self, n: int, variant: str) -> list[Question]:
         """The first n questions that were right under base and wrong under `variant`; fewer if there are fewer."""
@@ -104,13 +136,22 @@ def open_session(notebook: str, parameters: Mapping[str, Any], variants: Sequenc
     plots.set_theme()
     model = LocalModel(parameters["model"], parameters["device"], parameters["profile"])
     questions = load_benchmark(parameters["benchmark"], parameters["n_items"], parameters["seed"])
-    rows = evaluate(model, questions, variants, Store(Path("runs")), seed=parameters["seed"])
+    rows = evaluate(model, questions, variants, _rows(), seed=parameters["seed"])
     facts = {
         "model": model.label, "checkpoint_hash": model.identity, "profile": model.profile.name,
         "items": len(questions), "seeds": [parameters["seed"]], "device": model.device,
     }  # fmt: skip
     about = f"{questions[0].source} · {model.label} · {len(questions)} items · one checkpoint, one seed"
-    return Session(Gallery(Path("figures"), notebook, parameters, facts), about, parameters["seed"], questions, rows)
+    gallery = Gallery(Path("figures"), notebook, parameters, facts)
+    return Session(gallery, about, parameters["seed"], questions, rows, parameters["device"])
+
+
+def _rows() -> Store:
+    return Store(RUNS, shipped=[SHIPPED])
+
+
+def _verdicts() -> Store:
+    return Store(RUNS / "verdicts", VERDICTS, shipped=[SHIPPED / "verdicts"])
 
 
 def open_results(notebook: str, parameters: Mapping[str, Any]) -> RunsDesk:

@@ -12,12 +12,12 @@ from companion.plots.answers import (
     survival,
     wordings,
 )  # fmt: skip
-from companion.plots.reasoning import failure_map, judge_accuracy, quadrants, replays, shrinking
+from companion.plots.reasoning import PROBES, failure_map, judge_accuracy, listed, quadrants, replays, shrinking
 from companion.plots.runs import curves, remedies, seeds, tradeoff
 from companion.plots.style import RECIPES, STYLES, set_theme, show
 
 __all__ = [
-    "RECIPES", "STYLES", "by_part", "confidence", "curves", "drops", "example", "failure_map", "fates",
-    "judge_accuracy", "letters", "pictures", "quadrants", "reliability", "remedies", "replays", "seeds", "set_theme",
-    "show", "shrinking", "survival", "tradeoff", "wordings",
+    "PROBES", "RECIPES", "STYLES", "by_part", "confidence", "curves", "drops", "example", "failure_map", "fates",
+    "judge_accuracy", "letters", "listed", "pictures", "quadrants", "reliability", "remedies", "replays", "seeds",
+    "set_theme", "show", "shrinking", "survival", "tradeoff", "wordings",
 ]  # fmt: skip

@@ -191,11 +191,14 @@ def letters(question: Question, rows: pd.DataFrame, title: str) -> Figure:
 def example(question: Question, rows: pd.DataFrame) -> Figure:
     """A question's picture, and for each row what was asked and what was answered. rows: indexed by variant.
 
-    What the perturbation added is in dark red, what the model itself wrote in black.
+    What the perturbation added is in dark red, what the model itself wrote in black. Verdicts stand behind the answer
+    where the rows hold some.
     """
     blocks = []
     for name, row in rows.iterrows():
         verdict = "right" if row["correct"] else "wrong" if row["answer"] else "no answer"
+        judged = [f"{judge}: {row[judge]}" for judge in ("rule", "grounding", "replay") if judge in row]
+        verdict += f" ({'; '.join(judged)})" if judged else ""
         caption = row["prompt"].split(question.text)[0].strip()
         blocks.append((f"{name}: {verdict}", caption, row["prefill"], row["response"]))
     width = 74
