@@ -40,6 +40,24 @@ def test_unknown_benchmark_profile_recipe_split_and_limit(capsys, tmp_path, rand
     assert "recipe.json is missing" in fails(capsys, "card", random_checkpoint)
 
 
+def test_judging_what_is_not_there(capsys, tmp_path):
+    assert "no rows to judge in" in fails(capsys, "judge", tmp_path)
+    arguments = ["evaluate", "--variants", "base", "--limit", "2", "--max-new-tokens", "2", "--out", str(tmp_path)]
+    assert main(arguments) == 0
+    assert "choose from" in fails(capsys, "judge", tmp_path, "--variants", "bass")
+    assert "holds no question 'test-0-0'" in fails(capsys, "judge", tmp_path, "--benchmark", str(other(tmp_path)))
+    assert "no rows to judge" in fails(capsys, "judge", tmp_path, "--judge", "replay", "--model", "checkpoints/noisy")
+    assert main(["judge", str(tmp_path)]) == 0
+    assert "no answer" in capsys.readouterr().out
+
+
+def other(tmp_path):
+    from dataclasses import replace
+
+    write_folder([replace(question, id=f"mine-{question.id}") for question in questions("test", 2)], tmp_path / "other")
+    return tmp_path / "other"
+
+
 @pytest.fixture
 def folder(tmp_path):
     write_folder(questions("test", 6), tmp_path / "mine")

@@ -46,8 +46,9 @@ class Desk:
         """A fresh generator: each table is the same whichever was made before it."""
         return np.random.default_rng(self.seed)
 
-    def title(self, text: str) -> str:
-        return f"{text}\n{self.about}"
+    def title(self, text: str, about: str = "") -> str:
+        """A figure's title over what it is about, which is what the notebook is about unless said."""
+        return f"{text}\n{about or self.about}"
 
     def save(self, name: str, figure: Figure, table: pd.DataFrame, claim: str) -> Image:
         """Enter a figure into the gallery and return it for display."""

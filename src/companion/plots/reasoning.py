@@ -81,11 +81,12 @@ def shrinking(table: pd.DataFrame, title: str, variants: Sequence[str]) -> Figur
         part = table[table["variant"] == variant].set_index(["measure", "model"])
         for number, (measure, (label, marker)) in enumerate(STEPS.items()):
             color = (BLIND_SAFE[0], BLIND_SAFE[2], BLIND_SAFE[3])[number]
-            for y, model in enumerate(models):
+            for place, model in enumerate(models):
+                y = place + 0.22 * (number - 1)
                 line = part.loc[(measure, model), ["value", "low", "high"]].astype(float) * 100
                 axes.plot([line["low"], line["high"]], [y, y], color=color, linewidth=1.5)
                 axes.plot(line["value"], y, marker=marker, color=color, linestyle="none",
-                          label=label if y == 0 and variant == variants[0] else None)  # fmt: skip
+                          label=label if place == 0 and variant == variants[0] else None)  # fmt: skip
         axes.set(title=variant, xlim=(0, 100), ylim=(len(models) - 0.5, -0.5), xlabel="share of all items (%)")
         axes.set_yticks(range(len(models)), models)
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
