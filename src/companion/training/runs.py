@@ -189,29 +189,49 @@ def shortened(recipe: GRPORecipe, steps: int | None) -> GRPORecipe:
     return replace(recipe, steps=steps, every=max(1, min(recipe.every, steps // 4))) if steps else recipe
 
 
-def release(results: Path, scratch: Path, out: Path) -> list[Path]:
+def release(results: Path, scratch: Path, out: Path, ladder: str = "accuracy") -> list[Path]:
     """Copy the final model of each recipe's median seed (by final base accuracy) to `out`, weights in half precision.
 
-    Recipes whose models are no longer in `scratch` are left out. The folder is named after the recipe, with the start
-    before it where that is not the base model.
+    A folder is named after the recipe, with the start before it where that is not the base model. Of the recipe
+    `ladder`, from the base model, the models on the way are copied too, to `out`/ladder/, from the seed nearest to the
+    median that has them all. Recipes whose models are no longer in `scratch` are left out.
     """
     runs = load_runs(results)
     final = runs[(runs["step"] == runs["step"].max()) & (runs["variant"] == "base")]
     accuracy = final.groupby(["start", "recipe", "seed"])["correct"].mean().reset_index()
     made = []
     for (start, recipe), part in accuracy.groupby(["start", "recipe"]):
-        seed = part.sort_values(["correct", "seed"])["seed"].iloc[(len(part) - 1) // 2]
-        record = json.loads((results / f"{start}-{recipe}-{seed}" / "run.json").read_text())
-        config = record["config"]
-        source = scratch / f"{start}-{recipe}-{seed}-{content_key(**config)[:8]}" / f"step-{config['recipe']['steps']}"
-        if not source.exists():
-            continue
-        folder = out / (recipe if start == "base" else f"{start}-{recipe}")
-        model = LocalModel(str(source), "cpu")
-        model.model.half().save_pretrained(folder)
-        model.processor.save_pretrained(folder)
-        kept = {"recipe": config["recipe"], "start": f"checkpoints/{start}", "start_hash": config["start_hash"],
-                "seed": int(seed), "seconds": record["training_seconds"]}  # fmt: skip
-        (folder / "recipe.json").write_text(json.dumps(kept, indent=1) + "\n")
-        made.append(folder)
+        order = part.sort_values(["correct", "seed"])["seed"].tolist()
+        middle = (len(order) - 1) // 2
+        label = recipe if start == "base" else f"{start}-{recipe}"
+        record, models = _models(results / f"{start}-{recipe}-{order[middle]}", scratch)
+        if record["config"]["recipe"]["steps"] in models:
+            made.append(_copy(models[record["config"]["recipe"]["steps"]], out / label, record))
+        if label == ladder:
+            for seed in sorted(order, key=lambda seed: abs(order.index(seed) - middle)):
+                record, models = _models(results / f"{start}-{recipe}-{seed}", scratch)
+                given = record["config"]["recipe"]
+                way = range(given["every"], given["steps"], given["every"])
+                if set(models) >= set(way):
+                    made += [_copy(models[step], out / "ladder" / f"{label}-{step}", record) for step in way]
+                    break
     return made
+
+
+def _models(run: Path, scratch: Path) -> tuple[dict[str, Any], dict[int, Path]]:
+    """The record of a run, and its models that are still there: step → folder, in order."""
+    record = json.loads((run / "run.json").read_text())
+    found = scratch.glob(f"{run.name}-{content_key(**record['config'])[:8]}/step-*")
+    return record, dict(sorted((int(folder.name.removeprefix("step-")), folder) for folder in found))
+
+
+def _copy(source: Path, folder: Path, record: dict[str, Any]) -> Path:
+    config = record["config"]
+    model = LocalModel(str(source), "cpu")
+    model.model.half().save_pretrained(folder)
+    model.processor.save_pretrained(folder)
+    kept = {"recipe": config["recipe"], "start": f"checkpoints/{config['start']}", "start_hash": config["start_hash"],
+            "seed": config["seed"], "step": int(source.name.removeprefix("step-")),
+            "seconds": record["training_seconds"]}  # fmt: skip
+    (folder / "recipe.json").write_text(json.dumps(kept, indent=1) + "\n")
+    return folder
