@@ -5,7 +5,7 @@
 
 SHELL := bash
 .DELETE_ON_ERROR:
-.PHONY: figures test test-browser lint lab train card clean help
+.PHONY: figures test test-browser lint lab train card rows clean help
 
 PYTHON ?= python3
 TORCH_INDEX ?=
@@ -41,8 +41,14 @@ else
 endif
 
 card: $(READY)  ## measure the shipped checkpoints again and rewrite their model cards
-	$(BIN)/companion card checkpoints/base
-	$(BIN)/companion card checkpoints/noisy
+	for folder in $(dir $(wildcard checkpoints/*/config.json)); do $(BIN)/companion card $$folder || exit 1; done
+
+rows: $(READY)  ## evaluate every shipped checkpoint but base again, for notebook 03, into results/rows
+	for folder in $(filter-out checkpoints/base/,$(dir $(wildcard checkpoints/*/config.json))); do \
+		$(BIN)/companion evaluate --model $$folder --out results/rows || exit 1; done
+	for folder in accuracy faithful; do $(BIN)/companion judge results/rows --judge replay --variants base \
+		--model checkpoints/$$folder || exit 1; done
+	$(BIN)/companion pack results/rows
 
 clean:  ## forget all computed rows (the next make figures computes them anew)
 	rm -rf runs

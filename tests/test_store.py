@@ -73,3 +73,25 @@ def test_a_folder_that_cannot_be_made(tmp_path):
 def test_keys_follow_content():
     assert content_key(a=1, b="x") == content_key(b="x", a=1)
     assert content_key(a=1) != content_key(a=2) != content_key(a="2")
+
+
+def test_packing_keeps_every_row_in_one_file_a_model(tmp_path):
+    store = Store(tmp_path)
+    for k in range(6):
+        store.append([row(f"{k}{name}", model=name) for name in ("a", "org/b")])
+    before = store.read()
+    assert sorted(file.name for file in store.pack("model")) == ["a.parquet", "org--b.parquet"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.parquet", "org--b.parquet"]
+    assert store.read() == before
+    store.append([row("7a", model="a")])
+    store.pack("model")
+    assert set(store.read()) == {*before, "7a"}
+
+
+def test_shipped_folders_are_read_and_never_written(tmp_path):
+    Store(tmp_path / "shipped").append([row("a")])
+    store = Store(tmp_path / "mine", shipped=[tmp_path / "shipped", tmp_path / "none"])
+    store.append([row("b")])
+    assert set(store.read()) == {"a", "b"}
+    assert set(store.read(["a", "c"])) == {"a"}
+    assert len(list((tmp_path / "shipped").iterdir())) == len(list((tmp_path / "mine").iterdir())) == 1

@@ -1,4 +1,4 @@
-"""The command line: `companion figures`, `evaluate`, `judge`, `train`, `release`, `card`, `export`."""
+"""The command line: `companion figures`, `evaluate`, `judge`, `pack`, `train`, `release`, `card`, `export`."""
 
 from __future__ import annotations
 
@@ -64,6 +64,10 @@ def _parser() -> argparse.ArgumentParser:
     judge.add_argument("--device", default="auto")
     judge.add_argument("--batch-size", type=_positive, default=64)
     judge.set_defaults(run=_judge)
+
+    pack = commands.add_parser("pack", help="bring the many parts of a folder of rows into one file a model")
+    pack.add_argument("rows", type=Path, help="folder of rows; its verdicts/ are packed too, one file a judge")
+    pack.set_defaults(run=_pack)
 
     train = commands.add_parser("train", help="train a model by a recipe; resumes where it stood")
     train.add_argument("kind", help="grpo, or a supervised recipe of the microworld: base, noisy, reference")
@@ -185,6 +189,17 @@ def _judge_named(options: argparse.Namespace) -> Any:
     if options.endpoint:
         return LLMJudge(Endpoint(options.endpoint, options.endpoint_model))
     return LLMJudge(CausalLM(options.model or PAPERS_JUDGE, options.device))
+
+
+def _pack(options: argparse.Namespace) -> None:
+    from companion.store import VERDICTS, Store
+
+    if not options.rows.is_dir():
+        raise CompanionError(f"no folder {options.rows}; give one that `companion evaluate --out` has written")
+    packed = Store(options.rows).pack("model")
+    if (options.rows / "verdicts").is_dir():
+        packed += Store(options.rows / "verdicts", VERDICTS).pack("judge")
+    print("\n".join(str(file) for file in packed))
 
 
 def _train(options: argparse.Namespace) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.parquet as pq
 
 from companion.errors import CompanionError
@@ -100,6 +101,8 @@ class Store:
         rows: dict[str, dict[str, Any]] = {}
         for part in (part for folder in (self.folder, *self.shipped) for part in sorted(folder.glob("*.parquet"))):
             try:
+                if wanted is not None and wanted.isdisjoint(pq.read_table(part, columns=["key"])["key"].to_pylist()):
+                    continue
                 table = pq.read_table(part, schema=self.schema)
             except (pa.ArrowException, OSError) as error:
                 raise CompanionError(
@@ -126,6 +129,25 @@ class Store:
                 f"cannot write {part}: {error.strerror or error}; {len(rows)} rows of the last minute are lost, all "
                 "earlier ones are kept: free some space and run the same command again"
             ) from error
+
+    def pack(self, column: str) -> list[Path]:
+        """Bring all parts into one file for each value of a column, named after it; returns them.
+
+        Stopped half-way, rows may be there twice, which does no harm; none is ever lost.
+        """
+        parts = sorted(self.folder.glob("*.parquet"))
+        table = pa.Table.from_pylist(list(self.read().values()), schema=self.schema)
+        packed = []
+        for value in table[column].unique().to_pylist():
+            file = self.folder / f"{value.replace('/', '--')}.parquet"
+            unfinished = self.folder / f".{file.name}.{os.getpid()}"
+            own = table.filter(pa.compute.equal(table[column], value)).sort_by("key")
+            pq.write_table(own, unfinished, compression="zstd")
+            unfinished.replace(file)
+            packed.append(file)
+        for part in set(parts) - set(packed):
+            part.unlink()
+        return packed
 
 
 def to_frame(rows: list[dict[str, Any]], schema: pa.Schema = ROWS) -> pd.DataFrame:
