@@ -79,6 +79,28 @@ def test_a_sentence_in_the_words_of_the_question_outweighs_a_later_description()
     assert committed(think, ("bucket", "broom"), question=asked).option == 1
 
 
+def test_no_text_breaks_the_rule_judge():
+    rng = random.Random(0)
+    bits = [
+        *"ABCDEF §¬?.,:|*{}[]()<>\\$\n。（）",
+        "\\boxed{",
+        "<map>",
+        "</map>",
+        "not",
+        "answer is",
+        "so",
+        "so,",
+        "or",
+        "3.5",
+        "…",
+    ]
+    for _ in range(2000):
+        options = tuple({"".join(rng.choices(bits, k=rng.randint(1, 4))) for _ in range(6)})[: rng.randint(2, 6)]
+        if len(options) > 1:
+            found = committed(" ".join(rng.choices([*bits, *options], k=30)), options, question="answer or not").option
+            assert found is None or 0 <= found < len(options)
+
+
 @pytest.mark.parametrize(
     ("answer", "concluded", "verdict"),
     [(0, 0, "agree"), (0, 1, "disagree"), (0, None, "no commitment"), (None, 0, "no answer")],

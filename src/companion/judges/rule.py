@@ -86,7 +86,7 @@ _MARKUP = [
         (r"\\(?:text|mathrm|textbf|mathbf)\s*\{([^{}]*)\}", r"\1"),
         (r"\{[^{}]*:[^{}]*\}", " "),
         (r"\[\s*-?\d[\d\s,.-]*\]|\(\s*-?\d[\d.]*\s*(?:,\s*-?[\d.]+\s*)+\)", " "),
-        (r"[*_`#$~]+|^\s*[>|-]+", ""),
+        (r"[*_`#$~§¬]+|^\s*[>|-]+", ""),
         (r"[“”„«»\"「」『』]", " "),
         (r"[’‘]", "'"),
         (r"[→⇒⟹]", ": "),
@@ -118,6 +118,10 @@ class _Said:
 @lru_cache(maxsize=512)
 def _reader(options: tuple[str, ...], claims: tuple[str, ...], question: str) -> _Reader:
     return _Reader(options, claims, question)
+
+
+_LONGEST = 80
+"""Of a clause of more words (text that repeats itself without an end) the last so many are read."""
 
 
 class _Reader:
@@ -172,7 +176,7 @@ class _Reader:
         """The clause in plain words, with "§1" wherever the second option is named."""
         letters = LETTERS[: self.count]
         clause = re.sub(rf"(?<![\w'])\(?([{letters}])(?:\)|(?![\w']))", lambda m: _letter(m, clause), clause)
-        text = " ".join(words.plain(clause, marks=True))
+        text = " ".join(words.plain(clause, marks=True)[-_LONGEST:])
         found = self.whole.sub(_mark, text) if self.whole else text
         named = set(re.findall(r"§(\d)", found))
         if self.telling and not named:
