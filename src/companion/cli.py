@@ -13,6 +13,7 @@ from typing import Any
 from companion.errors import CompanionError
 
 BASE = "checkpoints/base"
+SHIPPED = Path("results/rows")
 PAPERS_JUDGE = "Qwen/Qwen3-32B"
 JUDGES = ("rule", "llm", "replay", "grounding")
 
@@ -257,8 +258,9 @@ def _release(options: argparse.Namespace) -> None:
 
 def _card(options: argparse.Namespace) -> None:
     from companion.microworld.card import write_card
+    from companion.store import Store
 
-    print(write_card(options.checkpoint, options.limit, options.out))
+    print(write_card(options.checkpoint, options.limit, Store(options.out, shipped=[SHIPPED])))
 
 
 def _export(options: argparse.Namespace) -> None:

@@ -21,14 +21,14 @@ from companion.store import Store
 VARIANTS = ("base", "stop-think", "blank-image")
 
 
-def write_card(checkpoint: Path, n_items: int, store: Path) -> Path:
+def write_card(checkpoint: Path, n_items: int, store: Store) -> Path:
     """Measure a checkpoint on test items and write its card, `README.md` in its folder."""
     recipe_file = checkpoint / "recipe.json"
     if not recipe_file.is_file():
         raise CompanionError(f"{recipe_file} is missing; a card is written for a checkpoint of `companion train` only")
     record = json.loads(recipe_file.read_text())
     model = LocalModel(str(checkpoint), device="cpu")
-    rows = evaluate(model, load_benchmark("microworld", n_items), VARIANTS, Store(store))
+    rows = evaluate(model, load_benchmark("microworld", n_items), VARIANTS, store)
     parameters = sum(weight.numel() for weight in model.model.parameters())
     recipe = record["recipe"]
     text = _CARD.format(
