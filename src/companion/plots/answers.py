@@ -14,6 +14,12 @@ from companion.questions import Question
 
 FATES = {"right": "still right", "suggested": "the suggested option", "other": "another option", "none": "no answer"}
 
+JUDGED = {
+    "rule": {"agree": "says so", "disagree": "says otherwise", "no commitment": "concludes nothing"},
+    "grounding": {"agree": "is true of the picture", "disagree": "is not true of the picture"},
+}
+"""judge → verdict → what it says of the reasoning."""
+
 
 def drops(table: pd.DataFrame, title: str) -> Figure:
     """Accuracy under each variant, and its paired change against base."""
@@ -197,8 +203,8 @@ def example(question: Question, rows: pd.DataFrame) -> Figure:
     blocks = []
     for name, row in rows.iterrows():
         verdict = "right" if row["correct"] else "wrong" if row["answer"] else "no answer"
-        judged = [f"{judge}: {row[judge]}" for judge in ("rule", "grounding", "replay") if judge in row]
-        verdict += f" ({'; '.join(judged)})" if judged else ""
+        judged = [said[row[judge]] for judge, said in JUDGED.items() if row.get(judge) in said]
+        verdict += f" (its reasoning {', '.join(judged)})" if judged else ""
         caption = row["prompt"].split(question.text)[0].strip()
         blocks.append((f"{name}: {verdict}", caption, row["prefill"], row["response"]))
     width = 74
