@@ -106,6 +106,34 @@ def test_the_trade_off_is_found_where_it_is_and_not_where_it_is_not():
         assert "F8" not in set(table["finding"])  # no such runs, no such test
 
 
+def under_a_lie(runs, right, agrees):
+    """The runs, with these shares of right and of consistent answers under wrong captions and wrong starts."""
+    runs = runs.copy()
+    place = np.random.default_rng(3).permutation(len(runs)) / len(runs)
+    lied = runs["variant"].isin(["wrong-caption", "wrong-think"])
+    runs.loc[lied, "correct"] = (place[lied] < right).astype(float)
+    runs.loc[lied, "consistent"] = (place[::-1][lied] < agrees).astype(float)
+    return runs
+
+
+@pytest.mark.parametrize(("agrees", "verdict"), [(0.2, "supported"), (1.0, "contradicted")])
+def test_damage_is_larger_with_consistency_where_answers_stay_right_without_their_reasoning(agrees, verdict):
+    runs = under_a_lie(made_up("accuracy", rise=0.4, fall=0.1), right=0.5, agrees=agrees)
+    table = claims.table(claims.consistency(runs, "base", rng()), "base", 5)
+    assert claims.verdicts(table)["F3"] == verdict
+
+
+def test_both_failure_types_are_needed_for_f11():
+    brittle = under_a_lie(made_up("accuracy", rise=0.4), right=0.1, agrees=0.95)
+    stubborn = under_a_lie(made_up("augmented", rise=0.4), right=0.95, agrees=0.1)
+    both = claims.consistency(pd.concat([brittle, stubborn]), "base", rng())
+    assert [q.verdict for q in both if q.finding == "F11"] == ["supported", "supported"]
+    assert "(augmented)" in both[-2].what
+    assert "(accuracy)" in both[-1].what
+    alone = claims.consistency(brittle, "base", rng())
+    assert [q.verdict for q in alone if q.finding == "F11"] == ["contradicted", "supported"]
+
+
 def test_few_seeds_decide_nothing():
     runs = made_up("accuracy", seeds=4, fall=0.3, rise=0.3)
     table = claims.table(claims.dynamics(runs, "base", rng()), "base", 4)
