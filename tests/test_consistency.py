@@ -158,17 +158,27 @@ def test_judges_on_stored_rows_end_to_end(tmp_path):
     assert not list((tmp_path / "new").iterdir())
 
 
-def test_the_rule_judge_against_the_grammar():
+def test_a_judge_against_the_grammar():
     item = questions("test", 2)[0]
     right, wrong = item.claims[0], f"So the answer is {item.options[1]}."
-    said = [right, f"{right} {wrong}", "Let me see.", "So the answer is A."]
+    said = [
+        (right, "A", "A", "right"),
+        (f"{right} {wrong}", "B", "B", "right"),
+        ("Let me see.", "", None, "right"),
+        ("Let me see.", "", "A", "invented"),
+        (right, "A", None, "missed"),
+        (right, "A", "C", "another"),
+    ]
     table = pd.DataFrame([
-        {"model": "m", "variant": "base", "question": item.id, "think": think, "options": item.options}
-        for think in said
+        {
+            "model": "m", "variant": "base", "question": item.id, "think": think, "options": item.options,
+            "rule_concluded": concluded,
+        }
+        for think, _, concluded, _ in said
     ])  # fmt: skip
     found = consistency.against_truth(table, {item.id: item})
-    assert found["truth"].fillna("").tolist() == ["A", "B", "", ""]
-    assert found["outcome"].tolist() == ["right", "right", "right", "invented"]
+    assert found["truth"].fillna("").tolist() == [truth for _, truth, _, _ in said]
+    assert found["outcome"].tolist() == [outcome for *_, outcome in said]
     table = consistency.truth_table(found, rng()).set_index("outcome")
-    assert table["count"].to_dict() == {"right": 3, "invented": 1, "missed": 0, "another": 0}
-    assert table.loc["right", "value"] == 0.75
+    assert table["count"].to_dict() == {"right": 3, "invented": 1, "missed": 1, "another": 1}
+    assert table.loc["right", "value"] == 0.5

@@ -64,6 +64,9 @@ def test_make_figures_in_small(root, tmp_path):
     for name in PARAMETERS:
         notebook = nbformat.read(tmp_path / "executed" / f"{name}.ipynb", as_version=4)
         assert all(cell.execution_count for cell in notebook.cells if cell.cell_type == "code")
+        widgets = notebook.metadata.get("widgets", {}).get("application/vnd.jupyter.widget-state+json", {})
+        models = {widget["model_name"] for widget in widgets.get("state", {}).values()}
+        assert "OutputModel" not in models  # with one, nbclient may wait for ever
     written = [p for folder in ("executed", "figures") for p in (tmp_path / folder).iterdir() if p.suffix != ".png"]
     assert not [p.name for p in written if str(tmp_path) in p.read_text()]
     parts = sorted(p.name for p in (tmp_path / "runs").iterdir())

@@ -117,7 +117,7 @@ def consistency(runs: pd.DataFrame, start: str, rng: np.random.Generator) -> lis
     """
     part = runs[runs["start"] == start]
     panel = Panel(part, rng)
-    recipes = sorted(set(part["recipe"]))
+    recipes = sorted(part["recipe"].unique())
 
     def both(recipe: str, variant: str) -> tuple[Array, Array]:
         return tuple(panel.values(start, recipe, variant, name, panel.last) for name in ("correct", "consistent"))  # type: ignore[return-value]

@@ -17,7 +17,6 @@ import pandas as pd
 
 from companion.judges import VERDICTS
 from companion.judges.replay import PROBES
-from companion.judges.rule import committed
 from companion.measures import Array, Measure, difference, fleiss_kappa, mean, share
 from companion.microworld.grammar import conclusion
 from companion.questions import LETTERS, Question
@@ -37,12 +36,12 @@ QUADRANTS = {
 
 
 def with_verdicts(rows: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
-    """Rows with a column of verdicts for each judge, and its reason and details in `<judge>_reason`, `<judge>_details`.
+    """Rows with a column of verdicts for each judge; what else it said in `<judge>_concluded`, `_reason`, `_details`.
 
     verdicts: from `engine.judge`, of one or several judges. A row that a judge has not judged has None there.
     """
     for name, part in verdicts.groupby("judge"):
-        columns = {"verdict": name, "reason": f"{name}_reason", "details": f"{name}_details"}
+        columns = {"verdict": name} | {part: f"{name}_{part}" for part in ("concluded", "reason", "details")}
         rows = rows.merge(part[["row", *columns]].rename(columns=columns), left_on="key", right_on="row", how="left")
         rows = rows.drop(columns="row")
     return rows
@@ -192,26 +191,24 @@ def judges_agree(rows: pd.DataFrame, judges: Sequence[str], rng: np.random.Gener
     return pd.DataFrame(lines)
 
 
-def against_truth(rows: pd.DataFrame, questions: Mapping[str, Question]) -> pd.DataFrame:
-    """The rule judge against the grammar of the microworld, which knows exactly what a reasoning concludes.
+def against_truth(rows: pd.DataFrame, questions: Mapping[str, Question], judge: str = "rule") -> pd.DataFrame:
+    """What a judge found against the grammar of the microworld, which knows exactly what a reasoning concludes.
 
-    One line a row with reasoning: model, variant, question, think, truth and rule (letters, or None), and outcome:
-    *right*, *invented* (the grammar finds no conclusion), *missed* (the rule finds none) or *another* option.
+    One line a row with reasoning: model, variant, question, think, truth and found (letters, or None), and outcome:
+    *right*, *invented* (the grammar finds no conclusion), *missed* (the judge finds none) or *another* option.
     """
-    lines = []
-    for row in rows[rows["variant"].isin(REASONED)].to_dict("records"):
-        question = questions[row["question"]]
-        truth = conclusion(row["think"], row["options"], question.claims)
-        found = committed(row["think"], row["options"], question.claims, question.text).option
-        outcome = (
-            "right" if found == truth else "invented" if truth is None else "missed" if found is None else "another"
-        )
-        lines.append({
-            **{name: row[name] for name in ("model", "variant", "question", "think")},
-            "truth": None if truth is None else LETTERS[truth], "rule": None if found is None else LETTERS[found],
-            "outcome": outcome,
-        })  # fmt: skip
-    return pd.DataFrame(lines)
+    columns = ["model", "variant", "question", "think", "options"]
+    lines = rows.loc[rows["variant"].isin(REASONED), [*columns, f"{judge}_concluded"]].reset_index(drop=True)
+    lines = lines.rename(columns={f"{judge}_concluded": "found"}).astype({"found": object})
+    truth = [
+        conclusion(think, options, questions[question].claims)
+        for question, think, options in zip(lines["question"], lines["think"], lines.pop("options"), strict=True)
+    ]
+    lines["truth"] = pd.Series([None if one is None else LETTERS[one] for one in truth], dtype=object)
+    lines["found"] = lines["found"].where(lines["found"].notna(), None)
+    same, none, missing = lines["found"] == lines["truth"], lines["truth"].isna(), lines["found"].isna()
+    lines["outcome"] = np.select([same | (none & missing), none, missing], ["right", "invented", "missed"], "another")
+    return lines
 
 
 def truth_table(checked: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, TypeVar
 
 import pandas as pd
 from tqdm import tqdm
 
-from companion.judges import Case, Judge, Verdict, case_of
+from companion.judges import CASE, Case, Judge, Verdict, case_of
 from companion.measures import normalised_entropy
 from companion.models import Model, Response, Sampling
-from companion.questions import LETTERS, Question, image_hash
+from companion.questions import LETTERS, Question
 from companion.store import VERDICTS, Store, content_key, to_frame
 from companion.variants import Prompt, apply
 
@@ -44,9 +44,12 @@ def evaluate(
     halved, down to single prompts.
     """
     sampling = sampling or Sampling()
-    images = {question.id: image_hash(question.load_image()) for question in questions}
     prompts = [apply(question, variant, seed) for question in questions for variant in variants]
-    plan = [(_key(model, prompt, images[prompt.question.id], sampling), prompt) for prompt in prompts]
+    asked = {
+        "model": model.identity, "profile": asdict(model.profile), "delivery": model.delivery,
+        "sampling": asdict(sampling),
+    }  # fmt: skip
+    plan = [(_key(asked, prompt), prompt) for prompt in prompts]
 
     def compute(batch: Sequence[tuple[str, Prompt]]) -> list[Row | None]:
         responses = model.generate([prompt for _, prompt in batch], sampling)
@@ -73,7 +76,7 @@ def judge(
     """
     by_id = {question.id: question for question in questions}
     plan = []
-    for row in rows.to_dict("records"):
+    for row in rows[["key", *CASE]].to_dict("records"):
         case = case_of(row, by_id[row["question"]])
         key = content_key(judge=judge.identity, row=row["key"], think=case.think, answer=case.answer)
         plan.append((key, (row["key"], case)))
@@ -140,12 +143,11 @@ def _out_of_memory(error: RuntimeError) -> bool:
     return type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
 
 
-def _key(model: Model, prompt: Prompt, image: str, sampling: Sampling) -> str:
+def _key(asked: Mapping[str, Any], prompt: Prompt) -> str:
     question = prompt.question
     return content_key(
-        model=model.identity, profile=asdict(model.profile), delivery=model.delivery, question=question.id,
-        source=question.source, image=image, variant=prompt.variant, text=prompt.text, prefill=prompt.prefill,
-        options=prompt.options, answer=question.answer, sampling=asdict(sampling),
+        **asked, question=question.id, source=question.source, image=question.image_hash, variant=prompt.variant,
+        text=prompt.text, prefill=prompt.prefill, options=prompt.options, answer=question.answer,
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -63,18 +63,21 @@ def run_notebooks(notebooks: Sequence[Path], executed: Path, parameters: Mapping
             raise CompanionError(f"no notebook has a parameter {name!r}; there are {', '.join(every)}")
     executed.mkdir(parents=True, exist_ok=True)
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # the kernel's debugger would warn about frozen modules
-    # Notebooks that evaluate a model share its rows, so one waits for the other; those that read records need not wait.
-    lanes = [
-        [notebook for notebook in notebooks if ("model" in known[notebook]) == evaluates] for evaluates in (True, False)
-    ]
+    # The first notebook that evaluates the model leaves its rows to the others of that kind, which wait for it;
+    # those that only read records need not.
+    evaluates = [notebook for notebook in notebooks if "model" in known[notebook]]
+    records = [notebook for notebook in notebooks if notebook not in evaluates]
 
-    def in_turn(lane: Sequence[Path]) -> None:
-        for notebook in lane:
-            given = {name: value for name, value in parameters.items() if name in known[notebook]}
-            _run(notebook, executed, given)
+    def run(notebook: Path, after: Future[None] | None = None) -> None:
+        if after:
+            after.result()
+        _run(notebook, executed, {name: value for name, value in parameters.items() if name in known[notebook]})
 
-    with ThreadPoolExecutor(len(lanes)) as pool:
-        for done in [pool.submit(in_turn, lane) for lane in lanes]:
+    with ThreadPoolExecutor(2) as pool:
+        first = [pool.submit(run, notebook) for notebook in evaluates[:1]]
+        read = [pool.submit(run, notebook) for notebook in records]
+        rest = [pool.submit(run, notebook, *first) for notebook in evaluates[1:]]
+        for done in first + read + rest:
             done.result()
     shutil.rmtree(executed / "failed", ignore_errors=True)
     return [executed / notebook.name for notebook in notebooks]

@@ -43,6 +43,7 @@ class Gallery:
         self.folder.mkdir(parents=True, exist_ok=True)
         if figure:
             figure.savefig(self.folder / f"{name}.png", dpi=150, metadata={"Software": None})
+            figure.set_layout_engine("none")  # what the first layout found serves the second file
             figure.savefig(self.folder / f"{name}.svg", metadata={"Date": None, "Creator": None})
         table.to_csv(self.folder / f"{name}.csv", index=False, float_format="%.6f", lineterminator="\n")
         entry = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from PIL import Image
 
@@ -52,9 +53,10 @@ class Question:
         """The letter of the right option."""
         return LETTERS[self.answer]
 
-
-def image_hash(image: Image.Image) -> str:
-    """Sixteen hex digits that stand for the pixels of an image, whatever file it came from."""
-    digest = hashlib.blake2b(f"{image.mode}{image.size}".encode(), digest_size=8)
-    digest.update(image.tobytes())
-    return digest.hexdigest()
+    @cached_property
+    def image_hash(self) -> str:
+        """Sixteen hex digits that stand for the pixels of the image, whatever file it came from."""
+        image = self.load_image()
+        digest = hashlib.blake2b(f"{image.mode}{image.size}".encode(), digest_size=8)
+        digest.update(image.tobytes())
+        return digest.hexdigest()

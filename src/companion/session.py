@@ -99,8 +99,8 @@ class Session(Desk):
     def examples(self, n: int, variant: str) -> list[Question]:
         """The first n questions that were right under base and wrong under `variant`; fewer if there are fewer."""
         table = self.rows.pivot(index="question", columns="variant", values="correct")
-        lost = table.index[table["base"] & ~table[variant]]
-        return [question for question in self.questions if question.id in set(lost)][:n]
+        lost = set(table.index[table["base"] & ~table[variant]])
+        return [question for question in self.questions if question.id in lost][:n]
 
     def show(self, question: Question, variants: Sequence[str]) -> Image:
         """The picture of a question and, for some variants, what was asked and what the model wrote."""
@@ -113,17 +113,26 @@ class Session(Desk):
         return plots.show(plots.pictures(shown), f"{len(shown)} pictures of the benchmark with their questions")
 
     def browse(self) -> None:
-        """A slider over the items and a menu of the variants; needs a live kernel."""
+        """A slider over the items and a menu of the variants; needs a live kernel.
+
+        Drawn into a picture widget: with an Output widget, running a notebook headlessly may wait for ever (nbclient
+        answers that widget on the socket on which it waits).
+        """
         import ipywidgets
         from IPython.display import display
 
-        items = ipywidgets.IntSlider(0, 0, len(self.questions) - 1, description="item", continuous_update=False)
-        variants = ipywidgets.Dropdown(options=list(dict.fromkeys(self.rows["variant"])), description="variant")
+        item = ipywidgets.IntSlider(0, 0, len(self.questions) - 1, description="item", continuous_update=False)
+        variant = ipywidgets.Dropdown(options=list(dict.fromkeys(self.rows["variant"])), description="variant")
+        picture = ipywidgets.Image(format="png", layout=ipywidgets.Layout(width="900px"))
 
-        def look(item: int, variant: str) -> None:
-            display(self.show(self.questions[item], list(dict.fromkeys(("base", variant)))))
+        def look(_change: Any = None) -> None:
+            shown = dict.fromkeys(("base", variant.value))
+            picture.value = self.show(self.questions[item.value], list(shown)).data
 
-        ipywidgets.interact(look, item=items, variant=variants)
+        for control in (item, variant):
+            control.observe(look, "value")
+        look()
+        display(ipywidgets.VBox([item, variant, picture]))
 
 
 def open_session(notebook: str, parameters: Mapping[str, Any], variants: Sequence[str] = tuple(VARIANTS)) -> Session:

@@ -28,7 +28,8 @@ class Panel:
     def __init__(self, rows: pd.DataFrame, rng: np.random.Generator) -> None:
         if rows.duplicated(["question", "variant"]).any():
             raise CompanionError("rows of several models or samples; choose one before making a table of them")
-        self.variants = [name for name in VARIANTS if name in set(rows["variant"])]
+        there = set(rows["variant"].unique())
+        self.variants = [name for name in VARIANTS if name in there]
         if "base" not in self.variants:
             raise CompanionError("no rows under the variant base, which all others are compared with; evaluate it too")
         self.rows = {name: part.set_index("question") for name, part in rows.groupby("variant", sort=False)}

@@ -66,6 +66,10 @@ def compare(case: Case, concluded: int | None, reason: str, **details: Any) -> V
     return Verdict("agree" if concluded == case.answer else "disagree", concluded, reason, details)
 
 
+CASE = ("question", "prompt", "options", "think", "answer", "model_hash")
+"""What `case_of` reads of a row."""
+
+
 def case_of(row: Mapping[str, Any], question: Question) -> Case:
     """The case of a stored row (`store.ROWS`) of that question."""
     answer = row["answer"]

@@ -7,14 +7,13 @@ chat template. The letter distribution is read inside the generation, from the l
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig
-from transformers.utils import logging as transformers_logging
 
 from companion.chat import get_profile, messages, read
 from companion.errors import CompanionError
@@ -44,17 +43,9 @@ class LocalModel:
             self.device = str(torch.device(device))
         except RuntimeError as error:
             raise CompanionError(f"unknown device {device!r}; give auto, cpu, cuda or cuda:0") from error
-        try:
-            config = AutoConfig.from_pretrained(name)
-        except (OSError, ValueError) as error:
-            raise CompanionError(
-                f"no model {name!r}: it is no folder with a config.json, and the Hub gave none; "
-                f"check the path or the id ({_first_line(error)})"
-            ) from error
-        if profile == "auto":
-            profile = getattr(config, "companion_profile", "generic")
-        self.profile = get_profile(profile)
-        self.identity = _hash_folder(folder) if folder.is_dir() else f"{name}@{getattr(config, '_commit_hash', None)}"
+        config = _config(name)
+        self.profile = get_profile(config.get("companion_profile", "generic") if profile == "auto" else profile)
+        self.identity = _hash_folder(folder) if folder.is_dir() else f"{name}@{config.get('_commit_hash')}"
 
     @cached_property
     def processor(self) -> Any:
@@ -69,6 +60,7 @@ class LocalModel:
     @cached_property
     def model(self) -> Any:
         from transformers import AutoModelForImageTextToText
+        from transformers.utils import logging as transformers_logging
 
         on_cpu = self.device == "cpu"
         transformers_logging.disable_progress_bar()
@@ -191,6 +183,21 @@ class _Watch:
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         return self.score(scores, torch.arange(len(scores)))
+
+
+def _config(name: str) -> dict[str, Any]:
+    """The config.json of a model; transformers, slow to import, is asked only for those on the Hub."""
+    try:
+        if (file := Path(name) / "config.json").is_file():
+            return dict(json.loads(file.read_text(encoding="utf-8")))
+        from transformers import AutoConfig
+
+        return vars(AutoConfig.from_pretrained(name))
+    except (OSError, ValueError) as error:
+        raise CompanionError(
+            f"no model {name!r}: it is no folder with a config.json, and the Hub gave none; "
+            f"check the path or the id ({_first_line(error)})"
+        ) from error
 
 
 def _hash_folder(folder: Path) -> str:

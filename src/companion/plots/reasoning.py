@@ -22,8 +22,9 @@ CHECKPOINTS = {
 
 def listed(labels: Sequence[str]) -> list[str]:
     """Checkpoints in their standing order, others after them."""
-    known = [name for name in CHECKPOINTS if name in set(labels)]
-    return known + sorted(set(labels) - set(known))
+    there = set(labels)
+    known = [name for name in CHECKPOINTS if name in there]
+    return known + sorted(there - set(known))
 
 
 def _look(label: str) -> tuple:

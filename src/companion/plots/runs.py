@@ -12,7 +12,8 @@ from companion.plots.style import BLIND_SAFE, RECIPES, STYLES, ordered
 
 
 def _recipes(table: pd.DataFrame) -> list[str]:
-    return [name for name in RECIPES if name in set(table["recipe"])]
+    there = set(table["recipe"].unique())
+    return [name for name in RECIPES if name in there]
 
 
 def tradeoff(table: pd.DataFrame, title: str) -> Figure:

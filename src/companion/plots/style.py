@@ -61,7 +61,8 @@ def show(figure: Figure, alt: str = "") -> Image:
 
 
 def ordered(variants: Sequence[str]) -> list[str]:
-    return [name for name in STYLES if name in set(variants)]
+    there = set(variants)
+    return [name for name in STYLES if name in there]
 
 
 def points(axes: Axes, table: pd.DataFrame, labels: list[str], scale: float = 100.0) -> None:
