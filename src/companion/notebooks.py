@@ -63,8 +63,9 @@ def run_notebooks(notebooks: Sequence[Path], executed: Path, parameters: Mapping
             raise CompanionError(f"no notebook has a parameter {name!r}; there are {', '.join(every)}")
     executed.mkdir(parents=True, exist_ok=True)
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # the kernel's debugger would warn about frozen modules
-    # The first notebook that evaluates the model leaves its rows to the others of that kind, which wait for it;
-    # those that only read records need not.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # two notebooks whose small products wait for each other's cores
+    # The first notebook that evaluates the model leaves its rows to the others of that kind, which wait for it and take
+    # longest; those that only read records fill the gaps.
     evaluates = [notebook for notebook in notebooks if "model" in known[notebook]]
     records = [notebook for notebook in notebooks if notebook not in evaluates]
 
@@ -75,9 +76,10 @@ def run_notebooks(notebooks: Sequence[Path], executed: Path, parameters: Mapping
 
     with ThreadPoolExecutor(2) as pool:
         first = [pool.submit(run, notebook) for notebook in evaluates[:1]]
-        read = [pool.submit(run, notebook) for notebook in records]
-        rest = [pool.submit(run, notebook, *first) for notebook in evaluates[1:]]
-        for done in first + read + rest:
+        meanwhile = [pool.submit(run, notebook) for notebook in records[:1]]
+        after = [pool.submit(run, notebook, *first) for notebook in evaluates[1:]]
+        last = [pool.submit(run, notebook) for notebook in records[1:]]
+        for done in first + meanwhile + after + last:
             done.result()
     shutil.rmtree(executed / "failed", ignore_errors=True)
     return [executed / notebook.name for notebook in notebooks]

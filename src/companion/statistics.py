@@ -35,8 +35,8 @@ def resample(groups: Sequence[str], rng: np.random.Generator, resamples: int = R
     _, members = np.unique(np.asarray(groups), return_inverse=True)
     count = int(members.max()) + 1
     draws = rng.integers(count, size=(resamples, count))
-    weights = np.zeros((resamples, count))
-    np.add.at(weights, (np.arange(resamples)[:, None], draws), 1.0)
+    places = (draws + count * np.arange(resamples)[:, None]).ravel()
+    weights = np.bincount(places, minlength=resamples * count).reshape(resamples, count).astype(float)
     return weights[:, members]
 
 

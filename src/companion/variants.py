@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from functools import lru_cache
 
 from companion.errors import CompanionError
 from companion.questions import LETTERS, Question
@@ -95,9 +96,7 @@ def apply(question: Question, variant: str, seed: int = 0) -> Prompt:
     wording, so that they differ in nothing but what their names say.
     """
     plan = VARIANTS[variant]
-    rng = random.Random(f"{seed}/{question.id}")
-    wrong = rng.choice([i for i in range(len(question.options)) if i != question.answer])
-    draws = {name: rng.randrange(3) for name in ("caption", "disclaimer", "think", "doubt", "stop")}
+    wrong, draws = _draws(seed, question.id, len(question.options), question.answer)
     asserted = {"right": question.answer, "wrong": wrong}
     used: list[str] = []
 
@@ -121,6 +120,14 @@ def apply(question: Question, variant: str, seed: int = 0) -> Prompt:
         question=question, variant=variant, text=layout(question.text, options, caption), prefill=prefill,
         options=options, suggested=asserted.get(plan.caption or plan.think), wording=" ".join(used), blank=plan.blank,
     )  # fmt: skip
+
+
+@lru_cache(maxsize=4096)
+def _draws(seed: int, id: str, options: int, answer: int) -> tuple[int, dict[str, int]]:
+    """A wrong option, and the number of the wording of each kind of sentence."""
+    rng = random.Random(f"{seed}/{id}")
+    wrong = rng.choice([i for i in range(options) if i != answer])
+    return wrong, {name: rng.randrange(3) for name in ("caption", "disclaimer", "think", "doubt", "stop")}
 
 
 def layout(text: str, options: tuple[str, ...], caption: str = "") -> str:
