@@ -100,9 +100,9 @@ def test_verdicts(expected, low, high, against, verdict):
 def test_the_trade_off_is_found_where_it_is_and_not_where_it_is_not():
     for fall, verdict in ((0.3, "supported"), (-0.04, "contradicted")):
         runs = made_up("accuracy", fall=fall, rise=0.3)
-        table = claims.table(claims.dynamics(runs, "base", rng()), "base", 5)
-        assert claims.verdicts(table)["F5"] == verdict
-        assert claims.verdicts(table)["F6"] == "supported"
+        table = claims.table(runs, claims.dynamics, rng)
+        assert claims.verdicts(table)["base", "F5"] == verdict
+        assert claims.verdicts(table)["base", "F6"] == "supported"
         assert "F8" not in set(table["finding"])  # no such runs, no such test
 
 
@@ -119,8 +119,8 @@ def under_a_lie(runs, right, agrees):
 @pytest.mark.parametrize(("agrees", "verdict"), [(0.2, "supported"), (1.0, "contradicted")])
 def test_damage_is_larger_with_consistency_where_answers_stay_right_without_their_reasoning(agrees, verdict):
     runs = under_a_lie(made_up("accuracy", rise=0.4, fall=0.1), right=0.5, agrees=agrees)
-    table = claims.table(claims.consistency(runs, "base", rng()), "base", 5)
-    assert claims.verdicts(table)["F3"] == verdict
+    table = claims.table(runs, claims.consistency, rng)
+    assert claims.verdicts(table)["base", "F3"] == verdict
 
 
 def test_both_failure_types_are_needed_for_f11():
@@ -136,14 +136,28 @@ def test_both_failure_types_are_needed_for_f11():
 
 def test_few_seeds_decide_nothing():
     runs = made_up("accuracy", seeds=4, fall=0.3, rise=0.3)
-    table = claims.table(claims.dynamics(runs, "base", rng()), "base", 4)
+    table = claims.table(runs, claims.dynamics, rng)
     assert set(table["verdict"]) == {"too few seeds"}
     assert set(claims.verdicts(table)) == {"too few seeds"}
 
 
 def test_one_contradiction_contradicts_a_finding():
-    tests = pd.DataFrame({"finding": ["F5", "F5", "F6"], "verdict": ["supported", "contradicted", "supported"]})
-    assert claims.verdicts(tests).to_dict() == {"F5": "contradicted", "F6": "supported"}
+    lines = [
+        ("base", "F5", "supported"), ("base", "F5", "contradicted"), ("base", "F6", "supported"),
+        ("noisy", "F5", "supported"), ("noisy", "F6", "undecided"),
+    ]  # fmt: skip
+    tests = pd.DataFrame(lines, columns=["start", "finding", "verdict"])
+    assert claims.verdicts(tests).to_dict() == {
+        ("base", "F5"): "contradicted", ("base", "F6"): "supported",
+        ("noisy", "F5"): "supported", ("noisy", "F6"): "undecided",
+    }  # fmt: skip
+
+
+def test_the_tests_of_one_start_do_not_hang_on_another():
+    runs = made_up("accuracy", fall=0.3, rise=0.3)
+    both = claims.table(pd.concat([runs, runs.assign(start="noisy")]), claims.dynamics, rng)
+    alone = claims.table(runs, claims.dynamics, rng)
+    pd.testing.assert_frame_equal(both[both["start"] == "base"].reset_index(drop=True), alone)
 
 
 def test_spread_tells_seeds_from_recipes():

@@ -157,20 +157,29 @@ def _pooled(panel: Panel, start: str, recipe: str) -> Callable[[], Estimate]:
     return value
 
 
-def table(quantities: list[Quantity], start: str, seeds: int) -> pd.DataFrame:
-    """finding, statement, start, what, expected, value, low, high, seeds, verdict: one line a quantity."""
-    return pd.DataFrame([
-        {
-            "finding": q.finding, "statement": FINDINGS[q.finding], "start": start, "what": q.what,
-            "expected": q.expected, "value": q.found.value, "low": q.found.low, "high": q.found.high, "seeds": seeds,
-            "verdict": q.verdict if seeds >= ENOUGH_SEEDS else "too few seeds",
-        }
-        for q in quantities
-    ])  # fmt: skip
+Tests = Callable[[pd.DataFrame, str, np.random.Generator], list[Quantity]]
+"""`dynamics` or `consistency`."""
+
+
+def table(runs: pd.DataFrame, tests: Tests, rng: Callable[[], np.random.Generator]) -> pd.DataFrame:
+    """finding, statement, start, what, expected, value, low, high, seeds, verdict: one line a quantity, for each start.
+
+    rng: gives a fresh generator, so that the tests of one start do not hang on whether there is another.
+    """
+    lines = []
+    for start, part in runs.groupby("start"):
+        seeds = part["seed"].nunique()
+        for q in tests(part, str(start), rng()):
+            lines.append({
+                "finding": q.finding, "statement": FINDINGS[q.finding], "start": start, "what": q.what,
+                "expected": q.expected, "value": q.found.value, "low": q.found.low, "high": q.found.high,
+                "seeds": seeds, "verdict": q.verdict if seeds >= ENOUGH_SEEDS else "too few seeds",
+            })  # fmt: skip
+    return pd.DataFrame(lines)
 
 
 def verdicts(tests: pd.DataFrame) -> pd.Series:
-    """finding → verdict of all its quantities together."""
+    """(start, finding) → verdict of all its quantities together."""
 
     def joint(parts: pd.Series) -> str:
         for verdict in ("too few seeds", "contradicted"):
@@ -178,4 +187,4 @@ def verdicts(tests: pd.DataFrame) -> pd.Series:
                 return verdict
         return "supported" if (parts == "supported").all() else "undecided"
 
-    return tests.groupby("finding", sort=False)["verdict"].agg(joint)
+    return tests.groupby(["start", "finding"], sort=False)["verdict"].agg(joint)

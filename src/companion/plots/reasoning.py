@@ -86,7 +86,7 @@ def shrinking(table: pd.DataFrame, title: str, variants: Sequence[str]) -> Figur
                 y = place + 0.22 * (number - 1)
                 line = part.loc[(measure, model), ["value", "low", "high"]].astype(float) * 100
                 axes.plot([line["low"], line["high"]], [y, y], color=color, linewidth=1.5)
-                axes.plot(line["value"], y, marker=marker, color=color, linestyle="none",
+                axes.plot(line["value"], y, marker=marker, color=color, linestyle="none", clip_on=False, zorder=3,
                           label=label if place == 0 and variant == variants[0] else None)  # fmt: skip
         axes.set(title=variant, xlim=(0, 100), ylim=(len(models) - 0.5, -0.5), xlabel="share of all items (%)")
         axes.set_yticks(range(len(models)), models)

@@ -70,17 +70,18 @@ def curves(table: pd.DataFrame, measures: Sequence[str], title: str, by: str = "
     starts = {name: (BLIND_SAFE[number], "os^"[number], "-") for number, name in enumerate(sorted(set(table["start"])))}
     variants = {name: (*STYLES[name], "-") for name in ordered(table["variant"].tolist())}
     looks = {"recipe": {name: RECIPES[name] for name in _recipes(table)}, "variant": variants, "start": starts}[by]
+    apart = 0.012 * table["step"].max()
     for axes, measure in zip(panels, measures, strict=False):
         label, scale = PANELS[measure]
-        for name, (color, marker, line) in looks.items():
+        for place, (name, (color, marker, line)) in enumerate(looks.items()):
+            aside = apart * (place - (len(looks) - 1) / 2)
             part = table[(table[by] == name) & (table["measure"] == measure)]
             for seed, path in part.groupby("seed"):
                 if seed == -1:
                     shown = name if axes is panels[0] else None
-                    axes.plot(
-                        path["step"], path[value] * scale, color=color, marker=marker, linestyle=line, label=shown
-                    )
-                    axes.fill_between(path["step"], path[low] * scale, path[high] * scale, color=color, alpha=0.12)
+                    steps = path["step"] + aside
+                    axes.plot(steps, path[value] * scale, color=color, marker=marker, linestyle=line, label=shown)
+                    axes.vlines(steps, path[low] * scale, path[high] * scale, color=color, linewidth=1.2, alpha=0.7)
                 elif by != "variant":
                     axes.plot(path["step"], path[value] * scale, color=color, alpha=0.3, linewidth=0.8)
         if change:
