@@ -158,9 +158,9 @@ def robustness(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 def spread(runs: pd.DataFrame, rng: np.random.Generator, start: str, measure: str) -> Estimate:
     """Standard deviation between seeds of one recipe, divided by that between the recipes' means, at the last step.
 
-    Above 1, two runs of one recipe differ more than two recipes do. Under the base prompt. Items drawn anew add noise to
-    the recipes' means, so the interval leans low, and the value may lie above it where the recipes hardly differ: a
-    finding that the ratio is above 1 is conservative.
+    Above 1, two runs of one recipe differ more than two recipes do. Under the base prompt. Items drawn anew add noise
+    to the recipes' means, so the interval leans low, and the value may lie above it where the recipes hardly differ:
+    a finding that the ratio is above 1 is conservative.
     """
 
     def ratio(means: dict[str, Array]) -> float:
