@@ -1,15 +1,15 @@
-"""Autoregressive decoding of small models on a CPU: the prompt is read once, finished texts leave the batch.
+"""Autoregressive decoding: texts that end leave the batch, and small models on a CPU do not wait for their framework.
 
-`transformers.generate` reads a prompt as often as it is sampled, carries finished texts along until the longest ends,
-and copies all keys and values at each step. For a model of a few million parameters that is most of the time. Here a
-prompt is read by the model's own forward pass, and each further token goes through its own layers, with keys and
-values written in place. For LLaVA with a decoder of the Llama family (`can_decode`); others are left to `generate`.
+`transformers.generate` carries finished texts along until the longest ends and copies all keys and values at each
+step. Here a prompt is read by the model's own forward pass (`companion.models.reading`); then `write` goes on, a token
+a step, with the rows that are still going. For LLaVA with a decoder of the Llama family (`can_decode`) each token goes
+through the model's layers directly, with keys and values written in place; for all others through its forward pass.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -26,21 +26,34 @@ def can_decode(model: Any) -> bool:
     return config.model_type == "llava" and config.text_config.model_type in ("llama", "qwen2", "qwen3")
 
 
-@torch.inference_mode()
-def decode(
-    model: Any, inputs: dict[str, torch.Tensor], copies: int, max_new_tokens: int, ends: set[int], choose: Choose
-) -> list[list[int]]:
-    """The new tokens of each prompt × copy, an end token included where there is one; copies stand side by side.
+class State(Protocol):
+    """What a model has read so far."""
 
-    inputs: what the processor made of the prompts, padded on the left.
+    def keep(self, kept: torch.Tensor) -> None:
+        """Go on with these rows only."""
+        ...
+
+    def next(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Take in one token a row; returns the logits of the next, (rows, vocabulary)."""
+        ...
+
+
+def state_of(model: Any, cache: Any, mask: torch.Tensor, positions: torch.Tensor, room: int) -> State:
+    """What a forward pass left behind, made ready for up to `room` more tokens a row.
+
+    cache: its keys and values. mask: (rows, read), 1 where there is a token. positions: (rows,), of the next token.
     """
-    mask = inputs["attention_mask"]
-    read = model(**inputs, position_ids=(mask.cumsum(dim=-1) - 1).clamp(min=0), use_cache=True, logits_to_keep=1)
-    state = _State(model, read.past_key_values, mask, copies, max_new_tokens)
-    logits = read.logits[:, -1].repeat_interleave(copies, dim=0)
-    rows = torch.arange(len(logits), device=mask.device)
+    return (_Layers if can_decode(model) else _Forward)(model, cache, mask, positions, room)
+
+
+def write(state: State, logits: torch.Tensor, max_new_tokens: int, ends: set[int], choose: Choose) -> list[list[int]]:
+    """The new tokens of each row, an end token included where there is one.
+
+    logits: of the first of them, (rows, vocabulary).
+    """
+    rows = torch.arange(len(logits), device=logits.device)
     going = torch.ones_like(rows, dtype=torch.bool)
-    stop = torch.tensor(sorted(ends), device=mask.device)
+    stop = torch.tensor(sorted(ends), device=logits.device)
     texts: list[list[int]] = [[] for _ in rows]
     for step in range(max_new_tokens):
         tokens = choose(logits, rows)
@@ -58,29 +71,69 @@ def decode(
     return texts
 
 
-class _State:
-    """What a decoder has read so far. keys, values: per layer, (rows, key heads, prompt + room, head size)."""
+@torch.inference_mode()
+def decode(
+    model: Any, inputs: dict[str, torch.Tensor], copies: int, max_new_tokens: int, ends: set[int], choose: Choose
+) -> list[list[int]]:
+    """The new tokens of each prompt × copy; copies stand side by side, and a prompt is read once for all of them.
 
-    def __init__(self, model: Any, cache: Any, mask: torch.Tensor, copies: int, room: int) -> None:
-        self.text, self.head = model.model.language_model, model.get_output_embeddings()
+    inputs: what the processor made of the prompts, padded on the left. For models that `can_decode`.
+    """
+    mask = inputs["attention_mask"]
+    read = model(**inputs, position_ids=(mask.cumsum(dim=-1) - 1).clamp(min=0), use_cache=True, logits_to_keep=1)
+    read.past_key_values.batch_repeat_interleave(copies)
+    mask = mask.repeat_interleave(copies, dim=0)
+    state = state_of(model, read.past_key_values, mask, mask.sum(dim=-1), max_new_tokens)
+    return write(state, read.logits[:, -1].repeat_interleave(copies, dim=0), max_new_tokens, ends, choose)
+
+
+class _Forward:
+    """The state of any model, which goes on by its own forward pass."""
+
+    def __init__(self, model: Any, cache: Any, mask: torch.Tensor, positions: torch.Tensor, room: int) -> None:
+        self.model, self.cache, self.positions = model, cache, positions
         self.length = mask.shape[1]
+        self.mask = torch.cat([mask, mask.new_ones(len(mask), room)], dim=1)
+
+    def keep(self, kept: torch.Tensor) -> None:
+        self.cache.batch_select_indices(kept)
+        self.mask, self.positions = self.mask[kept], self.positions[kept]
+
+    def next(self, tokens: torch.Tensor) -> torch.Tensor:
+        self.length += 1
+        read = self.model(
+            input_ids=tokens[:, None], attention_mask=self.mask[:, : self.length], past_key_values=self.cache,
+            position_ids=spread(self.model, self.positions[:, None]), use_cache=True, logits_to_keep=1,
+        )  # fmt: skip
+        self.positions = self.positions + 1
+        return read.logits[:, -1]
+
+
+def spread(model: Any, positions: torch.Tensor) -> torch.Tensor:
+    """Positions of text as the model wants them: (rows, n), or (3, rows, n) where time, height and width are told."""
+    return positions.expand(3, *positions.shape) if hasattr(model.model, "get_rope_index") else positions
+
+
+class _Layers:
+    """The state of a model that `can_decode`. keys, values: per layer, (rows, key heads, read + room, head size)."""
+
+    def __init__(self, model: Any, cache: Any, mask: torch.Tensor, positions: torch.Tensor, room: int) -> None:
+        self.text, self.head = model.model.language_model, model.get_output_embeddings()
+        self.length, self.positions = mask.shape[1], positions
 
         def roomy(tensor: torch.Tensor) -> torch.Tensor:
-            whole = tensor.new_zeros(len(tensor) * copies, tensor.shape[1], self.length + room, tensor.shape[3])
-            whole[:, :, : self.length] = tensor.repeat_interleave(copies, dim=0)
+            whole = tensor.new_zeros(*tensor.shape[:2], self.length + room, tensor.shape[3])
+            whole[:, :, : self.length] = tensor
             return whole
 
         self.keys = [roomy(layer.keys) for layer in cache.layers]
         self.values = [roomy(layer.values) for layer in cache.layers]
-        mask = mask.repeat_interleave(copies, dim=0)
-        self.positions = mask.sum(dim=-1)
         self.bias = self.keys[0].new_zeros(len(mask), 1, 1, self.length + room)
         self.bias[..., : self.length].masked_fill_(mask[:, None, None, :] == 0, torch.finfo(self.bias.dtype).min)
         every = torch.arange(self.length + room, device=mask.device)[None]
         self.cos, self.sin = (table[0] for table in self.text.rotary_emb(self.keys[0], every))
 
     def keep(self, kept: torch.Tensor) -> None:
-        """Go on with these rows only."""
         used = self.length
         for tensors in (self.keys, self.values):
             for layer, tensor in enumerate(tensors):
@@ -90,7 +143,6 @@ class _State:
         self.positions, self.bias = self.positions[kept], self.bias[kept]
 
     def next(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Take in one token a row; returns the logits of the next, (rows, vocabulary)."""
         x = self.text.embed_tokens(tokens)
         cos, sin = self.cos[self.positions][:, None], self.sin[self.positions][:, None]
         for layer, keys, values in zip(self.text.layers, self.keys, self.values, strict=True):

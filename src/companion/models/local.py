@@ -19,7 +19,8 @@ from companion.chat import get_profile, messages, read
 from companion.errors import CompanionError
 from companion.microworld.scenes import blank
 from companion.models import Response, Sampling
-from companion.models.decoding import can_decode, decode
+from companion.models.decoding import write
+from companion.models.reading import read as read_prompts
 from companion.questions import LETTERS
 from companion.variants import Prompt
 
@@ -84,32 +85,21 @@ class LocalModel:
     @torch.inference_mode()
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Response]:
         """One batch. Raises torch.OutOfMemoryError, or RuntimeError on a CPU, where it does not fit."""
-        images = [prompt.question.load_image() for prompt in prompts]
-        images = [blank(image.size) if prompt.blank else image for prompt, image in zip(prompts, images, strict=True)]
         texts = [
             self.processor.apply_chat_template(messages(prompt, self.profile), add_generation_prompt=True)
             + prompt.prefill
             for prompt in prompts
         ]
-        bos = self.processor.tokenizer.bos_token
-        inputs = self.processor(
-            text=texts, images=[[image] for image in images], padding=True, return_tensors="pt",
-            add_special_tokens=not (bos and texts[0].startswith(bos)),
-        ).to(self.device)  # fmt: skip
-        if not self.device.startswith("cpu"):
-            inputs["pixel_values"] = inputs["pixel_values"].to(self.model.dtype)
+        shown = [(prompt.question.image_hash, prompt.blank) for prompt in prompts]
+        images = {}
+        for prompt, name in zip(prompts, shown, strict=True):
+            if name not in images:
+                image = prompt.question.load_image()
+                images[name] = blank(image.size) if prompt.blank else image
         watch = _Watch(self.letter_tokens, prompts, sampling, self.device)
         room = sampling.max_new_tokens or self.profile.max_new_tokens
-        if can_decode(self.model):
-            written = decode(
-                self.model, dict(inputs), 1, room, set(self.ends), lambda *step: watch.score(*step).argmax(dim=-1)
-            )
-        else:
-            output = self.model.generate(
-                **inputs, do_sample=False, temperature=None, top_p=None, top_k=None, num_beams=1, max_new_tokens=room,
-                logits_processor=[watch], pad_token_id=self.processor.tokenizer.pad_token_id,
-            )  # fmt: skip
-            written = output[:, inputs["input_ids"].shape[1] :].tolist()
+        state, logits = read_prompts(self.model, self.processor, texts, images, shown, room)
+        written = write(state, logits, room, set(self.ends), lambda *step: watch.score(*step).argmax(dim=-1))
         letters = torch.stack(watch.steps, dim=1).cpu()
         return [self._response(*parts) for parts in zip(prompts, written, letters, strict=True)]
 
@@ -148,7 +138,7 @@ class LocalModel:
 
 
 class _Watch:
-    """A logits processor. Keeps the probability of each option letter at each step, and adds the noise of a sample.
+    """Keeps the probability of each option letter at each step, and adds the noise of a sample.
 
     The largest of logits / temperature + Gumbel noise is a sample (the Gumbel-max identity). Each prompt has a
     generator of its own, so that its sample is the same in any batch.
@@ -180,9 +170,6 @@ class _Watch:
             for row in rows.tolist()
         ])  # fmt: skip
         return scores / self.temperature - noise.log()
-
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        return self.score(scores, torch.arange(len(scores)))
 
 
 def _config(name: str) -> dict[str, Any]:
