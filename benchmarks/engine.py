@@ -1,0 +1,190 @@
+"""The evaluation engine against the ways in which VLMs are usually evaluated: same model, items, variants, one run.
+
+* *plain batched*: the processor on every prompt, `generate`, and a second pass over the texts for the letters;
+* *one at a time*: the same with batches of one, as harnesses do that run transformers models item by item;
+* *floor*: the multiplications of the engine's own work at the rate that this machine's matrix products reach, and the
+  weights once for each forward pass at its memory bandwidth, whichever takes longer.
+
+Also how time grows with items, with variants, and with the tokens of a picture (a random Qwen2.5-VL, where torchvision
+imports). Run: `make benchmarks`, some minutes on 2 CPU cores. Only ratios are comparable between machines.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from companion.chat import messages, read
+from companion.microworld import questions
+from companion.microworld.scenes import blank
+from companion.models import Sampling
+from companion.models.local import LocalModel
+from companion.variants import VARIANTS, Prompt, apply
+
+ROUNDS = 3
+BATCH = 64
+
+
+def engine(model: LocalModel, prompts: Sequence[Prompt]) -> list[tuple[str, tuple[float, ...] | None]]:
+    found = []
+    for k in range(0, len(prompts), BATCH):
+        found += [(r.text, r.letter_probs) for r in model.generate(prompts[k : k + BATCH], Sampling())]
+    return found
+
+
+@torch.inference_mode()
+def plain(
+    model: LocalModel, prompts: Sequence[Prompt], size: int = BATCH
+) -> list[tuple[str, tuple[float, ...] | None]]:
+    """What a careful user of transformers writes."""
+    found: list[tuple[str, tuple[float, ...] | None]] = []
+    processor, tokenizer = model.processor, model.processor.tokenizer
+    for k in range(0, len(prompts), size):
+        batch = prompts[k : k + size]
+        images = [prompt.question.load_image() for prompt in batch]
+        images = [blank(image.size) if prompt.blank else image for prompt, image in zip(batch, images, strict=True)]
+        heads = [
+            processor.apply_chat_template(messages(prompt, model.profile), add_generation_prompt=True) + prompt.prefill
+            for prompt in batch
+        ]
+
+        def ready(texts: list[str], images: list = images) -> dict:
+            return processor(text=texts, images=[[image] for image in images], padding=True, return_tensors="pt")
+
+        inputs = ready(heads)
+        ids = model.model.generate(**inputs, do_sample=False, max_new_tokens=model.profile.max_new_tokens)
+        texts = tokenizer.batch_decode(ids[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
+        replies = [read(text, prompt.prefill, prompt.options) for text, prompt in zip(texts, batch, strict=True)]
+        known = [n for n, reply in enumerate(replies) if reply.position is not None]
+        probs: dict[int, tuple[float, ...]] = {}
+        if known:
+            again = ready([heads[n] + texts[n][: replies[n].position] for n in known], [images[n] for n in known])
+            mask = again["attention_mask"]
+            logits = model.model(
+                **again, position_ids=(mask.cumsum(-1) - 1).clamp(min=0), logits_to_keep=1
+            ).logits[:, -1]  # fmt: skip
+            for n, row in zip(known, logits.softmax(-1), strict=True):
+                letters = torch.stack([row[ids].sum() for ids in model.letter_tokens[: len(batch[n].options)]])
+                probs[n] = tuple((letters / letters.sum()).tolist())
+        found += [(text, probs.get(n)) for n, text in enumerate(texts)]
+    return found
+
+
+def timed(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def against_others(model: LocalModel, items: int) -> None:
+    """Rows per second of each in turn, and whether they say the same."""
+    whole = [apply(item, name) for item in questions("test", ROUNDS * items) for name in VARIANTS]
+    ways = {
+        "engine": (engine, 1.0),
+        "plain batched": (plain, 0.25),
+        "one at a time": (lambda model, prompts: plain(model, prompts, 1), 0.05),
+    }
+    rates: dict[str, list[float]] = {name: [] for name in ways}
+    engine(model, whole[:BATCH]), plain(model, whole[:BATCH])  # what the first call sets up
+    for k in range(ROUNDS):
+        part = whole[k * len(whole) // ROUNDS : (k + 1) * len(whole) // ROUNDS]
+        for name, (way, share) in ways.items():
+            own = part[: max(len(VARIANTS), int(share * len(part)))]
+            rates[name].append(len(own) / timed(lambda way=way, own=own: way(model, own)))
+    ours = statistics.median(rates["engine"])
+    for name, found in rates.items():
+        rate = statistics.median(found)
+        print(f"{name:15} {rate:8.1f} rows/s   engine is {ours / rate:5.1f} × as fast")
+    some = whole[: 10 * len(VARIANTS)]
+    one, other = engine(model, some), plain(model, some, 1)
+    same = sum(a[0] == b[0] for a, b in zip(one, other, strict=True))
+    apart = max(
+        max(abs(p - q) for p, q in zip(a[1], b[1], strict=True))
+        for a, b in zip(one, other, strict=True) if a[1] and b[1] and a[0] == b[0]
+    )  # fmt: skip
+    print(f"same text as one at a time: {same} of {len(some)}; letter probabilities differ by at most {apart:.0e}")
+
+
+def against_floor(model: LocalModel, items: int) -> None:
+    """How much of the engine's time its multiplications, or reading its weights, would take at the machine's best."""
+    prompts = [apply(item, name) for item in questions("test", items) for name in VARIANTS]
+    parts = {"text": model.model.model.language_model, "vision": model.model.model.vision_tower}
+    flops = weights = tokens = 0
+    hooks = []
+    for part in parts.values():
+        for module in part.modules():
+            if isinstance(module, torch.nn.Linear):
+
+                def count(layer: torch.nn.Linear, given: tuple, out: torch.Tensor) -> None:
+                    nonlocal flops, weights
+                    flops += 2 * out.numel() * layer.in_features
+                    weights += layer.weight.numel() * layer.weight.element_size()
+
+                hooks.append(module.register_forward_hook(count))
+    texts = engine(model, prompts)
+    for hook in hooks:
+        hook.remove()
+    tokens = sum(len(model.processor.tokenizer.encode(text, add_special_tokens=False)) for text, _ in texts)
+    seconds = min(timed(lambda: engine(model, prompts)) for _ in range(2))
+    a = torch.randn(1024, 1024)
+    rate = 2 * 1024**3 / min(timed(lambda: a @ a) for _ in range(20))
+    b = torch.randn(1 << 25)
+    bandwidth = b.numel() * 4 / min(timed(b.sum) for _ in range(10))
+    floor = max(flops / rate, weights / bandwidth)
+    print(
+        f"{len(prompts)} rows in {seconds:.1f} s, {tokens / seconds:,.0f} new tokens/s; floor {floor:.2f} s "
+        f"({flops / 1e9:.0f} GFLOP at {rate / 1e9:.0f} GFLOP/s, {weights / 1e9:.1f} GB at {bandwidth / 1e9:.0f} GB/s): "
+        f"{100 * floor / seconds:.0f} % of the time"
+    )
+
+
+def growth(model: LocalModel, items: int) -> None:
+    """Time over items, with the line through it, and over variants."""
+    counts = [items // 4, items // 2, items, 2 * items]
+    pool = questions("test", counts[-1])
+    times = [
+        timed(lambda n=n: engine(model, [apply(item, name) for item in pool[:n] for name in VARIANTS])) for n in counts
+    ]
+    slope, start = np.polyfit(counts, times, 1)
+    fit = 1 - np.var(np.array(times) - (slope * np.array(counts) + start)) / np.var(times)
+    print("items " + ", ".join(f"{n}: {t:.2f} s" for n, t in zip(counts, times, strict=True)), end="; ")
+    print(f"line {1000 * slope:.1f} ms an item + {start:.2f} s, R² {fit:.4f}")
+
+
+def long_pictures(folder: str, tokens: int = 1000) -> None:
+    """What one more variant of an item costs where the picture is long, on a model with random weights."""
+    model = LocalModel(folder, device="cpu")
+    side = 28 * round(tokens**0.5)
+    item = questions("test", 1)[0]
+    picture = item.load_image().resize((side, side))
+    item = replace(item, load_image=lambda: picture)
+    model.processor.image_processor.size = {"shortest_edge": 28 * 28, "longest_edge": side * side}
+    names = list(VARIANTS)[:10]
+    short = Sampling(max_new_tokens=24)
+    first = min(timed(lambda: model.generate([apply(item, names[0])], short)) for _ in range(ROUNDS))
+    ten = min(timed(lambda: model.generate([apply(item, name) for name in names], short)) for _ in range(ROUNDS))
+    print(f"a picture of {tokens} tokens: each further variant costs {(ten - first) / 9 / first:.2f} of the first")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--model", default="checkpoints/base")
+    parser.add_argument("--items", type=int, default=40, help="a round")
+    parser.add_argument("--random", help="folder of a Qwen2.5-VL with random weights, for the long picture")
+    options = parser.parse_args()
+    model = LocalModel(options.model, device="cpu")
+    against_others(model, options.items)
+    against_floor(model, options.items)
+    growth(model, options.items)
+    if options.random:
+        long_pictures(options.random)
+
+
+if __name__ == "__main__":
+    main()
