@@ -40,8 +40,8 @@ def evaluate(
     """One row for each question × variant, in that order (see `store.ROWS`).
 
     seed draws the wrong option and the wordings. What the store holds already is not computed again; what is computed
-    is stored at least every few seconds, and when the run is interrupted. A batch that does not fit into memory is
-    halved, down to single prompts.
+    is stored at least every few seconds, and when the run is interrupted. The prompts of an item go together, since
+    they share its picture. A batch that does not fit into memory is halved, down to single prompts.
     """
     sampling = sampling or Sampling()
     prompts = [apply(question, variant, seed) for question in questions for variant in variants]
@@ -58,11 +58,7 @@ def evaluate(
             for (key, prompt), response in zip(batch, responses, strict=True)
         ]
 
-    # Answers differ in length far more than prompts do: what must be answered at once goes together.
-    def length(prompt: Prompt) -> tuple[bool, int]:
-        return prompt.variant == "stop-think", len(prompt.text) + len(prompt.prefill)
-
-    rows = work_off(plan, compute, store, batch_size, length, model.label if progress else None)
+    rows = work_off(plan, compute, store, batch_size, model.label if progress else None)
     return to_frame([rows[key] for key, _ in plan])
 
 
@@ -97,18 +93,15 @@ def work_off(
     compute: Callable[[Sequence[tuple[str, Job]]], Sequence[Row | None]],
     store: Store,
     batch_size: int,
-    order: Callable[[Job], Any] | None = None,
     label: str | None = None,
 ) -> dict[str, Row]:
     """Rows by key: those that the store holds, and the others, computed batch by batch and stored as one goes.
 
-    compute: the rows of a batch, None for one that cannot be had now. order: jobs alike in it go together. label: of
-    the progress bar, or None for none. A batch that does not fit into memory is halved, down to single jobs.
+    compute: the rows of a batch, None for one that cannot be had now. label: of the progress bar, or None for none. A
+    batch that does not fit into memory is halved, down to single jobs.
     """
     rows = store.read(key for key, _ in plan)
     todo = [pair for pair in plan if pair[0] not in rows]
-    if order:
-        todo.sort(key=lambda pair: order(pair[1]))
     buffer: list[Row] = []
     flushed = time.monotonic()
     bar = tqdm(total=len(plan), initial=len(plan) - len(todo), desc=label, unit="row", disable=label is None)
