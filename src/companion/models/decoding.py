@@ -8,7 +8,7 @@ through the model's layers directly, with keys and values written in place; for 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -27,7 +27,14 @@ def can_decode(model: Any) -> bool:
 
 
 class State(Protocol):
-    """What a model has read so far."""
+    """What a model has read so far, in rows."""
+
+    def extend(self, source: Sequence[int], stretches: Sequence[Sequence[int]], room: int = 0) -> torch.Tensor:
+        """Read stretches of tokens, each after the row of that number; these are the rows from now on.
+
+        room: how many tokens will be taken in by `next`. Returns the logits after each, (rows, vocabulary).
+        """
+        ...
 
     def keep(self, kept: torch.Tensor) -> None:
         """Go on with these rows only."""
@@ -38,12 +45,12 @@ class State(Protocol):
         ...
 
 
-def state_of(model: Any, cache: Any, mask: torch.Tensor, positions: torch.Tensor, room: int) -> State:
-    """What a forward pass left behind, made ready for up to `room` more tokens a row.
+def state_of(model: Any, cache: Any, mask: torch.Tensor, positions: torch.Tensor, room: int = 0) -> State:
+    """What a forward pass left behind, ready for `room` more tokens a row.
 
     cache: its keys and values. mask: (rows, read), 1 where there is a token. positions: (rows,), of the next token.
     """
-    return (_Layers if can_decode(model) else _Forward)(model, cache, mask, positions, room)
+    return _Layers(model, cache, mask, room) if can_decode(model) else _Forward(model, cache, mask, positions, room)
 
 
 def write(state: State, logits: torch.Tensor, max_new_tokens: int, ends: set[int], choose: Choose) -> list[list[int]]:
@@ -88,12 +95,36 @@ def decode(
 
 
 class _Forward:
-    """The state of any model, which goes on by its own forward pass."""
+    """The state of any model, which goes on by its own forward pass. Rows end at the right, padded on the left."""
 
     def __init__(self, model: Any, cache: Any, mask: torch.Tensor, positions: torch.Tensor, room: int) -> None:
-        self.model, self.cache, self.positions = model, cache, positions
-        self.length = mask.shape[1]
-        self.mask = torch.cat([mask, mask.new_ones(len(mask), room)], dim=1)
+        self.model, self.cache, self.positions, self.mask = model, cache, positions, mask
+        self._make_room(room)
+
+    def _make_room(self, room: int) -> None:
+        self.length = self.mask.shape[1]
+        self.mask = torch.cat([self.mask, self.mask.new_ones(len(self.mask), room)], dim=1)
+
+    def extend(self, source: Sequence[int], stretches: Sequence[Sequence[int]], room: int = 0) -> torch.Tensor:
+        chosen = torch.tensor(source, device=self.mask.device)
+        self.cache.batch_select_indices(chosen)
+        longest = max(map(len, stretches))
+        ids = self.mask.new_tensor([[0] * (longest - len(part)) + list(part) for part in stretches])
+        new = self.mask.new_tensor([[0] * (longest - len(part)) + [1] * len(part) for part in stretches])
+        mask = torch.cat([self.mask[chosen, : self.length], new], dim=1)
+        begin = self.positions[chosen]
+        read = self.model(
+            input_ids=ids, attention_mask=mask, past_key_values=self.cache, use_cache=True, logits_to_keep=1,
+            position_ids=spread(self.model, begin[:, None] + (new.cumsum(dim=-1) - 1).clamp(min=0)),
+        )  # fmt: skip
+        self.positions = begin + new.sum(dim=-1)
+        order = mask.argsort(dim=1, stable=True)[:, -int(mask.sum(dim=1).max()) :]  # no empty places inside a row
+        for layer in self.cache.layers:
+            index = order[:, None, :, None].expand(-1, layer.keys.shape[1], -1, layer.keys.shape[3])
+            layer.keys, layer.values = layer.keys.gather(2, index), layer.values.gather(2, index)
+        self.mask = mask.gather(1, order)
+        self._make_room(room)
+        return read.logits[:, -1]
 
     def keep(self, kept: torch.Tensor) -> None:
         self.cache.batch_select_indices(kept)
@@ -115,63 +146,109 @@ def spread(model: Any, positions: torch.Tensor) -> torch.Tensor:
 
 
 class _Layers:
-    """The state of a model that `can_decode`. keys, values: per layer, (rows, key heads, read + room, head size)."""
+    """The state of a model that `can_decode`. Rows begin at the left, so that a token's place is its position.
 
-    def __init__(self, model: Any, cache: Any, mask: torch.Tensor, positions: torch.Tensor, room: int) -> None:
+    keys, values: per layer, (rows, key heads, places, head size). lengths: (rows,), how many places are taken. Only
+    tokens that are there go through the layers; rows of different length meet in the attention alone.
+    """
+
+    def __init__(self, model: Any, cache: Any, mask: torch.Tensor, room: int) -> None:
         self.text, self.head = model.model.language_model, model.get_output_embeddings()
-        self.length, self.positions = mask.shape[1], positions
+        self.lengths = mask.sum(dim=1)
+        places = int(self.lengths.max())
+        order = mask.argsort(dim=1, stable=True, descending=True)[:, :places, None]
 
-        def roomy(tensor: torch.Tensor) -> torch.Tensor:
-            whole = tensor.new_zeros(*tensor.shape[:2], self.length + room, tensor.shape[3])
-            whole[:, :, : self.length] = tensor
+        def moved(tensor: torch.Tensor) -> torch.Tensor:
+            own = tensor.gather(2, order[:, None].expand(-1, tensor.shape[1], -1, tensor.shape[3]))
+            return torch.cat([own, own.new_zeros(*own.shape[:2], room, own.shape[3])], dim=2)
+
+        self.keys = [moved(layer.keys) for layer in cache.layers]
+        self.values = [moved(layer.values) for layer in cache.layers]
+        self._see()
+
+    def _see(self) -> None:
+        """Turns of the places and, for each row, 0 where a place is taken and −∞ where none is."""
+        places = torch.arange(self.keys[0].shape[2], device=self.lengths.device)
+        self.cos, self.sin = (table[0] for table in self.text.rotary_emb(self.keys[0], places[None]))
+        self.bias = self.keys[0].new_zeros(len(self.lengths), 1, 1, len(places))
+        self.bias.masked_fill_(places >= self.lengths[:, None, None, None], -torch.inf)
+
+    def extend(self, source: Sequence[int], stretches: Sequence[Sequence[int]], room: int = 0) -> torch.Tensor:
+        device = self.lengths.device
+        chosen, counts = (torch.tensor(x, device=device) for x in (source, [len(part) for part in stretches]))
+        before = self.lengths[chosen]
+        self.lengths = before + counts
+        places, longest = int(self.lengths.max()), int(counts.max())
+        row = torch.arange(len(chosen), device=device).repeat_interleave(counts)
+        step = torch.arange(len(row), device=device) - (counts.cumsum(0) - counts)[row]
+        place = before[row] + step
+
+        def moved(tensor: torch.Tensor) -> torch.Tensor:
+            whole = tensor.new_zeros(len(chosen), tensor.shape[1], places + room, tensor.shape[3])
+            old = min(tensor.shape[2], places)
+            whole[:, :, :old] = tensor[chosen, :, :old]
             return whole
 
-        self.keys = [roomy(layer.keys) for layer in cache.layers]
-        self.values = [roomy(layer.values) for layer in cache.layers]
-        self.bias = self.keys[0].new_zeros(len(mask), 1, 1, self.length + room)
-        self.bias[..., : self.length].masked_fill_(mask[:, None, None, :] == 0, torch.finfo(self.bias.dtype).min)
-        every = torch.arange(self.length + room, device=mask.device)[None]
-        self.cos, self.sin = (table[0] for table in self.text.rotary_emb(self.keys[0], every))
+        self.keys, self.values = [moved(keys) for keys in self.keys], [moved(values) for values in self.values]
+        self._see()
+        cos, sin = self.cos[place][:, None], self.sin[place][:, None]
+        until = before[:, None] + torch.arange(longest, device=device)  # what the token of each step may see
+        hidden = torch.arange(places, device=device) > until[..., None]
+        bias = self.keys[0].new_zeros(hidden.shape).masked_fill_(hidden, -torch.inf)[:, None, None]
+        x = self.text.embed_tokens(torch.tensor([token for part in stretches for token in part], device=device))
+        for layer, keys, values in zip(self.text.layers, self.keys, self.values, strict=True):
+            attention = layer.self_attn
+            query, key, value = self._project(attention, layer.input_layernorm(x), cos, sin)
+            keys[row, :, place], values[row, :, place] = key, value
+            heads, size = keys.shape[1], keys.shape[3]
+            padded = query.new_zeros(len(chosen), longest, query.shape[1], size)
+            padded[row, step] = query
+            padded = padded.view(len(chosen), longest, heads, -1, size).permute(0, 2, 3, 1, 4)
+            scores = padded @ keys[:, :, None, :places].transpose(3, 4) * attention.scaling + bias
+            seen = (scores.softmax(dim=-1) @ values[:, :, None, :places]).permute(0, 3, 1, 2, 4)[row, step]
+            x = x + attention.o_proj(seen.flatten(1))
+            x = x + layer.mlp(layer.post_attention_layernorm(x))
+        ends = (counts.cumsum(0) - 1).clamp(min=0)
+        return self.head(self.text.norm(x[ends]))
 
     def keep(self, kept: torch.Tensor) -> None:
-        used = self.length
+        used = int(self.lengths.max())
         for tensors in (self.keys, self.values):
             for layer, tensor in enumerate(tensors):
-                part = tensor.new_empty(len(kept), *tensor.shape[1:])
-                part[:, :, :used] = tensor[kept, :, :used]
-                tensors[layer] = part
-        self.positions, self.bias = self.positions[kept], self.bias[kept]
+                tensor[: len(kept), :, :used] = tensor[kept, :, :used]  # places not yet taken stay zero
+                tensors[layer] = tensor[: len(kept)]
+        self.lengths, self.bias = self.lengths[kept], self.bias[kept]
 
     def next(self, tokens: torch.Tensor) -> torch.Tensor:
         x = self.text.embed_tokens(tokens)
-        cos, sin = self.cos[self.positions][:, None], self.sin[self.positions][:, None]
+        cos, sin = self.cos[self.lengths][:, None], self.sin[self.lengths][:, None]
+        row = torch.arange(len(tokens), device=tokens.device)
+        self.bias[row, 0, 0, self.lengths] = 0
+        places = int(self.lengths.max()) + 1
+        bias = self.bias[..., :places]
         for layer, keys, values in zip(self.text.layers, self.keys, self.values, strict=True):
-            x = x + self._attend(layer.self_attn, layer.input_layernorm(x), keys, values, cos, sin)
+            attention = layer.self_attn
+            query, key, value = self._project(attention, layer.input_layernorm(x), cos, sin)
+            keys[row, :, self.lengths], values[row, :, self.lengths] = key, value
+            query = query.view(len(tokens), keys.shape[1], -1, keys.shape[3])
+            scores = query @ keys[:, :, :places].transpose(2, 3) * attention.scaling + bias
+            seen = scores.softmax(dim=-1) @ values[:, :, :places]
+            x = x + attention.o_proj(seen.flatten(1))
             x = x + layer.mlp(layer.post_attention_layernorm(x))
-        self.length += 1
-        self.positions = self.positions + 1
+        self.lengths = self.lengths + 1
         return self.head(self.text.norm(x))
 
-    def _attend(
-        self,
-        attention: Any,
-        x: torch.Tensor,
-        keys: torch.Tensor,
-        values: torch.Tensor,
-        cos: torch.Tensor,
-        sin: torch.Tensor,
-    ) -> torch.Tensor:
-        rows, heads, _, size = keys.shape
-        query = attention.q_proj(x).view(rows, -1, size)
-        key = attention.k_proj(x).view(rows, -1, size)
+    def _project(
+        self, attention: Any, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Query, key and value of tokens, each (tokens, heads, head size), turned to their positions."""
+        size = self.keys[0].shape[3]
+        query, key, value = (
+            project(x).view(len(x), -1, size) for project in (attention.q_proj, attention.k_proj, attention.v_proj)
+        )
         if hasattr(attention, "q_norm"):
             query, key = attention.q_norm(query), attention.k_norm(key)
-        keys[:, :, self.length] = _turn(key, cos, sin)
-        values[:, :, self.length] = attention.v_proj(x).view(rows, -1, size)
-        query = _turn(query, cos, sin).view(rows, heads, -1, size)
-        scores = query @ keys[:, :, : self.length + 1].transpose(2, 3) * attention.scaling
-        weights = (scores + self.bias[..., : self.length + 1]).softmax(dim=-1)
-        return attention.o_proj((weights @ values[:, :, : self.length + 1]).reshape(rows, -1))
+        return _turn(query, cos, sin), _turn(key, cos, sin), value
 
 
 def _turn(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from companion.models.decoding import State, spread, state_of
+from companion.models.decoding import State, state_of
 
 WORTH = 24
 """Tokens that a shared stretch must save to be read by itself: each level is one more forward pass."""
@@ -46,15 +46,15 @@ def read(
     trunks = [len(row) - 1 for row in whole]
     for row, number in zip(rows, source, strict=True):
         trunks[number] = min(trunks[number], _shared(row, whole[number]), len(row) - 1)
-    reader = _Reader(model, inputs, trunks)
+    state = _pictures(model, inputs, trunks)
     done = [trunks[number] for number in source]
     while stretches := _stretches(rows, done, source):
-        reader.go_on([number for number, _, _ in stretches], [tokens for _, tokens, _ in stretches])
+        state.extend([node for node, _, _ in stretches], [tokens for _, tokens, _ in stretches])
         for node, (_, tokens, members) in enumerate(stretches):
             for row in members:
                 source[row], done[row] = node, done[row] + len(tokens)
-    logits = reader.go_on(source, [row[n:] for row, n in zip(rows, done, strict=True)])
-    return reader.state(room), logits
+    logits = state.extend(source, [row[n:] for row, n in zip(rows, done, strict=True)], room)
+    return state, logits
 
 
 def _slides(model: Any) -> bool:
@@ -101,7 +101,7 @@ def _stretches(rows: list[list[int]], done: list[int], source: list[int]) -> lis
 
 
 def _parts(rows: list[list[int]], members: list[int], start: int) -> list[tuple[list[int], int]]:
-    """Rows, sorted, in groups that go on together from `start`, and how far; as far as `start` for those that do not."""
+    """Sorted rows in groups that go on together from `start`, and up to where: `start` for those that do not."""
     shortest = min(len(rows[row]) for row in members) - 1
     end = min(_shared(rows[members[0]], rows[members[-1]]), shortest)
     if (end - start) * (len(members) - 1) >= WORTH:
@@ -112,51 +112,23 @@ def _parts(rows: list[list[int]], members: list[int], start: int) -> list[tuple[
     return [part for _, group in groups for part in _parts(rows, list(group), start)]
 
 
-class _Reader:
-    """What has been read so far, of each node of the level that was read last. inputs, trunks: of the pictures."""
-
-    def __init__(self, model: Any, inputs: Mapping[str, Any], trunks: list[int]) -> None:
-        self.model, self.told = model, hasattr(model.model, "get_rope_index")
-        weight = next(model.parameters())
-        self.device = weight.device
-        length, own = inputs["input_ids"].shape[1], inputs["attention_mask"].sum(dim=-1)
-        columns = (length - own + torch.tensor(trunks))[:, None] + torch.arange(-max(trunks), 0)
-        there = columns >= (length - own)[:, None]
-        ready = {}
-        for name, value in inputs.items():
-            if isinstance(value, torch.Tensor):
-                if value.shape == inputs["input_ids"].shape:  # something of each token
-                    value = value.gather(1, columns.clamp(min=0)).masked_fill(~there, 0)
-                elif value.is_floating_point():
-                    value = value.to(weight.dtype)
-                value = value.to(self.device)
-            ready[name] = value
-        self.mask = ready["attention_mask"]
-        # Where time, height and width are told, the model itself finds them in a picture.
-        positions = {} if self.told else {"position_ids": (self.mask.cumsum(dim=-1) - 1).clamp(min=0)}
-        self.cache = model(**ready, **positions, use_cache=True, logits_to_keep=1).past_key_values
-        self.next = self.mask.sum(dim=-1) + (model.model.rope_deltas.flatten() if self.told else 0)
-
-    def go_on(self, source: list[int], stretches: list[list[int]]) -> torch.Tensor:
-        """Read stretches, each after the node of that number; they are the nodes from now on. The logits after each."""
-        chosen = torch.tensor(source, device=self.device)
-        self.cache.batch_select_indices(chosen)
-        longest = max(map(len, stretches))
-        ids = torch.tensor([[0] * (longest - len(part)) + part for part in stretches], device=self.device)
-        new = torch.tensor([[0] * (longest - len(part)) + [1] * len(part) for part in stretches], device=self.device)
-        self.mask = torch.cat([self.mask[chosen], new], dim=1)
-        begin = self.next[chosen]
-        positions = begin[:, None] + (new.cumsum(dim=-1) - 1).clamp(min=0)
-        self.next = begin + new.sum(dim=-1)
-        return self.model(
-            input_ids=ids, attention_mask=self.mask, past_key_values=self.cache,
-            position_ids=spread(self.model, positions), use_cache=True, logits_to_keep=1,
-        ).logits[:, -1]  # fmt: skip
-
-    def state(self, room: int) -> State:
-        """What was read, without the empty places between stretches."""
-        order = self.mask.argsort(dim=1, stable=True)[:, -int(self.mask.sum(dim=1).max()) :]
-        for layer in self.cache.layers:
-            index = order[:, None, :, None].expand(-1, layer.keys.shape[1], -1, layer.keys.shape[3])
-            layer.keys, layer.values = layer.keys.gather(2, index), layer.values.gather(2, index)
-        return state_of(self.model, self.cache, self.mask.gather(1, order), self.next, room)
+def _pictures(model: Any, inputs: Mapping[str, Any], trunks: list[int]) -> State:
+    """The state after the first tokens of one prompt of each picture, trunks: how many; inputs: from the processor."""
+    told = hasattr(model.model, "get_rope_index")  # where time, height and width are told, the model finds them itself
+    weight = next(model.parameters())
+    length, own = inputs["input_ids"].shape[1], inputs["attention_mask"].sum(dim=-1)
+    columns = (length - own + torch.tensor(trunks))[:, None] + torch.arange(-max(trunks), 0)
+    there = columns >= (length - own)[:, None]
+    ready = {}
+    for name, value in inputs.items():
+        if isinstance(value, torch.Tensor):
+            if value.shape == inputs["input_ids"].shape:  # something of each token
+                value = value.gather(1, columns.clamp(min=0)).masked_fill(~there, 0)
+            elif value.is_floating_point():
+                value = value.to(weight.dtype)
+            value = value.to(weight.device)
+        ready[name] = value
+    mask = ready["attention_mask"]
+    positions = {} if told else {"position_ids": (mask.cumsum(dim=-1) - 1).clamp(min=0)}
+    cache = model(**ready, **positions, use_cache=True, logits_to_keep=1).past_key_values
+    return state_of(model, cache, mask, mask.sum(dim=-1) + (model.model.rope_deltas.flatten() if told else 0))
