@@ -23,11 +23,15 @@ class Scripted:
     label = identity = "scripted"
     delivery = "prefill"
     device = "cpu"
+    budget = 64
 
     def __init__(self, fits=1000, fail_after=None):
         self.profile = get_profile("generic")
         self.fits, self.fail_after = fits, fail_after
         self.asked, self.batches = [], []
+
+    def tokens(self, prompt, sampling):
+        return 1
 
     def generate(self, prompts, sampling):
         if len(prompts) > self.fits:
@@ -74,7 +78,7 @@ def test_whatever_changes_a_row_is_part_of_its_key(tmp_path, change):
 
 def test_a_batch_that_does_not_fit_is_halved(tmp_path):
     model = Scripted(fits=3)
-    rows = evaluate(model, ITEMS, ["base"], Store(tmp_path), batch_size=16, progress=False)
+    rows = evaluate(model, ITEMS, ["base"], Store(tmp_path), token_budget=16, progress=False)
     assert len(rows) == 20
     assert max(model.batches) == 2
 
@@ -86,9 +90,9 @@ def test_a_single_prompt_that_does_not_fit_is_an_error_and_other_errors_are_not_
 
 def test_an_interrupted_run_keeps_what_was_finished(tmp_path):
     with pytest.raises(KeyboardInterrupt):
-        evaluate(Scripted(fail_after=8), ITEMS, ["base"], Store(tmp_path), batch_size=4, progress=False)
+        evaluate(Scripted(fail_after=8), ITEMS, ["base"], Store(tmp_path), token_budget=4, progress=False)
     rest = Scripted()
-    evaluate(rest, ITEMS, ["base"], Store(tmp_path), batch_size=4, progress=False)
+    evaluate(rest, ITEMS, ["base"], Store(tmp_path), token_budget=4, progress=False)
     assert len(rest.asked) == 12
 
 
@@ -114,7 +118,7 @@ def test_kill_minus_nine_in_the_middle_then_the_same_command(tmp_path, checkpoin
         "import companion.engine, companion.cli, sys; companion.engine.FLUSH_SECONDS = 0.0; "
         "sys.exit(companion.cli.main(sys.argv[1:]))",
         "evaluate", "--model", str(checkpoint), "--variants", "base,wrong-think,stop-think", "--limit", "120",
-        "--batch-size", "8",
+        "--token-budget", "2500",
     ]  # fmt: skip
 
     def start(out):

@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--seed", type=int, default=0, help="draws items, wrong options and wordings")
     evaluate.add_argument("--device", default="auto")
     evaluate.add_argument("--profile", default="auto", help="how the model is asked (default: as it says itself)")
-    evaluate.add_argument("--batch-size", type=_positive, default=64)
+    evaluate.add_argument("--token-budget", type=_positive, help="tokens in a batch (default: what memory can hold)")
     evaluate.add_argument("--temperature", type=float, default=0.0, help="0 is greedy")
     evaluate.add_argument("--max-new-tokens", type=_positive, help="default: the profile's")
     evaluate.set_defaults(run=_evaluate)
@@ -132,7 +132,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     questions = load_benchmark(options.benchmark, options.limit, options.seed)
     model = LocalModel(options.model, options.device, options.profile)
     sampling = Sampling(options.temperature, seed=options.seed, max_new_tokens=options.max_new_tokens)
-    rows = evaluate(model, questions, variants, Store(options.out), sampling, options.seed, options.batch_size)
+    rows = evaluate(model, questions, variants, Store(options.out), sampling, options.seed, options.token_budget)
     for variant in variants:
         part = rows[rows["variant"] == variant]
         unread = part["answer"].isna().mean()

@@ -5,6 +5,8 @@ Run: `companion evaluate --model … --benchmark … --variants … --out …`, 
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +25,9 @@ from companion.variants import Prompt, apply
 
 FLUSH_SECONDS = 10.0
 
+MOST = 1024
+"""Jobs in one batch, however light they are."""
+
 Row = dict[str, Any]
 Job = TypeVar("Job")
 
@@ -34,14 +39,15 @@ def evaluate(
     store: Store,
     sampling: Sampling | None = None,
     seed: int = 0,
-    batch_size: int = 64,
+    token_budget: int | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
     """One row for each question × variant, in that order (see `store.ROWS`).
 
     seed draws the wrong option and the wordings. What the store holds already is not computed again; what is computed
     is stored at least every few seconds, and when the run is interrupted. The prompts of an item go together, since
-    they share its picture. A batch that does not fit into memory is halved, down to single prompts.
+    they share its picture. token_budget: how many tokens, of prompts and responses, go into a batch (default: what the
+    model says fits into memory); it is halved when a batch does not fit, down to single prompts.
     """
     sampling = sampling or Sampling()
     prompts = [apply(question, variant, seed) for question in questions for variant in variants]
@@ -58,7 +64,11 @@ def evaluate(
             for (key, prompt), response in zip(batch, responses, strict=True)
         ]
 
-    rows = work_off(plan, compute, store, batch_size, model.label if progress else None)
+    def weigh(prompt: Prompt) -> int:
+        return model.tokens(prompt, sampling)
+
+    label = model.label if progress else None
+    rows = work_off(plan, compute, store, lambda: token_budget or model.budget, weigh, label)
     return to_frame([rows[key] for key, _ in plan])
 
 
@@ -84,7 +94,7 @@ def judge(
             for (key, (row, _)), verdict in zip(batch, verdicts, strict=True)
         ]
 
-    found = work_off(plan, compute, store, batch_size, label=judge.name if progress else None)
+    found = work_off(plan, compute, store, lambda: batch_size, lambda _: 1, judge.name if progress else None)
     return to_frame([found[key] for key, _ in plan if key in found], VERDICTS)
 
 
@@ -92,28 +102,32 @@ def work_off(
     plan: Sequence[tuple[str, Job]],
     compute: Callable[[Sequence[tuple[str, Job]]], Sequence[Row | None]],
     store: Store,
-    batch_size: int,
+    capacity: Callable[[], int],
+    weigh: Callable[[Job], int],
     label: str | None = None,
 ) -> dict[str, Row]:
     """Rows by key: those that the store holds, and the others, computed batch by batch and stored as one goes.
 
-    compute: the rows of a batch, None for one that cannot be had now. label: of the progress bar, or None for none. A
-    batch that does not fit into memory is halved, down to single jobs.
+    compute: the rows of a batch, None for one that cannot be had now. capacity: of a batch, asked for once and only if
+    there is something to do; it is halved when a batch does not fit into memory, down to single jobs. weigh: how much
+    of it a job takes. label: of the progress bar, or None for none.
     """
     rows = store.read(key for key, _ in plan)
     todo = [pair for pair in plan if pair[0] not in rows]
     buffer: list[Row] = []
     flushed = time.monotonic()
+    room = capacity() if todo else 0
     bar = tqdm(total=len(plan), initial=len(plan) - len(todo), desc=label, unit="row", disable=label is None)
     try:
         while todo:
-            batch = todo[:batch_size]
+            weights = list(itertools.accumulate(weigh(job) for _, job in todo[:MOST]))
+            batch = todo[: max(1, bisect.bisect_right(weights, room))]
             try:
                 buffer += [row for row in compute(batch) if row]
             except RuntimeError as error:
                 if len(batch) == 1 or not _out_of_memory(error):
                     raise
-                batch_size = max(1, len(batch) // 2)
+                room = weights[len(batch) - 1] // 2
                 continue
             del todo[: len(batch)]
             bar.update(len(batch))

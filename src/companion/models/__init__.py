@@ -40,13 +40,23 @@ class Response:
 
 
 class Model(Protocol):
-    """label: for people. identity: hash of the weights. delivery: how a think start reaches the model."""
+    """label: for people. identity: hash of the weights. delivery: how a think start reaches the model.
+
+    budget: how many tokens, of prompts and responses, it can hold at once.
+    """
 
     label: str
     identity: str
     profile: Profile
     delivery: str
     device: str
+
+    @property
+    def budget(self) -> int: ...
+
+    def tokens(self, prompt: Prompt, sampling: Sampling) -> int:
+        """About how many tokens a prompt and its response are."""
+        ...
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Response]:
         """The responses to one batch of prompts, in their order."""

@@ -19,6 +19,12 @@ Choose = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 CROWDED = 0.75
 """Finished texts leave the batch when no more than this share of it is still being written."""
 
+TOGETHER = 64
+"""Stretches of like length that go through the layers together."""
+
+ROOM = 32
+"""Places by which keys and values grow."""
+
 
 def can_decode(model: Any) -> bool:
     """Whether this module knows the model: positions are plain counts, and layers are those of Llama or Qwen."""
@@ -29,10 +35,10 @@ def can_decode(model: Any) -> bool:
 class State(Protocol):
     """What a model has read so far, in rows."""
 
-    def extend(self, source: Sequence[int], stretches: Sequence[Sequence[int]], room: int = 0) -> torch.Tensor:
+    def extend(self, source: Sequence[int], stretches: Sequence[Sequence[int]]) -> torch.Tensor:
         """Read stretches of tokens, each after the row of that number; these are the rows from now on.
 
-        room: how many tokens will be taken in by `next`. Returns the logits after each, (rows, vocabulary).
+        Returns the logits after each, (rows, vocabulary); what it is for an empty stretch means nothing.
         """
         ...
 
@@ -45,12 +51,12 @@ class State(Protocol):
         ...
 
 
-def state_of(model: Any, cache: Any, mask: torch.Tensor, positions: torch.Tensor, room: int = 0) -> State:
-    """What a forward pass left behind, ready for `room` more tokens a row.
+def state_of(model: Any, cache: Any, mask: torch.Tensor, positions: torch.Tensor) -> State:
+    """What a forward pass left behind.
 
     cache: its keys and values. mask: (rows, read), 1 where there is a token. positions: (rows,), of the next token.
     """
-    return _Layers(model, cache, mask, room) if can_decode(model) else _Forward(model, cache, mask, positions, room)
+    return _Layers(model, cache, mask) if can_decode(model) else _Forward(model, cache, mask, positions)
 
 
 def write(state: State, logits: torch.Tensor, max_new_tokens: int, ends: set[int], choose: Choose) -> list[list[int]]:
@@ -90,28 +96,23 @@ def decode(
     read = model(**inputs, position_ids=(mask.cumsum(dim=-1) - 1).clamp(min=0), use_cache=True, logits_to_keep=1)
     read.past_key_values.batch_repeat_interleave(copies)
     mask = mask.repeat_interleave(copies, dim=0)
-    state = state_of(model, read.past_key_values, mask, mask.sum(dim=-1), max_new_tokens)
+    state = state_of(model, read.past_key_values, mask, mask.sum(dim=-1))
     return write(state, read.logits[:, -1].repeat_interleave(copies, dim=0), max_new_tokens, ends, choose)
 
 
 class _Forward:
     """The state of any model, which goes on by its own forward pass. Rows end at the right, padded on the left."""
 
-    def __init__(self, model: Any, cache: Any, mask: torch.Tensor, positions: torch.Tensor, room: int) -> None:
+    def __init__(self, model: Any, cache: Any, mask: torch.Tensor, positions: torch.Tensor) -> None:
         self.model, self.cache, self.positions, self.mask = model, cache, positions, mask
-        self._make_room(room)
 
-    def _make_room(self, room: int) -> None:
-        self.length = self.mask.shape[1]
-        self.mask = torch.cat([self.mask, self.mask.new_ones(len(self.mask), room)], dim=1)
-
-    def extend(self, source: Sequence[int], stretches: Sequence[Sequence[int]], room: int = 0) -> torch.Tensor:
+    def extend(self, source: Sequence[int], stretches: Sequence[Sequence[int]]) -> torch.Tensor:
         chosen = torch.tensor(source, device=self.mask.device)
         self.cache.batch_select_indices(chosen)
         longest = max(map(len, stretches))
         ids = self.mask.new_tensor([[0] * (longest - len(part)) + list(part) for part in stretches])
         new = self.mask.new_tensor([[0] * (longest - len(part)) + [1] * len(part) for part in stretches])
-        mask = torch.cat([self.mask[chosen, : self.length], new], dim=1)
+        mask = torch.cat([self.mask[chosen], new], dim=1)
         begin = self.positions[chosen]
         read = self.model(
             input_ids=ids, attention_mask=mask, past_key_values=self.cache, use_cache=True, logits_to_keep=1,
@@ -123,7 +124,6 @@ class _Forward:
             index = order[:, None, :, None].expand(-1, layer.keys.shape[1], -1, layer.keys.shape[3])
             layer.keys, layer.values = layer.keys.gather(2, index), layer.values.gather(2, index)
         self.mask = mask.gather(1, order)
-        self._make_room(room)
         return read.logits[:, -1]
 
     def keep(self, kept: torch.Tensor) -> None:
@@ -131,9 +131,9 @@ class _Forward:
         self.mask, self.positions = self.mask[kept], self.positions[kept]
 
     def next(self, tokens: torch.Tensor) -> torch.Tensor:
-        self.length += 1
+        self.mask = torch.nn.functional.pad(self.mask, (0, 1), value=1)
         read = self.model(
-            input_ids=tokens[:, None], attention_mask=self.mask[:, : self.length], past_key_values=self.cache,
+            input_ids=tokens[:, None], attention_mask=self.mask, past_key_values=self.cache,
             position_ids=spread(self.model, self.positions[:, None]), use_cache=True, logits_to_keep=1,
         )  # fmt: skip
         self.positions = self.positions + 1
@@ -152,15 +152,13 @@ class _Layers:
     tokens that are there go through the layers; rows of different length meet in the attention alone.
     """
 
-    def __init__(self, model: Any, cache: Any, mask: torch.Tensor, room: int) -> None:
+    def __init__(self, model: Any, cache: Any, mask: torch.Tensor) -> None:
         self.text, self.head = model.model.language_model, model.get_output_embeddings()
         self.lengths = mask.sum(dim=1)
-        places = int(self.lengths.max())
-        order = mask.argsort(dim=1, stable=True, descending=True)[:, :places, None]
+        order = mask.argsort(dim=1, stable=True, descending=True)[:, None, : int(self.lengths.max()), None]
 
         def moved(tensor: torch.Tensor) -> torch.Tensor:
-            own = tensor.gather(2, order[:, None].expand(-1, tensor.shape[1], -1, tensor.shape[3]))
-            return torch.cat([own, own.new_zeros(*own.shape[:2], room, own.shape[3])], dim=2)
+            return tensor.gather(2, order.expand(-1, tensor.shape[1], -1, tensor.shape[3]))
 
         self.keys = [moved(layer.keys) for layer in cache.layers]
         self.values = [moved(layer.values) for layer in cache.layers]
@@ -173,43 +171,51 @@ class _Layers:
         self.bias = self.keys[0].new_zeros(len(self.lengths), 1, 1, len(places))
         self.bias.masked_fill_(places >= self.lengths[:, None, None, None], -torch.inf)
 
-    def extend(self, source: Sequence[int], stretches: Sequence[Sequence[int]], room: int = 0) -> torch.Tensor:
+    def extend(self, source: Sequence[int], stretches: Sequence[Sequence[int]]) -> torch.Tensor:
         device = self.lengths.device
         chosen, counts = (torch.tensor(x, device=device) for x in (source, [len(part) for part in stretches]))
         before = self.lengths[chosen]
         self.lengths = before + counts
-        places, longest = int(self.lengths.max()), int(counts.max())
-        row = torch.arange(len(chosen), device=device).repeat_interleave(counts)
-        step = torch.arange(len(row), device=device) - (counts.cumsum(0) - counts)[row]
-        place = before[row] + step
-
-        def moved(tensor: torch.Tensor) -> torch.Tensor:
-            whole = tensor.new_zeros(len(chosen), tensor.shape[1], places + room, tensor.shape[3])
-            old = min(tensor.shape[2], places)
-            whole[:, :, :old] = tensor[chosen, :, :old]
-            return whole
-
-        self.keys, self.values = [moved(keys) for keys in self.keys], [moved(values) for values in self.values]
+        old, self.keys, self.values = (self.keys, self.values), [], []
+        used, places = old[0][0].shape[2], int(self.lengths.max()) + ROOM
+        for kind, tensors in zip((self.keys, self.values), old, strict=True):
+            for tensor in tensors:
+                whole = tensor.new_empty(len(chosen), tensor.shape[1], max(places, used), tensor.shape[3])
+                whole[:, :, :used] = tensor[chosen]
+                whole[:, :, used:] = 0
+                kind.append(whole)
         self._see()
+        ends = self.keys[0].new_zeros(len(chosen), self.head.in_features)
+        order = counts.argsort()
+        for rows in order[counts[order] > 0].split(TOGETHER):
+            ends[rows] = self._read(rows, [stretches[row] for row in rows.tolist()], before[rows], counts[rows])
+        return self.head(self.text.norm(ends))
+
+    def _read(
+        self, rows: torch.Tensor, stretches: list[Sequence[int]], before: torch.Tensor, counts: torch.Tensor
+    ) -> torch.Tensor:
+        """What the layers make of the last token of each stretch, (rows, width)."""
+        longest, places = int(counts.max()), int((before + counts).max())
+        own = torch.arange(len(rows), device=rows.device).repeat_interleave(counts)
+        step = torch.arange(len(own), device=rows.device) - (counts.cumsum(0) - counts)[own]
+        place, row = before[own] + step, rows[own]
         cos, sin = self.cos[place][:, None], self.sin[place][:, None]
-        until = before[:, None] + torch.arange(longest, device=device)  # what the token of each step may see
-        hidden = torch.arange(places, device=device) > until[..., None]
-        bias = self.keys[0].new_zeros(hidden.shape).masked_fill_(hidden, -torch.inf)[:, None, None]
-        x = self.text.embed_tokens(torch.tensor([token for part in stretches for token in part], device=device))
+        until = before[:, None] + torch.arange(longest, device=rows.device)  # what the token of each step may see
+        hidden = torch.arange(places, device=rows.device) > until[..., None]
+        bias = self.keys[0].new_zeros(hidden.shape).masked_fill_(hidden, -torch.inf)[:, None]
+        x = self.text.embed_tokens(torch.tensor([token for part in stretches for token in part], device=rows.device))
         for layer, keys, values in zip(self.text.layers, self.keys, self.values, strict=True):
             attention = layer.self_attn
             query, key, value = self._project(attention, layer.input_layernorm(x), cos, sin)
             keys[row, :, place], values[row, :, place] = key, value
-            heads, size = keys.shape[1], keys.shape[3]
-            padded = query.new_zeros(len(chosen), longest, query.shape[1], size)
-            padded[row, step] = query
-            padded = padded.view(len(chosen), longest, heads, -1, size).permute(0, 2, 3, 1, 4)
-            scores = padded @ keys[:, :, None, :places].transpose(3, 4) * attention.scaling + bias
-            seen = (scores.softmax(dim=-1) @ values[:, :, None, :places]).permute(0, 3, 1, 2, 4)[row, step]
-            x = x + attention.o_proj(seen.flatten(1))
+            padded = query.new_zeros(len(rows), query.shape[1], longest, query.shape[2])
+            padded[own, :, step] = query
+            seen = torch.nn.functional.scaled_dot_product_attention(
+                padded, keys[rows, :, :places], values[rows, :, :places], bias, scale=attention.scaling, enable_gqa=True
+            )
+            x = x + attention.o_proj(seen[own, :, step].flatten(1))
             x = x + layer.mlp(layer.post_attention_layernorm(x))
-        ends = (counts.cumsum(0) - 1).clamp(min=0)
-        return self.head(self.text.norm(x[ends]))
+        return x[counts.cumsum(0) - 1]
 
     def keep(self, kept: torch.Tensor) -> None:
         used = int(self.lengths.max())
@@ -220,20 +226,23 @@ class _Layers:
         self.lengths, self.bias = self.lengths[kept], self.bias[kept]
 
     def next(self, tokens: torch.Tensor) -> torch.Tensor:
+        places = int(self.lengths.max()) + 1
+        if places > self.keys[0].shape[2]:
+            for tensors in (self.keys, self.values):
+                tensors[:] = [torch.nn.functional.pad(tensor, (0, 0, 0, ROOM)) for tensor in tensors]
+            self._see()
         x = self.text.embed_tokens(tokens)
         cos, sin = self.cos[self.lengths][:, None], self.sin[self.lengths][:, None]
         row = torch.arange(len(tokens), device=tokens.device)
         self.bias[row, 0, 0, self.lengths] = 0
-        places = int(self.lengths.max()) + 1
         bias = self.bias[..., :places]
         for layer, keys, values in zip(self.text.layers, self.keys, self.values, strict=True):
             attention = layer.self_attn
             query, key, value = self._project(attention, layer.input_layernorm(x), cos, sin)
             keys[row, :, self.lengths], values[row, :, self.lengths] = key, value
-            query = query.view(len(tokens), keys.shape[1], -1, keys.shape[3])
-            scores = query @ keys[:, :, :places].transpose(2, 3) * attention.scaling + bias
-            seen = scores.softmax(dim=-1) @ values[:, :, :places]
-            x = x + attention.o_proj(seen.flatten(1))
+            query = query.view(len(tokens), keys.shape[1], -1, keys.shape[3]) * attention.scaling
+            weights = (query @ keys[:, :, :places].transpose(2, 3)).add_(bias).softmax(dim=-1)
+            x = x + attention.o_proj((weights @ values[:, :, :places]).flatten(1))
             x = x + layer.mlp(layer.post_attention_layernorm(x))
         self.lengths = self.lengths + 1
         return self.head(self.text.norm(x))

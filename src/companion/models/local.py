@@ -13,7 +13,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
+from PIL import Image
 
 from companion.chat import get_profile, messages, read
 from companion.errors import CompanionError
@@ -23,6 +25,15 @@ from companion.models.decoding import write
 from companion.models.reading import read as read_prompts
 from companion.questions import LETTERS
 from companion.variants import Prompt
+
+MOST_TOKENS = 1 << 17
+"""Of a batch: more make it no faster."""
+
+SHARE = 0.5
+"""Of the memory that is free, for a batch."""
+
+CHARACTERS = 3
+"""Of a token of English, at least."""
 
 
 class LocalModel:
@@ -46,6 +57,7 @@ class LocalModel:
             raise CompanionError(f"unknown device {device!r}; give auto, cpu, cuda or cuda:0") from error
         config = _config(name)
         self.profile = get_profile(config.get("companion_profile", "generic") if profile == "auto" else profile)
+        self.picture: int | None = None  # how many tokens one is, with a prompt
         self.identity = _hash_folder(folder) if folder.is_dir() else f"{name}@{config.get('_commit_hash')}"
 
     @cached_property
@@ -82,9 +94,30 @@ class LocalModel:
         forms = [[tokenizer.encode(form, add_special_tokens=False) for form in (c, f" {c}")] for c in LETTERS]
         return [sorted({ids[0] for ids in both if len(ids) == 1}) for both in forms]
 
-    @torch.inference_mode()
-    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Response]:
-        """One batch. Raises torch.OutOfMemoryError, or RuntimeError on a CPU, where it does not fit."""
+    @cached_property
+    def budget(self) -> int:
+        """How many tokens fit beside the weights: keys and values, three times for copies and what layers need."""
+        text, weight = self.model.config.get_text_config(), next(self.model.parameters())
+        heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
+        size = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+        a_token = 4 * 2 * text.num_hidden_layers * heads * size * weight.element_size()
+        if weight.device.type == "cuda":
+            free = torch.cuda.mem_get_info(weight.device)[0]
+        else:
+            free = psutil.virtual_memory().available
+        return max(1, min(MOST_TOKENS, int(SHARE * free) // a_token))
+
+    def tokens(self, prompt: Prompt, sampling: Sampling) -> int:
+        """About how many a prompt and its response are, a picture taken to be as long as that of the first prompt."""
+        if self.picture is None:
+            text, images, _ = self._ready([prompt])
+            given = self.processor(text=text, images=[list(images.values())], return_tensors="pt")
+            self.picture = given["input_ids"].shape[1]
+        said = len(prompt.text) + len(prompt.prefill)
+        return self.picture + said // CHARACTERS + (sampling.max_new_tokens or self.profile.max_new_tokens)
+
+    def _ready(self, prompts: Sequence[Prompt]) -> tuple[list[str], dict[Any, Image.Image], list[Any]]:
+        """The texts of prompts, their pictures by name, each once, and for each prompt the name of its picture."""
         texts = [
             self.processor.apply_chat_template(messages(prompt, self.profile), add_generation_prompt=True)
             + prompt.prefill
@@ -96,9 +129,15 @@ class LocalModel:
             if name not in images:
                 image = prompt.question.load_image()
                 images[name] = blank(image.size) if prompt.blank else image
+        return texts, images, shown
+
+    @torch.inference_mode()
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Response]:
+        """One batch. Raises torch.OutOfMemoryError, or RuntimeError on a CPU, where it does not fit."""
+        texts, images, shown = self._ready(prompts)
         watch = _Watch(self.letter_tokens, prompts, sampling, self.device)
         room = sampling.max_new_tokens or self.profile.max_new_tokens
-        state, logits = read_prompts(self.model, self.processor, texts, images, shown, room)
+        state, logits = read_prompts(self.model, self.processor, texts, images, shown)
         written = write(state, logits, room, set(self.ends), lambda *step: watch.score(*step).argmax(dim=-1))
         letters = torch.stack(watch.steps, dim=1).cpu()
         return [self._response(*parts) for parts in zip(prompts, written, letters, strict=True)]

@@ -22,9 +22,9 @@ WORTH = 24
 
 
 def read(
-    model: Any, processor: Any, texts: Sequence[str], images: Mapping[Any, Image.Image], shown: Sequence[Any], room: int
+    model: Any, processor: Any, texts: Sequence[str], images: Mapping[Any, Image.Image], shown: Sequence[Any]
 ) -> tuple[State, torch.Tensor]:
-    """The state after all prompts, ready for `room` more tokens a row, and the logits of the first, (rows, vocabulary).
+    """The state after all prompts, and the logits of the token after each, (rows, vocabulary).
 
     texts: prompts as the chat template renders them, one picture in each. shown: for each the name of its picture.
     """
@@ -51,9 +51,9 @@ def read(
     while stretches := _stretches(rows, done, source):
         state.extend([node for node, _, _ in stretches], [tokens for _, tokens, _ in stretches])
         for node, (_, tokens, members) in enumerate(stretches):
-            for row in members:
-                source[row], done[row] = node, done[row] + len(tokens)
-    logits = state.extend(source, [row[n:] for row, n in zip(rows, done, strict=True)], room)
+            for member in members:
+                source[member], done[member] = node, done[member] + len(tokens)
+    logits = state.extend(source, [row[n:] for row, n in zip(rows, done, strict=True)])
     return state, logits
 
 
