@@ -176,14 +176,7 @@ class _Layers:
         chosen, counts = (torch.tensor(x, device=device) for x in (source, [len(part) for part in stretches]))
         before = self.lengths[chosen]
         self.lengths = before + counts
-        old, self.keys, self.values = (self.keys, self.values), [], []
-        used, places = old[0][0].shape[2], int(self.lengths.max()) + ROOM
-        for kind, tensors in zip((self.keys, self.values), old, strict=True):
-            for tensor in tensors:
-                whole = tensor.new_empty(len(chosen), tensor.shape[1], max(places, used), tensor.shape[3])
-                whole[:, :, :used] = tensor[chosen]
-                whole[:, :, used:] = 0
-                kind.append(whole)
+        self._move(chosen, int(before.max()), int(self.lengths.max()) + ROOM)
         self._see()
         ends = self.keys[0].new_zeros(len(chosen), self.head.in_features)
         order = counts.argsort()
@@ -217,19 +210,26 @@ class _Layers:
             x = x + layer.mlp(layer.post_attention_layernorm(x))
         return x[counts.cumsum(0) - 1]
 
-    def keep(self, kept: torch.Tensor) -> None:
-        used = int(self.lengths.max())
+    def _move(self, rows: torch.Tensor, used: int, places: int) -> None:
+        """Go on with these rows, as they are numbered now, and so many places, of which the first `used` may be taken."""
+
+        def moved(tensor: torch.Tensor) -> torch.Tensor:
+            new = tensor.new_empty(len(rows), tensor.shape[1], places, tensor.shape[3])
+            torch.index_select(tensor[:, :, :used], 0, rows, out=new[:, :, :used])
+            new[:, :, used:] = 0
+            return new
+
         for tensors in (self.keys, self.values):
-            for layer, tensor in enumerate(tensors):
-                tensor[: len(kept), :, :used] = tensor[kept, :, :used]  # places not yet taken stay zero
-                tensors[layer] = tensor[: len(kept)]
+            tensors[:] = [moved(tensor) for tensor in tensors]
+
+    def keep(self, kept: torch.Tensor) -> None:
+        self._move(kept, int(self.lengths.max()), self.keys[0].shape[2])
         self.lengths, self.bias = self.lengths[kept], self.bias[kept]
 
     def next(self, tokens: torch.Tensor) -> torch.Tensor:
         places = int(self.lengths.max()) + 1
         if places > self.keys[0].shape[2]:
-            for tensors in (self.keys, self.values):
-                tensors[:] = [torch.nn.functional.pad(tensor, (0, 0, 0, ROOM)) for tensor in tensors]
+            self._move(torch.arange(len(tokens), device=tokens.device), places - 1, places + ROOM)
             self._see()
         x = self.text.embed_tokens(tokens)
         cos, sin = self.cos[self.lengths][:, None], self.sin[self.lengths][:, None]
