@@ -1,9 +1,15 @@
 """Shared fixtures: the shipped checkpoint, and a model of the same class with random weights."""
 
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import tiny_models
+from faulty_server import free_port
 
 ROOT = Path(__file__).parent.parent
 
@@ -52,3 +58,25 @@ def idefics(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "idefics"
     tiny_models.save_idefics(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a `transformers serve`, which loads the models that it is asked for."""
+    port = free_port()
+    command = [sys.executable, "-m", "transformers.cli.transformers", "serve", "--port", str(port)]
+    command += ["--device", "cpu", "--dtype", "float32"]
+    log = tmp_path_factory.mktemp("serve") / "log"
+    process = subprocess.Popen(command, stdout=log.open("wb"), stderr=subprocess.STDOUT)
+    url = f"http://localhost:{port}"
+    deadline = time.monotonic() + 180
+    while time.monotonic() < deadline:
+        try:
+            urllib.request.urlopen(f"{url}/health", timeout=5)
+            break
+        except OSError:
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.5)
+    yield url
+    process.kill()
+    process.wait()

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import pandas as pd
 from tqdm import tqdm
 
+from companion.errors import CompanionError
 from companion.judges import CASE, Case, Judge, Verdict, case_of
 from companion.measures import normalised_entropy
 from companion.models import Model, Response, Sampling
@@ -47,20 +48,16 @@ def evaluate(
     seed draws the wrong option and the wordings. What the store holds already is not computed again; what is computed
     is stored at least every few seconds, and when the run is interrupted. The prompts of an item go together, since
     they share its picture. token_budget: how many tokens, of prompts and responses, go into a batch (default: what the
-    model says fits into memory); it is halved when a batch does not fit, down to single prompts.
+    model says fits into memory); it is halved when a batch does not fit, down to single prompts. Raises CompanionError
+    where a model gave no answer to some, which a failing server may do; what it gave is stored.
     """
     sampling = sampling or Sampling()
-    prompts = [apply(question, variant, seed) for question in questions for variant in variants]
-    asked = {
-        "model": model.identity, "profile": asdict(model.profile), "delivery": model.delivery,
-        "sampling": asdict(sampling),
-    }  # fmt: skip
-    plan = [(_key(asked, prompt), prompt) for prompt in prompts]
+    plan = _plan(model, questions, variants, sampling, seed)
 
     def compute(batch: Sequence[tuple[str, Prompt]]) -> list[Row | None]:
         responses = model.generate([prompt for _, prompt in batch], sampling)
         return [
-            _row(key, model, prompt, response, sampling, seed)
+            None if response is None else _row(key, model, prompt, response, sampling, seed)
             for (key, prompt), response in zip(batch, responses, strict=True)
         ]
 
@@ -69,7 +66,33 @@ def evaluate(
 
     label = model.label if progress else None
     rows = work_off(plan, compute, store, lambda: token_budget or model.budget, weigh, label)
+    if missing := sum(key not in rows for key, _ in plan):
+        raise CompanionError(
+            f"{model.label} gave no answer to {missing} of {len(plan)} prompts; the others are stored, and the same "
+            "command asks for these alone"
+        )
     return to_frame([rows[key] for key, _ in plan])
+
+
+def open_jobs(
+    model: Model, questions: Sequence[Question], variants: Sequence[str], store: Store, sampling: Sampling,
+    seed: int = 0,
+) -> list[Prompt]:  # fmt: skip
+    """The prompts that `evaluate` has still to put to the model."""
+    plan = _plan(model, questions, variants, sampling, seed)
+    stored = store.read(key for key, _ in plan)
+    return [prompt for key, prompt in plan if key not in stored]
+
+
+def _plan(
+    model: Model, questions: Sequence[Question], variants: Sequence[str], sampling: Sampling, seed: int
+) -> list[tuple[str, Prompt]]:
+    asked = {
+        "model": model.identity, "profile": asdict(model.profile), "delivery": model.delivery,
+        "sampling": asdict(sampling),
+    }  # fmt: skip
+    prompts = [apply(question, variant, seed) for question in questions for variant in variants]
+    return [(_key(asked, prompt), prompt) for prompt in prompts]
 
 
 def judge(

@@ -58,6 +58,6 @@ class Model(Protocol):
         """About how many tokens a prompt and its response are."""
         ...
 
-    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Response]:
-        """The responses to one batch of prompts, in their order."""
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> Sequence[Response | None]:
+        """The responses to one batch of prompts, in their order; None for one that cannot be had now."""
         ...

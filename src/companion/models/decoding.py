@@ -211,7 +211,7 @@ class _Layers:
         return x[counts.cumsum(0) - 1]
 
     def _move(self, rows: torch.Tensor, used: int, places: int) -> None:
-        """Go on with these rows, as they are numbered now, and so many places, of which the first `used` may be taken."""
+        """Go on with these rows, as they are numbered now; of their places the first `used` may be taken."""
 
         def moved(tensor: torch.Tensor) -> torch.Tensor:
             new = tensor.new_empty(len(rows), tensor.shape[1], places, tensor.shape[3])
