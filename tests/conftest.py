@@ -1,5 +1,6 @@
 """Shared fixtures: the shipped checkpoint, and a model of the same class with random weights."""
 
+import os
 import subprocess
 import sys
 import time
@@ -67,7 +68,9 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     command = [sys.executable, "-m", "transformers.cli.transformers", "serve", "--port", str(port)]
     command += ["--device", "cpu", "--dtype", "float32"]
     log = tmp_path_factory.mktemp("serve") / "log"
-    process = subprocess.Popen(command, stdout=log.open("wb"), stderr=subprocess.STDOUT)
+    process = subprocess.Popen(
+        command, env={**os.environ, "HF_HUB_OFFLINE": "1"}, stdout=log.open("wb"), stderr=subprocess.STDOUT
+    )
     url = f"http://localhost:{port}"
     deadline = time.monotonic() + 180
     while time.monotonic() < deadline:

@@ -45,17 +45,16 @@ def _parser() -> argparse.ArgumentParser:
     evaluate = commands.add_parser("evaluate", help="a model on a benchmark under prompt variants")
     evaluate.add_argument(
         "--model", default=BASE,
-        help="folder, Hub id, openai:NAME, gemini:NAME, or a server as http://localhost:8000/v1#NAME, or several with "
-        "commas between them (default: %(default)s)",
+        help="folder or Hub id, vllm:FOLDER OR ID, openai:NAME, gemini:NAME, a server as http://localhost:8000/v1#NAME, "
+        "or several with commas between them (default: %(default)s)",
     )  # fmt: skip
-    evaluate.add_argument(
-        "--benchmark", default="microworld", help="microworld, a folder with questions.jsonl, or several"
-    )
+    evaluate.add_argument("--benchmark", default="microworld", help="microworld, or folders with questions.jsonl")
     evaluate.add_argument("--variants", default="all", help="all, or names with commas between them")
     evaluate.add_argument("--limit", type=int, help="number of items (default: the whole benchmark; microworld: 500)")
     evaluate.add_argument("--out", type=Path, default=Path("runs"), help="folder of the rows (default: %(default)s)")
     evaluate.add_argument("--seed", type=int, default=0, help="draws items, wrong options and wordings")
     evaluate.add_argument("--device", default="auto")
+    evaluate.add_argument("--gpus", type=_positive, default=1, help="over which vLLM spreads one model (default: 1)")
     evaluate.add_argument("--profile", default="auto", help="how the model is asked (default: as it says itself)")
     evaluate.add_argument("--token-budget", type=_positive, help="tokens in a batch (default: what memory can hold)")
     evaluate.add_argument("--temperature", type=float, default=0.0, help="0 is greedy")
@@ -170,11 +169,11 @@ def _evaluate(options: argparse.Namespace) -> None:
             raise CompanionError("--budget does not go with --ray, whose tasks do not share an account; leave out one")
         sweep(
             models, benchmarks, options.limit, variants, options.out, sampling, options.seed, options.device,
-            options.profile, options.token_budget, None if options.ray == "here" else options.ray,
+            options.profile, options.token_budget, options.gpus, None if options.ray == "here" else options.ray,
         )  # fmt: skip
     for name, benchmark in itertools.product(models, benchmarks):
         questions = load_benchmark(benchmark, options.limit, options.seed)
-        model = open_model(name, options.device, options.profile, options.delivery, account)
+        model = open_model(name, options.device, options.profile, options.delivery, account, options.gpus)
         if isinstance(model, EndpointModel):
             print(model.cost(open_jobs(model, questions, variants, store, sampling, options.seed), sampling))
         try:

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
@@ -39,6 +38,7 @@ class Shard:
     device: str
     profile: str
     token_budget: int | None
+    gpus: int
     part: int
     parts: int
 
@@ -46,11 +46,11 @@ class Shard:
 def sweep(
     models: Sequence[str], benchmarks: Sequence[str], limit: int | None, variants: Sequence[str], out: Path,
     sampling: Sampling, seed: int = 0, device: str = "auto", profile: str = "auto", token_budget: int | None = None,
-    address: str | None = None, progress: bool = True,
+    gpus: int = 1, address: str | None = None, progress: bool = True,
 ) -> None:  # fmt: skip
     """Evaluate every model on every benchmark; the rows are in the store at `out` then, as `evaluate` finds them.
 
-    One task at a time has a GPU, where there are any, else a core of the CPU. address: of a running cluster ("auto": the
+    A task has `gpus` GPUs, where there are any, else a core of the CPU. address: of a running cluster ("auto": the
     one that this machine belongs to), whose machines all see `out`; None starts Ray on this machine. Raises
     CompanionError where a task fails for good.
     """
@@ -66,13 +66,13 @@ def sweep(
         for model in models:
             shards += [
                 Shard(model, benchmark, limit, tuple(variants), str(out.resolve()), sampling, seed, device, profile,
-                      token_budget, part, parts)
+                      token_budget, gpus, part, parts)
                 for part in range(parts)
             ]  # fmt: skip
     ray.init(address=address, log_to_driver=False, include_dashboard=False, ignore_reinit_error=True)
     try:
-        gpus = ray.cluster_resources().get("GPU", 0) > 0 and not device.startswith("cpu")
-        task = ray.remote(num_cpus=1, num_gpus=int(gpus), max_retries=8)(work)
+        found = ray.cluster_resources().get("GPU", 0) > 0 and not device.startswith("cpu")
+        task = ray.remote(num_cpus=1, num_gpus=gpus if found else 0, max_retries=8)(work)
         waiting = [task.remote(shard, os.getcwd()) for shard in shards]
         with tqdm(total=len(shards), unit="shard", disable=not progress) as bar:
             while waiting:
@@ -93,14 +93,14 @@ def work(shard: Shard, folder: str) -> None:
 
     os.chdir(folder)
     questions = load_benchmark(shard.benchmark, shard.limit, shard.seed)[shard.part :: shard.parts]
-    model = _model(shard.model, shard.device, shard.profile)
+    model = _model(shard.model, shard.device, shard.profile, shard.gpus)
     store = Store(Path(shard.out))
     evaluate(model, questions, shard.variants, store, shard.sampling, shard.seed, shard.token_budget, progress=False)
 
 
 @lru_cache(maxsize=1)
-def _model(*named: Any) -> Model:
+def _model(name: str, device: str, profile: str, gpus: int) -> Model:
     """A worker keeps its model from task to task."""
     from companion.models.opening import open_model
 
-    return open_model(*named)
+    return open_model(name, device, profile, gpus=gpus)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -19,6 +20,11 @@ class Sampling:
     sample: int = 0
     seed: int = 0
     max_new_tokens: int | None = None
+
+    def stream(self, prompt: Prompt) -> int:
+        """The seed of a prompt's own random stream."""
+        name = f"{self.seed}/{self.sample}/{prompt.variant}/{prompt.question.id}"
+        return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=7).digest(), "big")
 
 
 @dataclass(frozen=True)

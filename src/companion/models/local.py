@@ -114,13 +114,13 @@ class LocalModel:
     def tokens(self, prompt: Prompt, sampling: Sampling) -> int:
         """About how many a prompt and its response are, a picture taken to be as long as that of the first prompt."""
         if self.picture is None:
-            text, images, _ = self._ready([prompt])
+            text, images, _ = self.ready([prompt])
             given = self.processor(text=text, images=[list(images.values())], return_tensors="pt")
             self.picture = given["input_ids"].shape[1]
         said = len(prompt.text) + len(prompt.prefill)
         return self.picture + said // CHARACTERS + (sampling.max_new_tokens or self.profile.max_new_tokens)
 
-    def _ready(self, prompts: Sequence[Prompt]) -> tuple[list[str], dict[Any, Image.Image], list[Any]]:
+    def ready(self, prompts: Sequence[Prompt]) -> tuple[list[str], dict[Any, Image.Image], list[Any]]:
         """The texts of prompts, their pictures by name, each once, and for each prompt the name of its picture."""
         texts = [
             self.processor.apply_chat_template(messages(prompt, self.profile), add_generation_prompt=True)
@@ -138,13 +138,17 @@ class LocalModel:
     @torch.inference_mode()
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Response]:
         """One batch. Raises torch.OutOfMemoryError, or RuntimeError on a CPU, where it does not fit."""
-        texts, images, shown = self._ready(prompts)
+        texts, images, shown = self.ready(prompts)
         watch = _Watch(self.letter_tokens, prompts, sampling, self.device)
         room = sampling.max_new_tokens or self.profile.max_new_tokens
         state, logits = read_prompts(self.model, self.processor, texts, images, shown)
         written = write(state, logits, room, set(self.ends), lambda *step: watch.score(*step).argmax(dim=-1))
         letters = torch.stack(watch.steps, dim=1).cpu()
-        return [self._response(*parts) for parts in zip(prompts, written, letters, strict=True)]
+        lengths = [next((k for k, token in enumerate(ids) if token in self.ends), len(ids)) for ids in written]
+        return [
+            self.response(prompt, ids[:length], "stop" if length < len(ids) else "length", steps)
+            for prompt, ids, length, steps in zip(prompts, written, lengths, letters, strict=True)
+        ]
 
     @cached_property
     def ends(self) -> list[int]:
@@ -152,18 +156,16 @@ class LocalModel:
         ends = self.model.generation_config.eos_token_id
         return ends if isinstance(ends, list) else [ends]
 
-    def _response(self, prompt: Prompt, ids: list[int], letters: torch.Tensor) -> Response:
-        """letters: (steps, letters), the probability of each letter at each step."""
-        length = next((k for k, token in enumerate(ids) if token in self.ends), len(ids))
-        text = self._decode(ids[:length])
+    def response(self, prompt: Prompt, ids: list[int], finish: str, letters: torch.Tensor) -> Response:
+        """What was written, without its end token. letters: (steps, letters), each one's probability at each step."""
+        text = self._decode(ids)
         reply = read(text, prompt.prefill, prompt.options)
         probs = mass = None
         if reply.position is not None:
-            raw = letters[self._step_of(reply.position, ids[:length])][: len(prompt.options)].double()
+            raw = letters[self._step_of(reply.position, ids)][: len(prompt.options)].double()
             mass = float(raw.sum())
             probs = tuple((raw / raw.sum()).tolist()) if mass > 0 else None
-        finish = "stop" if length < len(ids) else "length"
-        return Response(text, length, finish, reply.think, reply.answer, probs, mass)
+        return Response(text, len(ids), finish, reply.think, reply.answer, probs, mass)
 
     def _decode(self, ids: list[int]) -> str:
         return self.processor.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
@@ -193,11 +195,7 @@ class _Watch:
         self.letter_tokens = letter_tokens
         self.temperature = sampling.temperature
         self.steps: list[torch.Tensor] = []
-        self.generators = []
-        for prompt in prompts:
-            name = f"{sampling.seed}/{sampling.sample}/{prompt.variant}/{prompt.question.id}"
-            seed = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=7).digest(), "big")
-            self.generators.append(torch.Generator(device).manual_seed(seed))
+        self.generators = [torch.Generator(device).manual_seed(sampling.stream(prompt)) for prompt in prompts]
 
     def score(self, scores: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
         """What the next token of each row maximises. rows: their numbers in the batch."""

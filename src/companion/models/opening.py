@@ -9,6 +9,7 @@ from companion.errors import CompanionError
 from companion.models import Model
 from companion.models.endpoint import EndpointModel
 from companion.models.local import LocalModel
+from companion.models.vllm import VLLMModel
 
 SERVICES = {
     "openai": ("https://api.openai.com/v1", "OPENAI_API_KEY"),
@@ -18,12 +19,13 @@ SERVICES = {
 
 
 def open_model(
-    name: str, device: str = "auto", profile: str = "auto", delivery: str = "user turn", account: Account | None = None
-) -> Model:
+    name: str, device: str = "auto", profile: str = "auto", delivery: str = "user turn",
+    account: Account | None = None, gpus: int = 1,
+) -> Model:  # fmt: skip
     """A model by name: a folder, a Hub id, `openai:NAME`, `gemini:NAME`, `vllm:FOLDER OR ID`, or a server's URL.
 
     A URL may name one of the server's models behind a #, as in http://localhost:8000/v1#Qwen/Qwen2.5-VL-7B-Instruct.
-    device: of models of this machine. delivery, account: of models that are asked over a network.
+    device: of models of this machine; gpus: over which vLLM spreads one. delivery, account: of models behind a server.
     """
     service, colon, rest = name.partition(":")
     if service in SERVICES and colon:
@@ -31,6 +33,8 @@ def open_model(
         if not os.environ.get(key):
             raise CompanionError(f"the model {name!r} needs a key: put it into the environment variable {key}")
         return EndpointModel(Endpoint(url, rest, key=key, account=account), profile, delivery)
+    if service == "vllm" and colon:
+        return VLLMModel(rest, profile, gpus)
     if service in ("http", "https"):
         url, _, model = name.partition("#")
         return EndpointModel(Endpoint(url, model or None, account=account), profile, delivery)
