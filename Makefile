@@ -50,8 +50,9 @@ rows: $(READY)  ## evaluate every shipped checkpoint but base again, for noteboo
 		--model checkpoints/$$folder || exit 1; done
 	$(BIN)/companion pack results/rows
 
-benchmarks: $(READY)  ## time the evaluation engine and GRPO against the usual ways, as ratios
+benchmarks: $(READY)  ## time engine and GRPO against the usual ways; LMMS_PYTHON: Python of an environment with lmms-eval
 	$(BIN)/python benchmarks/engine.py
+	$(if $(LMMS_PYTHON),$(BIN)/python benchmarks/lmms_eval/compare.py --lmms-python $(LMMS_PYTHON))
 	$(BIN)/python benchmarks/training.py
 
 clean:  ## forget all computed rows (the next make figures computes them anew)

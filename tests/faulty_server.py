@@ -4,6 +4,7 @@ import json
 import socket
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,16 +19,16 @@ def free_port():
 class Proxy:
     """For the nth POST it does what `script` says; without an entry it only passes on.
 
-    slow: after three seconds. 429, 500: that status, 429 with Retry-After. malformed: a page instead of JSON. wrong:
+    slow: after `late` seconds. 429, 500: that status, 429 with Retry-After. malformed: a page instead of JSON. wrong:
     `content` instead of the model's answer. empty: no content. schema: no choices. cut: half of an answer. drop: the
-    connection is closed without an answer; short: in the middle of one; stall: half of one, and then nothing for three
+    connection is closed without an answer; short: in the middle of one; stall: half of one, and then nothing for `late`
     seconds. dribble: the whole of one, bit by bit. max_tokens: a refusal of that option, by name.
 
     given: how often each was done. asked: when each POST came. done: how often each prompt was answered in full, and
     tokens: of these answers, (read, written). generated: of all answers that the server has made.
     """
 
-    def __init__(self, server, script=(), content=None, retry_after="0"):
+    def __init__(self, server, script=(), content=None, retry_after="0", late=3):
         self.server, self.script, self.content = server, iter(script), content
         self.lock, self.given, self.asked = threading.Lock(), Counter(), []
         self.done, self.tokens, self.generated = Counter(), [0, 0], [0, 0]
@@ -60,8 +61,11 @@ class Proxy:
                 if fault == "drop":
                     return self.close_connection
                 if fault == "slow":
-                    time.sleep(3)
-                said = json.loads(self.pass_on(body))
+                    time.sleep(late)
+                try:
+                    said = json.loads(self.pass_on(body))
+                except urllib.error.HTTPError as error:
+                    return self.reply(error.code, error.read())
                 usage = [said["usage"][name] for name in ("prompt_tokens", "completion_tokens")]
                 with proxy.lock:
                     proxy.generated = [a + b for a, b in zip(proxy.generated, usage, strict=True)]
@@ -75,7 +79,7 @@ class Proxy:
                     return self.reply(200, half)
                 if fault in ("short", "stall"):
                     self.reply(200, half, length=len(answer))
-                    return time.sleep(3 if fault == "stall" else 0)
+                    return time.sleep(late if fault == "stall" else 0)
                 if fault in (None, "dribble", "max_tokens"):
                     with proxy.lock:
                         proxy.done[json.dumps(body["messages"])] += 1

@@ -9,7 +9,6 @@ import signal
 import threading
 import time
 from collections import Counter
-from itertools import cycle, islice
 from types import SimpleNamespace
 
 import pytest
@@ -35,7 +34,7 @@ PRICE = Price(2.0, 8.0)
 
 
 def asked(proxy, checkpoint, account=None, delivery="user turn", **options):
-    options = {"timeout": 6, "retries": 8, "at_once": 4, **options}
+    options = {"timeout": 10, "retries": 8, "at_once": 4, **options}
     return EndpointModel(Endpoint(proxy.url, str(checkpoint), account=account, **options), "microworld", delivery)
 
 
@@ -55,8 +54,8 @@ def test_a_served_model_answers_as_it_does_here(serving, checkpoint, tmp_path):
 
 def test_every_fault_and_nothing_is_lost_or_paid_twice(serving, checkpoint, tmp_path, monkeypatch):
     monkeypatch.setattr(engine, "FLUSH_SECONDS", 0.0)
-    script = [None, *islice(cycle([fault for fault in FAULTS for _ in range(2)] + [None]), 40)]
-    proxy, account = Proxy(serving, script), Account(PRICE, budget=1.0)
+    script = [None, *FAULTS, None, *(fault for fault in FAULTS if fault not in ("slow", "stall")), None, *FAULTS[:4]]
+    proxy, account = Proxy(serving, script, late=11), Account(PRICE, budget=1.0)
     rows = evaluate(
         asked(proxy, checkpoint, account), ITEMS, ["base", "wrong-caption"], Store(tmp_path), progress=False
     )
@@ -71,12 +70,12 @@ def test_every_fault_and_nothing_is_lost_or_paid_twice(serving, checkpoint, tmp_
 
 def test_a_budget_stops_before_it_is_exceeded_and_a_larger_one_goes_on(serving, checkpoint, tmp_path):
     proxy = Proxy(serving)
-    account = Account(PRICE, budget=0.008)
-    with pytest.raises(CompanionError, match=r"of the budget of \$0.008 no more than .* is left"):
+    account = Account(PRICE, budget=0.004)
+    with pytest.raises(CompanionError, match=r"of the budget of \$0.004 no more than .* is left"):
         evaluate(asked(proxy, checkpoint, account), ITEMS, ["base"], Store(tmp_path), progress=False)
     first = len(proxy.done)
     assert 0 < first < 12
-    assert PRICE.of(*proxy.generated) <= 0.008
+    assert PRICE.of(*proxy.generated) <= 0.004
     rows = evaluate(
         asked(proxy, checkpoint, Account(PRICE, budget=1.0)), ITEMS, ["base"], Store(tmp_path), progress=False
     )

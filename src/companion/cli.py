@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate = commands.add_parser("evaluate", help="a model on a benchmark under prompt variants")
     evaluate.add_argument(
         "--model", default=BASE,
-        help="folder or Hub id, vllm:FOLDER OR ID, openai:NAME, gemini:NAME, a server as http://localhost:8000/v1#NAME, "
+        help="folder or Hub id, vllm:FOLDER OR ID, openai:NAME, gemini:NAME, a server (http://localhost:8000/v1#NAME) "
         "or several with commas between them (default: %(default)s)",
     )  # fmt: skip
     evaluate.add_argument("--benchmark", default="microworld", help="microworld, or folders with questions.jsonl")

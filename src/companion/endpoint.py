@@ -176,19 +176,18 @@ class Endpoint:
                 return None
             pause = PAUSE * 2**attempt
             attempt += 1
+            own = self._accepted(options)
             try:
-                answer = self.client.chat.completions.create(
-                    model=self.label, messages=messages, **self._accepted(options)
-                )
+                answer = self.client.chat.completions.create(model=self.label, messages=messages, **own)
             except openai.APIStatusError as error:
                 self.account.settle(aside)
-                if error.status_code in (400, 422) and self._refuses(error, options):
+                if error.status_code in (400, 422) and self._refuses(error, own):
                     attempt -= 1
                     continue
                 if not _passes(error):
                     self._stop(CompanionError(
-                        f"the server {self.url} refuses (HTTP {error.status_code}: {_short(error.message)}); check the "
-                        f"model's name {self.label!r} and the key in ${self.key}"
+                        f"the server {self.url} refuses (HTTP {error.status_code}: {_short(error.response.text)}); check "
+                        f"the model's name {self.label!r} and the key in ${self.key}"
                     ))  # fmt: skip
                     return None
                 pause = max(pause, _said(error.response.headers.get("retry-after")))
@@ -217,9 +216,9 @@ class Endpoint:
             own["max_completion_tokens"] = options["max_tokens"]
         return own
 
-    def _refuses(self, error: Any, options: dict[str, Any]) -> bool:
+    def _refuses(self, error: Any, sent: dict[str, Any]) -> bool:
         """Whether a request is worth making again without what the server has just refused."""
-        named = {name for name in OPTIONAL if name in options and name in str(error.message)} - self.refused
+        named = {name for name in OPTIONAL if name in sent and name in error.response.text}
         if "logprobs" in named or "top_logprobs" in named:
             named |= {"logprobs", "top_logprobs"}
         self.refused |= named

@@ -131,29 +131,35 @@ def work_off(
 ) -> dict[str, Row]:
     """Rows by key: those that the store holds, and the others, computed batch by batch and stored as one goes.
 
-    compute: the rows of a batch, None for one that cannot be had now. capacity: of a batch, asked for once and only if
-    there is something to do; it is halved when a batch does not fit into memory, down to single jobs. weigh: how much
-    of it a job takes. label: of the progress bar, or None for none.
+    compute: the rows of a batch, None for one that cannot be had now; such jobs come again once, at the end. capacity:
+    of a batch, asked for once and only if there is something to do; it is halved when a batch does not fit into memory,
+    down to single jobs. weigh: how much of it a job takes. label: of the progress bar, or None for none.
     """
     rows = store.read(key for key, _ in plan)
     todo = [pair for pair in plan if pair[0] not in rows]
     buffer: list[Row] = []
     flushed = time.monotonic()
     room = capacity() if todo else 0
+    again: list[tuple[str, Job]] | None = []
     bar = tqdm(total=len(plan), initial=len(plan) - len(todo), desc=label, unit="row", disable=label is None)
     try:
         while todo:
             weights = list(itertools.accumulate(weigh(job) for _, job in todo[:MOST]))
             batch = todo[: max(1, bisect.bisect_right(weights, room))]
             try:
-                buffer += [row for row in compute(batch) if row]
+                found = compute(batch)
             except RuntimeError as error:
                 if len(batch) == 1 or not _out_of_memory(error):
                     raise
                 room = weights[len(batch) - 1] // 2
                 continue
+            buffer += [row for row in found if row]
             del todo[: len(batch)]
-            bar.update(len(batch))
+            bar.update(sum(row is not None for row in found))
+            if again is not None:
+                again += [pair for pair, row in zip(batch, found, strict=True) if row is None]
+                if not todo:
+                    todo, again = again, None
             if time.monotonic() - flushed > FLUSH_SECONDS:
                 _flush(store, buffer, rows)
                 flushed = time.monotonic()
