@@ -76,6 +76,40 @@ def test_whatever_changes_a_row_is_part_of_its_key(tmp_path, change):
     assert len(model.asked) >= len(ITEMS) // 2
 
 
+def test_batches_are_as_full_as_the_token_budget_allows(tmp_path):
+    class Weighing(Scripted):
+        def tokens(self, prompt, sampling):
+            return 3 + len(prompt.question.options)
+
+    model = Weighing()
+    evaluate(model, ITEMS, ["base", "wrong-think"], Store(tmp_path), token_budget=32, progress=False)
+    weights = [3 + len(item.options) for item in ITEMS for _ in range(2)]
+    for size in model.batches:
+        batch, weights = weights[:size], weights[size:]
+        assert sum(batch) <= 32
+        assert not weights or sum(batch) + weights[0] > 32
+    assert not weights
+
+
+def test_a_prompt_without_an_answer_comes_again_once_and_is_then_an_error_that_keeps_the_others(tmp_path):
+    class Failing(Scripted):
+        def generate(self, prompts, sampling):
+            times = [sum(p.question.id == asked for asked, _ in self.asked) for p in prompts]
+            answers = super().generate(prompts, sampling)
+            lost = {ITEMS[3].id: 1, ITEMS[5].id: 9}
+            return [
+                None if n < lost.get(p.question.id, 0) else a for p, n, a in zip(prompts, times, answers, strict=True)
+            ]
+
+    model = Failing()
+    with pytest.raises(CompanionError, match="gave no answer to 1 of 20 prompts"):
+        evaluate(model, ITEMS, ["base"], Store(tmp_path), progress=False)
+    assert len(model.asked) == 22
+    rest = Scripted()
+    assert len(evaluate(rest, ITEMS, ["base"], Store(tmp_path), progress=False)) == 20
+    assert rest.asked == [(ITEMS[5].id, "base")]
+
+
 def test_a_batch_that_does_not_fit_is_halved(tmp_path):
     model = Scripted(fits=3)
     rows = evaluate(model, ITEMS, ["base"], Store(tmp_path), token_budget=16, progress=False)

@@ -186,8 +186,8 @@ class Endpoint:
                     continue
                 if not _passes(error):
                     self._stop(CompanionError(
-                        f"the server {self.url} refuses (HTTP {error.status_code}: {_short(error.response.text)}); check "
-                        f"the model's name {self.label!r} and the key in ${self.key}"
+                        f"the server {self.url} refuses (HTTP {error.status_code}: {_short(error.response.text)}); "
+                        f"check the model's name {self.label!r} and the key in ${self.key}"
                     ))  # fmt: skip
                     return None
                 pause = max(pause, _said(error.response.headers.get("retry-after")))
