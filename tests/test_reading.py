@@ -13,7 +13,7 @@ from companion.models import Sampling, decoding
 from companion.models.local import LocalModel
 from companion.variants import VARIANTS, apply
 
-ROOM = 8
+ROOM = 40
 
 
 def by_generate(model, prompt):
@@ -23,11 +23,13 @@ def by_generate(model, prompt):
     image = blank(image.size) if prompt.blank else image
     inputs = model.processor(text=[text + prompt.prefill], images=[[image]], return_tensors="pt")
     found = model.model.generate(
-        **inputs, max_new_tokens=ROOM, do_sample=False, output_logits=True, return_dict_in_generate=True
-    )
+        **inputs, max_new_tokens=ROOM, do_sample=False, output_logits=True, return_dict_in_generate=True,
+        eos_token_id=model.ends,
+    )  # fmt: skip
     probs = [step[0].float().softmax(-1) for step in found.logits]
     letters = torch.stack([torch.stack([p[ids].sum() for ids in model.letter_tokens]) for p in probs])
-    return found.sequences[0, inputs["input_ids"].shape[1] :].tolist(), letters
+    ids = found.sequences[0, inputs["input_ids"].shape[1] :].tolist()
+    return (ids[:-1] if ids[-1] in model.ends else ids), letters
 
 
 def batch(rng):
@@ -46,18 +48,26 @@ def test_reading_in_trees_is_reading_one_by_one(name, request, monkeypatch):
     if "forward" in name:
         monkeypatch.setattr(decoding, "can_decode", lambda model: False)
     model = LocalModel(str(request.getfixturevalue(name.split(",")[0])), device="cpu")
-    with torch.no_grad():  # random weights that mean what they say: a wrong position shows
-        for parameter in model.model.parameters() if name in ("idefics", "qwen") else ():
-            parameter.mul_(4)
-    model._response = lambda prompt, ids, letters: (ids, letters)
+    model.response = lambda prompt, ids, finish, letters: (ids, letters)
     rng = random.Random(name)
-    for _ in range(6):
+    if name in ("idefics", "qwen"):  # random weights that mean what they say: a wrong position shows
+        with torch.no_grad():
+            for parameter in model.model.parameters():
+                parameter.mul_(4)
+        model.ends = rng.sample(range(len(model.processor.tokenizer)), 30)  # so that texts end, at different lengths
+    taken = []
+    for state in (decoding._Forward, decoding._Layers):
+        take = state.take
+        monkeypatch.setattr(state, "take", lambda *given, take=take: (taken.append(len(given[1])), take(*given))[1])
+    for _ in range(10):
         prompts = batch(rng)
+        model.at_once = rng.choice([1, 4, 8, 64]) * model.tokens(prompts[0], Sampling(max_new_tokens=ROOM))
         found = model.generate(prompts, Sampling(max_new_tokens=ROOM))
         for prompt, (ids, letters) in zip(prompts, found, strict=True):
             expected, probs = by_generate(model, prompt)
             assert ids == expected, prompt.variant
-            torch.testing.assert_close(letters[: len(ids)], probs, atol=1e-5, rtol=0)
+            torch.testing.assert_close(letters[: len(probs)], probs, atol=1e-5, rtol=0)
+    assert taken
 
 
 def test_a_picture_is_encoded_once(checkpoint):

@@ -26,7 +26,7 @@ from companion.variants import Prompt, apply
 
 FLUSH_SECONDS = 10.0
 
-MOST = 1024
+MOST = 4096
 """Jobs in one batch, however light they are."""
 
 Row = dict[str, Any]

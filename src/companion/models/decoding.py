@@ -46,6 +46,10 @@ class State(Protocol):
         """Go on with these rows only."""
         ...
 
+    def take(self, places: torch.Tensor, other: Any) -> None:
+        """Go on with the rows of another state of the same model in the places of these rows."""
+        ...
+
     def next(self, tokens: torch.Tensor) -> torch.Tensor:
         """Take in one token a row; returns the logits of the next, (rows, vocabulary)."""
         ...
@@ -59,29 +63,52 @@ def state_of(model: Any, cache: Any, mask: torch.Tensor, positions: torch.Tensor
     return _Layers(model, cache, mask) if can_decode(model) else _Forward(model, cache, mask, positions)
 
 
-def write(state: State, logits: torch.Tensor, max_new_tokens: int, ends: set[int], choose: Choose) -> list[list[int]]:
+def write(
+    read: Callable[[int], tuple[State, torch.Tensor]], sizes: Sequence[int], max_new_tokens: int, ends: set[int],
+    choose: Choose,
+) -> list[list[int]]:  # fmt: skip
     """The new tokens of each row, an end token included where there is one.
 
-    logits: of the first of them, (rows, vocabulary).
+    Rows come in groups of these sizes; read: the state after a group, by its number, and the logits of its first new
+    tokens, (rows, vocabulary). A group is read when as many rows as it has are finished, and takes their places. Once
+    all have come, finished rows leave.
     """
-    rows = torch.arange(len(logits), device=logits.device)
-    going = torch.ones_like(rows, dtype=torch.bool)
-    stop = torch.tensor(sorted(ends), device=logits.device)
-    texts: list[list[int]] = [[] for _ in rows]
-    for step in range(max_new_tokens):
+    texts: list[list[int]] = [[] for _ in range(sum(sizes))]
+    group = step = 0
+    rows = going = since = torch.tensor([])
+    while True:
+        if not going.any():
+            if group == len(sizes):
+                return texts
+            state, logits = read(group)
+            rows = sum(sizes[:group]) + torch.arange(sizes[group], device=logits.device)
+            going, since = torch.ones_like(rows, dtype=torch.bool), torch.zeros_like(rows)
+            stop = torch.tensor(sorted(ends), device=logits.device)
+            group += 1
         tokens = choose(logits, rows)
+        full = []
         for row, token, written in zip(rows.tolist(), tokens.tolist(), going.tolist(), strict=True):
             if written:
                 texts[row].append(token)
-        going &= ~torch.isin(tokens, stop)
-        if step + 1 == max_new_tokens or not going.any():
-            break
-        if going.sum() <= CROWDED * len(rows):
+            full.append(len(texts[row]) >= max_new_tokens)
+        ended = torch.isin(tokens, stop) | torch.tensor(full, device=going.device)
+        since[going & ended] = step
+        going &= ~ended
+        if not going.any():
+            continue
+        if group == len(sizes) and going.sum() <= CROWDED * len(rows):
             kept = going.nonzero().flatten()
-            rows, tokens, going = rows[kept], tokens[kept], going[kept]
+            rows, tokens, going, since = rows[kept], tokens[kept], going[kept], since[kept]
             state.keep(kept)
         logits = state.next(tokens)
-    return texts
+        step += 1
+        while group < len(sizes) and len(free := (~going).nonzero().flatten()) >= sizes[group]:
+            places = free[since[free].argsort()[: sizes[group]]]  # of those that were finished first
+            other, logits[places] = read(group)
+            state.take(places, other)
+            rows[places] = sum(sizes[:group]) + torch.arange(sizes[group], device=rows.device)
+            going[places] = True
+            group += 1
 
 
 @torch.inference_mode()
@@ -97,7 +124,8 @@ def decode(
     read.past_key_values.batch_repeat_interleave(copies)
     mask = mask.repeat_interleave(copies, dim=0)
     state = state_of(model, read.past_key_values, mask, mask.sum(dim=-1))
-    return write(state, read.logits[:, -1].repeat_interleave(copies, dim=0), max_new_tokens, ends, choose)
+    logits = read.logits[:, -1].repeat_interleave(copies, dim=0)
+    return write(lambda _: (state, logits), [len(mask)], max_new_tokens, ends, choose)
 
 
 class _Forward:
@@ -129,6 +157,21 @@ class _Forward:
     def keep(self, kept: torch.Tensor) -> None:
         self.cache.batch_select_indices(kept)
         self.mask, self.positions = self.mask[kept], self.positions[kept]
+
+    def take(self, places: torch.Tensor, other: _Forward) -> None:
+        width = max(self.mask.shape[1], other.mask.shape[1])
+
+        def wide(tensor: torch.Tensor, missing: int, behind: int = 0) -> torch.Tensor:
+            return torch.nn.functional.pad(tensor, (0, 0) * behind + (missing, 0)) if missing else tensor
+
+        own, others = width - self.mask.shape[1], width - other.mask.shape[1]
+        for layer, theirs in zip(self.cache.layers, other.cache.layers, strict=True):
+            for name in ("keys", "values"):
+                tensor = wide(getattr(layer, name), own, 1)
+                tensor[places] = wide(getattr(theirs, name), others, 1)
+                setattr(layer, name, tensor)
+        self.mask = wide(self.mask, own)
+        self.mask[places], self.positions[places] = wide(other.mask, others), other.positions
 
     def next(self, tokens: torch.Tensor) -> torch.Tensor:
         self.mask = torch.nn.functional.pad(self.mask, (0, 1), value=1)
@@ -225,6 +268,17 @@ class _Layers:
     def keep(self, kept: torch.Tensor) -> None:
         self._move(kept, int(self.lengths.max()), self.keys[0].shape[2])
         self.lengths, self.bias = self.lengths[kept], self.bias[kept]
+
+    def take(self, places: torch.Tensor, other: _Layers) -> None:
+        used = int(other.lengths.max())
+        if used > self.keys[0].shape[2]:
+            every = torch.arange(len(self.lengths), device=places.device)
+            self._move(every, int(self.lengths.max()), used + ROOM)
+        for mine, theirs in ((self.keys, other.keys), (self.values, other.values)):
+            for own, new in zip(mine, theirs, strict=True):
+                own[:, :, :used].index_copy_(0, places, new[:, :, :used])
+        self.lengths[places] = other.lengths
+        self._see()
 
     def next(self, tokens: torch.Tensor) -> torch.Tensor:
         places = int(self.lengths.max()) + 1

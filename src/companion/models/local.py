@@ -12,6 +12,7 @@ import json
 import platform
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,19 @@ from companion.chat import get_profile, messages, read
 from companion.errors import CompanionError
 from companion.microworld.scenes import blank
 from companion.models import Response, Sampling
-from companion.models.decoding import write
+from companion.models.decoding import State, write
 from companion.models.reading import read as read_prompts
 from companion.questions import LETTERS
 from companion.variants import Prompt
 
 MOST_TOKENS = 1 << 17
-"""Of a batch: more make it no faster."""
+"""At once: more make it no faster."""
+
+AHEAD = 4
+"""How many times as many the engine hands over, so that there are prompts to take the places of those finished."""
+
+GROUPS = 4
+"""The share of the places, as its inverse, that is filled anew at a time."""
 
 SHARE = 0.5
 """Of the memory that is free, for a batch."""
@@ -99,7 +106,7 @@ class LocalModel:
         return [sorted({ids[0] for ids in both if len(ids) == 1}) for both in forms]
 
     @cached_property
-    def budget(self) -> int:
+    def at_once(self) -> int:
         """How many tokens fit beside the weights: keys and values, three times for copies and what layers need."""
         text, weight = self.model.config.get_text_config(), next(self.model.parameters())
         heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
@@ -110,6 +117,10 @@ class LocalModel:
         else:
             free = psutil.virtual_memory().available
         return max(1, min(MOST_TOKENS, int(SHARE * free) // a_token))
+
+    @property
+    def budget(self) -> int:
+        return AHEAD * self.at_once
 
     def tokens(self, prompt: Prompt, sampling: Sampling) -> int:
         """About how many a prompt and its response are, a picture taken to be as long as that of the first prompt."""
@@ -137,18 +148,42 @@ class LocalModel:
 
     @torch.inference_mode()
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Response]:
-        """One batch. Raises torch.OutOfMemoryError, or RuntimeError on a CPU, where it does not fit."""
-        texts, images, shown = self.ready(prompts)
+        """The responses, in order. Raises torch.OutOfMemoryError, or RuntimeError on a CPU, where memory was too short;
+        the next call then takes half of it."""
         watch = _Watch(self.letter_tokens, prompts, sampling, self.device)
-        room = sampling.max_new_tokens or self.profile.max_new_tokens
-        state, logits = read_prompts(self.model, self.processor, texts, images, shown)
-        written = write(state, logits, room, set(self.ends), lambda *step: watch.score(*step).argmax(dim=-1))
-        letters = torch.stack(watch.steps, dim=1).cpu()
+        parts = self._parts(prompts, sampling)
+
+        def begin(number: int) -> tuple[State, torch.Tensor]:
+            return read_prompts(self.model, self.processor, *self.ready(parts[number]))
+
+        most = sampling.max_new_tokens or self.profile.max_new_tokens
+        sizes = [len(part) for part in parts]
+        try:
+            written = write(begin, sizes, most, set(self.ends), lambda *step: watch.score(*step).argmax(dim=-1))
+        except RuntimeError:
+            self.at_once = max(1, self.at_once // 2)
+            raise
+        letters = watch.letters()
         lengths = [next((k for k, token in enumerate(ids) if token in self.ends), len(ids)) for ids in written]
         return [
             self.response(prompt, ids[:length], "stop" if length < len(ids) else "length", steps)
             for prompt, ids, length, steps in zip(prompts, written, lengths, letters, strict=True)
         ]
+
+    def _parts(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[list[Prompt]]:
+        """Prompts in groups: first as many as memory holds, then fewer, to take the places of those that are finished.
+        Neighbours with the same picture stay together."""
+        parts: list[list[Prompt]] = [[]]
+        room, most = self.at_once, len(prompts)
+        for _, own in groupby(prompts, key=lambda prompt: prompt.question.image_hash):
+            item = list(own)
+            weight = sum(self.tokens(prompt, sampling) for prompt in item)
+            if parts[-1] and (weight > room or len(parts[-1]) + len(item) > most):
+                room, most = self.at_once // GROUPS, len(parts[0]) // GROUPS
+                parts.append([])
+            parts[-1] += item
+            room -= weight
+        return parts
 
     @cached_property
     def ends(self) -> list[int]:
@@ -194,16 +229,22 @@ class _Watch:
     ) -> None:
         self.letter_tokens = letter_tokens
         self.temperature = sampling.temperature
+        self.rows: list[torch.Tensor] = []
         self.steps: list[torch.Tensor] = []
         self.generators = [torch.Generator(device).manual_seed(sampling.stream(prompt)) for prompt in prompts]
+
+    def letters(self) -> list[torch.Tensor]:
+        """For each prompt the probability of each letter at each of its steps, (steps, letters)."""
+        rows = torch.cat(self.rows).cpu()
+        steps = torch.cat(self.steps).cpu()[rows.argsort(stable=True)]
+        return list(steps.split(rows.bincount().tolist()))
 
     def score(self, scores: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
         """What the next token of each row maximises. rows: their numbers in the batch."""
         scores = scores.float()
         logs = scores - scores.logsumexp(dim=-1, keepdim=True)
-        step = scores.new_zeros(len(self.generators), len(self.letter_tokens))
-        step[rows] = torch.stack([logs[:, ids].exp().sum(dim=-1) for ids in self.letter_tokens], dim=-1)
-        self.steps.append(step)
+        self.rows.append(rows.clone())
+        self.steps.append(torch.stack([logs[:, ids].exp().sum(dim=-1) for ids in self.letter_tokens], dim=-1))
         if not self.temperature:
             return scores
         noise = torch.stack([
