@@ -133,11 +133,9 @@ class LocalModel:
 
     def ready(self, prompts: Sequence[Prompt]) -> tuple[list[str], dict[Any, Image.Image], list[Any]]:
         """The texts of prompts, their pictures by name, each once, and for each prompt the name of its picture."""
-        texts = [
-            self.processor.apply_chat_template(messages(prompt, self.profile), add_generation_prompt=True)
-            + prompt.prefill
-            for prompt in prompts
-        ]
+        turns = [messages(prompt, self.profile) for prompt in prompts]
+        rendered = self.processor.apply_chat_template(turns, add_generation_prompt=True)
+        texts = [text + prompt.prefill for text, prompt in zip(rendered, prompts, strict=True)]
         shown = [(prompt.question.image_hash, prompt.blank) for prompt in prompts]
         images = {}
         for prompt, name in zip(prompts, shown, strict=True):
@@ -206,8 +204,10 @@ class LocalModel:
         return self.processor.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
 
     def _step_of(self, position: int, ids: list[int]) -> int:
-        """The step whose token wrote the character at `position`, by bisection over the decoded length."""
-        low, high = 0, len(ids) - 1
+        """The step whose token wrote the character at `position`, by search from the end, where answers stand."""
+        low = high = len(ids) - 1
+        while low and len(self._decode(ids[:low])) > position:
+            low, high = max(0, 2 * low - len(ids)), low - 1
         while low < high:
             middle = (low + high) // 2
             if len(self._decode(ids[: middle + 1])) > position:
