@@ -79,8 +79,8 @@ def sweep(
                 done, waiting = ray.wait(waiting)
                 ray.get(done)
                 bar.update(len(done))
-    except ray.exceptions.RayTaskError as error:
-        raise CompanionError(str(error.cause)) from error
+    except ray.exceptions.RayError as error:
+        raise CompanionError(str(getattr(error, "cause", error))) from error
     finally:
         ray.shutdown()
 

@@ -1,7 +1,7 @@
 """Models that transformers runs on this machine: a local folder or a Hub id, stock classes only.
 
-Prompts of one batch are padded on the left. The prefill is appended to the rendered chat prompt, which works with any
-chat template. The letter distribution is read inside the generation, from the logits before any temperature.
+The prefill is appended to the rendered chat prompt, which works with any chat template. The letter distribution is read
+inside the generation, from the logits before any temperature.
 """
 
 from __future__ import annotations
