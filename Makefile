@@ -5,7 +5,7 @@
 
 SHELL := bash
 .DELETE_ON_ERROR:
-.PHONY: figures test test-browser lint lab train card rows clean help
+.PHONY: figures test test-browser lint lab train card rows benchmarks clean help
 
 PYTHON ?= python3
 TORCH_INDEX ?=
@@ -49,6 +49,11 @@ rows: $(READY)  ## evaluate every shipped checkpoint but base again, for noteboo
 	for folder in accuracy faithful; do $(BIN)/companion judge results/rows --judge replay --variants base \
 		--model checkpoints/$$folder || exit 1; done
 	$(BIN)/companion pack results/rows
+
+benchmarks: $(READY)  ## time engine and GRPO against the usual ways; LMMS_PYTHON: Python of an environment with lmms-eval
+	$(BIN)/python benchmarks/engine.py
+	$(if $(LMMS_PYTHON),$(BIN)/python benchmarks/lmms_eval/compare.py --lmms-python $(LMMS_PYTHON))
+	$(BIN)/python benchmarks/training.py
 
 clean:  ## forget all computed rows (the next make figures computes them anew)
 	rm -rf runs

@@ -6,36 +6,51 @@
   weights once for each forward pass at its memory bandwidth, whichever takes longer.
 
 Also how time grows with items, with variants, and with the tokens of a picture (a random Qwen2.5-VL, where torchvision
-imports). Run: `make benchmarks`, some minutes on 2 CPU cores. Only ratios are comparable between machines.
+imports). Run: `make benchmarks`, some minutes on 2 CPU cores that do nothing else. Only ratios are comparable between
+machines.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import statistics
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from companion.chat import messages, read
+from companion.engine import evaluate
 from companion.microworld import questions
 from companion.microworld.scenes import blank
 from companion.models import Sampling
 from companion.models.local import LocalModel
+from companion.questions import Question
+from companion.store import Store
 from companion.variants import VARIANTS, Prompt, apply
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
+import tiny_models
 
 ROUNDS = 3
 BATCH = 64
 
 
-def engine(model: LocalModel, prompts: Sequence[Prompt]) -> list[tuple[str, tuple[float, ...] | None]]:
-    found = []
-    for k in range(0, len(prompts), BATCH):
-        found += [(r.text, r.letter_probs) for r in model.generate(prompts[k : k + BATCH], Sampling())]
-    return found
+def engine(model: LocalModel, items: Sequence[Question]) -> list[tuple[str, tuple[float, ...] | None]]:
+    """`evaluate` as it is, its rows stored."""
+    with tempfile.TemporaryDirectory() as folder:
+        rows = evaluate(model, items, list(VARIANTS), Store(Path(folder)), progress=False)
+    return [
+        (text, None if probs is None else tuple(probs))
+        for text, probs in zip(rows["response"], rows["letter_probs"], strict=True)
+    ]
 
 
 @torch.inference_mode()
@@ -82,109 +97,117 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
+def prompts_of(items: Sequence[Question]) -> list[Prompt]:
+    return [apply(item, name) for item in items for name in VARIANTS]
+
+
 def against_others(model: LocalModel, items: int) -> None:
     """Rows per second of each in turn, and whether they say the same."""
-    whole = [apply(item, name) for item in questions("test", ROUNDS * items) for name in VARIANTS]
-    ways = {
-        "engine": (engine, 1.0),
-        "plain batched": (plain, 0.25),
-        "one at a time": (lambda model, prompts: plain(model, prompts, 1), 0.05),
+    pool = questions("test", ROUNDS * items)
+    ways: dict[str, tuple[Callable[[Sequence[Question]], object], float]] = {
+        "engine": (lambda part: engine(model, part), 1.0),
+        "plain batched": (lambda part: plain(model, prompts_of(part)), 0.25),
+        "one at a time": (lambda part: plain(model, prompts_of(part), 1), 0.05),
     }
     rates: dict[str, list[float]] = {name: [] for name in ways}
-    engine(model, whole[:BATCH]), plain(model, whole[:BATCH])  # what the first call sets up
+    for way, _ in ways.values():
+        way(pool[:2])  # what the first call sets up
     for k in range(ROUNDS):
-        part = whole[k * len(whole) // ROUNDS : (k + 1) * len(whole) // ROUNDS]
+        part = pool[k * items : (k + 1) * items]
         for name, (way, share) in ways.items():
-            own = part[: max(len(VARIANTS), int(share * len(part)))]
-            rates[name].append(len(own) / timed(lambda way=way, own=own: way(model, own)))
+            own = part[: max(1, int(share * items))]
+            rates[name].append(len(own) * len(VARIANTS) / timed(lambda way=way, own=own: way(own)))
     ours = statistics.median(rates["engine"])
     for name, found in rates.items():
         rate = statistics.median(found)
         print(f"{name:15} {rate:8.1f} rows/s   engine is {ours / rate:5.1f} × as fast")
-    some = whole[: 10 * len(VARIANTS)]
-    one, other = engine(model, some), plain(model, some, 1)
+    one, other = engine(model, pool[:10]), plain(model, prompts_of(pool[:10]), 1)
     same = sum(a[0] == b[0] for a, b in zip(one, other, strict=True))
     apart = max(
         max(abs(p - q) for p, q in zip(a[1], b[1], strict=True))
         for a, b in zip(one, other, strict=True) if a[1] and b[1] and a[0] == b[0]
     )  # fmt: skip
-    print(f"same text as one at a time: {same} of {len(some)}; letter probabilities differ by at most {apart:.0e}")
+    print(f"same text as one at a time: {same} of {len(one)}; letter probabilities differ by at most {apart:.0e}")
 
 
 def against_floor(model: LocalModel, items: int) -> None:
     """How much of the engine's time its multiplications, or reading its weights, would take at the machine's best."""
-    prompts = [apply(item, name) for item in questions("test", items) for name in VARIANTS]
-    parts = {"text": model.model.model.language_model, "vision": model.model.model.vision_tower}
-    flops = weights = tokens = 0
-    hooks = []
-    for part in parts.values():
-        for module in part.modules():
-            if isinstance(module, torch.nn.Linear):
+    pool = questions("test", items)
+    flops = weights = 0
 
-                def count(layer: torch.nn.Linear, given: tuple, out: torch.Tensor) -> None:
-                    nonlocal flops, weights
-                    flops += 2 * out.numel() * layer.in_features
-                    weights += layer.weight.numel() * layer.weight.element_size()
+    def count(layer: torch.nn.Linear, _: tuple, out: torch.Tensor) -> None:
+        nonlocal flops, weights
+        flops += 2 * out.numel() * layer.in_features
+        weights += layer.weight.numel() * layer.weight.element_size()
 
-                hooks.append(module.register_forward_hook(count))
-    texts = engine(model, prompts)
+    linear = [module for module in model.model.modules() if isinstance(module, torch.nn.Linear)]
+    hooks = [module.register_forward_hook(count) for module in linear]
+    texts = engine(model, pool)
     for hook in hooks:
         hook.remove()
     tokens = sum(len(model.processor.tokenizer.encode(text, add_special_tokens=False)) for text, _ in texts)
-    seconds = min(timed(lambda: engine(model, prompts)) for _ in range(2))
-    a = torch.randn(1024, 1024)
+    seconds = min(timed(lambda: engine(model, pool)) for _ in range(2))
+    a, b = torch.randn(1024, 1024), torch.randn(1 << 25)
     rate = 2 * 1024**3 / min(timed(lambda: a @ a) for _ in range(20))
-    b = torch.randn(1 << 25)
     bandwidth = b.numel() * 4 / min(timed(b.sum) for _ in range(10))
     floor = max(flops / rate, weights / bandwidth)
     print(
-        f"{len(prompts)} rows in {seconds:.1f} s, {tokens / seconds:,.0f} new tokens/s; floor {floor:.2f} s "
+        f"{len(texts)} rows in {seconds:.1f} s, {tokens / seconds:,.0f} new tokens/s; floor {floor:.2f} s "
         f"({flops / 1e9:.0f} GFLOP at {rate / 1e9:.0f} GFLOP/s, {weights / 1e9:.1f} GB at {bandwidth / 1e9:.0f} GB/s): "
         f"{100 * floor / seconds:.0f} % of the time"
     )
 
 
 def growth(model: LocalModel, items: int) -> None:
-    """Time over items, with the line through it, and over variants."""
+    """Time over items, with the line through it."""
     counts = [items // 4, items // 2, items, 2 * items]
     pool = questions("test", counts[-1])
-    times = [
-        timed(lambda n=n: engine(model, [apply(item, name) for item in pool[:n] for name in VARIANTS])) for n in counts
-    ]
+    times = [min(timed(lambda n=n: engine(model, pool[:n])) for _ in range(2)) for n in counts]
     slope, start = np.polyfit(counts, times, 1)
     fit = 1 - np.var(np.array(times) - (slope * np.array(counts) + start)) / np.var(times)
     print("items " + ", ".join(f"{n}: {t:.2f} s" for n, t in zip(counts, times, strict=True)), end="; ")
     print(f"line {1000 * slope:.1f} ms an item + {start:.2f} s, R² {fit:.4f}")
 
 
-def long_pictures(folder: str, tokens: int = 1000) -> None:
-    """What one more variant of an item costs where the picture is long, on a model with random weights."""
-    model = LocalModel(folder, device="cpu")
-    side = 28 * round(tokens**0.5)
-    item = questions("test", 1)[0]
-    picture = item.load_image().resize((side, side))
-    item = replace(item, load_image=lambda: picture)
-    model.processor.image_processor.size = {"shortest_edge": 28 * 28, "longest_edge": side * side}
-    names = list(VARIANTS)[:10]
-    short = Sampling(max_new_tokens=24)
-    first = min(timed(lambda: model.generate([apply(item, names[0])], short)) for _ in range(ROUNDS))
-    ten = min(timed(lambda: model.generate([apply(item, name) for name in names], short)) for _ in range(ROUNDS))
-    print(f"a picture of {tokens} tokens: each further variant costs {(ten - first) / 9 / first:.2f} of the first")
+def long_pictures() -> None:
+    """What one more variant of an item costs, on a Qwen2.5-VL with random weights, for short and long pictures."""
+    with tempfile.TemporaryDirectory() as folder:
+        tiny_models.save_qwen(folder)
+        model = LocalModel(folder, device="cpu")
+        short, names = Sampling(max_new_tokens=24), list(VARIANTS)[:10]
+        for tokens in (64, 256, 1024):
+            side = 28 * round(tokens**0.5)
+            item = questions("test", 1)[0]
+            picture = item.load_image().resize((side, side))
+            item = replace(item, load_image=lambda picture=picture: picture)
+            prompts = [apply(item, name) for name in names]
+            model.processor.image_processor.size = {"shortest_edge": side * side, "longest_edge": side * side}
+            model.picture = None
+            length = model.tokens(prompts[0], short)
+            one, nine, ten = (
+                min(timed(lambda part=prompts[:n]: model.generate(part, short)) for _ in range(ROUNDS))
+                for n in (1, 9, 10)
+            )
+            print(
+                f"a picture of {tokens} tokens (with prompt and response about {length}): variants 2 to 10 cost "
+                f"{(ten - one) / 9 / one:.2f} of the first each, the tenth {(ten - nine) / one:.2f}"
+            )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--model", default="checkpoints/base")
-    parser.add_argument("--items", type=int, default=40, help="a round")
-    parser.add_argument("--random", help="folder of a Qwen2.5-VL with random weights, for the long picture")
+    parser.add_argument("--items", type=int, default=96, help="a round")
     options = parser.parse_args()
     model = LocalModel(options.model, device="cpu")
     against_others(model, options.items)
     against_floor(model, options.items)
     growth(model, options.items)
-    if options.random:
-        long_pictures(options.random)
+    if importlib.util.find_spec("torchvision"):
+        long_pictures()
 
+
+tiny_models.declare_torchvision()
 
 if __name__ == "__main__":
     main()

@@ -1,20 +1,20 @@
 """Shared fixtures: the shipped checkpoint, and a model of the same class with random weights."""
 
-import importlib.util
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
+import tiny_models
+from faulty_server import free_port
 
 ROOT = Path(__file__).parent.parent
 
-if importlib.util.find_spec("torchvision") and not torch.cuda.is_available():
-    # Beside a CPU build of torch the registry's torchvision imports only once the operators of its compiled part are
-    # declared. Here, because transformers and trl import it wherever they find it.
-    TORCHVISION = torch.library.Library("torchvision", "FRAGMENT")
-    for operator in ("nms", "qnms"):
-        if not hasattr(torch.ops.torchvision, operator):
-            TORCHVISION.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+tiny_models.declare_torchvision()
 
 
 @pytest.fixture(scope="session")
@@ -42,3 +42,44 @@ def random_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model.save_pretrained(folder)
     build_processor(tokenizer).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def qwen(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny Qwen2.5-VL."""
+    pytest.importorskip("torchvision")
+    folder = tmp_path_factory.mktemp("models") / "qwen"
+    tiny_models.save_qwen(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def idefics(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny Idefics3."""
+    folder = tmp_path_factory.mktemp("models") / "idefics"
+    tiny_models.save_idefics(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a `transformers serve`, which loads the models that it is asked for."""
+    port = free_port()
+    command = [sys.executable, "-m", "transformers.cli.transformers", "serve", "--port", str(port)]
+    command += ["--device", "cpu", "--dtype", "float32"]
+    log = tmp_path_factory.mktemp("serve") / "log"
+    process = subprocess.Popen(
+        command, env={**os.environ, "HF_HUB_OFFLINE": "1"}, stdout=log.open("wb"), stderr=subprocess.STDOUT
+    )
+    url = f"http://localhost:{port}"
+    deadline = time.monotonic() + 180
+    while time.monotonic() < deadline:
+        try:
+            urllib.request.urlopen(f"{url}/health", timeout=5)
+            break
+        except OSError:
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.5)
+    yield url
+    process.kill()
+    process.wait()

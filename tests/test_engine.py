@@ -23,11 +23,15 @@ class Scripted:
     label = identity = "scripted"
     delivery = "prefill"
     device = "cpu"
+    budget = 64
 
     def __init__(self, fits=1000, fail_after=None):
         self.profile = get_profile("generic")
         self.fits, self.fail_after = fits, fail_after
         self.asked, self.batches = [], []
+
+    def tokens(self, prompt, sampling):
+        return 1
 
     def generate(self, prompts, sampling):
         if len(prompts) > self.fits:
@@ -72,9 +76,43 @@ def test_whatever_changes_a_row_is_part_of_its_key(tmp_path, change):
     assert len(model.asked) >= len(ITEMS) // 2
 
 
+def test_batches_are_as_full_as_the_token_budget_allows(tmp_path):
+    class Weighing(Scripted):
+        def tokens(self, prompt, sampling):
+            return 3 + len(prompt.question.options)
+
+    model = Weighing()
+    evaluate(model, ITEMS, ["base", "wrong-think"], Store(tmp_path), token_budget=32, progress=False)
+    weights = [3 + len(item.options) for item in ITEMS for _ in range(2)]
+    for size in model.batches:
+        batch, weights = weights[:size], weights[size:]
+        assert sum(batch) <= 32
+        assert not weights or sum(batch) + weights[0] > 32
+    assert not weights
+
+
+def test_a_prompt_without_an_answer_comes_again_once_and_is_then_an_error_that_keeps_the_others(tmp_path):
+    class Failing(Scripted):
+        def generate(self, prompts, sampling):
+            times = [sum(p.question.id == asked for asked, _ in self.asked) for p in prompts]
+            answers = super().generate(prompts, sampling)
+            lost = {ITEMS[3].id: 1, ITEMS[5].id: 9}
+            return [
+                None if n < lost.get(p.question.id, 0) else a for p, n, a in zip(prompts, times, answers, strict=True)
+            ]
+
+    model = Failing()
+    with pytest.raises(CompanionError, match="gave no answer to 1 of 20 prompts"):
+        evaluate(model, ITEMS, ["base"], Store(tmp_path), progress=False)
+    assert len(model.asked) == 22
+    rest = Scripted()
+    assert len(evaluate(rest, ITEMS, ["base"], Store(tmp_path), progress=False)) == 20
+    assert rest.asked == [(ITEMS[5].id, "base")]
+
+
 def test_a_batch_that_does_not_fit_is_halved(tmp_path):
     model = Scripted(fits=3)
-    rows = evaluate(model, ITEMS, ["base"], Store(tmp_path), batch_size=16, progress=False)
+    rows = evaluate(model, ITEMS, ["base"], Store(tmp_path), token_budget=16, progress=False)
     assert len(rows) == 20
     assert max(model.batches) == 2
 
@@ -86,9 +124,9 @@ def test_a_single_prompt_that_does_not_fit_is_an_error_and_other_errors_are_not_
 
 def test_an_interrupted_run_keeps_what_was_finished(tmp_path):
     with pytest.raises(KeyboardInterrupt):
-        evaluate(Scripted(fail_after=8), ITEMS, ["base"], Store(tmp_path), batch_size=4, progress=False)
+        evaluate(Scripted(fail_after=8), ITEMS, ["base"], Store(tmp_path), token_budget=4, progress=False)
     rest = Scripted()
-    evaluate(rest, ITEMS, ["base"], Store(tmp_path), batch_size=4, progress=False)
+    evaluate(rest, ITEMS, ["base"], Store(tmp_path), token_budget=4, progress=False)
     assert len(rest.asked) == 12
 
 
@@ -114,7 +152,7 @@ def test_kill_minus_nine_in_the_middle_then_the_same_command(tmp_path, checkpoin
         "import companion.engine, companion.cli, sys; companion.engine.FLUSH_SECONDS = 0.0; "
         "sys.exit(companion.cli.main(sys.argv[1:]))",
         "evaluate", "--model", str(checkpoint), "--variants", "base,wrong-think,stop-think", "--limit", "120",
-        "--batch-size", "8",
+        "--token-budget", "2500",
     ]  # fmt: skip
 
     def start(out):

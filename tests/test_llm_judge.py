@@ -1,24 +1,15 @@
 """The LLM judge: how replies are read, and that a failing server costs no row and no second verdict.
 
 The server is a real one (`transformers serve`) with a model small enough to be written by hand: each of its tokens has
-one successor, so that after any prompt it writes the same verdict. A proxy in front of it fails in every way that
-servers do.
+one successor, so that after any prompt it writes the same verdict.
 """
 
-import json
-import socket
-import subprocess
-import sys
-import threading
-import time
-import urllib.request
-from collections import Counter
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 
 import pytest
 import torch
+from faulty_server import Proxy, free_port
 from test_engine import Scripted
 
 from companion import engine
@@ -31,6 +22,7 @@ from companion.judges.llm import CausalLM, LLMJudge, instruct, parse
 from companion.microworld import questions
 from companion.store import VERDICTS, Store
 
+FAULTS = ("slow", "429", "500", "malformed", "empty", "wrong", "cut")
 ITEMS = questions("test", 24)
 SAID = '{ "quote": "so", "concludes": "B" }'
 
@@ -133,91 +125,6 @@ def test_a_causal_language_model_of_this_machine_judges_too(parrot):
         CausalLM("no/where", "cpu").write(["?"])
 
 
-def free_port():
-    with socket.socket() as opened:
-        opened.bind(("127.0.0.1", 0))
-        return opened.getsockname()[1]
-
-
-@pytest.fixture(scope="module")
-def server(parrot):
-    """The URL of `transformers serve` with the parrot."""
-    port = free_port()
-    command = [sys.executable, "-m", "transformers.cli.transformers", "serve", str(parrot), "--port", str(port)]
-    process = subprocess.Popen([*command, "--device", "cpu"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    url = f"http://localhost:{port}"
-    deadline = time.monotonic() + 180
-    while time.monotonic() < deadline:
-        try:
-            urllib.request.urlopen(f"{url}/health", timeout=5)
-            break
-        except OSError:
-            assert process.poll() is None, process.stderr.read().decode()
-            time.sleep(0.5)
-    yield url, str(parrot)
-    process.kill()
-    process.wait()
-
-
-FAULTS = ("slow", "429", "500", "malformed", "empty", "prose", "cut")
-
-
-class Proxy:
-    """Stands before a server and, for the nth POST, does what `script` says; without an entry it only passes on."""
-
-    def __init__(self, server, script):
-        self.server, self.script = server, iter(script)
-        self.lock, self.done, self.given = threading.Lock(), Counter(), Counter()
-        proxy = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.0"
-
-            def log_message(self, *_):
-                pass
-
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                with proxy.lock:
-                    fault = next(proxy.script, None)
-                    proxy.given[fault] += 1
-                if fault == "slow":
-                    time.sleep(3)
-                if fault in ("429", "500"):
-                    return self.reply(int(fault), b'{"error": {"message": "busy"}}', {"Retry-After": "0"})
-                if fault == "malformed":
-                    return self.reply(200, b"<html>gateway</html>")
-                if fault == "cut":
-                    return self.reply(200, b'{"choices": [{"mess')
-                request = urllib.request.Request(
-                    f"{proxy.server}{self.path}", body, {"Content-Type": "application/json"}
-                )
-                answer = urllib.request.urlopen(request).read()
-                if fault in ("empty", "prose"):
-                    said = json.loads(answer)
-                    said["choices"][0]["message"]["content"] = "" if fault == "empty" else "It says B."
-                    answer = json.dumps(said).encode()
-                elif fault is None:
-                    with proxy.lock:
-                        proxy.done[json.loads(body)["messages"][0]["content"]] += 1
-                return self.reply(200, answer)
-
-            def reply(self, status, body, headers=None):
-                try:
-                    self.send_response(status)
-                    for name, value in {"Content-Type": "application/json", **(headers or {})}.items():
-                        self.send_header(name, value)
-                    self.send_header("Content-Length", str(len(body)))
-                    self.end_headers()
-                    self.wfile.write(body)
-                except OSError:
-                    pass  # the client no longer waits
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_address[1]}/v1"
-        threading.Thread(target=self.http.serve_forever, daemon=True).start()
-
-
 class Thinking(Scripted):
     """Reasons about each question in words of its own."""
 
@@ -226,10 +133,10 @@ class Thinking(Scripted):
         return [replace(answer, think=f"On {prompt.question.id}: B.") for prompt, answer in answers]
 
 
-def test_a_failing_server_loses_no_row_and_judges_none_twice(server, tmp_path, monkeypatch):
-    url, model = server
+def test_a_failing_server_loses_no_row_and_judges_none_twice(serving, parrot, tmp_path, monkeypatch):
+    url, model = serving, str(parrot)
     rows = evaluate(Thinking(), ITEMS, ["base"], Store(tmp_path), progress=False)
-    proxy = Proxy(url, [fault for fault in FAULTS for _ in range(2)] + [None, "500", None, None, "429"])
+    proxy = Proxy(url, [fault for fault in FAULTS for _ in range(2)] + [None, "500", None, None, "429"], "It says B.")
     store = Store(tmp_path / "verdicts", VERDICTS)
     monkeypatch.setattr(engine, "FLUSH_SECONDS", 0.0)
 
@@ -248,8 +155,8 @@ def test_a_failing_server_loses_no_row_and_judges_none_twice(server, tmp_path, m
     assert sum(proxy.done.values()) == len(ITEMS)  # what is stored is not asked again
 
 
-def test_a_server_that_is_gone_keeps_what_was_judged(server, tmp_path, monkeypatch):
-    url, model = server
+def test_a_server_that_is_gone_keeps_what_was_judged(serving, parrot, tmp_path, monkeypatch):
+    url, model = serving, str(parrot)
     rows = evaluate(Thinking(), ITEMS, ["base"], Store(tmp_path), progress=False)
     store = Store(tmp_path / "verdicts", VERDICTS)
     dying = Proxy(url, [None] * 12 + ["malformed"] * 1000)
@@ -260,8 +167,8 @@ def test_a_server_that_is_gone_keeps_what_was_judged(server, tmp_path, monkeypat
     assert len(verdicts) == 24
 
 
-def test_judge_from_the_command_line(server, tmp_path, capsys):
-    url, model = server
+def test_judge_from_the_command_line(serving, parrot, tmp_path, capsys):
+    url, model = serving, str(parrot)
     evaluate(Thinking(), ITEMS, ["base"], Store(tmp_path), progress=False)
     arguments = ["judge", str(tmp_path), "--judge", "llm", "--endpoint", f"{url}/v1", "--endpoint-model", model]
     assert main(arguments) == 0

@@ -10,12 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from companion.endpoint import Account, Price
 from companion.errors import CompanionError
 
 BASE = "checkpoints/base"
 SHIPPED = Path("results/rows")
 PAPERS_JUDGE = "Qwen/Qwen3-32B"
 JUDGES = ("rule", "llm", "replay", "grounding")
+DELIVERIES = ("user turn", "prefill")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,17 +43,31 @@ def _parser() -> argparse.ArgumentParser:
     figures.set_defaults(run=_figures)
 
     evaluate = commands.add_parser("evaluate", help="a model on a benchmark under prompt variants")
-    evaluate.add_argument("--model", default=BASE, help="folder or Hub id (default: %(default)s)")
-    evaluate.add_argument("--benchmark", default="microworld", help="microworld, or a folder with questions.jsonl")
+    evaluate.add_argument(
+        "--model", default=BASE,
+        help="folder or Hub id, vllm:FOLDER OR ID, openai:NAME, gemini:NAME, a server (http://localhost:8000/v1#NAME) "
+        "or several with commas between them (default: %(default)s)",
+    )  # fmt: skip
+    evaluate.add_argument("--benchmark", default="microworld", help="microworld, or folders with questions.jsonl")
     evaluate.add_argument("--variants", default="all", help="all, or names with commas between them")
     evaluate.add_argument("--limit", type=int, help="number of items (default: the whole benchmark; microworld: 500)")
     evaluate.add_argument("--out", type=Path, default=Path("runs"), help="folder of the rows (default: %(default)s)")
     evaluate.add_argument("--seed", type=int, default=0, help="draws items, wrong options and wordings")
     evaluate.add_argument("--device", default="auto")
+    evaluate.add_argument("--gpus", type=_positive, default=1, help="over which vLLM spreads one model (default: 1)")
     evaluate.add_argument("--profile", default="auto", help="how the model is asked (default: as it says itself)")
-    evaluate.add_argument("--batch-size", type=_positive, default=64)
+    evaluate.add_argument("--token-budget", type=_positive, help="tokens in a batch (default: what memory can hold)")
     evaluate.add_argument("--temperature", type=float, default=0.0, help="0 is greedy")
     evaluate.add_argument("--max-new-tokens", type=_positive, help="default: the profile's")
+    evaluate.add_argument(
+        "--delivery", choices=DELIVERIES, default=DELIVERIES[0],
+        help="of a start of the reasoning to a server's model; prefill: of vLLM's alone (default: %(default)s)",
+    )  # fmt: skip
+    _add_costs(evaluate)
+    evaluate.add_argument(
+        "--ray", nargs="?", const="here", metavar="ADDRESS",
+        help="on all GPUs, or else all cores, of this machine, or of the Ray cluster at ADDRESS (auto: this one's)",
+    )  # fmt: skip
     evaluate.set_defaults(run=_evaluate)
 
     judge = commands.add_parser("judge", help="does the reasoning lead to the answer? adds verdicts to finished rows")
@@ -64,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     judge.add_argument("--endpoint-model", help="llm: as that server calls it (default: the first that it lists)")
     judge.add_argument("--device", default="auto")
     judge.add_argument("--batch-size", type=_positive, default=64)
+    _add_costs(judge)
     judge.set_defaults(run=_judge)
 
     pack = commands.add_parser("pack", help="bring the many parts of a folder of rows into one file a model")
@@ -103,6 +120,19 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_costs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--price", type=_price, help="of a server: dollars per million tokens read,written, as 2,8")
+    parser.add_argument("--budget", type=float, help="of a server: dollars that are not exceeded; needs --price")
+
+
+def _price(text: str) -> Price:
+    try:
+        prompt, written = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: give two numbers with a comma between them, as 2,8") from error
+    return Price(prompt, written)
+
+
 def _positive(text: str) -> int:
     value = int(text)
     if value < 1:
@@ -122,21 +152,41 @@ def _figures(options: argparse.Namespace) -> None:
 
 def _evaluate(options: argparse.Namespace) -> None:
     from companion.datasets import load_benchmark
-    from companion.engine import evaluate
+    from companion.engine import evaluate, open_jobs
     from companion.models import Sampling
-    from companion.models.local import LocalModel
+    from companion.models.endpoint import EndpointModel
+    from companion.models.opening import open_model
     from companion.store import Store
+    from companion.sweep import sweep
     from companion.variants import parse_variants
 
     variants = parse_variants(options.variants)
-    questions = load_benchmark(options.benchmark, options.limit, options.seed)
-    model = LocalModel(options.model, options.device, options.profile)
+    models, benchmarks = options.model.split(","), options.benchmark.split(",")
     sampling = Sampling(options.temperature, seed=options.seed, max_new_tokens=options.max_new_tokens)
-    rows = evaluate(model, questions, variants, Store(options.out), sampling, options.seed, options.batch_size)
-    for variant in variants:
-        part = rows[rows["variant"] == variant]
-        unread = part["answer"].isna().mean()
-        print(f"{variant:26} accuracy {part['correct'].mean():6.1%}   no answer {unread:6.1%}   n {len(part)}")
+    store, account = Store(options.out), Account(options.price, options.budget)
+    if options.ray:
+        if options.budget is not None:
+            raise CompanionError("--budget does not go with --ray, whose tasks do not share an account; leave out one")
+        sweep(
+            models, benchmarks, options.limit, variants, options.out, sampling, options.seed, options.device,
+            options.profile, options.token_budget, options.gpus, None if options.ray == "here" else options.ray,
+        )  # fmt: skip
+    for name, benchmark in itertools.product(models, benchmarks):
+        questions = load_benchmark(benchmark, options.limit, options.seed)
+        model = open_model(name, options.device, options.profile, options.delivery, account, options.gpus)
+        if isinstance(model, EndpointModel):
+            print(model.cost(open_jobs(model, questions, variants, store, sampling, options.seed), sampling))
+        try:
+            rows = evaluate(model, questions, variants, store, sampling, options.seed, options.token_budget)
+        finally:
+            if isinstance(model, EndpointModel):
+                print(account)
+        if len(models) * len(benchmarks) > 1:
+            print(f"{model.label} on {benchmark}")
+        for variant in variants:
+            part = rows[rows["variant"] == variant]
+            unread = part["answer"].isna().mean()
+            print(f"{variant:26} accuracy {part['correct'].mean():6.1%}   no answer {unread:6.1%}   n {len(part)}")
 
 
 def _judge(options: argparse.Namespace) -> None:
@@ -188,7 +238,8 @@ def _judge_named(options: argparse.Namespace) -> Any:
     if options.judge == "replay":
         return Replay(LocalModel(options.model or BASE, options.device))
     if options.endpoint:
-        return LLMJudge(Endpoint(options.endpoint, options.endpoint_model))
+        account = Account(options.price, options.budget)
+        return LLMJudge(Endpoint(options.endpoint, options.endpoint_model, account=account))
     return LLMJudge(CausalLM(options.model or PAPERS_JUDGE, options.device))
 
 

@@ -1,4 +1,4 @@
-"""A language model behind any OpenAI-compatible server: vLLM, llama.cpp, `transformers serve`, or a company's.
+"""A model behind any OpenAI-compatible server: vLLM, llama.cpp, `transformers serve`, or a company's.
 
 The key is read from an environment variable when a request is made, and written nowhere.
 """
@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -16,68 +19,210 @@ from companion.errors import CompanionError
 
 KEY = "OPENAI_API_KEY"
 
+PAUSE = 0.5
+"""Seconds before the second attempt; doubled before each further one."""
+
+LONGEST_WAIT = 300.0
+"""Seconds between two attempts, at most, whatever the server says."""
+
+HEADROOM = 1.25
+"""How much longer than the longest prompt so far one is taken to be, before its cost is known."""
+
+
+class OverBudgetError(CompanionError):
+    """The next request might cost more than is left."""
+
+
+@dataclass(frozen=True)
+class Price:
+    """Dollars for a million tokens of prompts, pictures among them, and of what is written, hidden reasoning too."""
+
+    prompt: float
+    written: float
+
+    def of(self, prompt: float, written: float) -> float:
+        return (prompt * self.prompt + written * self.written) / 1e6
+
+
+class Account:
+    """What was spent, safe among threads.
+
+    A request is set aside at the most that it can cost before it is made, and settled when its cost is known. spent:
+    dollars that the server has told. unsure: at most so many more, for answers that were lost on their way.
+    """
+
+    def __init__(self, price: Price | None = None, budget: float | None = None) -> None:
+        if budget is not None and price is None:
+            raise CompanionError("a budget needs a price: give --price PROMPT,WRITTEN in dollars per million tokens")
+        self.price, self.budget = price or Price(0, 0), budget
+        self.spent = self.unsure = self.aside = 0.0
+        self.prompt = self.written = 0
+        self._lock = threading.Lock()
+
+    def set_aside(self, prompt: float, written: int) -> float:
+        """The most that a request can cost. Raises OverBudgetError where that might be more than is left."""
+        most = self.price.of(prompt, written)
+        with self._lock:
+            if self.budget is not None and self.spent + self.unsure + self.aside + most > self.budget:
+                raise OverBudgetError(
+                    f"the next request might cost ${most:.4f}, and of the budget of ${self.budget:g} no more than "
+                    f"${self.budget - self.spent - self.unsure - self.aside:.4f} is left; what was answered is kept, "
+                    "and the same command with a larger --budget goes on from here"
+                )
+            self.aside += most
+        return most
+
+    def settle(self, most: float, usage: Any = None, lost: bool = False) -> None:
+        """usage: as the server told it, or None. lost: there was an answer, perhaps, but it never came."""
+        prompt, written = (getattr(usage, name, None) or 0 for name in ("prompt_tokens", "completion_tokens"))
+        with self._lock:
+            self.aside -= most
+            self.unsure += most if lost else 0.0
+            self.spent += self.price.of(prompt, written)
+            self.prompt, self.written = self.prompt + prompt, self.written + written
+
+    def __str__(self) -> str:
+        tokens = f"{self.prompt:,} tokens read and {self.written:,} written"
+        if not (self.spent or self.unsure):
+            return tokens
+        lost = f", and at most ${self.unsure:.4f} for answers that were lost on their way" if self.unsure else ""
+        return f"{tokens}: ${self.spent:.4f}{lost}"
+
 
 class Endpoint:
     """url: up to and with /v1. model: as the server calls it, or None for the first that it lists.
 
-    A request that times out (timeout, in seconds), is refused as too many (429) or meets a failing server (5xx) is made
-    again up to `retries` times, ever later, or when the server says. at_once: requests under way at any time.
+    A request that times out (timeout, in seconds), is refused as too many (429), meets a failing server (5xx) or an
+    answer that cannot be read is made again up to `retries` times, when the server says or ever later, with jitter.
+    at_once: requests under way at any time. key: the environment variable that holds the key. account: of the costs.
     """
 
     def __init__(
         self, url: str, model: str | None = None, timeout: float = 120.0, retries: int = 5, at_once: int = 8,
-        key: str = KEY,
+        key: str = KEY, account: Account | None = None,
     ) -> None:  # fmt: skip
         self.url, self.timeout, self.retries, self.at_once, self.key = url, timeout, retries, at_once, key
+        self.account = account or Account()
         self.label = model or self._first_model()
         self.identity = f"{self.label}@{url}"
+        self.longest = 0
+        self.refused: set[str] = set()
+        self._reason: BaseException | None = None
+        self._stopped = threading.Event()
 
     @cached_property
     def client(self) -> Any:
         import openai  # slow to import
 
         secret = os.environ.get(self.key, "none")
-        return openai.OpenAI(base_url=self.url, api_key=secret, timeout=self.timeout, max_retries=self.retries)
+        return openai.OpenAI(base_url=self.url, api_key=secret, timeout=self.timeout, max_retries=0)
+
+    def ask(self, turns: Sequence[list[dict[str, Any]]], length: int, most: int, **options: Any) -> list[Any]:
+        """The server's answers to conversations, in their order; None where it gave none that can be read.
+
+        length: about how many tokens the longest is, pictures included. most: how many may be written. options: of the
+        request; those of `OPTIONAL` are left out once the server has refused them.
+
+        What stops a batch (an interrupt, a refusal for good, the budget) is raised by the next call, so that answers
+        that were paid for can be kept; at once only if there are none. Raises CompanionError where the server refuses
+        for good (unknown model, missing key), or answers none of several requests.
+        """
+        if self._reason:
+            raise self._reason
+        answers: list[Any] = [None] * len(turns)
+        options = {**options, "max_tokens": most}
+        futures: list[Future[Any]] = []
+        with ThreadPoolExecutor(self.at_once) as pool:
+            try:
+                for turn in turns:
+                    futures.append(pool.submit(self._request, turn, length, options))
+                    if self.account.budget is not None and not self.longest:
+                        wait(futures)  # what one costs is known before several are under way
+                wait(futures)
+            except KeyboardInterrupt as stop:
+                self._stop(stop)
+        for number, future in enumerate(futures):
+            answers[number] = future.result()
+        if all(answer is None for answer in answers):
+            if self._reason:
+                raise self._reason
+            if len(turns) > 1:
+                raise CompanionError(
+                    f"the server {self.url} answered none of {len(turns)} requests; see whether it runs, then give the "
+                    "same command again: what was finished is kept"
+                )
+        return answers
 
     def write(self, prompts: Sequence[str], attempt: int = 0) -> list[str | None]:
         """The model's answers to user turns, in their order; None where the server gave none that can be read.
 
-        Greedy at first; another attempt is a sample of its own. Raises CompanionError where the server refuses for good
-        (unknown model, missing key), or answers none of several prompts.
+        Greedy at first; another attempt is a sample of its own. Raises what `ask` raises.
         """
         sampling = {"temperature": 0.0} if attempt == 0 else {"temperature": 0.7, "seed": attempt}
-        with ThreadPoolExecutor(self.at_once) as pool:
-            texts = list(pool.map(lambda prompt: self._chat(prompt, sampling), prompts))
-        if not attempt and len(texts) > 1 and all(text is None for text in texts):
-            raise CompanionError(
-                f"the server {self.url} answered none of {len(texts)} requests; see whether it runs, then give the "
-                "same command again: what was finished is kept"
-            )
-        return texts
+        turns = [[{"role": "user", "content": prompt}] for prompt in prompts]
+        answers = self.ask(turns, max(map(len, prompts)) // 3, MOST_WRITTEN, **sampling)
+        return [answer and (answer.choices[0].message.content or "") for answer in answers]
 
-    def _chat(self, prompt: str, sampling: dict[str, Any]) -> str | None:
+    def _request(self, messages: list[dict[str, Any]], length: int, options: dict[str, Any]) -> Any:
+        """The answer to one conversation, or None after `retries` more attempts."""
         import openai
 
-        messages: Any = [{"role": "user", "content": prompt}]
-        for _ in range(self.retries + 1):
+        attempt = 0
+        while attempt <= self.retries and not self._stopped.is_set():
             try:
-                answer = self.client.chat.completions.create(model=self.label, messages=messages, **sampling)
-                return answer.choices[0].message.content or ""
-            except (
-                openai.APITimeoutError,
-                openai.APIConnectionError,
-                openai.RateLimitError,
-                openai.InternalServerError,
-            ):
-                return None  # the client has tried again already
+                aside = self.account.set_aside(max(length, HEADROOM * self.longest), options["max_tokens"])
+            except OverBudgetError as error:
+                self._stop(error)
+                return None
+            pause = PAUSE * 2**attempt
+            attempt += 1
+            own = self._accepted(options)
+            try:
+                answer = self.client.chat.completions.create(model=self.label, messages=messages, **own)
             except openai.APIStatusError as error:
-                raise CompanionError(
-                    f"the server {self.url} refuses (HTTP {error.status_code}: {_short(error.message)}); check the "
-                    f"model's name {self.label!r} and the key in ${self.key}"
-                ) from error
-            except (openai.APIError, json.JSONDecodeError, AttributeError, IndexError, TypeError):
-                continue  # an answer, but none of the protocol's
+                self.account.settle(aside)
+                if error.status_code in (400, 422) and self._refuses(error, own):
+                    attempt -= 1
+                    continue
+                if not _passes(error):
+                    self._stop(CompanionError(
+                        f"the server {self.url} refuses (HTTP {error.status_code}: {_short(error.response.text)}); "
+                        f"check the model's name {self.label!r} and the key in ${self.key}"
+                    ))  # fmt: skip
+                    return None
+                pause = max(pause, _said(error.response.headers.get("retry-after")))
+            except openai.APIConnectionError as error:  # timeouts too
+                self.account.settle(aside, lost=not _never_came(error.__cause__))
+            except (openai.APIError, json.JSONDecodeError):
+                self.account.settle(aside, lost=True)
+            else:
+                usage = getattr(answer, "usage", None)
+                self.account.settle(aside, usage, lost=usage is None)
+                self.longest = max(self.longest, getattr(usage, "prompt_tokens", None) or 1)
+                if _readable(answer):
+                    return answer
+            if attempt <= self.retries:
+                self._stopped.wait(min(LONGEST_WAIT, pause) * random.uniform(1.0, 1.25))
         return None
+
+    def _stop(self, reason: BaseException) -> None:
+        self._reason = self._reason or reason
+        self._stopped.set()
+
+    def _accepted(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Options as this server takes them."""
+        own = {name: value for name, value in options.items() if name not in self.refused}
+        if "max_tokens" in self.refused:
+            own["max_completion_tokens"] = options["max_tokens"]
+        return own
+
+    def _refuses(self, error: Any, sent: dict[str, Any]) -> bool:
+        """Whether a request is worth making again without what the server has just refused."""
+        named = {name for name in OPTIONAL if name in sent and name in error.response.text}
+        if "logprobs" in named or "top_logprobs" in named:
+            named |= {"logprobs", "top_logprobs"}
+        self.refused |= named
+        return bool(named)
 
     def _first_model(self) -> str:
         import openai
@@ -89,6 +234,39 @@ class Endpoint:
                 f"the server {self.url} does not list its models ({_short(str(error))}); see whether it runs, and name "
                 "the model yourself"
             ) from error
+
+
+OPTIONAL = ("max_tokens", "seed", "logprobs", "top_logprobs")
+"""What some servers refuse; `max_tokens` then goes by its newer name, max_completion_tokens."""
+
+MOST_WRITTEN = 4096
+"""Tokens of a judge's answer, its reasoning included."""
+
+
+def _passes(error: Any) -> bool:
+    """Whether a refusal may pass: too many requests, but not an empty account; a failing server."""
+    return (error.status_code in (408, 409, 429) and error.code != "insufficient_quota") or error.status_code >= 500
+
+
+def _never_came(cause: BaseException | None) -> bool:
+    """Whether a request has not reached the server."""
+    return type(cause).__name__ in ("ConnectError", "ConnectTimeout")
+
+
+def _said(after: str | None) -> float:
+    """Seconds of a Retry-After header; 0 where it gives none in seconds."""
+    try:
+        return max(0.0, float(after or 0))
+    except ValueError:
+        return 0.0
+
+
+def _readable(answer: Any) -> bool:
+    try:
+        content = answer.choices[0].message.content
+    except (AttributeError, IndexError, TypeError):
+        return False
+    return content is None or isinstance(content, str)
 
 
 def _short(text: str) -> str:

@@ -5,6 +5,8 @@ Run: `companion evaluate --model … --benchmark … --variants … --out …`, 
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +16,7 @@ from typing import Any, TypeVar
 import pandas as pd
 from tqdm import tqdm
 
+from companion.errors import CompanionError
 from companion.judges import CASE, Case, Judge, Verdict, case_of
 from companion.measures import normalised_entropy
 from companion.models import Model, Response, Sampling
@@ -22,6 +25,9 @@ from companion.store import VERDICTS, Store, content_key, to_frame
 from companion.variants import Prompt, apply
 
 FLUSH_SECONDS = 10.0
+
+MOST = 4096
+"""Jobs in one batch, however light they are."""
 
 Row = dict[str, Any]
 Job = TypeVar("Job")
@@ -34,36 +40,59 @@ def evaluate(
     store: Store,
     sampling: Sampling | None = None,
     seed: int = 0,
-    batch_size: int = 64,
+    token_budget: int | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
     """One row for each question × variant, in that order (see `store.ROWS`).
 
     seed draws the wrong option and the wordings. What the store holds already is not computed again; what is computed
-    is stored at least every few seconds, and when the run is interrupted. A batch that does not fit into memory is
-    halved, down to single prompts.
+    is stored at least every few seconds, and when the run is interrupted. The prompts of an item go together, since
+    they share its picture. token_budget: how many tokens, of prompts and responses, go into a batch (default: what the
+    model says fits into memory); it is halved when a batch does not fit, down to single prompts. Raises CompanionError
+    where a model gave no answer to some, which a failing server may do; what it gave is stored.
     """
     sampling = sampling or Sampling()
-    prompts = [apply(question, variant, seed) for question in questions for variant in variants]
-    asked = {
-        "model": model.identity, "profile": asdict(model.profile), "delivery": model.delivery,
-        "sampling": asdict(sampling),
-    }  # fmt: skip
-    plan = [(_key(asked, prompt), prompt) for prompt in prompts]
+    plan = _plan(model, questions, variants, sampling, seed)
 
     def compute(batch: Sequence[tuple[str, Prompt]]) -> list[Row | None]:
         responses = model.generate([prompt for _, prompt in batch], sampling)
         return [
-            _row(key, model, prompt, response, sampling, seed)
+            None if response is None else _row(key, model, prompt, response, sampling, seed)
             for (key, prompt), response in zip(batch, responses, strict=True)
         ]
 
-    # Answers differ in length far more than prompts do: what must be answered at once goes together.
-    def length(prompt: Prompt) -> tuple[bool, int]:
-        return prompt.variant == "stop-think", len(prompt.text) + len(prompt.prefill)
+    def weigh(prompt: Prompt) -> int:
+        return model.tokens(prompt, sampling)
 
-    rows = work_off(plan, compute, store, batch_size, length, model.label if progress else None)
+    label = model.label if progress else None
+    rows = work_off(plan, compute, store, lambda: token_budget or model.budget, weigh, label)
+    if missing := sum(key not in rows for key, _ in plan):
+        raise CompanionError(
+            f"{model.label} gave no answer to {missing} of {len(plan)} prompts; the others are stored, and the same "
+            "command asks for these alone"
+        )
     return to_frame([rows[key] for key, _ in plan])
+
+
+def open_jobs(
+    model: Model, questions: Sequence[Question], variants: Sequence[str], store: Store, sampling: Sampling,
+    seed: int = 0,
+) -> list[Prompt]:  # fmt: skip
+    """The prompts that `evaluate` has still to put to the model."""
+    plan = _plan(model, questions, variants, sampling, seed)
+    stored = store.read(key for key, _ in plan)
+    return [prompt for key, prompt in plan if key not in stored]
+
+
+def _plan(
+    model: Model, questions: Sequence[Question], variants: Sequence[str], sampling: Sampling, seed: int
+) -> list[tuple[str, Prompt]]:
+    asked = {
+        "model": model.identity, "profile": asdict(model.profile), "delivery": model.delivery,
+        "sampling": asdict(sampling),
+    }  # fmt: skip
+    prompts = [apply(question, variant, seed) for question in questions for variant in variants]
+    return [(_key(asked, prompt), prompt) for prompt in prompts]
 
 
 def judge(
@@ -88,7 +117,7 @@ def judge(
             for (key, (row, _)), verdict in zip(batch, verdicts, strict=True)
         ]
 
-    found = work_off(plan, compute, store, batch_size, label=judge.name if progress else None)
+    found = work_off(plan, compute, store, lambda: batch_size, lambda _: 1, judge.name if progress else None)
     return to_frame([found[key] for key, _ in plan if key in found], VERDICTS)
 
 
@@ -96,34 +125,41 @@ def work_off(
     plan: Sequence[tuple[str, Job]],
     compute: Callable[[Sequence[tuple[str, Job]]], Sequence[Row | None]],
     store: Store,
-    batch_size: int,
-    order: Callable[[Job], Any] | None = None,
+    capacity: Callable[[], int],
+    weigh: Callable[[Job], int],
     label: str | None = None,
 ) -> dict[str, Row]:
     """Rows by key: those that the store holds, and the others, computed batch by batch and stored as one goes.
 
-    compute: the rows of a batch, None for one that cannot be had now. order: jobs alike in it go together. label: of
-    the progress bar, or None for none. A batch that does not fit into memory is halved, down to single jobs.
+    compute: the rows of a batch, None for one that cannot be had now; such jobs come again once, at the end. capacity:
+    of a batch, asked for once and only if there is something to do; it is halved when a batch does not fit into memory,
+    down to single jobs. weigh: how much of it a job takes. label: of the progress bar, or None for none.
     """
     rows = store.read(key for key, _ in plan)
     todo = [pair for pair in plan if pair[0] not in rows]
-    if order:
-        todo.sort(key=lambda pair: order(pair[1]))
     buffer: list[Row] = []
     flushed = time.monotonic()
+    room = capacity() if todo else 0
+    again: list[tuple[str, Job]] | None = []
     bar = tqdm(total=len(plan), initial=len(plan) - len(todo), desc=label, unit="row", disable=label is None)
     try:
         while todo:
-            batch = todo[:batch_size]
+            weights = list(itertools.accumulate(weigh(job) for _, job in todo[:MOST]))
+            batch = todo[: max(1, bisect.bisect_right(weights, room))]
             try:
-                buffer += [row for row in compute(batch) if row]
+                found = compute(batch)
             except RuntimeError as error:
                 if len(batch) == 1 or not _out_of_memory(error):
                     raise
-                batch_size = max(1, len(batch) // 2)
+                room = weights[len(batch) - 1] // 2
                 continue
+            buffer += [row for row in found if row]
             del todo[: len(batch)]
-            bar.update(len(batch))
+            bar.update(sum(row is not None for row in found))
+            if again is not None:
+                again += [pair for pair, row in zip(batch, found, strict=True) if row is None]
+                if not todo:
+                    todo, again = again, None
             if time.monotonic() - flushed > FLUSH_SECONDS:
                 _flush(store, buffer, rows)
                 flushed = time.monotonic()

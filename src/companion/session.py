@@ -140,11 +140,11 @@ def open_session(notebook: str, parameters: Mapping[str, Any], variants: Sequenc
 
     parameters: model, benchmark, n_items, seed, device and profile, as in the notebook's parameters cell.
     """
-    from companion.models.local import LocalModel
+    from companion.models.opening import open_model
 
     os.chdir(project_root(Path.cwd()))
     plots.set_theme()
-    model = LocalModel(parameters["model"], parameters["device"], parameters["profile"])
+    model = open_model(parameters["model"], parameters["device"], parameters["profile"])
     questions = load_benchmark(parameters["benchmark"], parameters["n_items"], parameters["seed"])
     rows = evaluate(model, questions, variants, _rows(), seed=parameters["seed"])
     facts = {

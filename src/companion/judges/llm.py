@@ -68,7 +68,13 @@ class LLMJudge:
             ask = [p for p, n in counts.items() if p not in self._replies or parse(self._replies[p], n) is None]
             if not ask:
                 break
-            for prompt, reply in zip(ask, self.writer.write(ask, attempt), strict=True):
+            try:
+                replies = self.writer.write(ask, attempt)
+            except (CompanionError, KeyboardInterrupt):
+                if not attempt:
+                    raise
+                break  # keep the verdicts that are there; what stops the writer stops the next batch
+            for prompt, reply in zip(ask, replies, strict=True):
                 if reply is not None:
                     self._replies[prompt] = reply
         return [self._verdict(case, prompt) for case, prompt in zip(cases, prompts, strict=True)]

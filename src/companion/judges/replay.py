@@ -15,14 +15,18 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from companion.errors import CompanionError
 from companion.judges import Case, Verdict
 from companion.judges.rule import committed
-from companion.models import Model, Sampling
+from companion.models import Sampling
 from companion.questions import LETTERS
 from companion.store import content_key
 from companion.variants import Prompt
+
+if TYPE_CHECKING:
+    from companion.models.local import LocalModel
 
 PROBES = ("blank", "blank-empty", "empty", "half", "flipped")
 
@@ -36,7 +40,7 @@ class Replay:
 
     name = "replay"
 
-    def __init__(self, model: Model, seed: int = 0) -> None:
+    def __init__(self, model: LocalModel, seed: int = 0) -> None:
         self.model, self.seed = model, seed
         self.identity = content_key(judge="replay-1", model=model.identity, seed=seed)
 

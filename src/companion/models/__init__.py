@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -19,6 +20,11 @@ class Sampling:
     sample: int = 0
     seed: int = 0
     max_new_tokens: int | None = None
+
+    def stream(self, prompt: Prompt) -> int:
+        """The seed of a prompt's own random stream."""
+        name = f"{self.seed}/{self.sample}/{prompt.variant}/{prompt.question.id}"
+        return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=7).digest(), "big")
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,10 @@ class Response:
 
 
 class Model(Protocol):
-    """label: for people. identity: hash of the weights. delivery: how a think start reaches the model."""
+    """label: for people. identity: hash of the weights. delivery: how a think start reaches the model.
+
+    budget: how many tokens, of prompts and responses, it can hold at once.
+    """
 
     label: str
     identity: str
@@ -48,6 +57,13 @@ class Model(Protocol):
     delivery: str
     device: str
 
-    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Response]:
-        """The responses to one batch of prompts, in their order."""
+    @property
+    def budget(self) -> int: ...
+
+    def tokens(self, prompt: Prompt, sampling: Sampling) -> int:
+        """About how many tokens a prompt and its response are."""
+        ...
+
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> Sequence[Response | None]:
+        """The responses to one batch of prompts, in their order; None for one that cannot be had now."""
         ...

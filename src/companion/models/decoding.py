@@ -1,15 +1,15 @@
-"""Autoregressive decoding of small models on a CPU: the prompt is read once, finished texts leave the batch.
+"""Autoregressive decoding: texts that end leave the batch, and small models on a CPU do not wait for their framework.
 
-`transformers.generate` reads a prompt as often as it is sampled, carries finished texts along until the longest ends,
-and copies all keys and values at each step. For a model of a few million parameters that is most of the time. Here a
-prompt is read by the model's own forward pass, and each further token goes through its own layers, with keys and
-values written in place. For LLaVA with a decoder of the Llama family (`can_decode`); others are left to `generate`.
+`transformers.generate` carries finished texts along until the longest ends and copies all keys and values at each
+step. Here a prompt is read by the model's own forward pass (`companion.models.reading`); then `write` goes on, a token
+a step, with the rows that are still going. For LLaVA with a decoder of the Llama family (`can_decode`) each token goes
+through the model's layers directly, with keys and values written in place; for all others through its forward pass.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import torch
 
@@ -19,6 +19,12 @@ Choose = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 CROWDED = 0.75
 """Finished texts leave the batch when no more than this share of it is still being written."""
 
+TOGETHER = 64
+"""Stretches of like length that go through the layers together."""
+
+ROOM = 32
+"""Places by which keys and values grow."""
+
 
 def can_decode(model: Any) -> bool:
     """Whether this module knows the model: positions are plain counts, and layers are those of Llama or Qwen."""
@@ -26,100 +32,286 @@ def can_decode(model: Any) -> bool:
     return config.model_type == "llava" and config.text_config.model_type in ("llama", "qwen2", "qwen3")
 
 
+class State(Protocol):
+    """What a model has read so far, in rows."""
+
+    def extend(self, source: Sequence[int], stretches: Sequence[Sequence[int]]) -> torch.Tensor:
+        """Read stretches of tokens, each after the row of that number; these are the rows from now on.
+
+        Returns the logits after each, (rows, vocabulary); what it is for an empty stretch means nothing.
+        """
+        ...
+
+    def keep(self, kept: torch.Tensor) -> None:
+        """Go on with these rows only."""
+        ...
+
+    def take(self, places: torch.Tensor, other: Any) -> None:
+        """Go on with the rows of another state of the same model in the places of these rows."""
+        ...
+
+    def next(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Take in one token a row; returns the logits of the next, (rows, vocabulary)."""
+        ...
+
+
+def state_of(model: Any, cache: Any, mask: torch.Tensor, positions: torch.Tensor) -> State:
+    """What a forward pass left behind.
+
+    cache: its keys and values. mask: (rows, read), 1 where there is a token. positions: (rows,), of the next token.
+    """
+    return _Layers(model, cache, mask) if can_decode(model) else _Forward(model, cache, mask, positions)
+
+
+def write(
+    read: Callable[[int], tuple[State, torch.Tensor]], sizes: Sequence[int], max_new_tokens: int, ends: set[int],
+    choose: Choose,
+) -> list[list[int]]:  # fmt: skip
+    """The new tokens of each row, an end token included where there is one.
+
+    Rows come in groups of these sizes; read: the state after a group, by its number, and the logits of its first new
+    tokens, (rows, vocabulary). A group is read when as many rows as it has are finished, and takes their places. Once
+    all have come, finished rows leave.
+    """
+    texts: list[list[int]] = [[] for _ in range(sum(sizes))]
+    group = step = 0
+    rows = going = since = torch.tensor([])
+    while True:
+        if not going.any():
+            if group == len(sizes):
+                return texts
+            state, logits = read(group)
+            rows = sum(sizes[:group]) + torch.arange(sizes[group], device=logits.device)
+            going, since = torch.ones_like(rows, dtype=torch.bool), torch.zeros_like(rows)
+            stop = torch.tensor(sorted(ends), device=logits.device)
+            group += 1
+        tokens = choose(logits, rows)
+        full = []
+        for row, token, written in zip(rows.tolist(), tokens.tolist(), going.tolist(), strict=True):
+            if written:
+                texts[row].append(token)
+            full.append(len(texts[row]) >= max_new_tokens)
+        ended = torch.isin(tokens, stop) | torch.tensor(full, device=going.device)
+        since[going & ended] = step
+        going &= ~ended
+        if not going.any():
+            continue
+        if group == len(sizes) and going.sum() <= CROWDED * len(rows):
+            kept = going.nonzero().flatten()
+            rows, tokens, going, since = rows[kept], tokens[kept], going[kept], since[kept]
+            state.keep(kept)
+        logits = state.next(tokens)
+        step += 1
+        while group < len(sizes) and len(free := (~going).nonzero().flatten()) >= sizes[group]:
+            places = free[since[free].argsort()[: sizes[group]]]  # of those that were finished first
+            other, logits[places] = read(group)
+            state.take(places, other)
+            rows[places] = sum(sizes[:group]) + torch.arange(sizes[group], device=rows.device)
+            going[places] = True
+            group += 1
+
+
 @torch.inference_mode()
 def decode(
     model: Any, inputs: dict[str, torch.Tensor], copies: int, max_new_tokens: int, ends: set[int], choose: Choose
 ) -> list[list[int]]:
-    """The new tokens of each prompt × copy, an end token included where there is one; copies stand side by side.
+    """The new tokens of each prompt × copy; copies stand side by side, and a prompt is read once for all of them.
 
-    inputs: what the processor made of the prompts, padded on the left.
+    inputs: what the processor made of the prompts, padded on the left. For models that `can_decode`.
     """
     mask = inputs["attention_mask"]
     read = model(**inputs, position_ids=(mask.cumsum(dim=-1) - 1).clamp(min=0), use_cache=True, logits_to_keep=1)
-    state = _State(model, read.past_key_values, mask, copies, max_new_tokens)
+    read.past_key_values.batch_repeat_interleave(copies)
+    mask = mask.repeat_interleave(copies, dim=0)
+    state = state_of(model, read.past_key_values, mask, mask.sum(dim=-1))
     logits = read.logits[:, -1].repeat_interleave(copies, dim=0)
-    rows = torch.arange(len(logits), device=mask.device)
-    going = torch.ones_like(rows, dtype=torch.bool)
-    stop = torch.tensor(sorted(ends), device=mask.device)
-    texts: list[list[int]] = [[] for _ in rows]
-    for step in range(max_new_tokens):
-        tokens = choose(logits, rows)
-        for row, token, written in zip(rows.tolist(), tokens.tolist(), going.tolist(), strict=True):
-            if written:
-                texts[row].append(token)
-        going &= ~torch.isin(tokens, stop)
-        if step + 1 == max_new_tokens or not going.any():
-            break
-        if going.sum() <= CROWDED * len(rows):
-            kept = going.nonzero().flatten()
-            rows, tokens, going = rows[kept], tokens[kept], going[kept]
-            state.keep(kept)
-        logits = state.next(tokens)
-    return texts
+    return write(lambda _: (state, logits), [len(mask)], max_new_tokens, ends, choose)
 
 
-class _State:
-    """What a decoder has read so far. keys, values: per layer, (rows, key heads, prompt + room, head size)."""
+class _Forward:
+    """The state of any model, which goes on by its own forward pass. Rows end at the right, padded on the left."""
 
-    def __init__(self, model: Any, cache: Any, mask: torch.Tensor, copies: int, room: int) -> None:
-        self.text, self.head = model.model.language_model, model.get_output_embeddings()
-        self.length = mask.shape[1]
+    def __init__(self, model: Any, cache: Any, mask: torch.Tensor, positions: torch.Tensor) -> None:
+        self.model, self.cache, self.positions, self.mask = model, cache, positions, mask
 
-        def roomy(tensor: torch.Tensor) -> torch.Tensor:
-            whole = tensor.new_zeros(len(tensor) * copies, tensor.shape[1], self.length + room, tensor.shape[3])
-            whole[:, :, : self.length] = tensor.repeat_interleave(copies, dim=0)
-            return whole
-
-        self.keys = [roomy(layer.keys) for layer in cache.layers]
-        self.values = [roomy(layer.values) for layer in cache.layers]
-        mask = mask.repeat_interleave(copies, dim=0)
-        self.positions = mask.sum(dim=-1)
-        self.bias = self.keys[0].new_zeros(len(mask), 1, 1, self.length + room)
-        self.bias[..., : self.length].masked_fill_(mask[:, None, None, :] == 0, torch.finfo(self.bias.dtype).min)
-        every = torch.arange(self.length + room, device=mask.device)[None]
-        self.cos, self.sin = (table[0] for table in self.text.rotary_emb(self.keys[0], every))
+    def extend(self, source: Sequence[int], stretches: Sequence[Sequence[int]]) -> torch.Tensor:
+        chosen = torch.tensor(source, device=self.mask.device)
+        self.cache.batch_select_indices(chosen)
+        longest = max(map(len, stretches))
+        ids = self.mask.new_tensor([[0] * (longest - len(part)) + list(part) for part in stretches])
+        new = self.mask.new_tensor([[0] * (longest - len(part)) + [1] * len(part) for part in stretches])
+        mask = torch.cat([self.mask[chosen], new], dim=1)
+        begin = self.positions[chosen]
+        read = self.model(
+            input_ids=ids, attention_mask=mask, past_key_values=self.cache, use_cache=True, logits_to_keep=1,
+            position_ids=spread(self.model, begin[:, None] + (new.cumsum(dim=-1) - 1).clamp(min=0)),
+        )  # fmt: skip
+        self.positions = begin + new.sum(dim=-1)
+        order = mask.argsort(dim=1, stable=True)[:, -int(mask.sum(dim=1).max()) :]  # no empty places inside a row
+        for layer in self.cache.layers:
+            index = order[:, None, :, None].expand(-1, layer.keys.shape[1], -1, layer.keys.shape[3])
+            layer.keys, layer.values = layer.keys.gather(2, index), layer.values.gather(2, index)
+        self.mask = mask.gather(1, order)
+        return read.logits[:, -1]
 
     def keep(self, kept: torch.Tensor) -> None:
-        """Go on with these rows only."""
-        used = self.length
-        for tensors in (self.keys, self.values):
-            for layer, tensor in enumerate(tensors):
-                part = tensor.new_empty(len(kept), *tensor.shape[1:])
-                part[:, :, :used] = tensor[kept, :, :used]
-                tensors[layer] = part
-        self.positions, self.bias = self.positions[kept], self.bias[kept]
+        self.cache.batch_select_indices(kept)
+        self.mask, self.positions = self.mask[kept], self.positions[kept]
+
+    def take(self, places: torch.Tensor, other: _Forward) -> None:
+        width = max(self.mask.shape[1], other.mask.shape[1])
+
+        def wide(tensor: torch.Tensor, missing: int, behind: int = 0) -> torch.Tensor:
+            return torch.nn.functional.pad(tensor, (0, 0) * behind + (missing, 0)) if missing else tensor
+
+        own, others = width - self.mask.shape[1], width - other.mask.shape[1]
+        for layer, theirs in zip(self.cache.layers, other.cache.layers, strict=True):
+            for name in ("keys", "values"):
+                tensor = wide(getattr(layer, name), own, 1)
+                tensor[places] = wide(getattr(theirs, name), others, 1)
+                setattr(layer, name, tensor)
+        self.mask = wide(self.mask, own)
+        self.mask[places], self.positions[places] = wide(other.mask, others), other.positions
 
     def next(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Take in one token a row; returns the logits of the next, (rows, vocabulary)."""
-        x = self.text.embed_tokens(tokens)
-        cos, sin = self.cos[self.positions][:, None], self.sin[self.positions][:, None]
-        for layer, keys, values in zip(self.text.layers, self.keys, self.values, strict=True):
-            x = x + self._attend(layer.self_attn, layer.input_layernorm(x), keys, values, cos, sin)
-            x = x + layer.mlp(layer.post_attention_layernorm(x))
-        self.length += 1
+        self.mask = torch.nn.functional.pad(self.mask, (0, 1), value=1)
+        read = self.model(
+            input_ids=tokens[:, None], attention_mask=self.mask, past_key_values=self.cache,
+            position_ids=spread(self.model, self.positions[:, None]), use_cache=True, logits_to_keep=1,
+        )  # fmt: skip
         self.positions = self.positions + 1
+        return read.logits[:, -1]
+
+
+def spread(model: Any, positions: torch.Tensor) -> torch.Tensor:
+    """Positions of text as the model wants them: (rows, n), or (3, rows, n) where time, height and width are told."""
+    return positions.expand(3, *positions.shape) if hasattr(model.model, "get_rope_index") else positions
+
+
+class _Layers:
+    """The state of a model that `can_decode`. Rows begin at the left, so that a token's place is its position.
+
+    keys, values: per layer, (rows, key heads, places, head size). lengths: (rows,), how many places are taken. Only
+    tokens that are there go through the layers; rows of different length meet in the attention alone.
+    """
+
+    def __init__(self, model: Any, cache: Any, mask: torch.Tensor) -> None:
+        self.text, self.head = model.model.language_model, model.get_output_embeddings()
+        self.lengths = mask.sum(dim=1)
+        order = mask.argsort(dim=1, stable=True, descending=True)[:, None, : int(self.lengths.max()), None]
+
+        def moved(tensor: torch.Tensor) -> torch.Tensor:
+            return tensor.gather(2, order.expand(-1, tensor.shape[1], -1, tensor.shape[3]))
+
+        self.keys = [moved(layer.keys) for layer in cache.layers]
+        self.values = [moved(layer.values) for layer in cache.layers]
+        self._see()
+
+    def _see(self) -> None:
+        """Turns of the places and, for each row, 0 where a place is taken and −∞ where none is."""
+        places = torch.arange(self.keys[0].shape[2], device=self.lengths.device)
+        self.cos, self.sin = (table[0] for table in self.text.rotary_emb(self.keys[0], places[None]))
+        self.bias = self.keys[0].new_zeros(len(self.lengths), 1, 1, len(places))
+        self.bias.masked_fill_(places >= self.lengths[:, None, None, None], -torch.inf)
+
+    def extend(self, source: Sequence[int], stretches: Sequence[Sequence[int]]) -> torch.Tensor:
+        device = self.lengths.device
+        chosen, counts = (torch.tensor(x, device=device) for x in (source, [len(part) for part in stretches]))
+        before = self.lengths[chosen]
+        self.lengths = before + counts
+        self._move(chosen, int(before.max()), int(self.lengths.max()) + ROOM)
+        self._see()
+        ends = self.keys[0].new_zeros(len(chosen), self.head.in_features)
+        order = counts.argsort()
+        for rows in order[counts[order] > 0].split(TOGETHER):
+            ends[rows] = self._read(rows, [stretches[row] for row in rows.tolist()], before[rows], counts[rows])
+        return self.head(self.text.norm(ends))
+
+    def _read(
+        self, rows: torch.Tensor, stretches: list[Sequence[int]], before: torch.Tensor, counts: torch.Tensor
+    ) -> torch.Tensor:
+        """What the layers make of the last token of each stretch, (rows, width)."""
+        longest, places = int(counts.max()), int((before + counts).max())
+        own = torch.arange(len(rows), device=rows.device).repeat_interleave(counts)
+        step = torch.arange(len(own), device=rows.device) - (counts.cumsum(0) - counts)[own]
+        place, row = before[own] + step, rows[own]
+        cos, sin = self.cos[place][:, None], self.sin[place][:, None]
+        until = before[:, None] + torch.arange(longest, device=rows.device)  # what the token of each step may see
+        hidden = torch.arange(places, device=rows.device) > until[..., None]
+        bias = self.keys[0].new_zeros(hidden.shape).masked_fill_(hidden, -torch.inf)[:, None]
+        x = self.text.embed_tokens(torch.tensor([token for part in stretches for token in part], device=rows.device))
+        for layer, keys, values in zip(self.text.layers, self.keys, self.values, strict=True):
+            attention = layer.self_attn
+            query, key, value = self._project(attention, layer.input_layernorm(x), cos, sin)
+            keys[row, :, place], values[row, :, place] = key, value
+            padded = query.new_zeros(len(rows), query.shape[1], longest, query.shape[2])
+            padded[own, :, step] = query
+            seen = torch.nn.functional.scaled_dot_product_attention(
+                padded, keys[rows, :, :places], values[rows, :, :places], bias, scale=attention.scaling, enable_gqa=True
+            )
+            x = x + attention.o_proj(seen[own, :, step].flatten(1))
+            x = x + layer.mlp(layer.post_attention_layernorm(x))
+        return x[counts.cumsum(0) - 1]
+
+    def _move(self, rows: torch.Tensor, used: int, places: int) -> None:
+        """Go on with these rows, as they are numbered now; of their places the first `used` may be taken."""
+
+        def moved(tensor: torch.Tensor) -> torch.Tensor:
+            new = tensor.new_empty(len(rows), tensor.shape[1], places, tensor.shape[3])
+            torch.index_select(tensor[:, :, :used], 0, rows, out=new[:, :, :used])
+            new[:, :, used:] = 0
+            return new
+
+        for tensors in (self.keys, self.values):
+            tensors[:] = [moved(tensor) for tensor in tensors]
+
+    def keep(self, kept: torch.Tensor) -> None:
+        self._move(kept, int(self.lengths.max()), self.keys[0].shape[2])
+        self.lengths, self.bias = self.lengths[kept], self.bias[kept]
+
+    def take(self, places: torch.Tensor, other: _Layers) -> None:
+        used = int(other.lengths.max())
+        if used > self.keys[0].shape[2]:
+            every = torch.arange(len(self.lengths), device=places.device)
+            self._move(every, int(self.lengths.max()), used + ROOM)
+        for mine, theirs in ((self.keys, other.keys), (self.values, other.values)):
+            for own, new in zip(mine, theirs, strict=True):
+                own[:, :, :used].index_copy_(0, places, new[:, :, :used])
+        self.lengths[places] = other.lengths
+        self._see()
+
+    def next(self, tokens: torch.Tensor) -> torch.Tensor:
+        places = int(self.lengths.max()) + 1
+        if places > self.keys[0].shape[2]:
+            self._move(torch.arange(len(tokens), device=tokens.device), places - 1, places + ROOM)
+            self._see()
+        x = self.text.embed_tokens(tokens)
+        cos, sin = self.cos[self.lengths][:, None], self.sin[self.lengths][:, None]
+        row = torch.arange(len(tokens), device=tokens.device)
+        self.bias[row, 0, 0, self.lengths] = 0
+        bias = self.bias[..., :places]
+        for layer, keys, values in zip(self.text.layers, self.keys, self.values, strict=True):
+            attention = layer.self_attn
+            query, key, value = self._project(attention, layer.input_layernorm(x), cos, sin)
+            keys[row, :, self.lengths], values[row, :, self.lengths] = key, value
+            query = query.view(len(tokens), keys.shape[1], -1, keys.shape[3]) * attention.scaling
+            weights = (query @ keys[:, :, :places].transpose(2, 3)).add_(bias).softmax(dim=-1)
+            x = x + attention.o_proj((weights @ values[:, :, :places]).flatten(1))
+            x = x + layer.mlp(layer.post_attention_layernorm(x))
+        self.lengths = self.lengths + 1
         return self.head(self.text.norm(x))
 
-    def _attend(
-        self,
-        attention: Any,
-        x: torch.Tensor,
-        keys: torch.Tensor,
-        values: torch.Tensor,
-        cos: torch.Tensor,
-        sin: torch.Tensor,
-    ) -> torch.Tensor:
-        rows, heads, _, size = keys.shape
-        query = attention.q_proj(x).view(rows, -1, size)
-        key = attention.k_proj(x).view(rows, -1, size)
+    def _project(
+        self, attention: Any, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Query, key and value of tokens, each (tokens, heads, head size), turned to their positions."""
+        size = self.keys[0].shape[3]
+        query, key, value = (
+            project(x).view(len(x), -1, size) for project in (attention.q_proj, attention.k_proj, attention.v_proj)
+        )
         if hasattr(attention, "q_norm"):
             query, key = attention.q_norm(query), attention.k_norm(key)
-        keys[:, :, self.length] = _turn(key, cos, sin)
-        values[:, :, self.length] = attention.v_proj(x).view(rows, -1, size)
-        query = _turn(query, cos, sin).view(rows, heads, -1, size)
-        scores = query @ keys[:, :, : self.length + 1].transpose(2, 3) * attention.scaling
-        weights = (scores + self.bias[..., : self.length + 1]).softmax(dim=-1)
-        return attention.o_proj((weights @ values[:, :, : self.length + 1]).reshape(rows, -1))
+        return _turn(query, cos, sin), _turn(key, cos, sin), value
 
 
 def _turn(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:

@@ -1,27 +1,48 @@
 """Models that transformers runs on this machine: a local folder or a Hub id, stock classes only.
 
-Prompts of one batch are padded on the left. The prefill is appended to the rendered chat prompt, which works with any
-chat template. The letter distribution is read inside the generation, from the logits before any temperature.
+The prefill is appended to the rendered chat prompt, which works with any chat template. The letter distribution is read
+inside the generation, from the logits before any temperature.
 """
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import json
+import platform
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
+from PIL import Image
 
 from companion.chat import get_profile, messages, read
 from companion.errors import CompanionError
 from companion.microworld.scenes import blank
 from companion.models import Response, Sampling
-from companion.models.decoding import can_decode, decode
+from companion.models.decoding import State, write
+from companion.models.reading import read as read_prompts
 from companion.questions import LETTERS
 from companion.variants import Prompt
+
+MOST_TOKENS = 1 << 17
+"""At once: more make it no faster."""
+
+AHEAD = 4
+"""How many times as many the engine hands over, so that there are prompts to take the places of those finished."""
+
+GROUPS = 4
+"""The share of the places, as its inverse, that is filled anew at a time."""
+
+SHARE = 0.5
+"""Of the memory that is free, for a batch."""
+
+CHARACTERS = 3
+"""Of a token of English, at least."""
 
 
 class LocalModel:
@@ -45,6 +66,7 @@ class LocalModel:
             raise CompanionError(f"unknown device {device!r}; give auto, cpu, cuda or cuda:0") from error
         config = _config(name)
         self.profile = get_profile(config.get("companion_profile", "generic") if profile == "auto" else profile)
+        self.picture: int | None = None  # how many tokens one is, with a prompt
         self.identity = _hash_folder(folder) if folder.is_dir() else f"{name}@{config.get('_commit_hash')}"
 
     @cached_property
@@ -72,6 +94,8 @@ class LocalModel:
             )
         except (OSError, ValueError) as error:
             raise CompanionError(f"the model {self.name!r} cannot be loaded: {_first_line(error)}") from error
+        if on_cpu:
+            _keep_memory()
         return model.to(self.device).eval()
 
     @cached_property
@@ -81,37 +105,83 @@ class LocalModel:
         forms = [[tokenizer.encode(form, add_special_tokens=False) for form in (c, f" {c}")] for c in LETTERS]
         return [sorted({ids[0] for ids in both if len(ids) == 1}) for both in forms]
 
+    @cached_property
+    def at_once(self) -> int:
+        """How many tokens fit beside the weights: keys and values, three times for copies and what layers need."""
+        text, weight = self.model.config.get_text_config(), next(self.model.parameters())
+        heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
+        size = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+        a_token = 4 * 2 * text.num_hidden_layers * heads * size * weight.element_size()
+        if weight.device.type == "cuda":
+            free = torch.cuda.mem_get_info(weight.device)[0]
+        else:
+            free = psutil.virtual_memory().available
+        return max(1, min(MOST_TOKENS, int(SHARE * free) // a_token))
+
+    @property
+    def budget(self) -> int:
+        return AHEAD * self.at_once
+
+    def tokens(self, prompt: Prompt, sampling: Sampling) -> int:
+        """About how many a prompt and its response are, a picture taken to be as long as that of the first prompt."""
+        if self.picture is None:
+            text, images, _ = self.ready([prompt])
+            given = self.processor(text=text, images=[list(images.values())], return_tensors="pt")
+            self.picture = given["input_ids"].shape[1]
+        said = len(prompt.text) + len(prompt.prefill)
+        return self.picture + said // CHARACTERS + (sampling.max_new_tokens or self.profile.max_new_tokens)
+
+    def ready(self, prompts: Sequence[Prompt]) -> tuple[list[str], dict[Any, Image.Image], list[Any]]:
+        """The texts of prompts, their pictures by name, each once, and for each prompt the name of its picture."""
+        turns = [messages(prompt, self.profile) for prompt in prompts]
+        rendered = self.processor.apply_chat_template(turns, add_generation_prompt=True)
+        texts = [text + prompt.prefill for text, prompt in zip(rendered, prompts, strict=True)]
+        shown = [(prompt.question.image_hash, prompt.blank) for prompt in prompts]
+        images = {}
+        for prompt, name in zip(prompts, shown, strict=True):
+            if name not in images:
+                image = prompt.question.load_image()
+                images[name] = blank(image.size) if prompt.blank else image
+        return texts, images, shown
+
     @torch.inference_mode()
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Response]:
-        """One batch. Raises torch.OutOfMemoryError, or RuntimeError on a CPU, where it does not fit."""
-        images = [prompt.question.load_image() for prompt in prompts]
-        images = [blank(image.size) if prompt.blank else image for prompt, image in zip(prompts, images, strict=True)]
-        texts = [
-            self.processor.apply_chat_template(messages(prompt, self.profile), add_generation_prompt=True)
-            + prompt.prefill
-            for prompt in prompts
-        ]
-        bos = self.processor.tokenizer.bos_token
-        inputs = self.processor(
-            text=texts, images=[[image] for image in images], padding=True, return_tensors="pt",
-            add_special_tokens=not (bos and texts[0].startswith(bos)),
-        ).to(self.device)  # fmt: skip
-        if not self.device.startswith("cpu"):
-            inputs["pixel_values"] = inputs["pixel_values"].to(self.model.dtype)
+        """The responses, in order. Raises torch.OutOfMemoryError, or RuntimeError on a CPU, where memory was too short;
+        the next call then takes half of it."""
         watch = _Watch(self.letter_tokens, prompts, sampling, self.device)
-        room = sampling.max_new_tokens or self.profile.max_new_tokens
-        if can_decode(self.model):
-            written = decode(
-                self.model, dict(inputs), 1, room, set(self.ends), lambda *step: watch.score(*step).argmax(dim=-1)
-            )
-        else:
-            output = self.model.generate(
-                **inputs, do_sample=False, temperature=None, top_p=None, top_k=None, num_beams=1, max_new_tokens=room,
-                logits_processor=[watch], pad_token_id=self.processor.tokenizer.pad_token_id,
-            )  # fmt: skip
-            written = output[:, inputs["input_ids"].shape[1] :].tolist()
-        letters = torch.stack(watch.steps, dim=1).cpu()
-        return [self._response(*parts) for parts in zip(prompts, written, letters, strict=True)]
+        parts = self._parts(prompts, sampling)
+
+        def begin(number: int) -> tuple[State, torch.Tensor]:
+            return read_prompts(self.model, self.processor, *self.ready(parts[number]))
+
+        most = sampling.max_new_tokens or self.profile.max_new_tokens
+        sizes = [len(part) for part in parts]
+        try:
+            written = write(begin, sizes, most, set(self.ends), lambda *step: watch.score(*step).argmax(dim=-1))
+        except RuntimeError:
+            self.at_once = max(1, self.at_once // 2)
+            raise
+        letters = watch.letters()
+        lengths = [next((k for k, token in enumerate(ids) if token in self.ends), len(ids)) for ids in written]
+        return [
+            self.response(prompt, ids[:length], "stop" if length < len(ids) else "length", steps)
+            for prompt, ids, length, steps in zip(prompts, written, lengths, letters, strict=True)
+        ]
+
+    def _parts(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[list[Prompt]]:
+        """Prompts in groups: first as many as memory holds, then fewer, to take the places of those that are finished.
+        Neighbours with the same picture stay together."""
+        parts: list[list[Prompt]] = [[]]
+        room, most = self.at_once, len(prompts)
+        for _, own in groupby(prompts, key=lambda prompt: prompt.question.image_hash):
+            item = list(own)
+            weight = sum(self.tokens(prompt, sampling) for prompt in item)
+            if parts[-1] and (weight > room or len(parts[-1]) + len(item) > most):
+                room, most = self.at_once // GROUPS, len(parts[0]) // GROUPS
+                parts.append([])
+            parts[-1] += item
+            room -= weight
+        return parts
 
     @cached_property
     def ends(self) -> list[int]:
@@ -119,25 +189,25 @@ class LocalModel:
         ends = self.model.generation_config.eos_token_id
         return ends if isinstance(ends, list) else [ends]
 
-    def _response(self, prompt: Prompt, ids: list[int], letters: torch.Tensor) -> Response:
-        """letters: (steps, letters), the probability of each letter at each step."""
-        length = next((k for k, token in enumerate(ids) if token in self.ends), len(ids))
-        text = self._decode(ids[:length])
+    def response(self, prompt: Prompt, ids: list[int], finish: str, letters: torch.Tensor) -> Response:
+        """What was written, without its end token. letters: (steps, letters), each one's probability at each step."""
+        text = self._decode(ids)
         reply = read(text, prompt.prefill, prompt.options)
         probs = mass = None
         if reply.position is not None:
-            raw = letters[self._step_of(reply.position, ids[:length])][: len(prompt.options)].double()
+            raw = letters[self._step_of(reply.position, ids)][: len(prompt.options)].double()
             mass = float(raw.sum())
             probs = tuple((raw / raw.sum()).tolist()) if mass > 0 else None
-        finish = "stop" if length < len(ids) else "length"
-        return Response(text, length, finish, reply.think, reply.answer, probs, mass)
+        return Response(text, len(ids), finish, reply.think, reply.answer, probs, mass)
 
     def _decode(self, ids: list[int]) -> str:
         return self.processor.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
 
     def _step_of(self, position: int, ids: list[int]) -> int:
-        """The step whose token wrote the character at `position`, by bisection over the decoded length."""
-        low, high = 0, len(ids) - 1
+        """The step whose token wrote the character at `position`, by search from the end, where answers stand."""
+        low = high = len(ids) - 1
+        while low and len(self._decode(ids[:low])) > position:
+            low, high = max(0, 2 * low - len(ids)), low - 1
         while low < high:
             middle = (low + high) // 2
             if len(self._decode(ids[: middle + 1])) > position:
@@ -148,7 +218,7 @@ class LocalModel:
 
 
 class _Watch:
-    """A logits processor. Keeps the probability of each option letter at each step, and adds the noise of a sample.
+    """Keeps the probability of each option letter at each step, and adds the noise of a sample.
 
     The largest of logits / temperature + Gumbel noise is a sample (the Gumbel-max identity). Each prompt has a
     generator of its own, so that its sample is the same in any batch.
@@ -159,20 +229,22 @@ class _Watch:
     ) -> None:
         self.letter_tokens = letter_tokens
         self.temperature = sampling.temperature
+        self.rows: list[torch.Tensor] = []
         self.steps: list[torch.Tensor] = []
-        self.generators = []
-        for prompt in prompts:
-            name = f"{sampling.seed}/{sampling.sample}/{prompt.variant}/{prompt.question.id}"
-            seed = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=7).digest(), "big")
-            self.generators.append(torch.Generator(device).manual_seed(seed))
+        self.generators = [torch.Generator(device).manual_seed(sampling.stream(prompt)) for prompt in prompts]
+
+    def letters(self) -> list[torch.Tensor]:
+        """For each prompt the probability of each letter at each of its steps, (steps, letters)."""
+        rows = torch.cat(self.rows).cpu()
+        steps = torch.cat(self.steps).cpu()[rows.argsort(stable=True)]
+        return list(steps.split(rows.bincount().tolist()))
 
     def score(self, scores: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
         """What the next token of each row maximises. rows: their numbers in the batch."""
         scores = scores.float()
         logs = scores - scores.logsumexp(dim=-1, keepdim=True)
-        step = scores.new_zeros(len(self.generators), len(self.letter_tokens))
-        step[rows] = torch.stack([logs[:, ids].exp().sum(dim=-1) for ids in self.letter_tokens], dim=-1)
-        self.steps.append(step)
+        self.rows.append(rows.clone())
+        self.steps.append(torch.stack([logs[:, ids].exp().sum(dim=-1) for ids in self.letter_tokens], dim=-1))
         if not self.temperature:
             return scores
         noise = torch.stack([
@@ -181,8 +253,13 @@ class _Watch:
         ])  # fmt: skip
         return scores / self.temperature - noise.log()
 
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        return self.score(scores, torch.arange(len(scores)))
+
+def _keep_memory() -> None:
+    """Have this process keep the memory that tensors free. glibc gives it back, and pages it in anew for the next."""
+    if platform.libc_ver()[0] == "glibc":
+        libc = ctypes.CDLL(None)
+        libc.mallopt(-3, 1 << 30)  # M_MMAP_THRESHOLD
+        libc.mallopt(-1, (1 << 31) - 1)  # M_TRIM_THRESHOLD
 
 
 def _config(name: str) -> dict[str, Any]:

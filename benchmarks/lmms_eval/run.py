@@ -1,0 +1,100 @@
+"""lmms-eval's own evaluation of the task `microworld`, timed. Executed with the Python of an environment that has it.
+
+For each file of prompts, from the command line or line by line from standard input, one line of JSON: rows per second
+of its generation alone and of its whole evaluation, accuracy, and the texts. Not timed: imports, loading the model,
+reading the prompts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib.util
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+import torch
+
+library = torch.library.Library("torchvision", "FRAGMENT")  # what it declares goes with it
+if importlib.util.find_spec("torchvision") and not torch.cuda.is_available():
+    for operator in ("nms", "qnms"):  # beside a CPU build of torch, torchvision imports only with these declared
+        library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+
+
+def load(name: str, checkpoint: str, batch: int) -> Any:
+    from lmms_eval.models import get_model
+
+    model = get_model(name)(pretrained=checkpoint, device="cpu", device_map="cpu", batch_size=batch)
+    if name == "huggingface":
+        repair(model, checkpoint)
+    return model
+
+
+def repair(model: Any, checkpoint: str) -> None:
+    """With transformers 5, `huggingface` loads a model without the head that writes, and asks its processor for sounds.
+
+    Its bfloat16 becomes float32, which gives the texts of the other ways; on a CPU it is faster, too.
+    """
+    from transformers import AutoModelForImageTextToText
+
+    class Processor(type(model.processor)):
+        def __call__(self, *args: Any, **media: Any) -> Any:
+            return super().__call__(*args, **{name: given for name, given in media.items() if given != []})
+
+    model.processor.__class__ = Processor
+    model._model = AutoModelForImageTextToText.from_pretrained(checkpoint, dtype=torch.float32).eval()
+
+
+def evaluate(model: Any, prompts: str) -> dict[str, Any]:
+    from lmms_eval.evaluator import simple_evaluate
+    from lmms_eval.tasks import TaskManager
+
+    manager = TaskManager(include_path=str(Path(__file__).parent), include_defaults=False)
+    task = {"task": "microworld", "dataset_kwargs": {"data_files": prompts}}
+    tasks = list(manager.load_task_or_group([task], "chat").values())
+    seconds = []
+    generate, weights = model.generate_until, model._model
+
+    def timed(requests: list[Any]) -> list[Any]:
+        began = time.perf_counter()
+        written = generate(requests)
+        seconds.append(time.perf_counter() - began)
+        return written
+
+    model.generate_until = timed
+    began = time.perf_counter()
+    found = simple_evaluate(model, tasks=tasks, task_manager=manager)
+    whole = time.perf_counter() - began
+    model.generate_until, model._model = generate, weights  # it has dropped its weights
+    samples = sorted(found["samples"]["microworld"], key=lambda sample: sample["doc_id"])
+    return {
+        "generation": len(samples) / sum(seconds),
+        "evaluation": len(samples) / whole,
+        "accuracy": found["results"]["microworld"]["accuracy,none"],
+        "texts": [sample["resps"][0][0] for sample in samples],
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("checkpoint")
+    parser.add_argument("prompts", nargs="*", help="files; default: read their names from standard input")
+    parser.add_argument("--model", default="llava_hf", help="one of lmms-eval's (default: llava_hf)")
+    parser.add_argument("--batch", type=int, default=1)
+    options = parser.parse_args()
+    with contextlib.redirect_stdout(sys.stderr):
+        model = load(options.model, options.checkpoint, options.batch)
+    for name in options.prompts or map(str.strip, sys.stdin):
+        with contextlib.redirect_stdout(sys.stderr):
+            found = evaluate(model, name)
+        print(json.dumps(found), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""A vision-language model behind an OpenAI-compatible server: it can be asked, but not opened.
+
+Letter probabilities are those of the server's `top_logprobs`, where it offers them. A start of the reasoning is
+delivered as the beginning of the assistant's turn where the server goes on from one (vLLM's `continue_final_message`),
+else in the user's turn, as words to begin with; rows say which.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from PIL import Image
+
+from companion.chat import get_profile, messages, read
+from companion.endpoint import Endpoint
+from companion.errors import CompanionError
+from companion.microworld.scenes import blank
+from companion.models import Response, Sampling
+from companion.questions import LETTERS
+from companion.variants import Prompt
+
+DELIVERIES = ("user turn", "prefill")
+
+TOP = 20
+"""Tokens whose probability is asked for at each step: the most that servers give."""
+
+BEGIN = "Begin your reasoning with exactly these words, and go on from there:\n{start}"
+"""How a think start is put to a model whose turn cannot be begun for it."""
+
+PIXELS = 500
+"""Of a token of a picture, at least."""
+
+
+class EndpointModel:
+    """A model of an endpoint, asked as a profile says ("auto": generic).
+
+    budget, tokens: counted in requests here, so that some are always waiting while others are under way.
+    """
+
+    device = "endpoint"
+
+    def __init__(self, endpoint: Endpoint, profile: str = "auto", delivery: str = "user turn") -> None:
+        if delivery not in DELIVERIES:
+            raise CompanionError(f"unknown delivery {delivery!r}; choose from {', '.join(DELIVERIES)}")
+        self.endpoint, self.delivery = endpoint, delivery
+        self.label, self.identity = endpoint.label, endpoint.identity
+        self.profile = get_profile("generic" if profile == "auto" else profile)
+        self.budget = 4 * endpoint.at_once
+
+    def tokens(self, prompt: Prompt, sampling: Sampling) -> int:
+        return 1
+
+    def cost(self, prompts: Sequence[Prompt], sampling: Sampling) -> str:
+        """What prompts will about cost, in words."""
+        most = len(prompts) * (sampling.max_new_tokens or self.profile.max_new_tokens)
+        given = sum(_length(prompt, prompt.question.load_image()) for prompt in prompts)
+        dollars = self.endpoint.account.price.of(given, most)
+        price = f": about ${dollars:.2f} at most" if dollars else ""
+        return f"{len(prompts)} requests, about {given:,} tokens to read and up to {most:,} to write{price}"
+
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Response | None]:
+        """One batch; None where the server gave no answer that can be read. Raises what `Endpoint.ask` raises."""
+        images: dict[Any, Image.Image] = {}
+        for prompt in prompts:
+            name = (prompt.question.image_hash, prompt.blank)
+            if name not in images:
+                image = prompt.question.load_image()
+                images[name] = blank(image.size) if prompt.blank else image
+        shown = [images[prompt.question.image_hash, prompt.blank] for prompt in prompts]
+        options: dict[str, Any] = {"temperature": sampling.temperature, "logprobs": True, "top_logprobs": TOP}
+        if sampling.temperature:
+            stream = f"{sampling.seed}/{sampling.sample}".encode()
+            options["seed"] = int.from_bytes(hashlib.blake2b(stream, digest_size=3).digest(), "big")
+        if self.delivery == "prefill":
+            options["extra_body"] = {"add_generation_prompt": False, "continue_final_message": True}
+        answers = self.endpoint.ask(
+            [self._turns(prompt, image) for prompt, image in zip(prompts, shown, strict=True)],
+            max(_length(prompt, image) for prompt, image in zip(prompts, shown, strict=True)),
+            sampling.max_new_tokens or self.profile.max_new_tokens,
+            **options,
+        )
+        return [answer and self._response(prompt, answer) for prompt, answer in zip(prompts, answers, strict=True)]
+
+    def _turns(self, prompt: Prompt, image: Image.Image) -> list[dict[str, Any]]:
+        turns = messages(prompt, self.profile)
+        picture, text = turns[0]["content"]
+        picture.clear()
+        picture.update(type="image_url", image_url={"url": _data_url(image)})
+        if prompt.prefill and self.delivery == "user turn":
+            text["text"] += "\n" + BEGIN.format(start=prompt.prefill)
+        if self.delivery == "prefill":
+            turns.append({"role": "assistant", "content": prompt.prefill})
+        return turns
+
+    def _response(self, prompt: Prompt, answer: Any) -> Response:
+        choice = answer.choices[0]
+        text = choice.message.content or ""
+        reply = read(text, prompt.prefill if self.delivery == "prefill" else "", prompt.options)
+        probs = mass = None
+        steps = getattr(choice.logprobs, "content", None)
+        if reply.position is not None and steps:
+            raw = _letters(steps, reply.position, len(prompt.options))
+            mass = math.fsum(raw)
+            probs = tuple(p / mass for p in raw) if mass > 0 else None
+        finish = "length" if choice.finish_reason == "length" else "stop"
+        written = getattr(answer.usage, "completion_tokens", None) or 0
+        return Response(text, written, finish, reply.think, reply.answer, probs, mass)
+
+
+def _letters(steps: Sequence[Any], position: int, options: int) -> list[float]:
+    """The probability of each letter at the step that wrote the character at `position`; 0 where it was not told."""
+    written = b""
+    for step in steps:
+        written += bytes(step.bytes) if step.bytes else step.token.encode()
+        if len(written.decode(errors="ignore")) > position:
+            found = {other.token: math.exp(other.logprob) for other in [step, *(step.top_logprobs or [])]}
+            return [sum(p for token, p in found.items() if token.strip() == letter) for letter in LETTERS[:options]]
+    return [0.0] * options
+
+
+def _length(prompt: Prompt, image: Image.Image) -> int:
+    """About how many tokens a request is."""
+    return image.width * image.height // PIXELS + (len(prompt.text) + len(prompt.prefill)) // 3 + 100
+
+
+def _data_url(image: Image.Image) -> str:
+    packed = io.BytesIO()
+    image.save(packed, "PNG")
+    return "data:image/png;base64," + base64.b64encode(packed.getvalue()).decode()

@@ -1,0 +1,117 @@
+"""A proxy before a real OpenAI-compatible server, which fails in every way that servers do."""
+
+import json
+import socket
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+def free_port():
+    with socket.socket() as opened:
+        opened.bind(("127.0.0.1", 0))
+        return opened.getsockname()[1]
+
+
+class Proxy:
+    """For the nth POST it does what `script` says; without an entry it only passes on.
+
+    slow: after `late` seconds. 429, 500: that status, 429 with Retry-After. malformed: a page instead of JSON. wrong:
+    `content` instead of the model's answer. empty: no content. schema: no choices. cut: half of an answer. drop: the
+    connection is closed without an answer; short: in the middle of one; stall: half of one, and then nothing for `late`
+    seconds. dribble: the whole of one, bit by bit. max_tokens: a refusal of that option, by name.
+
+    given: how often each was done. asked: when each POST came. done: how often each prompt was answered in full, and
+    tokens: of these answers, (read, written). generated: of all answers that the server has made.
+    """
+
+    def __init__(self, server, script=(), content=None, retry_after="0", late=3):
+        self.server, self.script, self.content = server, iter(script), content
+        self.lock, self.given, self.asked = threading.Lock(), Counter(), []
+        self.done, self.tokens, self.generated = Counter(), [0, 0], [0, 0]
+        proxy = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.0"
+
+            def log_message(self, *_):
+                pass
+
+            def do_GET(self):
+                self.reply(200, urllib.request.urlopen(f"{proxy.server}{self.path}").read())
+
+            def do_POST(self):
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                with proxy.lock:
+                    fault = next(proxy.script, None)
+                    proxy.given[fault] += 1
+                    proxy.asked.append(time.monotonic())
+                if fault in ("429", "500"):
+                    return self.reply(int(fault), b'{"error": {"message": "busy"}}', {"Retry-After": retry_after})
+                if fault == "malformed":
+                    return self.reply(200, b"<html>gateway</html>", {"Content-Type": "text/html"})
+                if fault == "max_tokens" and "max_tokens" in body:
+                    said = "Unsupported parameter: 'max_tokens' is not supported with this model."
+                    return self.reply(400, json.dumps({"error": {"message": said}}).encode())
+                if "max_completion_tokens" in body:
+                    body["max_tokens"] = body.pop("max_completion_tokens")
+                if fault == "drop":
+                    return self.close_connection
+                if fault == "slow":
+                    time.sleep(late)
+                try:
+                    said = json.loads(self.pass_on(body))
+                except urllib.error.HTTPError as error:
+                    return self.reply(error.code, error.read())
+                usage = [said["usage"][name] for name in ("prompt_tokens", "completion_tokens")]
+                with proxy.lock:
+                    proxy.generated = [a + b for a, b in zip(proxy.generated, usage, strict=True)]
+                if fault in ("empty", "wrong"):
+                    said["choices"][0]["message"]["content"] = "" if fault == "empty" else proxy.content
+                if fault == "schema":
+                    del said["choices"], said["usage"]
+                answer = json.dumps(said).encode()
+                half = answer[: len(answer) // 2]
+                if fault == "cut":
+                    return self.reply(200, half)
+                if fault in ("short", "stall"):
+                    self.reply(200, half, length=len(answer))
+                    return time.sleep(late if fault == "stall" else 0)
+                if fault in (None, "dribble", "max_tokens"):
+                    with proxy.lock:
+                        proxy.done[json.dumps(body["messages"])] += 1
+                        proxy.tokens = [a + b for a, b in zip(proxy.tokens, usage, strict=True)]
+                if fault == "dribble":
+                    self.reply(200, b"", length=len(answer))
+                    for k in range(0, len(answer), 100):
+                        self.wfile.write(answer[k : k + 100])
+                        self.wfile.flush()
+                        time.sleep(0.1)
+                    return None
+                return self.reply(200, answer)
+
+            def pass_on(self, body):
+                given = json.dumps(body).encode()
+                request = urllib.request.Request(
+                    f"{proxy.server}{self.path}", given, {"Content-Type": "application/json"}
+                )
+                return urllib.request.urlopen(request).read()
+
+            def reply(self, status, body, headers=None, length=None):
+                try:
+                    self.send_response(status)
+                    for name, value in {"Content-Type": "application/json", **(headers or {})}.items():
+                        self.send_header(name, value)
+                    self.send_header("Content-Length", str(length or len(body)))
+                    self.end_headers()
+                    self.wfile.write(body)
+                    self.wfile.flush()
+                except OSError:
+                    pass  # the client no longer waits
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.http.server_address[1]}/v1"
+        threading.Thread(target=self.http.serve_forever, daemon=True).start()

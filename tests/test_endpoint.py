@@ -1,0 +1,206 @@
+"""A model behind a server: the same answers, nothing lost and nothing paid twice whatever fails, no cent too much.
+
+The server is a real one (`transformers serve`) with the shipped base model, behind a proxy that fails.
+"""
+
+import math
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from types import SimpleNamespace
+
+import pytest
+from faulty_server import Proxy, free_port
+
+from companion import endpoint as endpoints
+from companion import engine
+from companion.cli import main
+from companion.endpoint import Account, Endpoint, OverBudgetError, Price
+from companion.engine import evaluate
+from companion.errors import CompanionError
+from companion.microworld import questions
+from companion.models import Sampling
+from companion.models.endpoint import EndpointModel
+from companion.models.local import LocalModel
+from companion.models.opening import open_model
+from companion.store import Store
+from companion.variants import apply
+
+ITEMS = questions("test", 12)
+FAULTS = ("429", "500", "drop", "short", "cut", "stall", "dribble", "malformed", "schema", "slow")
+PRICE = Price(2.0, 8.0)
+
+
+def asked(proxy, checkpoint, account=None, delivery="user turn", **options):
+    options = {"timeout": 10, "retries": 8, "at_once": 4, **options}
+    return EndpointModel(Endpoint(proxy.url, str(checkpoint), account=account, **options), "microworld", delivery)
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    monkeypatch.setattr(endpoints, "PAUSE", 0.05)
+
+
+def test_a_served_model_answers_as_it_does_here(serving, checkpoint, tmp_path):
+    here = evaluate(LocalModel(str(checkpoint)), ITEMS, ["base", "wrong-caption"], Store(tmp_path), progress=False)
+    model = asked(Proxy(serving), checkpoint)
+    there = evaluate(model, ITEMS, ["base", "wrong-caption"], Store(tmp_path), progress=False)
+    for name in ("response", "think", "answer", "correct", "finish"):
+        assert there[name].tolist() == here[name].tolist()
+    assert there["letter_probs"].isna().all()  # this server does not tell them
+
+
+def test_every_fault_and_nothing_is_lost_or_paid_twice(serving, checkpoint, tmp_path, monkeypatch):
+    monkeypatch.setattr(engine, "FLUSH_SECONDS", 0.0)
+    script = [None, *FAULTS, None, *(fault for fault in FAULTS if fault not in ("slow", "stall")), None, *FAULTS[:4]]
+    proxy, account = Proxy(serving, script, late=11), Account(PRICE, budget=1.0)
+    rows = evaluate(
+        asked(proxy, checkpoint, account), ITEMS, ["base", "wrong-caption"], Store(tmp_path), progress=False
+    )
+    assert set(proxy.given) >= set(FAULTS)
+    assert len(rows) == rows["key"].nunique() == 24
+    assert set(Counter(proxy.done.values())) == {1}
+    assert len(proxy.done) == 24
+    assert account.spent == pytest.approx(PRICE.of(*proxy.tokens))
+    assert PRICE.of(*proxy.generated) <= account.spent + account.unsure <= 1.0
+    assert account.aside == pytest.approx(0.0, abs=1e-12)
+
+
+def test_a_budget_stops_before_it_is_exceeded_and_a_larger_one_goes_on(serving, checkpoint, tmp_path):
+    proxy = Proxy(serving)
+    account = Account(PRICE, budget=0.004)
+    with pytest.raises(CompanionError, match=r"of the budget of \$0.004 no more than .* is left"):
+        evaluate(asked(proxy, checkpoint, account), ITEMS, ["base"], Store(tmp_path), progress=False)
+    first = len(proxy.done)
+    assert 0 < first < 12
+    assert PRICE.of(*proxy.generated) <= 0.004
+    rows = evaluate(
+        asked(proxy, checkpoint, Account(PRICE, budget=1.0)), ITEMS, ["base"], Store(tmp_path), progress=False
+    )
+    assert len(rows) == 12
+    assert set(proxy.done.values()) == {1}
+
+
+def test_the_server_says_when_to_come_again(serving, checkpoint):
+    proxy = Proxy(serving, ["429"], retry_after="1.5")
+    asked(proxy, checkpoint).generate([apply(ITEMS[0], "base")], Sampling())
+    assert proxy.asked[1] - proxy.asked[0] >= 1.5
+
+
+def test_an_interrupt_keeps_what_was_answered(serving, checkpoint, tmp_path):
+    proxy = Proxy(serving, [None] * 5 + ["slow"] * 4)
+    model = asked(proxy, checkpoint, timeout=30)
+
+    def interrupt():
+        while len(proxy.asked) < 8:
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises((KeyboardInterrupt, CompanionError)):
+        evaluate(model, ITEMS, ["base"], Store(tmp_path), progress=False)
+    stored = len(Store(tmp_path).read())
+    assert stored >= 5
+    before = len(proxy.asked)
+    evaluate(asked(proxy, checkpoint, timeout=30), ITEMS, ["base"], Store(tmp_path), progress=False)
+    assert len(proxy.asked) - before == 12 - stored
+    assert len(Store(tmp_path).read()) == 12
+
+
+def test_a_server_that_refuses_or_is_gone(checkpoint, serving, tmp_path, monkeypatch):
+    nowhere = Endpoint(f"http://127.0.0.1:{free_port()}/v1", "m", retries=1)
+    with pytest.raises(CompanionError, match="answered none of 12 requests"):
+        evaluate(EndpointModel(nowhere), ITEMS, ["base"], Store(tmp_path), progress=False)
+    assert nowhere.account.unsure == 0
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-not-to-be-seen")
+    unknown = Endpoint(f"{serving}/v1", "no/such-model")
+    with pytest.raises(CompanionError, match=r"refuses|answered none") as error:
+        evaluate(EndpointModel(unknown), ITEMS, ["base"], Store(tmp_path), progress=False)
+    assert "sk-not" not in str(error.value)
+    with pytest.raises(CompanionError, match=r"refuses.*continue_final_message"):
+        asked(Proxy(serving), checkpoint, delivery="prefill").generate([apply(ITEMS[0], "wrong-think")], Sampling())
+
+
+def test_an_option_that_a_server_refuses_goes_by_its_newer_name(serving, checkpoint):
+    proxy = Proxy(serving, ["max_tokens"] * 3)
+    model = asked(proxy, checkpoint)
+    found = model.generate([apply(item, "base") for item in ITEMS[:2]], Sampling(max_new_tokens=4))
+    assert [(response.tokens, response.finish) for response in found] == [(4, "length")] * 2
+
+
+@pytest.mark.parametrize(
+    ("delivery", "words"), [("user turn", "Begin your reasoning with exactly these words"), ("prefill", "")]
+)
+def test_how_a_start_is_delivered(delivery, words):
+    prompt = apply(ITEMS[0], "wrong-think")
+    turns = EndpointModel(Endpoint("http://localhost:1/v1", "m"), delivery=delivery)._turns(
+        prompt, ITEMS[0].load_image()
+    )
+    assert turns[0]["content"][0]["image_url"]["url"].startswith("data:image/png;base64,")
+    assert words in turns[0]["content"][1]["text"]
+    assert (prompt.prefill in turns[0]["content"][1]["text"]) == (delivery == "user turn")
+    assert [turn["content"] for turn in turns[1:]] == ([prompt.prefill] if delivery == "prefill" else [])
+
+
+def step(token, **top):
+    others = [SimpleNamespace(token=other, logprob=math.log(p)) for other, p in top.items()]
+    own = next((other.logprob for other in others if other.token == token), 0.0)
+    return SimpleNamespace(token=token, bytes=list(token.encode()), logprob=own, top_logprobs=others)
+
+
+def test_letter_probabilities_of_a_server_that_tells_them():
+    told = step("B", **{"B": 0.5, " B": 0.1, "A": 0.2, "x": 0.1})
+    steps = [step("<think>"), step("The B is é"), step("</think><answer>"), told, step("</answer>")]
+    choice = SimpleNamespace(
+        message=SimpleNamespace(content="".join(step.token for step in steps)),
+        logprobs=SimpleNamespace(content=steps), finish_reason="stop",
+    )  # fmt: skip
+    answer = SimpleNamespace(choices=[choice], usage=SimpleNamespace(completion_tokens=5))
+    model = EndpointModel(Endpoint("http://localhost:1/v1", "m"))
+    found = model._response(apply(ITEMS[0], "base"), answer)
+    assert found.answer == 1
+    assert found.letter_mass == pytest.approx(0.8)
+    assert found.letter_probs[:2] == pytest.approx((0.25, 0.75))
+    assert not any(found.letter_probs[2:])
+
+
+def test_an_account_among_threads():
+    account = Account(Price(1.0, 1.0), budget=1.0)
+    taken = []
+
+    def take():
+        for _ in range(50):
+            try:
+                taken.append(account.set_aside(10_000, 0))
+            except OverBudgetError:
+                return
+
+    threads = [threading.Thread(target=take) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(taken) in (99, 100)
+    account.settle(taken[0], SimpleNamespace(prompt_tokens=5_000, completion_tokens=0))
+    account.settle(taken[1], lost=True)
+    assert (account.spent, account.unsure) == pytest.approx((0.005, 0.01))
+
+
+def test_from_the_command_line(serving, checkpoint, tmp_path, capsys, monkeypatch):
+    proxy = Proxy(serving)
+    command = ["evaluate", "--model", f"{proxy.url}#{checkpoint}", "--profile", "microworld", "--variants", "base"]
+    command += ["--limit", "6", "--out", str(tmp_path), "--price", "2,8", "--budget"]
+    assert main([*command, "0.005"]) == 2
+    said = capsys.readouterr()
+    assert "6 requests, about" in said.out
+    assert "no more than" in said.err
+    assert main([*command, "1"]) == 0
+    assert "accuracy" in capsys.readouterr().out
+    assert len(proxy.done) == 6
+    assert main(["evaluate", "--model", "http://localhost:1/v1#m", "--budget", "1"]) == 2
+    assert "a budget needs a price" in capsys.readouterr().err
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with pytest.raises(CompanionError, match="put it into the environment variable OPENAI_API_KEY"):
+        open_model("openai:o3")
