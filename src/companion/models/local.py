@@ -11,6 +11,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
@@ -23,9 +24,8 @@ from PIL import Image
 from companion.chat import get_profile, messages, read
 from companion.errors import CompanionError
 from companion.microworld.scenes import blank
-from companion.models import Response, Sampling
+from companion.models import Response, Sampling, reading
 from companion.models.decoding import State, write
-from companion.models.reading import read as read_prompts
 from companion.questions import LETTERS
 from companion.variants import Prompt
 
@@ -151,16 +151,24 @@ class LocalModel:
         watch = _Watch(self.letter_tokens, prompts, sampling, self.device)
         parts = self._parts(prompts, sampling)
 
+        def prepared(number: int) -> reading.Prepared:
+            return reading.prepare(self.model, self.processor, *self.ready(parts[number]))
+
         def begin(number: int) -> tuple[State, torch.Tensor]:
-            return read_prompts(self.model, self.processor, *self.ready(parts[number]))
+            now = coming.pop().result()
+            if number + 1 < len(parts):  # made ready while the model is busy
+                coming.append(worker.submit(prepared, number + 1))
+            return reading.read(self.model, now)
 
         most = sampling.max_new_tokens or self.profile.max_new_tokens
         sizes = [len(part) for part in parts]
-        try:
-            written = write(begin, sizes, most, set(self.ends), lambda *step: watch.score(*step).argmax(dim=-1))
-        except RuntimeError:
-            self.at_once = max(1, self.at_once // 2)
-            raise
+        with ThreadPoolExecutor(1) as worker:
+            coming = [worker.submit(prepared, 0)]
+            try:
+                written = write(begin, sizes, most, set(self.ends), lambda *step: watch.score(*step).argmax(dim=-1))
+            except RuntimeError:
+                self.at_once = max(1, self.at_once // 2)
+                raise
         letters = watch.letters()
         lengths = [next((k for k, token in enumerate(ids) if token in self.ends), len(ids)) for ids in written]
         return [

@@ -9,6 +9,7 @@ The numbers are those of reading each prompt by itself.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -21,10 +22,21 @@ WORTH = 24
 """Tokens that a shared stretch must save to be read by itself: each level is one more forward pass."""
 
 
-def read(
+@dataclass(frozen=True)
+class Prepared:
+    """What the processor made of prompts: inputs of the first prompt of each picture, and how many tokens of each are
+    common to all of its prompts (trunks). rows: the tokens of each prompt; source: the number of its picture."""
+
+    inputs: Mapping[str, Any]
+    trunks: list[int]
+    rows: list[list[int]]
+    source: list[int]
+
+
+def prepare(
     model: Any, processor: Any, texts: Sequence[str], images: Mapping[Any, Image.Image], shown: Sequence[Any]
-) -> tuple[State, torch.Tensor]:
-    """The state after all prompts, and the logits of the token after each, (rows, vocabulary).
+) -> Prepared:
+    """Pictures and texts as tokens; of the model only its configuration is asked, so that it may be busy.
 
     texts: prompts as the chat template renders them, one picture in each. shown: for each the name of its picture.
     """
@@ -46,8 +58,14 @@ def read(
     trunks = [len(row) - 1 for row in whole]
     for row, number in zip(rows, source, strict=True):
         trunks[number] = min(trunks[number], _shared(row, whole[number]), len(row) - 1)
-    state = _pictures(model, inputs, trunks)
-    done = [trunks[number] for number in source]
+    return Prepared(inputs, trunks, rows, source)
+
+
+def read(model: Any, prepared: Prepared) -> tuple[State, torch.Tensor]:
+    """The state after all prompts, and the logits of the token after each, (rows, vocabulary)."""
+    rows, source = prepared.rows, list(prepared.source)
+    state = _pictures(model, prepared.inputs, prepared.trunks)
+    done = [prepared.trunks[number] for number in source]
     while stretches := _stretches(rows, done, source):
         state.extend([node for node, _, _ in stretches], [tokens for _, tokens, _ in stretches])
         for node, (_, tokens, members) in enumerate(stretches):
