@@ -5,7 +5,7 @@
 
 SHELL := bash
 .DELETE_ON_ERROR:
-.PHONY: figures report test test-browser lint lab train card rows benchmarks clean help
+.PHONY: figures report audit test test-browser lint lab train card rows gap benchmarks clean help
 
 PYTHON ?= python3
 TORCH_INDEX ?=
@@ -19,6 +19,9 @@ figures: $(READY)  ## run every notebook and regenerate executed/ and figures/ (
 	$(BIN)/companion figures $(PARAMETERS)
 
 report: $(READY)  ## the report on a model of yours: MODEL=path/or/hub-id BENCHMARK=cv-bench,vstar N_ITEMS=300 OUT=folder
+	$(BIN)/companion figures --out $(OUT) $(PARAMETERS)
+
+audit: $(READY)  ## a model behind an API, within a budget: ENDPOINT=openai:o3 N_ITEMS=50 BUDGET=2 OUT=folder
 	$(BIN)/companion figures --out $(OUT) $(PARAMETERS)
 
 test: $(READY)  ## run the tests
@@ -40,6 +43,7 @@ ifdef RECIPE
 else
 	$(BIN)/companion train base --out runs/base
 	$(BIN)/companion train noisy --out runs/noisy
+	$(BIN)/companion train reference --seed 0,1,2,3,4 --out runs/gap/reference
 	$(BIN)/companion train grpo --recipe $(RECIPES) --seed 0,1,2,3,4 --out runs/results
 	$(BIN)/companion train grpo --recipe accuracy --model checkpoints/noisy --seed 0,1,2,3,4 --out runs/results
 endif
@@ -54,11 +58,15 @@ rows: $(READY)  ## evaluate every shipped checkpoint but base again, for noteboo
 		--model checkpoints/$$folder || exit 1; done
 	$(BIN)/companion pack results/rows
 
+gap: $(READY)  ## ask reference and RL models again, opened and behind a server, for notebook 04, into results/gap
+	$(BIN)/companion release --every-seed --out runs/gap
+	PATH=$(abspath $(BIN)):$$PATH bash recipes/gap.sh
+
 benchmarks: $(READY)  ## time engine and GRPO against the usual ways, and see how many samples are enough; LMMS_PYTHON: Python of an environment with lmms-eval
 	$(BIN)/python benchmarks/engine.py
 	$(if $(LMMS_PYTHON),$(BIN)/python benchmarks/lmms_eval/compare.py --lmms-python $(LMMS_PYTHON))
 	$(BIN)/python benchmarks/training.py
-	$(BIN)/python benchmarks/sample_size.py
+	$(BIN)/python benchmarks/sample_size.py --csv results/sample_size.csv
 
 clean:  ## forget all computed rows (the next make figures computes them anew)
 	rm -rf runs

@@ -18,7 +18,6 @@ from companion.bridges.tasks import export_tasks
 from companion.chat import get_profile
 from companion.cli import main
 from companion.microworld import questions
-from companion.models.endpoint import BEGIN
 from companion.questions import LETTERS
 from companion.variants import VARIANTS, apply
 
@@ -76,7 +75,7 @@ def ours(variant, delivery):
         image = prompt.load_image()
         text = f"{prompt.text}\n{get_profile('generic').instruction}"
         if prompt.prefill and delivery == "user turn":
-            text += "\n" + BEGIN.format(start=prompt.prefill)
+            text += f"\nBegin your reasoning with exactly these words, and go on from there:\n{prompt.prefill}"
         turns = [["system", "Be brief."]] if variant == "stop-think" else []
         turns += [["user", ["RGB", *image.size, image.tobytes().hex()], text]]
         if prompt.prefill and delivery == "prefill":
@@ -148,7 +147,9 @@ def test_the_folder_holds_each_prompt_and_each_picture_once_and_no_path(tmp_path
         for row, question in zip(lines(tmp_path / "out", variant), items, strict=True):
             prompt = apply(question, variant, 3)
             assert row["text"] == f"{prompt.text}\n{get_profile('generic').instruction}"
-            assert row["begin"] == ("\n" + BEGIN.format(start=prompt.prefill) if variant == "wrong-think" else "")
+            words = "Begin your reasoning with exactly these words, and go on from there:"
+            begun = f"{row['text']}\n{words}\n{prompt.prefill}" if variant == "wrong-think" else ""
+            assert row["begun"] == begun
             assert (row["id"], row["target"], row["options"]) == (question.id, question.letter, list(prompt.options))
             assert row["suggested"] == (LETTERS[prompt.suggested] if variant == "wrong-think" else "")
             assert row.get("delivery", "") == ("user turn" if (variant, tool) == ("wrong-think", "lmms-eval") else "")

@@ -208,7 +208,7 @@ def test_whatever_changes_a_response_is_in_the_key():
         "name": "x", "instruction": "x", "max_new_tokens": 1, "reading": "tag or final statement", "pixels": PIXELS,
         "longest_side": 9, "system": "x",
     }  # fmt: skip
-    assert {field.name for field in fields(Profile)} == {*changes, "temperature", "top_p"}
+    assert {field.name for field in fields(Profile)} == {*changes, "temperature", "top_p", "begin"}
     found = [base.content(), *(replace(base, **{name: value}).content() for name, value in changes.items())]
     assert all(one not in found[:number] for number, one in enumerate(found))
     samplings = [Sampling(), Sampling(0.5), Sampling(0.5, top_p=0.9), Sampling(0.5, top_p=0.8), Sampling(0.5, sample=1)]

@@ -6,10 +6,12 @@ The server is a real one (`transformers serve`) behind a proxy that asks for the
 import csv
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from faulty_server import Proxy
@@ -23,6 +25,7 @@ from companion.errors import CompanionError
 from companion.models.opening import open_model
 from companion.notebooks import run_notebooks
 from companion.prices import Price, listed
+from companion.session import open_audit
 
 KEY = "fake-key-of-nobody-0123456789"
 
@@ -176,3 +179,46 @@ def test_no_written_file_and_no_message_holds_the_key(serving, tmp_path, monkeyp
     assert len([file for file in files if file.suffix == ".parquet"]) >= 5
     assert not [file for file, text in contents.items() if KEY in text]
     assert KEY not in str(error.value) + said.out + said.err
+
+
+def test_notebook_04_audits_a_served_model_within_its_budget(serving, root, tmp_path, monkeypatch, capfd):
+    """Without a budget nothing is sent; with a small one it stops, and goes on with a larger one: no answer is asked
+    for twice, no more is spent than was agreed to, and the key is written nowhere."""
+    name = "04_closed_vs_open"
+    (tmp_path / "results").mkdir()
+    shutil.copytree(root / "results" / "gap", tmp_path / "results" / "gap")
+    shutil.copy(root / "results" / "sample_size.csv", tmp_path / "results")
+    shutil.copy(root / "requirements.lock", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setattr(endpoints, "MOST_WRITTEN", 96)
+    proxy = Proxy(serving, key=KEY)
+    parameters = {
+        "endpoint": f"{proxy.url}#checkpoints/base", "benchmark": "microworld", "n_items": 3, "samples": 2, "seed": 0,
+        "temperature": 1.0, "effort": "", "profile": "microworld", "price": [2, 8], "budget": 0.0,
+        "figures": "figures",
+    }  # fmt: skip
+    variants = ["base", "right-caption", "wrong-caption", "right-think", "wrong-think"]
+    with pytest.raises(CompanionError, match=r"30 requests, .* at most \$0\.\d+, .* nothing was sent: set budget"):
+        open_audit(name, parameters, variants)
+    assert not proxy.bodies
+    with pytest.raises(CompanionError, match=r"of the budget of \$0\.012 no more than .* is left"):
+        open_audit(name, parameters | {"budget": 0.012}, variants)
+    assert 0 < sum(proxy.done.values()) < 30
+    before = Price(2, 8).of(*proxy.tokens)
+    assert before <= 0.012
+    run_notebooks([root / "notebooks" / f"{name}.ipynb"], Path("executed"), parameters | {"budget": 0.05})
+    assert sum(proxy.done.values()) == 30
+    assert max(proxy.done.values()) == 2  # the samples
+    assert Price(2, 8).of(*proxy.tokens) - before <= 0.05
+    table = pd.read_csv("figures/gap_audit.csv")
+    assert set(table["n"]) == {3, 6}
+    assert set(pd.read_csv("figures/gap_audit_confidence.csv")["measure"]) == {"p_correct", "entropy", "no_answer"}
+    entry = json.loads(Path("figures/manifest.json").read_text())["gap_audit"]
+    assert (entry["parameters"]["budget"], entry["items"]) == (0.05, 3)
+    said = capfd.readouterr()
+    files = [file for file in tmp_path.rglob("*") if file.is_file()]
+    assert {"04_closed_vs_open.ipynb", "gap_audit.svg", "manifest.json"} <= {file.name for file in files}
+    assert not [file for file in files if KEY.encode() in file.read_bytes()]
+    assert not [file for file in Path("runs").rglob("*.parquet") if KEY in str(pq.read_table(file).to_pylist())]
+    assert KEY not in said.out + said.err

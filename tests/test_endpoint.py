@@ -21,7 +21,7 @@ from PIL import Image
 
 from companion import endpoint as endpoints
 from companion import engine
-from companion.chat import get_profile
+from companion.chat import BEGIN, get_profile
 from companion.cli import main
 from companion.endpoint import Account, Endpoint, OverBudgetError, tokens
 from companion.engine import evaluate
@@ -36,6 +36,7 @@ from companion.store import Store
 from companion.variants import apply
 
 ITEMS = questions("test", 12)
+WORDS = "Begin your reasoning with exactly these words, and go on from there:"
 FAULTS = {
     "429": 30, "busy": 20, "500": 36, "drop": 30, "refused": 6, "short": 10, "cut": 10, "malformed": 24, "blank": 20,
     "schema": 10, "slow": 2, "stall": 2,
@@ -208,17 +209,36 @@ def test_system_prompt_limits_and_sampling_of_a_profile_reach_the_server(serving
 
 
 @pytest.mark.parametrize(
-    ("delivery", "words"), [("user turn", "Begin your reasoning with exactly these words"), ("prefill", "")]
+    ("profile", "delivery", "form"),
+    [
+        ("generic", "user turn", f"{{text}}\n{WORDS}\n{{start}}"),
+        ("generic", "prefill", "{text}"),
+        ("microworld", "user turn", "{start}\n{text}"),
+        ("microworld", "prefill", "{text}"),
+    ],
 )
-def test_how_a_start_is_delivered(delivery, words):
-    prompt = apply(ITEMS[0], "wrong-think")
-    turns = EndpointModel(Endpoint("http://localhost:1/v1", "m"), delivery=delivery)._turns(
-        prompt, ITEMS[0].load_image()
-    )
-    assert turns[0]["content"][0]["image_url"]["url"].startswith("data:image/png;base64,")
-    assert words in turns[0]["content"][1]["text"]
-    assert (prompt.prefill in turns[0]["content"][1]["text"]) == (delivery == "user turn")
-    assert [turn["content"] for turn in turns[1:]] == ([prompt.prefill] if delivery == "prefill" else [])
+def test_how_a_start_is_delivered(profile, delivery, form):
+    model = EndpointModel(Endpoint("http://localhost:1/v1", "m"), profile, delivery)
+    for variant in ("wrong-think", "wrong-caption"):
+        prompt = apply(ITEMS[0], variant)
+        turns = model._turns(prompt, ITEMS[0].load_image())
+        picture, words = turns[0]["content"]
+        text = f"{prompt.text}\n{model.profile.instruction}"
+        assert picture["image_url"]["url"].startswith("data:image/png;base64,")
+        assert words["text"] == (form.format(text=text, start=prompt.prefill) if prompt.prefill else text)
+        assert [turn["content"] for turn in turns[1:]] == ([prompt.prefill] if delivery == "prefill" else [])
+
+
+def test_another_way_to_put_a_start_into_the_user_turn_is_another_row():
+    """Where it is prefilled, the profile's way is not used, and rows keep their keys."""
+    prompts = [apply(ITEMS[0], "wrong-think")]
+    for delivery, keys in (("user turn", 2), ("prefill", 1)):
+        model = EndpointModel(Endpoint("http://localhost:1/v1", "m"), "microworld", delivery)
+        found = set()
+        for begin in (BEGIN, model.profile.begin):
+            model.profile = replace(model.profile, begin=begin)
+            found |= {key for key, _ in engine._plan(model, prompts, Sampling(), progress=False)}
+        assert len(found) == keys
 
 
 def step(token, **top):

@@ -1,18 +1,21 @@
 import random
 import re
 from collections import Counter, defaultdict
+from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
 
 from companion.errors import CompanionError
 from companion.microworld import questions
-from companion.microworld.benchmark import SPLITS, stream
+from companion.microworld.benchmark import SPLITS, compose, stream
 from companion.microworld.families import FAMILIES
 from companion.microworld.grammar import fact, grounded_statement, is_true, true_statement, unique_things
-from companion.microworld.lessons import WORDS, description, facts
+from companion.microworld.lessons import WORDS, description, facts, question
 from companion.microworld.scenes import CELLS, DIFFICULTIES, Scene, Thing, draw
 from companion.questions import blank
+from companion.training.recipes import REFERENCE
 
 
 @pytest.fixture(scope="module")
@@ -228,3 +231,26 @@ def test_harder_pictures_have_less_contrast_and_blank_has_none():
     assert spread["hard"] < spread["easy"] * 1.1
     assert np.asarray(blank((72, 72))).std() == 0
     assert draw(SCENE).size == (72, 72)
+
+
+def test_the_reference_is_taught_to_contradict_what_is_false_and_nothing_else():
+    """As many captions and starts claim the right option as a wrong one; the answer is right after all of them."""
+    rng, counts = random.Random(0), Counter()
+    shares = replace(REFERENCE.shares, abstain=0.0, guess=0.0)
+    for number in range(3000):
+        item = compose(rng, "train", list(FAMILIES)[number % 9], "easy", "")
+        lesson = question(rng, item, shares)
+        first = lesson.user.split("\n")[0] if item.text not in lesson.user.split("\n")[0] else ""
+        given = lesson.prefill or first
+        claimed = [option for option, claim in enumerate(item.claims) if claim in given]
+        contradicted = "but I see something else." in lesson.target or lesson.target.startswith(
+            " But I see something else."
+        )
+        assert f"<answer>{item.letter}</answer>" in lesson.target
+        wrong = bool(claimed) and item.answer not in claimed
+        assert contradicted == wrong
+        kind = "start" if lesson.prefill else "caption"
+        counts[kind, "wrong" if wrong else "right" if item.answer in claimed else "other"] += 1
+    for place in product(("start", "caption"), ("wrong", "right")):
+        assert 0.13 < counts[place] / 3000 < 0.22
+    assert not counts["start", "other"]

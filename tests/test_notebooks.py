@@ -13,15 +13,23 @@ from companion.notebooks import parameters_of, parse_parameters, run_notebooks
 from companion.provenance import Gallery
 
 LIVE = {"model", "benchmark", "n_items", "seed", "device", "profile"}
+AUDIT = {
+    "gap", "sample_sizes", "seed", "endpoint", "benchmark", "n_items", "samples", "temperature", "effort", "profile",
+    "price", "budget", "figures",
+}  # fmt: skip
 PARAMETERS = {
     "01_perturbation_drops": LIVE,
     "02_confidence": LIVE,
     "03_cot_consistency": LIVE | {"compare", "results", "start"},
+    "04_closed_vs_open": AUDIT,
     "05_training_dynamics": {"results", "start", "live_steps", "seed"},
     "06_remedies": {"results", "start", "seed"},
     "08_your_model": LIVE | {"figures"},
 }
-TABLES = {"findings", "findings_consistency", "your_model", "your_model_types", "your_model_claims"}
+TABLES = {
+    "findings", "findings_consistency", "findings_gap", "gap_delivery", "your_model", "your_model_types",
+    "your_model_claims",
+}  # fmt: skip
 """Entries of the manifest that have no figure."""
 
 
@@ -60,7 +68,8 @@ def test_make_figures_in_small(root, tmp_path):
             assert (tmp_path / "figures" / f"{name}.{suffix}").stat().st_size > 100
         live = PARAMETERS[entry["notebook"]] >= LIVE
         assert not live or entry["parameters"]["n_items"] == entry["items"] == 27
-        wanted = {"checkpoint_hash" if live else "runs", "lock_hash", "code_revision", "dirty", "seeds", "device"}
+        about = "checkpoint_hash" if live else "models" if "gap" in entry["parameters"] else "runs"
+        wanted = {about, "lock_hash", "code_revision", "dirty", "seeds", "device"}
         assert not wanted - set(entry)
     assert len(list((tmp_path / "figures").glob("*.csv"))) == len(manifest)
     tables = {p.name: p.read_bytes() for p in (tmp_path / "figures").glob("*.csv")}
@@ -108,6 +117,8 @@ def test_no_notebook_at_all(tmp_path):
         ("MODEL=Qwen/Qwen2.5-VL-7B-Instruct", {"model": "Qwen/Qwen2.5-VL-7B-Instruct"}),
         ("model=a=b", {"model": "a=b"}),
         ("seed=", {"seed": ""}),
+        ("PRICE=2,8.5", {"price": [2, 8.5]}),
+        ("BENCHMARK=cv-bench,vstar", {"benchmark": "cv-bench,vstar"}),
     ],
 )
 def test_parse_parameters(pair, expected):

@@ -4,6 +4,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from companion.errors import CompanionError
 from companion.microworld.model import build_tokenizer
 from companion.training import supervised
 from companion.training.muon import orthogonal
@@ -44,6 +45,8 @@ def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(tmp_path, monke
     a, b = load_file(whole / "model.safetensors"), load_file(cut / "model.safetensors")
     assert a.keys() == b.keys()
     assert all((a[name] == b[name]).all() for name in a)
+    with pytest.raises(CompanionError, match="cut holds the training of another recipe or seed; choose another --out"):
+        supervised.train_supervised(replace(TINY, seed=1), tmp_path / "cut")
 
 
 def test_orthogonal_keeps_the_singular_vectors_and_evens_out_the_values():

@@ -19,13 +19,17 @@ from companion.errors import CompanionError
 from companion.microworld.lessons import INSTRUCTION
 from companion.variants import Prompt
 
+BEGIN = "{text}\nBegin your reasoning with exactly these words, and go on from there:\n{start}"
+"""How a model that follows instructions is given a start of its reasoning where its turn cannot be begun for it."""
+
 
 @dataclass(frozen=True)
 class Profile:
     """instruction: last line of the user's turn, or "". max_new_tokens: room for reasoning and answer. reading: where
     the answer may stand. temperature, top_p: of its samples, unless `Sampling` says otherwise; 0 is greedy.
     pixels: the fewest and the most of a picture as the model sees it; None leaves its processor as it is. longest_side:
-    in pixels; larger pictures are made smaller. system: the system prompt, or "" for none.
+    in pixels; larger pictures are made smaller. system: the system prompt, or "" for none. begin: the words of the
+    user's turn (text) with a start of the reasoning in it (start).
     """
 
     name: str
@@ -37,15 +41,16 @@ class Profile:
     pixels: tuple[int, int] | None = None
     longest_side: int | None = None
     system: str = ""
+    begin: str = BEGIN
 
     def content(self) -> dict[str, Any]:
         """What stands for it in the key of a row: fields with a default only where they differ from it, so that rows
-        keep their keys when one is added. How it samples is told by the sampling."""
+        keep their keys when one is added. How it samples is told by the sampling, and `begin` where it is used."""
         told = {field.name: getattr(self, field.name) for field in fields(self)}
         return {
             field.name: told[field.name]
             for field in fields(self)
-            if told[field.name] != field.default and field.name not in ("temperature", "top_p")
+            if told[field.name] != field.default and field.name not in ("temperature", "top_p", "begin")
         }
 
 
@@ -78,7 +83,8 @@ their authors evaluate them on videos (SpaceR, Video-R1), or leave it to the pro
 PROFILES = {
     profile.name: profile
     for profile in (
-        Profile("microworld", INSTRUCTION, 96),
+        # Its models know no instruction but their own: the start is a sentence before the question, as captions are.
+        Profile("microworld", INSTRUCTION, 96, begin="{start}\n{text}"),
         Profile("generic", TAGS, 1024),
         # Not trained on the tags.
         Profile("qwen2.5-vl", TAGS, 1024, "tag or final statement", pixels=PIXELS),
@@ -138,15 +144,16 @@ def read_system(file: Path) -> str:
     return text
 
 
-def user_text(prompt: Prompt, profile: Profile) -> str:
-    """The words of the user's turn."""
-    return "\n".join(filter(None, (prompt.text, profile.instruction)))
+def user_text(prompt: Prompt, profile: Profile, begin: bool = False) -> str:
+    """The words of the user's turn. begin: a start of the reasoning, if there is one, stands among them."""
+    text = "\n".join(filter(None, (prompt.text, profile.instruction)))
+    return profile.begin.format(text=text, start=prompt.prefill) if begin and prompt.prefill else text
 
 
-def messages(prompt: Prompt, profile: Profile) -> list[dict[str, Any]]:
+def messages(prompt: Prompt, profile: Profile, begin: bool = False) -> list[dict[str, Any]]:
     """Chat messages: the system prompt, if any, and the user's turn, the picture and then the text. The prefill is
-    added to the rendered prompt."""
-    user = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": user_text(prompt, profile)}]}
+    added to the rendered prompt, unless it is among the words of the user's turn (begin)."""
+    user = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": user_text(prompt, profile, begin)}]}
     if not profile.system:
         return [user]
     return [{"role": "system", "content": [{"type": "text", "text": profile.system}]}, user]

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import pandas as pd
 from tqdm import tqdm
 
+from companion.chat import BEGIN
 from companion.errors import CompanionError
 from companion.judges import CASE, Case, Judge, Verdict, case_of
 from companion.measures import normalised_entropy
@@ -94,6 +95,8 @@ def _plan(
         "model": model.identity, "profile": model.profile.content(), "delivery": model.delivery,
         "sampling": sampling.content(),
     }  # fmt: skip
+    if model.delivery == "user turn" and model.profile.begin != BEGIN:
+        asked["begin"] = model.profile.begin
     looked_at = tqdm(prompts, desc="pictures", unit="prompt", delay=3, leave=False, disable=not progress)
     return [(_key(asked, prompt), prompt) for prompt in looked_at]
 

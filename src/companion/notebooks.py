@@ -26,14 +26,18 @@ KERNEL = "python3"
 
 
 def parse_parameters(pairs: Sequence[str]) -> dict[str, Any]:
-    """`N_ITEMS=100` → {"n_items": 100}: names in lower case, values as Python literals where they are, else text."""
+    """`N_ITEMS=100` → {"n_items": 100}: names in lower case, values as Python literals where they are, else text.
+
+    Numbers with commas between them are a list, since papermill passes on no tuples.
+    """
     parameters: dict[str, Any] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name.isidentifier():
             raise CompanionError(f"{pair!r} is no parameter; write NAME=VALUE, such as N_ITEMS=100")
         try:
-            parameters[name.lower()] = ast.literal_eval(value)
+            literal = ast.literal_eval(value)
+            parameters[name.lower()] = list(literal) if isinstance(literal, tuple) else literal
         except (ValueError, SyntaxError):
             parameters[name.lower()] = value
     return parameters

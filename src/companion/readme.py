@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from companion.claims import ENOUGH_SEEDS, FINDINGS, verdicts
+from companion.claims import DELIVERIES, ENOUGH_SEEDS, FINDINGS, verdicts
 from companion.errors import CompanionError
 
 
@@ -68,7 +68,28 @@ def findings(figures: Path) -> str:
 TESTS = ("findings", "findings_consistency")
 """The tables of tests that notebooks 06 and 03 write."""
 
-SECTIONS = {"headline": headline, "findings": findings}
+
+def gap(figures: Path) -> str:
+    """What became of F4, which is tested on models of its own: a line for each way of giving a start."""
+    name = "findings_gap"
+    tests = pd.read_csv(figures / f"{name}.csv")
+    tests = tests[tests["expected"].notna()]
+    head, cells = ["the paper says"], [f"F4: {FINDINGS['F4']}"]
+    for way in DELIVERIES.values():
+        part = tests[tests["delivery"] == way]
+        count = f"{(part['verdict'] == 'supported').sum()} of {len(part)}"
+        head.append("in the microworld, start " + ("prefilled" if way == "prefill" else f"in the {way}"))
+        cells.append(f"**{verdicts(part, ['delivery'])[way, 'F4']}** ({count} tests supported)")
+    source = (
+        f"F4's *inference*, {tests['seeds'].min()} seeds a recipe: a *reference* that was taught to contradict false "
+        "captions and starts, against RL for right answers, opened (a start of the reasoning is prefilled) and behind "
+        "a server (it stands in the user's turn). The reference is no stand-in for any closed model. Every test is in "
+        f"[{name}.csv](figures/{name}.csv) and in notebook 04."
+    )
+    return "\n".join([f"| {' | '.join(head)} |", "|---|---|---|", f"| {' | '.join(cells)} |", "", source])
+
+
+SECTIONS = {"headline": headline, "findings": findings, "gap": gap}
 """What stands between `<!-- name: written by `make figures` -->` and `<!-- end of name -->`."""
 
 

@@ -17,21 +17,26 @@ import pandas as pd
 from IPython.display import Image
 from matplotlib.figure import Figure
 
-from companion import consistency, plots, tables
+from companion import claims, consistency, plots, tables
 from companion.datasets import load_benchmark
 from companion.dynamics import describe, load_runs
-from companion.engine import evaluate, judge
+from companion.endpoint import Account
+from companion.engine import ask, evaluate, judge, open_jobs
 from companion.errors import CompanionError
+from companion.judges import Judge
+from companion.judges.conflict import Conflict
 from companion.judges.grounding import Grounding
 from companion.judges.replay import Replay
 from companion.judges.rule import Rule
 from companion.measures import UNPARSABLE
 from companion.microworld import MicroworldQuestion
-from companion.models import Model
+from companion.models import Model, Sampling
+from companion.models.endpoint import EndpointModel
+from companion.prices import Price
 from companion.provenance import Gallery, project_root
 from companion.questions import Question
 from companion.store import VERDICTS, Store
-from companion.variants import VARIANTS
+from companion.variants import VARIANTS, apply
 
 RUNS, SHIPPED = Path("runs"), Path("results/rows")
 """Where rows are written, and where those lie that are too dear to compute at each build."""
@@ -65,6 +70,25 @@ class RunsDesk(Desk):
 
     runs: pd.DataFrame
     record: pd.DataFrame
+
+
+@dataclass
+class GapDesk(Desk):
+    """answers: of the models that F4 is tested with (`claims.load_gap`)."""
+
+    answers: pd.DataFrame
+
+
+@dataclass
+class Audit(Desk):
+    """What auditing a model behind a server works with. rows: judged, of all samples. account: what was spent.
+
+    answers: the same as `claims.answers_of`, one seed a sample.
+    """
+
+    rows: pd.DataFrame
+    answers: pd.DataFrame
+    account: Account
 
 
 @dataclass
@@ -167,6 +191,7 @@ def open_session(notebook: str, parameters: Mapping[str, Any], variants: Sequenc
 
     parameters: model, benchmark, n_items, seed, device and profile, as in the notebook's parameters cell.
     """
+    _prepare()
     model = _open(parameters)
     questions = load_benchmark(parameters["benchmark"], parameters["n_items"], parameters["seed"])
     rows = evaluate(model, questions, variants, _rows(), seed=parameters["seed"])
@@ -181,6 +206,7 @@ def open_report(notebook: str, parameters: Mapping[str, Any], variants: Sequence
     parameters: model, benchmark (names with commas between them), n_items (of each), seed, device, profile, and
     figures: the gallery's folder.
     """
+    _prepare()
     model = _open(parameters)
     questions: dict[tuple[str, str], Question] = {}
     rows = []
@@ -197,17 +223,80 @@ def open_report(notebook: str, parameters: Mapping[str, Any], variants: Sequence
     return Report(gallery, about, parameters["seed"], questions, found)
 
 
-def _open(parameters: Mapping[str, Any]) -> Model:
-    """The notebook's model, in the project's folder. Raises CompanionError for one that a company is paid for."""
-    from companion.models.opening import SERVICES, open_model
+def open_audit(notebook: str, parameters: Mapping[str, Any], variants: Sequence[str]) -> Audit:
+    """Ask a model behind a server within a budget, judge what it wrote, and open a gallery.
 
+    parameters: endpoint (a URL, openai:NAME or gemini:NAME), benchmark, n_items, samples (of each prompt) and their
+    temperature, effort (of hidden reasoning, or ""), profile, seed, price (dollars per million tokens read and written,
+    or [] for the listed one), budget (dollars that are not exceeded; to give one is to agree to spend it) and figures:
+    the gallery's folder. Prints what it may cost and what it did. Raises CompanionError, before anything is sent, where
+    there is a price and no budget, and where the budget is spent: what was answered is kept.
+    """
+    from companion.models.opening import open_model
+
+    _prepare()
+    account = Account(parameters["budget"] or None)
+    model = open_model(
+        parameters["endpoint"], profile=parameters["profile"], account=account, effort=parameters["effort"] or None,
+        price=Price(*parameters["price"]) if parameters["price"] else None,
+    )  # fmt: skip
+    if not isinstance(model, EndpointModel):
+        raise CompanionError(f"{model.label} is no model behind a server; give a URL, openai:NAME or gemini:NAME")
+    questions = load_benchmark(parameters["benchmark"], parameters["n_items"], parameters["seed"])
+    samplings = [Sampling(parameters["temperature"], sample=number) for number in range(parameters["samples"])]
+    prompts = [apply(question, variant, parameters["seed"]) for question in questions for variant in variants]
+    if len(samplings) > 1 and not parameters["temperature"]:
+        raise CompanionError(
+            "samples at temperature 0 are all the same; set a temperature, such as 1.0, or samples to 1"
+        )
+    todo = [job for one in samplings for job in open_jobs(model, prompts, _rows(), one)]
+    estimate = model.estimate(todo, samplings[0])
+    if estimate.dollars and account.budget is None:
+        raise CompanionError(f"{estimate}; nothing was sent: set budget to the dollars that you agree to spend")
+    print(estimate)
+    rows = pd.concat([ask(model, prompts, _rows(), one) for one in samplings], ignore_index=True)
+    print(account)
+    rows = _judged(rows, questions, [Rule(), Conflict()])
+    asked = f"{len(questions)} items, each asked {len(samplings)} time{'s' if len(samplings) > 1 else ''}"
+    about = f"{questions[0].source} · {model.label} · {asked}{_unread(rows)}"
+    gallery = Gallery(
+        Path(parameters["figures"]), notebook, parameters, _facts(model, len(questions), parameters["seed"])
+    )
+    return Audit(gallery, about, parameters["seed"], rows, claims.answers_of(rows, model.delivery), account)
+
+
+def open_gap(notebook: str, parameters: Mapping[str, Any]) -> GapDesk:
+    """Read the answers that F4 is tested on and open a gallery.
+
+    parameters: gap (folder), seed (of the bootstrap) and figures (the gallery's folder).
+    """
+    _prepare()
+    answers = claims.load_gap(Path(parameters["gap"]))
+    models = answers.groupby("recipe", sort=False)["seed"].nunique()
+    items = int(answers["question"].nunique())
+    facts = {"models": int(models.sum()), "items": items, "seeds": sorted(map(int, answers["seed"].unique())),
+             "device": "cpu"}  # fmt: skip
+    told = ", ".join(f"{count} × {name}" if count > 1 else name for name, count in models.items())
+    about = f"microworld · {told} · {items} items"
+    return GapDesk(
+        Gallery(Path(parameters["figures"]), notebook, parameters, facts), about, parameters["seed"], answers
+    )
+
+
+def _prepare() -> None:
     os.chdir(project_root(Path.cwd()))
     plots.set_theme()
+
+
+def _open(parameters: Mapping[str, Any]) -> Model:
+    """The notebook's model. Raises CompanionError for one that a company is paid for."""
+    from companion.models.opening import SERVICES, open_model
+
     name = parameters["model"]
     if name.partition(":")[0] in SERVICES:
         raise CompanionError(
-            f"{name} costs money, and a notebook asks nobody whether to spend it: give `companion evaluate --model "
-            f"{name}`, which does, and then `companion judge`, `claims` and `compare`"
+            f"{name} costs money, and this notebook asks nobody whether to spend it: give it to notebook 04 with a "
+            f"budget, or give `companion evaluate --model {name}`, then `companion judge`, `claims` and `compare`"
         )
     return open_model(name, parameters["device"], parameters["profile"])
 
@@ -225,8 +314,9 @@ def _unread(rows: pd.DataFrame) -> str:
     return f"\n{share:.0%} of the answers could not be read" if share > UNPARSABLE else ""
 
 
-def _judged(rows: pd.DataFrame, questions: Sequence[Question]) -> pd.DataFrame:
-    judges = [Rule()] + ([Grounding()] if isinstance(questions[0], MicroworldQuestion) else [])
+def _judged(rows: pd.DataFrame, questions: Sequence[Question], judges: Sequence[Judge] = ()) -> pd.DataFrame:
+    """judges: the rule judge and, in the microworld, the grounding judge, unless others are given."""
+    judges = judges or [Rule()] + ([Grounding()] if isinstance(questions[0], MicroworldQuestion) else [])
     verdicts = [judge(one, rows, questions, _verdicts()) for one in judges]
     return consistency.with_verdicts(rows, pd.concat(verdicts, ignore_index=True))
 
@@ -244,8 +334,7 @@ def open_results(notebook: str, parameters: Mapping[str, Any]) -> RunsDesk:
 
     parameters: results (folder) and seed (of the bootstrap), as in the notebook's parameters cell.
     """
-    os.chdir(project_root(Path.cwd()))
-    plots.set_theme()
+    _prepare()
     folder = Path(parameters["results"])
     runs, record = load_runs(folder), describe(folder)
     seeds = sorted(int(seed) for seed in record["seed"].unique())

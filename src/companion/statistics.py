@@ -63,15 +63,32 @@ def estimate_runs(values: Array, runs: Array, items: Array, level: float = 0.95)
     values: (runs, items); runs, items: weights from `resample`, (resamples, runs) and (resamples, items). The unit of
     what is claimed about a recipe is the run: a few runs with many items still give a wide interval.
     """
+    return _between(_mean(values, None, None), _mean(values, runs, items), values.size, level)
+
+
+def estimate_gap(one: Array, other: Array, runs: tuple[Array, Array], items: Array, level: float = 0.95) -> Estimate:
+    """The mean of `one` minus that of `other`, as in `estimate_runs`: runs of each drawn by themselves, the same items.
+
+    one, other: (runs, items), which may be of different numbers of runs.
+    """
+    value = _mean(one, None, None) - _mean(other, None, None)
+    return _between(value, _mean(one, runs[0], items) - _mean(other, runs[1], items), one.size + other.size, level)
+
+
+def _mean(values: Array, runs: Array | None, items: Array | None) -> Array:
+    """(resamples,), the weighted means of (runs, items) without NaN; without weights the mean itself, (1,)."""
     there = ~np.isnan(values)
-    filled = np.where(there, values, 0.0)
+    runs = np.ones((1, values.shape[0])) if runs is None else runs
+    items = np.ones((1, values.shape[1])) if items is None else items
+    total, count = (
+        np.einsum("rs,rs->r", runs, items @ of.T) for of in (np.where(there, values, 0.0), there.astype(float))
+    )
+    return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
 
-    def total(of: Array) -> Array:
-        return np.einsum("rs,rs->r", runs, items @ of.T)
 
-    count = total(there.astype(float))
-    drawn = total(filled)[count > 0] / count[count > 0]
+def _between(value: Array, drawn: Array, n: int, level: float) -> Estimate:
+    drawn = drawn[~np.isnan(drawn)]
     if not len(drawn):
-        return Estimate(np.nan, np.nan, np.nan, values.size)
+        return Estimate(np.nan, np.nan, np.nan, n)
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
-    return Estimate(float(filled.sum() / there.sum()), float(low), float(high), values.size)
+    return Estimate(float(value[0]), float(low), float(high), n)

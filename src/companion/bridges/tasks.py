@@ -4,7 +4,7 @@ The folder needs no companion. `data/VARIANT.jsonl` holds the prompts, word for 
 `images/` the pictures, each once; `companion_reading.py` the metric, by our own reader of answers. What each tool needs
 beside them is written by `lmms_eval.py` and `inspect_ai.py`. Left out: letter probabilities and verdicts on the
 reasoning, which these tools do not have; and no tool but a few of Inspect's providers can begin an assistant's turn, so
-a start of the reasoning goes into the user's turn, in the words of `models.endpoint.BEGIN`.
+a start of the reasoning goes into the user's turn, as the profile's `begin` says.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ from typing import Any
 
 from companion import answers
 from companion.bridges import inspect_ai, lmms_eval, made_by
-from companion.chat import Profile, messages
+from companion.chat import Profile, messages, user_text
 from companion.errors import CompanionError
-from companion.models.endpoint import BEGIN
 from companion.questions import LETTERS, Question
 from companion.variants import Prompt, apply
 
@@ -58,7 +57,7 @@ def export_tasks(
         title=TOOLS[tool].TITLE, benchmark=questions[0].source, items=len(questions), variants=", ".join(variants),
         seed=seed, profile=profile.name, made_by=made_by(), max_new_tokens=profile.max_new_tokens,
         use=TOOLS[tool].USE.format(group=group, one=tasks[variants[-1]]),
-        begin=BEGIN.format(start="…").replace("\n", "\n> "),
+        begun=profile.begin.format(text="(the question)", start="(the start)").replace("\n", "\n> "),
     )  # fmt: skip
     (folder / "README.md").write_text(readme, encoding="utf-8")
 
@@ -66,8 +65,8 @@ def export_tasks(
 def record(prompt: Prompt, profile: Profile, folder: Path) -> dict[str, Any]:
     """A prompt as a line of data; its picture is put into the folder, unless it is there.
 
-    text: the user's turn as a prefill follows it; begin: what is added to it where the start of the reasoning, prefill,
-    cannot be. target, suggested: letters of options.
+    text: the user's turn as a prefill follows it; begun: what it is where the start of the reasoning, prefill, is
+    delivered in it, or "". target, suggested: letters of options.
     """
     *before, user = messages(prompt, profile)
     question = prompt.question
@@ -75,7 +74,7 @@ def record(prompt: Prompt, profile: Profile, folder: Path) -> dict[str, Any]:
         "id": question.id, "group": question.group or question.id, "category": question.category,
         "difficulty": question.difficulty, "variant": prompt.variant, "wording": prompt.wording,
         "image": _picture(prompt, folder), "system": "\n".join(_text(turn) for turn in before), "text": _text(user),
-        "begin": "\n" + BEGIN.format(start=prompt.prefill) if prompt.prefill else "", "prefill": prompt.prefill,
+        "begun": user_text(prompt, profile, begin=True) if prompt.prefill else "", "prefill": prompt.prefill,
         "reading": profile.reading, "options": list(prompt.options), "target": question.letter,
         "suggested": "" if prompt.suggested is None else LETTERS[prompt.suggested],
     }  # fmt: skip
@@ -129,14 +128,14 @@ Greedy, at most {max_new_tokens} new tokens. `accuracy` counts the letter, or th
 answer stands; `no_answer` is the share of responses without an answer that can be read (`companion_answers.py`). A
 variant says little alone: compare it with `base`, question by question.
 
-Where a variant starts the reasoning, the start is delivered in the user's turn, which then ends:
+Where a variant starts the reasoning, the start is delivered in the user's turn, which then is:
 
-> {begin}
+> {begun}
 
 That is not the same measurement as a start in the assistant's own turn (a prefill); compare no rows of the two.
 
-`data/` has one line a prompt. `begin` is what is added to `text` where the start, `prefill`, is delivered in the user's
-turn; `suggested` is the option that the added text asserts; `group` joins copies of one item.
+`data/` has one line a prompt. `begun` is `text` with the start, `prefill`, in it, for delivery in the user's turn;
+`suggested` is the option that the added text asserts; `group` joins copies of one item.
 
 ## Licence
 

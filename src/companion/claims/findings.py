@@ -15,6 +15,8 @@ FINDINGS = {
     "F1": "misleading captions and wrong reasoning starts lower accuracy",
     "F2": "the same perturbations lower the probability of the right option",
     "F3": "the damage is larger when only answers count that their reasoning agrees with",
+    "F4": "closed models keep more robustness and more consistent reasoning, and say that text and picture disagree: "
+    "the gap is one of training recipes",
     "F5": "RL raises accuracy while fewer answers agree with their own reasoning",
     "F6": "letter entropy falls in every recipe, also for prompt forms never trained on",
     "F7": "augmentation brings accuracy under wrong captions to about the clean level, does little under wrong "

@@ -11,13 +11,16 @@ from companion.cli.evaluating import JUDGES
 from companion.cli.options import Commands, positive
 from companion.errors import CompanionError
 
-REPORT = "08_your_model.ipynb"
+REPORT, AUDIT = "08_your_model.ipynb", "04_closed_vs_open.ipynb"
 
 
 def add(commands: Commands) -> None:
     """Add these commands."""
     figures = commands.add_parser("figures", help="run every notebook and write executed/ and figures/")
-    figures.add_argument("--out", type=Path, help="a folder for the report on MODEL and BENCHMARK (notebook 08) alone")
+    figures.add_argument(
+        "--out", type=Path,
+        help="a folder for one notebook alone: with an ENDPOINT its audit (04), else the report on MODEL (08)",
+    )  # fmt: skip
     figures.add_argument("parameters", nargs="*", metavar="NAME=VALUE", help="notebook parameters, as N_ITEMS=100")
     figures.set_defaults(run=_figures)
 
@@ -50,7 +53,8 @@ def _figures(options: argparse.Namespace) -> None:
 
     parameters = parse_parameters(options.parameters)
     if options.out:
-        run_notebooks([Path("notebooks") / REPORT], options.out, parameters | {"figures": str(options.out / "figures")})
+        notebook = Path("notebooks") / (AUDIT if "endpoint" in parameters else REPORT)
+        run_notebooks([notebook], options.out, parameters | {"figures": str(options.out / "figures")})
         return
     run_notebooks(sorted(Path("notebooks").glob("*.ipynb")), Path("executed"), parameters)
     if not parameters and Path("README.md").exists():

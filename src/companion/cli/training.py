@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +23,19 @@ def add(commands: Commands) -> None:
     train.add_argument("--model", default=BASE, help="GRPO's start: folder or Hub id (default: %(default)s)")
     train.add_argument("--benchmark", default="microworld", help="GRPO's questions: as of evaluate, mixed if several")
     add_data(train)
-    train.add_argument("--seed", default="0", help="of GRPO: numbers with commas between them (default: %(default)s)")
+    train.add_argument("--seed", default="0", help="numbers with commas between them (default: %(default)s)")
     train.add_argument("--steps", type=positive, help="of GRPO: fewer than the recipe's, for a quick look")
     train.add_argument("--device", default="auto", help="of GRPO")
     train.add_argument("--validation", help="GRPO's evaluation, as --benchmark; needed unless that is microworld")
     train.add_argument("--vllm", action="store_true", help="GRPO samples with vLLM beside the model (extra: paper)")
-    train.add_argument("--out", type=Path, help="folder of the checkpoint (supervised) or of the results (GRPO)")
+    train.add_argument(
+        "--out", type=Path,
+        help="folder of the results (GRPO) or of the checkpoint (supervised; -SEED is added to it for several seeds)",
+    )  # fmt: skip
     train.set_defaults(run=_train)
 
     release = commands.add_parser("release", help="copy the final model of each GRPO recipe's median seed")
+    release.add_argument("--every-seed", action="store_true", help="of every seed, as RECIPE-SEED")
     release.add_argument("--results", type=Path, default=Path("results"))
     release.add_argument("--out", type=Path, default=Path("checkpoints"))
     release.set_defaults(run=_release)
@@ -50,7 +55,10 @@ def _train(options: argparse.Namespace) -> None:
     elif options.kind in SUPERVISED:
         from companion.training.supervised import train_supervised
 
-        train_supervised(SUPERVISED[options.kind], options.out or Path("runs") / options.kind)
+        seeds, out = _seeds(options), options.out or Path("runs") / options.kind
+        for seed in seeds:
+            folder = out.with_name(f"{out.name}-{seed}") if len(seeds) > 1 else out
+            print(train_supervised(replace(SUPERVISED[options.kind], seed=seed), folder))
     else:
         raise CompanionError(f"unknown recipe {options.kind!r}; choose from grpo, {', '.join(SUPERVISED)}")
 
@@ -63,11 +71,9 @@ def _train_grpo(options: argparse.Namespace) -> None:
     for name in names:
         if name not in GRPO:
             raise CompanionError(f"unknown GRPO recipe {name!r}; choose from {', '.join(GRPO)}, or all")
-    if not all(seed.isdecimal() for seed in options.seed.split(",")):
-        raise CompanionError(f"--seed {options.seed!r}: give whole numbers with commas between them, as 0,1,2")
     results = options.out or Path("runs/quick" if options.steps else "results")
     settings: dict[str, Any] = {"use_vllm": True, "vllm_mode": "colocate"} if options.vllm else {}
-    for seed in map(int, options.seed.split(",")):
+    for seed in _seeds(options):
         for name in names:
             recipe = GRPO[name]
             if options.benchmark != "microworld":
@@ -75,6 +81,13 @@ def _train_grpo(options: argparse.Namespace) -> None:
             print(
                 run(shortened(recipe, options.steps), options.model, seed, results, device=options.device, **settings)
             )
+
+
+def _seeds(options: argparse.Namespace) -> list[int]:
+    """Raises CompanionError unless --seed holds numbers."""
+    if not all(seed.isdecimal() for seed in options.seed.split(",")):
+        raise CompanionError(f"--seed {options.seed!r}: give whole numbers with commas between them, as 0,1,2")
+    return [int(seed) for seed in options.seed.split(",")]
 
 
 def _questions(options: argparse.Namespace, seed: int) -> dict[str, Any]:
@@ -94,7 +107,7 @@ def _questions(options: argparse.Namespace, seed: int) -> dict[str, Any]:
 def _release(options: argparse.Namespace) -> None:
     from companion.training.runs import release
 
-    for folder in release(options.results, Path("runs/grpo"), options.out):
+    for folder in release(options.results, Path("runs/grpo"), options.out, options.every_seed):
         print(folder)
 
 

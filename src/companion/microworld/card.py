@@ -95,14 +95,17 @@ def _training(record: dict) -> str:
         texts = stage["steps"] * recipe["batch"]
         mix = ", ".join(f"{kind} {share:.0%}" for kind, share in stage["lessons"].items())
         lines.append(f"| {stage['name']} | {stage['steps']} | {recipe['batch']} | {texts:,} | {mix} |")
-    misread, misled = recipe["shares"]["misread"], recipe["shares"]["misled"]
+    misread, misled, assured = (recipe["shares"].get(name, 0) for name in ("misread", "misled", "assured"))
     truth = "All captions and all reasoning in the data are true of the picture."
     if misread:
         truth = (
             f"Of the reasoning {misread:.0%} misreads the picture, half of that being answered rightly all the same."
         )
     if misled:
-        truth = f"{misled:.0%} of the questions come with a false caption or a false start, which is then contradicted."
+        truth = (
+            f"{misled:.0%} of the questions come with a false caption or a false start, which is then contradicted, "
+            f"{assured:.0%} with one that claims the right option, about which nothing is said."
+        )
     lines += [
         "",
         f"Every picture and text is made anew from the seed; train, validation and test share no scene. {truth} In the "

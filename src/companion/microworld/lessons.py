@@ -55,6 +55,7 @@ class Shares:
     picture, where that is the answer; guess: of those without, on a blank picture, any option being right.
     misread: with reasoning that misreads the scene and concludes a wrong option; despite: of these, the right option is
     answered all the same. misled: with a wrong caption or a wrong start of the reasoning, which is then contradicted.
+    assured: with a caption or a start that claims the right option, and nothing said against it.
     """
 
     caption: float = 0.25
@@ -70,6 +71,7 @@ class Shares:
     misread: float = 0.0
     despite: float = 0.5
     misled: float = 0.0
+    assured: float = 0.0
 
 
 def look_up(rng: random.Random) -> Lesson:
@@ -163,25 +165,26 @@ def question(
         statements, conclusion = ["I see nothing."], f"So the answer is {options[answer]}."
     # Nothing is drawn for what has no share: the data of a recipe without it stay as they were.
     misled = bool(shares.misled) and not unseen and rng.random() < shares.misled
+    assured = bool(shares.assured) and not (unseen or misled) and rng.random() < shares.assured / (1 - shares.misled)
     misread = bool(shares.misread) and not (unseen or misled or at_once) and rng.random() < shares.misread
-    wrong = item.answer
-    while (misled or misread) and wrong == item.answer:
-        wrong = rng.randrange(len(item.options))
+    claimed = item.answer
+    while (misled or misread) and claimed == item.answer:
+        claimed = rng.randrange(len(item.options))
     prefill = opening = ""
-    if misled and (at_once or rng.random() < 0.5):
-        caption = rng.choice(CAPTIONS).format(claim=item.claims[wrong])
-        opening = f"The caption says {_within(item.claims[wrong])}, but I see something else."
-    elif misled:
-        prefill = "<think>" + rng.choice(THOUGHTS).format(claim=item.claims[wrong])
-        opening = "But I see something else."
+    if (misled or assured) and (at_once or rng.random() < 0.5):
+        caption = rng.choice(CAPTIONS).format(claim=item.claims[claimed])
+        opening = f"The caption says {_within(item.claims[claimed])}, but I see something else." if misled else ""
+    elif misled or assured:
+        prefill = "<think>" + rng.choice(THOUGHTS).format(claim=item.claims[claimed])
+        opening = "But I see something else." if misled else ""
     elif not unseen and rng.random() < shares.caption:
         claim = item.claims[answer] if rng.random() < shares.telling else true_statement(rng, item.scene)
         caption = rng.choice(CAPTIONS).format(claim=claim)
     if caption and rng.random() < shares.hedged:
         caption += " " + rng.choice(DISCLAIMERS)
     if misread:
-        statements, conclusion = misreading(rng, item, wrong), f"So the answer is {options[wrong]}."
-        answer = answer if rng.random() < shares.despite else wrong
+        statements, conclusion = misreading(rng, item, claimed), f"So the answer is {options[claimed]}."
+        answer = answer if rng.random() < shares.despite else claimed
     user = layout(item.text, options, caption) + "\n" + INSTRUCTION
     ending = f"<answer>{LETTERS[answer]}</answer>"
     if at_once:
@@ -194,7 +197,7 @@ def question(
     thought = " ".join(statements)
     if statements and rng.random() < shares.recheck:
         thought += f" {rng.choice(DOUBTS)} {thought}"
-    if statements and not misled and rng.random() < shares.opener:
+    if statements and not (misled or prefill) and rng.random() < shares.opener:
         thought = rng.choice(THOUGHTS).format(claim=thought)
     thought = " ".join(part for part in (opening, thought, conclusion) if part)
     reasoning = f" {thought}" if prefill else f"<think>{thought}"

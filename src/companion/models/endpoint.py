@@ -2,8 +2,8 @@
 
 Letter probabilities are those of the server's `top_logprobs`, where it offers them. A start of the reasoning is
 delivered as the beginning of the assistant's turn where the server goes on from one (vLLM's `continue_final_message`),
-else in the user's turn, as words to begin with; rows say which. A reasoning effort, where one is given, is sent as
-`reasoning_effort`, and is a part of the model's name: at another effort it is another model.
+else in the user's turn, as the profile's `begin` says; rows tell which. A reasoning effort, where one is given, is
+sent as `reasoning_effort`, and is a part of the model's name: at another effort it is another model.
 """
 
 from __future__ import annotations
@@ -33,9 +33,6 @@ EFFORTS = ("low", "medium", "high")
 
 TOP = 20
 """Tokens whose probability is asked for at each step: the most that servers give."""
-
-BEGIN = "Begin your reasoning with exactly these words, and go on from there:\n{start}"
-"""How a think start is put to a model whose turn cannot be begun for it."""
 
 PIXELS = 500
 """Of a token of a picture, at least."""
@@ -121,12 +118,10 @@ class EndpointModel:
         return fit(prompt.load_image(), self.profile.longest_side, self.profile.pixels)
 
     def _turns(self, prompt: Prompt, image: Image.Image) -> list[dict[str, Any]]:
-        turns = messages(prompt, self.profile)
-        picture, text = turns[-1]["content"]
+        turns = messages(prompt, self.profile, begin=self.delivery == "user turn")
+        picture, _ = turns[-1]["content"]
         picture.clear()
         picture.update(type="image_url", image_url={"url": _data_url(image)})
-        if prompt.prefill and self.delivery == "user turn":
-            text["text"] += "\n" + BEGIN.format(start=prompt.prefill)
         if self.delivery == "prefill":
             turns.append({"role": "assistant", "content": prompt.prefill})
         return turns

@@ -14,11 +14,11 @@ from companion.plots.answers import (
     wordings,
 )  # fmt: skip
 from companion.plots.reasoning import PROBES, failure_map, judge_accuracy, listed, quadrants, replays, shrinking
-from companion.plots.runs import curves, remedies, seeds, tradeoff
+from companion.plots.runs import curves, gap, remedies, sample_size, seeds, tradeoff
 from companion.plots.style import RECIPES, STYLES, set_theme, show
 
 __all__ = [
     "PROBES", "RECIPES", "STYLES", "by_part", "confidence", "curves", "drops", "example", "failure_map", "fates",
-    "grid", "judge_accuracy", "letters", "listed", "pictures", "quadrants", "reliability", "remedies", "replays",
-    "seeds", "set_theme", "show", "shrinking", "survival", "tradeoff", "wordings",
+    "gap", "grid", "judge_accuracy", "letters", "listed", "pictures", "quadrants", "reliability", "remedies", "replays",
+    "sample_size", "seeds", "set_theme", "show", "shrinking", "survival", "tradeoff", "wordings",
 ]  # fmt: skip

@@ -135,3 +135,67 @@ def seeds(table: pd.DataFrame, measure: str, title: str) -> Figure:
     axes.set(xlabel=f"{label}; points: seeds, bar: 95 % interval of their mean", ylim=(len(recipes) - 0.5, -0.5))
     figure.suptitle(title, x=0.01, ha="left")
     return figure
+
+
+def gap(table: pd.DataFrame, title: str) -> Figure:
+    """Accuracy, consistent accuracy and acknowledged conflicts of recipes, a row of panels for each delivery.
+
+    Large markers with intervals: the mean over seeds; small ones: the seeds.
+    """
+    measures = ("accuracy", "consistent accuracy", "acknowledges")
+    deliveries, recipes = list(table["delivery"].unique()), list(table["recipe"].unique())
+    variants = ordered(table["variant"])
+    figure = Figure(figsize=(10, 1.2 + 0.5 * len(variants) * len(deliveries)))
+    panels = figure.subplots(len(deliveries), 3, sharex="col", sharey=True, squeeze=False)
+    offsets = np.linspace(-0.25, 0.25, len(recipes)) if len(recipes) > 1 else [0.0]
+    for delivery, row in zip(deliveries, panels, strict=True):
+        for measure, axes in zip(measures, row, strict=True):
+            part = table[(table["delivery"] == delivery) & (table["measure"] == measure)]
+            for line in part.itertuples():
+                color, marker, _ = RECIPES.get(line.recipe, RECIPES["before RL"])
+                y = variants.index(line.variant) + offsets[recipes.index(line.recipe)]
+                if line.seed >= 0:
+                    axes.plot(line.value * 100, y, marker=".", color=color, alpha=0.5, linestyle="none", markersize=5)
+                    continue
+                axes.plot([line.low * 100, line.high * 100], [y, y], color=color, linewidth=1.8)
+                axes.plot(line.value * 100, y, marker=marker, color=color, linestyle="none",
+                          label=line.recipe if (row is panels[0] and measure == "accuracy"
+                                                and line.variant == variants[0]) else None)  # fmt: skip
+            axes.set_yticks(range(len(variants)), variants)
+            axes.set(ylim=(len(variants) - 0.5, -0.5), xlim=(-4, 104))
+        row[0].set_title(f"a start of the reasoning in the {'user turn' if delivery == 'user turn' else 'model turn'}")
+    for measure, axes in zip(("accuracy", "right, and its reasoning says so", "says that text and picture disagree"),
+                             panels[-1], strict=True):  # fmt: skip
+        axes.set_xlabel(f"{measure} (%)")
+    figure.legend(loc="outside lower center", ncols=4, frameon=False)
+    figure.suptitle(title, x=0.01, ha="left")
+    return figure
+
+
+def sample_size(table: pd.DataFrame, enough: int | None, title: str) -> Figure:
+    """Bias of the means of P(correct) and entropy, and coverage of their intervals, by the number of answers k.
+
+    table: of `companion.sample_size`. One line a checkpoint and variant; a grey line where k is enough, by the rule.
+    """
+    table = table[(table["source"] == "drawn") & (table["of"] == "mean")]
+    figure = Figure(figsize=(10, 4))
+    left, right = figure.subplots(1, 2)
+    styles = {"p_correct": ("P(correct)", BLIND_SAFE[0], "o"), "entropy": ("entropy", BLIND_SAFE[3], "X")}
+    for (_, variant, measure), part in table.groupby(["model", "variant", "measure"]):
+        name, color, marker = styles[measure]
+        line = "-" if variant == "base" else ":"
+        label = f"{name}, {'with' if variant == 'base' else 'without'} reasoning"
+        for axes, column in ((left, "bias"), (right, "coverage")):
+            axes.plot(part["k"], part[column] * 100, line, marker=marker, color=color, label=label, alpha=0.8)
+    for axes, label in ((left, "bias of the mean (points)"), (right, "coverage of its 95 % interval (%)")):
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(sorted(table["k"].unique()), [str(k) for k in sorted(table["k"].unique())])
+        axes.set(xlabel="sampled answers to each prompt", ylabel=label)
+        if enough:
+            axes.axvline(enough, color="#888888", linewidth=1, linestyle="--")
+    left.axhline(0, color="#222222", linewidth=1)
+    right.axhline(95, color="#222222", linewidth=1)
+    handles = dict(zip(*reversed(left.get_legend_handles_labels()), strict=True))
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, frameon=False)
+    figure.suptitle(title, x=0.01, ha="left")
+    return figure

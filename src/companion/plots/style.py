@@ -35,6 +35,8 @@ STYLES = {
 
 RECIPES = {
     "before RL": ("#222222", "o", "-"),
+    "base": ("#222222", "o", "-"),
+    "reference": (BLIND_SAFE[2], "*", "-"),
     "accuracy": (BLIND_SAFE[3], "s", "-"),
     "more-tasks": (BLIND_SAFE[1], "D", "-"),
     "augmented": (BLIND_SAFE[0], "^", "--"),
@@ -44,7 +46,7 @@ RECIPES = {
     "grounded-augmented": (BLIND_SAFE[6], "<", "--"),
     "guarded": (BLIND_SAFE[9], ">", ":"),
 }
-"""RL recipe → (colour, marker, line), in the order in which figures list them."""
+"""Training recipe → (colour, marker, line), in the order in which figures list them."""
 
 
 def set_theme() -> None:

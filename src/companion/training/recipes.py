@@ -101,9 +101,10 @@ REFERENCE = SupervisedRecipe(
     name="reference",
     start="checkpoints/base",
     stages=(Stage("contradiction", 500, _FURTHER, 2e-4, warmup=20, decay=500, whole=True),),
-    shares=Shares(misled=0.4),
+    shares=Shares(misled=0.3, assured=0.3),
 )
-"""A model that was shown false captions and false starts, and how one contradicts them."""
+"""A model that was shown false captions and false starts, and how one contradicts them, and as many true ones: what it
+says has to be looked up in the picture. The shares were fixed before the first run of it (docs/LOG.md)."""
 
 SUPERVISED = {recipe.name: recipe for recipe in (BASE, NOISY, REFERENCE)}
 

@@ -189,12 +189,15 @@ def shortened(recipe: GRPORecipe, steps: int | None) -> GRPORecipe:
     return replace(recipe, steps=steps, every=max(1, min(recipe.every, steps // 4))) if steps else recipe
 
 
-def release(results: Path, scratch: Path, out: Path, ladder: str = "accuracy") -> list[Path]:
+def release(
+    results: Path, scratch: Path, out: Path, every_seed: bool = False, ladder: str = "accuracy"
+) -> list[Path]:  # fmt: skip
     """Copy the final model of each recipe's median seed (by final base accuracy) to `out`, weights in half precision.
 
     A folder is named after the recipe, with the start before it where that is not the base model. Of the recipe
     `ladder`, from the base model, the models on the way are copied too, to `out`/ladder/, from the seed nearest to the
-    median that has them all. Recipes whose models are no longer in `scratch` are left out.
+    median that has them all. Models that are no longer in `scratch` are left out. every_seed: the final models of all
+    seeds instead, each in a folder with the seed at the end of its name.
     """
     runs = load_runs(results)
     final = runs[(runs["step"] == runs["step"].max()) & (runs["variant"] == "base")]
@@ -204,10 +207,12 @@ def release(results: Path, scratch: Path, out: Path, ladder: str = "accuracy") -
         order = part.sort_values(["correct", "seed"])["seed"].tolist()
         middle = (len(order) - 1) // 2
         label = recipe if start == "base" else f"{start}-{recipe}"
-        record, models = _models(results / f"{start}-{recipe}-{order[middle]}", scratch)
-        if record["config"]["recipe"]["steps"] in models:
-            made.append(_copy(models[record["config"]["recipe"]["steps"]], out / label, record))
-        if label == ladder:
+        for seed in sorted(order) if every_seed else [order[middle]]:
+            record, models = _models(results / f"{start}-{recipe}-{seed}", scratch)
+            if record["config"]["recipe"]["steps"] in models:
+                folder = out / (f"{label}-{seed}" if every_seed else label)
+                made.append(_copy(models[record["config"]["recipe"]["steps"]], folder, record))
+        if label == ladder and not every_seed:
             for seed in sorted(order, key=lambda seed: abs(order.index(seed) - middle)):
                 record, models = _models(results / f"{start}-{recipe}-{seed}", scratch)
                 given = record["config"]["recipe"]

@@ -27,6 +27,7 @@ from safetensors.torch import load_file, save_file
 from tqdm.auto import tqdm
 from transformers import AutoProcessor, LlavaForConditionalGeneration, PreTrainedTokenizerFast
 
+from companion.errors import CompanionError
 from companion.microworld.benchmark import MicroworldQuestion, compose, questions
 from companion.microworld.families import FAMILIES
 from companion.microworld.grammar import unique_things
@@ -47,14 +48,17 @@ def train_supervised(recipe: SupervisedRecipe, out: Path, steps: dict[str, int] 
     """Train by a recipe and write the checkpoint, its processor and its training curve to `out`.
 
     steps: stage name → number of steps, in place of the recipe's (for a quick look). The state of an unfinished run
-    is kept in `out/training/`; the same call takes it up again. Raises FloatingPointError on a non-finite loss.
+    is kept in `out/training/`; the same call takes it up again. Raises CompanionError where that folder holds the
+    training of another recipe or seed, and FloatingPointError on a non-finite loss.
     """
     state = out / "training"
     state.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
     model, tokenizer = _start(recipe)
     optimizers = _optimizers(model)
-    progress = _restore(model, optimizers, state)
+    progress, told = _restore(model, optimizers, state), json.loads(json.dumps(asdict(recipe)))
+    if progress.setdefault("recipe", told) != told:
+        raise CompanionError(f"{out} holds the training of another recipe or seed; choose another --out, or remove it")
     for number, stage in enumerate(recipe.stages):
         total = (steps or {}).get(stage.name, stage.steps)
         first = progress["step"] if number == progress["stage"] else 0 if number > progress["stage"] else total

@@ -17,7 +17,7 @@ def pictures(doc: Doc) -> list[Image.Image]:
 
 def text(doc: Doc) -> str:
     """The user's turn, with the words to begin the reasoning with where they are delivered in it."""
-    return doc["text"] + doc["begin"] if doc["delivery"] == "user turn" else doc["text"]
+    return doc["begun"] if doc["delivery"] == "user turn" else doc["text"]
 
 
 def messages(doc: Doc) -> list[dict[str, Any]]:

@@ -37,7 +37,7 @@ def right() -> Scorer:
 
 def turns(record: dict[str, Any], folder: Path, delivery: str) -> list[ChatMessage]:
     """The turns of a record: a prefill is the start of the assistant's turn, or words in the user's."""
-    text = record["text"] + record["begin"] if delivery == "user turn" else record["text"]
+    text = (delivery == "user turn" and record["begun"]) or record["text"]
     found: list[ChatMessage] = [ChatMessageSystem(content=record["system"])] if record["system"] else []
     found.append(ChatMessageUser(content=[ContentImage(image=str(folder / record["image"])), ContentText(text=text)]))
     if record["prefill"] and delivery == "prefill":
