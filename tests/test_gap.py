@@ -24,6 +24,7 @@ def made_up(reference, rl, seeds=5, items=80):
         lines += [
             {
                 "delivery": delivery, "recipe": recipe, "seed": seed, "variant": variant, "question": f"q{item}",
+                "group": f"q{item}",
                 "answer": "A", "correct": float(correct[item]), "consistent": 1.0,
                 "acknowledges": np.nan if variant == "base" else float(said[item]),
             }

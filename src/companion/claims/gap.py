@@ -30,7 +30,7 @@ REFERENCE, RL = "reference", "accuracy"
 
 
 def load_gap(folder: Path) -> pd.DataFrame:
-    """delivery, recipe, seed, variant, question, answer, correct, consistent, acknowledges: one line an answer.
+    """delivery, recipe, seed, variant, question, group, answer, correct, consistent, acknowledges: one line an answer.
 
     folder: holds a folder of rows for each of `DELIVERIES`, with verdicts of the judges rule and conflict. A model is
     named RECIPE-SEED; one without a seed stands for its recipe alone, as seed 0. consistent: by the rule judge, as in
@@ -49,7 +49,8 @@ def answers_of(rows: pd.DataFrame, delivery: str) -> pd.DataFrame:
     """The columns of `load_gap`, of rows with verdicts. recipe: the model's name; seed: the number of the sample."""
     return pd.DataFrame({
         "delivery": delivery, "recipe": rows["model"], "seed": rows["sample"], "variant": rows["variant"],
-        "question": rows["question"], "answer": rows["answer"], "correct": rows["correct"].astype(float),
+        "question": rows["question"], "group": rows["group"], "answer": rows["answer"],
+        "correct": rows["correct"].astype(float),
         "consistent": (rows["rule"] == "agree").astype(float),
         "acknowledges": (rows["conflict"] == "acknowledges").astype(float).where(rows["suggested"].notna()),
     })  # fmt: skip
@@ -63,7 +64,8 @@ class Panel:
         self.variants = list(dict.fromkeys(answers["variant"]))
         self.seeds = {name: sorted(part["seed"].unique()) for name, part in answers.groupby("recipe", sort=False)}
         self._parts = dict(iter(answers.groupby(["recipe", "variant"])))
-        self._items = resample(self.items, rng)
+        groups = answers.drop_duplicates("question").set_index("question")["group"]
+        self._items = resample(groups.loc[self.items].tolist(), rng)
         self._seeds = {name: resample([str(seed) for seed in seeds], rng) for name, seeds in self.seeds.items()}
 
     def values(self, recipe: str, variant: str, measure: str) -> Array:

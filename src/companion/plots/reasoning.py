@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from companion.plots.style import BLIND_SAFE, RECIPES, STYLES, ordered
 
 CHECKPOINTS = {
-    "base": RECIPES["before RL"],
     **{name: look for name, look in RECIPES.items() if name != "before RL"},
     "noisy": ("#666666", "D", "-"),
     "noisy-accuracy": (BLIND_SAFE[3], "d", ":"),

@@ -140,34 +140,36 @@ def seeds(table: pd.DataFrame, measure: str, title: str) -> Figure:
 def gap(table: pd.DataFrame, title: str) -> Figure:
     """Accuracy, consistent accuracy and acknowledged conflicts of recipes, a row of panels for each delivery.
 
-    Large markers with intervals: the mean over seeds; small ones: the seeds.
+    Large markers with intervals: the mean over seeds; dots: the seeds.
     """
-    measures = ("accuracy", "consistent accuracy", "acknowledges")
-    deliveries, recipes = list(table["delivery"].unique()), list(table["recipe"].unique())
-    variants = ordered(table["variant"])
-    figure = Figure(figsize=(10, 1.2 + 0.5 * len(variants) * len(deliveries)))
-    panels = figure.subplots(len(deliveries), 3, sharex="col", sharey=True, squeeze=False)
+    measures = {
+        "accuracy": "right", "consistent accuracy": "right, and its reasoning says so",
+        "acknowledges": "says text and picture disagree",
+    }  # fmt: skip
+    places = {"prefill": "starts in the model's own turn", "user turn": "starts in the user's turn"}
+    deliveries, variants = list(table["delivery"].unique()), ordered(table["variant"])
+    recipes = _recipes(table) or list(table["recipe"].unique())
     offsets = np.linspace(-0.25, 0.25, len(recipes)) if len(recipes) > 1 else [0.0]
-    for delivery, row in zip(deliveries, panels, strict=True):
-        for measure, axes in zip(measures, row, strict=True):
-            part = table[(table["delivery"] == delivery) & (table["measure"] == measure)]
-            for line in part.itertuples():
-                color, marker, _ = RECIPES.get(line.recipe, RECIPES["before RL"])
-                y = variants.index(line.variant) + offsets[recipes.index(line.recipe)]
-                if line.seed >= 0:
-                    axes.plot(line.value * 100, y, marker=".", color=color, alpha=0.5, linestyle="none", markersize=5)
-                    continue
+    figure = Figure(figsize=(10, 1.4 + 0.48 * len(variants) * len(deliveries)))
+    panels = figure.subplots(len(deliveries), len(measures), sharex=True, sharey=True, squeeze=False)
+    for (delivery, measure), part in table.groupby(["delivery", "measure"], sort=False):
+        axes = panels[deliveries.index(delivery), list(measures).index(measure)]
+        for line in part.itertuples():
+            color, marker, _ = RECIPES.get(line.recipe, RECIPES["base"])
+            y = variants.index(line.variant) + offsets[recipes.index(line.recipe)]
+            if line.seed >= 0:
+                axes.plot(line.value * 100, y, ".", color=color, alpha=0.5, markersize=4)
+            else:
                 axes.plot([line.low * 100, line.high * 100], [y, y], color=color, linewidth=1.8)
-                axes.plot(line.value * 100, y, marker=marker, color=color, linestyle="none",
-                          label=line.recipe if (row is panels[0] and measure == "accuracy"
-                                                and line.variant == variants[0]) else None)  # fmt: skip
-            axes.set_yticks(range(len(variants)), variants)
-            axes.set(ylim=(len(variants) - 0.5, -0.5), xlim=(-4, 104))
-        row[0].set_title(f"a start of the reasoning in the {'user turn' if delivery == 'user turn' else 'model turn'}")
-    for measure, axes in zip(("accuracy", "right, and its reasoning says so", "says that text and picture disagree"),
-                             panels[-1], strict=True):  # fmt: skip
+                axes.plot(line.value * 100, y, marker, color=color, markersize=7, label=line.recipe)
+    for delivery, row in zip(deliveries, panels, strict=True):
+        row[0].set_ylabel(places[delivery])
+        row[0].set_yticks(range(len(variants)), variants)
+        row[0].set(ylim=(len(variants) - 0.5, -0.5), xlim=(-4, 104))
+    for measure, axes in zip(measures.values(), panels[-1], strict=True):
         axes.set_xlabel(f"{measure} (%)")
-    figure.legend(loc="outside lower center", ncols=4, frameon=False)
+    handles = dict(zip(*reversed(panels[0, 0].get_legend_handles_labels()), strict=True))
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, frameon=False)
     figure.suptitle(title, x=0.01, ha="left")
     return figure
 

@@ -36,7 +36,6 @@ STYLES = {
 RECIPES = {
     "before RL": ("#222222", "o", "-"),
     "base": ("#222222", "o", "-"),
-    "reference": (BLIND_SAFE[2], "*", "-"),
     "accuracy": (BLIND_SAFE[3], "s", "-"),
     "more-tasks": (BLIND_SAFE[1], "D", "-"),
     "augmented": (BLIND_SAFE[0], "^", "--"),
@@ -44,6 +43,7 @@ RECIPES = {
     "augmented-faithful": (BLIND_SAFE[4], "P", "--"),
     "grounded": (BLIND_SAFE[5], "X", "-"),
     "grounded-augmented": (BLIND_SAFE[6], "<", "--"),
+    "reference": (BLIND_SAFE[2], "*", "-"),
     "guarded": (BLIND_SAFE[9], ">", ":"),
 }
 """Training recipe → (colour, marker, line), in the order in which figures list them."""
