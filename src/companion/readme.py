@@ -12,6 +12,7 @@ import pandas as pd
 
 from companion.claims import DELIVERIES, ENOUGH_SEEDS, FINDINGS, verdicts
 from companion.errors import CompanionError
+from companion.statistics import Estimate
 
 
 def headline(figures: Path) -> str:
@@ -84,7 +85,12 @@ def gap(figures: Path) -> str:
         f"F4's *inference*, {tests['seeds'].min()} seeds a recipe: a *reference* that was taught to contradict false "
         "captions and starts, against RL for right answers, opened (a start of the reasoning is prefilled) and behind "
         "a server (it stands in the user's turn). The reference is no stand-in for any closed model. Every test is in "
-        f"[{name}.csv](figures/{name}.csv) and in notebook 04."
+        f"[{name}.csv](figures/{name}.csv) and in notebook 04. "
+    )
+    moved = pd.read_csv(figures / "gap_delivery.csv").set_index(["recipe", "variant"]).loc[("accuracy", "wrong-think")]
+    source += (
+        "**Before you compare a closed model with an open one:** delivery alone moves the accuracy of the RL models "
+        f"under a false start by {Estimate(*moved[['value', 'low', 'high', 'n']]).points()} points."
     )
     return "\n".join([f"| {' | '.join(head)} |", "|---|---|---|", f"| {' | '.join(cells)} |", "", source])
 
