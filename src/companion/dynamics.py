@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 
 from companion.errors import CompanionError
-from companion.measures import Array
-from companion.statistics import Estimate, estimate_runs, resample
+from companion.measures import Array, Measure
+from companion.statistics import Estimate, estimate_each, estimate_runs, resample
 from companion.variants import VARIANTS
 
 UNSEEN = ("wrong-think-but", "wrong-caption-disclaimer", "abstain", "wrong-think-abstain", "wrong-caption-abstain")
@@ -89,6 +89,10 @@ class Panel:
     def estimate(self, values: Array, level: float = 0.95) -> Estimate:
         """The mean of (seeds, items) with its interval."""
         return estimate_runs(values, self._runs, self._items, level)
+
+    def estimate_each(self, measures: Sequence[Measure]) -> Estimate:
+        """The mean over seeds of a measure of each seed's items, with its interval. measures: one for each seed."""
+        return estimate_each(measures, self._runs, self._items)
 
     def change(self, start: str, recipe: str, variant: str, measure: str) -> Estimate:
         """The change of a measure from step 0 to the last step, paired."""

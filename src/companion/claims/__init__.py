@@ -11,9 +11,9 @@ statement about large models.
 from companion.claims.answers import of_answers
 from companion.claims.findings import ENOUGH_SEEDS, FINDINGS, Quantity, verdicts
 from companion.claims.gap import DELIVERIES, answers_of, by_delivery, load_gap, measured, of_gap
-from companion.claims.runs import consistency, dynamics, table
+from companion.claims.runs import consistency, dynamics, perturbations, table
 
 __all__ = [
     "DELIVERIES", "ENOUGH_SEEDS", "FINDINGS", "Quantity", "answers_of", "by_delivery", "consistency", "dynamics",
-    "load_gap", "measured", "of_answers", "of_gap", "table", "verdicts",
+    "load_gap", "measured", "of_answers", "of_gap", "perturbations", "table", "verdicts",
 ]  # fmt: skip

@@ -1,7 +1,8 @@
 """Findings about training, on finished GRPO runs with the seed as the unit.
 
-Here: what RL does (F5 to F9, F14), and what counting consistency does (F3, F11). With fewer than `ENOUGH_SEEDS` seeds
-the verdict is *too few seeds*, whatever the intervals say.
+Here: what RL does (F5 to F9, F14), what counting consistency does (F3, F11), and what perturbations do to models after
+RL (F1, F2, F10, F12, F13; the same quantities as those of single models in `answers`). With fewer than `ENOUGH_SEEDS`
+seeds the verdict is *too few seeds*, whatever the intervals say.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import pandas as pd
 
 from companion.claims.findings import ENOUGH_SEEDS, FINDINGS, Quantity
 from companion.dynamics import UNSEEN, Panel, spread, unrest
-from companion.measures import Array
+from companion.measures import Array, Measure, auroc, minus
 from companion.statistics import Estimate
 
 
@@ -100,6 +101,47 @@ def consistency(runs: pd.DataFrame, start: str, rng: np.random.Generator) -> lis
     return found
 
 
+def perturbations(runs: pd.DataFrame, start: str, rng: np.random.Generator) -> list[Quantity]:
+    """The tests of F1, F2, F10, F12 and F13 on the recipe `accuracy` from one start, at its last step.
+
+    The paper speaks of models finetuned by RL for right answers, and that is what this recipe makes.
+    """
+    part = runs[(runs["start"] == start) & (runs["recipe"] == "accuracy")]
+    if part.empty:
+        return []
+    panel = Panel(part, rng)
+
+    def values(variant: str, measure: str) -> Array:
+        return panel.values(start, "accuracy", variant, measure, panel.last)
+
+    def change(variant: str, measure: str, against: str = "base") -> Estimate:
+        return panel.estimate(values(variant, measure) - values(against, measure))
+
+    found = []
+    right = values("base", "correct") == 1
+    sure = np.where(right, values("base", "p_correct"), np.nan)
+    sharp = np.where(right, -values("base", "entropy"), np.nan)
+    for name in ("wrong-caption", "wrong-think"):
+        found.append(Quantity("F1", f"{name}: change of accuracy", "down", change(name, "correct")))
+        found.append(Quantity("F2", f"{name}: change of P(correct)", "down", change(name, "p_correct")))
+        by_sure, by_sharp = (
+            [auroc(own, stays) for own, stays in zip(scores, values(name, "correct"), strict=True)]
+            for scores in (sure, sharp)
+        )
+        more: list[Measure] = [minus(*pair) for pair in zip(by_sure, by_sharp, strict=True)]
+        what = f"{name}: AUROC of P(correct) for what stays right"
+        found.append(Quantity("F10", what, "up", panel.estimate_each(by_sure), against=0.5))
+        what = f"{name}: that AUROC minus the one of −entropy"
+        found.append(Quantity("F10", what, "up", panel.estimate_each(more)))
+        added = f"{name}-abstain"
+        found.append(Quantity("F12", f"{added} against {name}: accuracy", "down", change(added, "correct", name)))
+    more_than = change("wrong-think", "correct", "wrong-caption")
+    found.append(Quantity("F13", "wrong-think against wrong-caption: accuracy", "down", more_than))
+    for control in ("right-caption", "right-think"):
+        found.append(Quantity("F13", f"{control}: change of accuracy", "up", change(control, "correct")))
+    return sorted(found, key=lambda quantity: list(FINDINGS).index(quantity.finding))
+
+
 def _pooled(panel: Panel, start: str, recipe: str) -> Callable[[], Estimate]:
     """Change of the entropy averaged over the unseen prompt forms."""
 
@@ -114,7 +156,7 @@ def _pooled(panel: Panel, start: str, recipe: str) -> Callable[[], Estimate]:
 
 
 Tests = Callable[[pd.DataFrame, str, np.random.Generator], list[Quantity]]
-"""`dynamics` or `consistency`."""
+"""`dynamics`, `consistency` or `perturbations`."""
 
 
 def table(runs: pd.DataFrame, tests: Tests, rng: Callable[[], np.random.Generator]) -> pd.DataFrame:
