@@ -27,8 +27,8 @@ PARAMETERS = {
     "08_your_model": LIVE | {"figures"},
 }
 TABLES = {
-    "findings", "findings_consistency", "findings_gap", "gap_delivery", "your_model", "your_model_types",
-    "your_model_claims",
+    "findings", "findings_consistency", "findings_gap", "findings_perturbed", "gap_delivery", "your_model",
+    "your_model_types", "your_model_claims",
 }  # fmt: skip
 """Entries of the manifest that have no figure."""
 
