@@ -21,7 +21,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 MANIFEST = "manifest.json"
-GENERATED = (":(exclude)figures", ":(exclude)executed", ":(exclude)runs", ":(exclude)results", ":(exclude)README.md")
+GENERATED = tuple(
+    f":(exclude){name}" for name in ("figures", "executed", "runs", "results", "README.md", "FINDINGS.md")
+)
 
 
 @dataclass

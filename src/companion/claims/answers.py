@@ -29,8 +29,8 @@ def answers(rows: pd.DataFrame, rng: np.random.Generator, judge: str = "rule") -
     found: list[Quantity] = []
 
     def test(finding: str, what: str, expected: str, measure: Measure, among: Any = slice(None),
-             against: float = 0.0) -> None:  # fmt: skip
-        found.append(Quantity(finding, what, expected, estimate(measure, panel.weights[:, among]), against))
+             against: float = 0.0, unit: str = "points") -> None:  # fmt: skip
+        found.append(Quantity(finding, what, expected, estimate(measure, panel.weights[:, among]), against, unit))
 
     def change(name: str, column: str, base: str = "base") -> Measure:
         return difference(panel.numbers(name, column), panel.numbers(base, column))
@@ -46,8 +46,8 @@ def answers(rows: pd.DataFrame, rng: np.random.Generator, judge: str = "rule") -
             auroc(score[right], survived)
             for score in (panel.numbers("base", "p_correct"), -panel.numbers("base", "entropy"))
         )
-        test("F10", f"{name}: AUROC of P(correct) for what stays right", "up", sure, right, against=0.5)
-        test("F10", f"{name}: that AUROC minus the one of −entropy", "up", minus(sure, sharp), right)
+        test("F10", f"{name}: AUROC of P(correct) for what stays right", "up", sure, right, 0.5, "AUROC")
+        test("F10", f"{name}: that AUROC minus the one of −entropy", "up", minus(sure, sharp), right, unit="AUROC")
         if (added := f"{name}-abstain") in panel.variants:
             test("F12", f"{added} against {name}: accuracy", "down", change(added, "correct", name))
     if {"wrong-caption", "wrong-think"} <= set(panel.variants):
@@ -89,7 +89,7 @@ ALL = "all models"
 
 
 def of_answers(rows: pd.DataFrame, rng: Callable[[], np.random.Generator], judge: str = "rule") -> pd.DataFrame:
-    """finding, statement, benchmark, model, what, expected, value, low, high, n, verdict: one line a quantity.
+    """finding, statement, benchmark, model, `Quantity.columns`, n, verdict: one line a quantity.
 
     rows: of any models and benchmarks (`compare.runs` labels them). rng: gives a fresh generator for each.
     """
@@ -103,7 +103,6 @@ def of_answers(rows: pd.DataFrame, rng: Callable[[], np.random.Generator], judge
             for q in quantities:
                 lines.append({
                     "finding": q.finding, "statement": FINDINGS[q.finding], "benchmark": benchmark, "model": model,
-                    "what": q.what, "expected": q.expected, "value": q.found.value, "low": q.found.low,
-                    "high": q.found.high, "n": q.found.n, "verdict": q.verdict,
+                    **q.columns(), "n": q.found.n, "verdict": q.verdict,
                 })  # fmt: skip
     return pd.DataFrame(lines)

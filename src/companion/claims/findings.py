@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,23 +31,77 @@ FINDINGS = {
     "F14": "seeds differ more than recipes",
 }
 
+SOURCES = {
+    "A": "its abstract or its authors' summary",
+    "N": "as quoted in reading notes",
+    "A/N": "partly its abstract, partly as quoted in reading notes",
+}
+"""How sure it is that the paper says so: its full text was not at hand."""
+
+PAPER = {
+    "F1": ("Misleading captions and wrong starts of the reasoning, which a person looking at the picture would ignore, "
+           "cost open RL-finetuned models much of their accuracy.", "A"),
+    "F2": ("The same perturbations cost confidence: the right option loses probability, and the entropy over the "
+           "letters moves in ways that differ between models.", "A"),
+    "F3": ("The damage is larger when reasoning counts too: of the right answers, fewer follow from what the model "
+           "wrote.", "A"),
+    "F4": ("Closed models fail in the same ways, but much less, and their reasoning says openly that text and picture "
+           "disagree; so the gap is one of today's open recipes, not of the task.", "A"),
+    "F5": ("Over RL steps accuracy rises while the share of answers that agree with their own reasoning falls.", "A"),
+    "F6": ("The entropy over the letters falls in every training configuration, also for prompt forms that training "
+           "never showed.", "N"),
+    "F7": ("Captions and starts, right and wrong, mixed into training bring accuracy under wrong captions back to "
+           "about the clean level, do little under wrong starts, and do not stop the drift from the reasoning.", "A/N"),
+    "F8": ("A reward that counts only where reasoning and answer agree restores their agreement.", "A"),
+    "F9": ("That reward and augmentation together train unstably and collapse onto very short or templated reasoning; "
+           "robustness stays out of reach.", "A/N"),
+    "F10": ("The probability of the right option under the clean prompt tells which items survive a perturbation "
+            "(AUROC up to 0.94); low entropy tells it much worse (0.6 to 0.75).", "N"),
+    "F11": ("Two types of failure: stubborn models ignore a wrong start and stay right against their own words, "
+            "brittle ones follow it, consistently, to the wrong answer.", "N"),
+    "F12": ("An added option \"I'm not sure\" does not help: accuracy under wrong captions and wrong starts falls "
+            "further (3 to 6 points under wrong starts).", "N"),
+    "F13": ("Wrong starts cost more than wrong captions (5 to 40 points more), while right ones of both kinds help: "
+            "the effect follows what the text says, not that it is there.", "N"),
+    "F14": ("Seeds often differ more than data recipes do, so conclusions from single seeds mislead.", "N"),
+}  # fmt: skip
+"""Finding → what the paper says, and a key of `SOURCES`. `FINDINGS` says what of it is tested here."""
+
 ENOUGH_SEEDS = 5
 """A bootstrap over fewer seeds draws too few different samples for its interval to be trusted."""
+
+RULE = f"""A test names a quantity, and on which side of a value the paper has it. It is *supported* if its whole 95 % \
+interval lies on that side, *contradicted* if it lies wholly on the other, and else *undecided*; with fewer than \
+{ENOUGH_SEEDS} seeds a recipe it is *too few seeds*, whatever its interval says. "The same" means within \
+±{100 * EQUIVALENT:g} points, fixed before the first run: supported if the whole interval lies in there, contradicted \
+if wholly outside. A finding is *supported* if all its tests are, *contradicted* if one is, and else *undecided*."""
+"""The rule of `Quantity.verdict` and `verdicts`, in words."""
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """One test of a finding. expected: "up" (above `against`), "down" (below it) or "same" (within ±`EQUIVALENT`)."""
+    """One test of a finding. expected: "up" (above `against`), "down" (below it) or "same" (within ±`EQUIVALENT`).
+
+    unit: of the value: "points" and "points of entropy" (kept as shares of 1), "AUROC", "words" or "times" (a ratio).
+    """
 
     finding: str
     what: str
     expected: str
     found: Estimate
     against: float = 0.0
+    unit: str = "points"
+
+    def columns(self) -> dict[str, Any]:
+        """what, expected, against, unit, value, low, high: its part of a line of a table of tests."""
+        return {
+            "what": self.what, "expected": self.expected, "against": self.against, "unit": self.unit,
+            "value": self.found.value, "low": self.found.low, "high": self.found.high,
+        }  # fmt: skip
 
     @property
     def verdict(self) -> str:
-        """supported, contradicted or undecided."""
+        """supported, contradicted or undecided, by the `RULE`."""
         low, high = self.found.low - self.against, self.found.high - self.against
         if np.isnan(low):
             return "undecided"
@@ -60,7 +115,7 @@ class Quantity:
 
 
 def verdicts(tests: pd.DataFrame, by: Sequence[str] = ("start",)) -> pd.Series:
-    """(…by, finding) → verdict of all its quantities together. by: columns that tell apart what was tested."""
+    """(…by, finding) → verdict of all its tests together, by the `RULE`. by: columns that tell apart what was tested."""
 
     def joint(parts: pd.Series) -> str:
         for verdict in ("too few seeds", "contradicted"):

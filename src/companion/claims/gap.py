@@ -119,7 +119,7 @@ def measured(answers: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> p
 
 
 def of_gap(answers: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> pd.DataFrame:
-    """finding, statement, delivery, what, expected, value, low, high, seeds, verdict: one line a test of F4.
+    """finding, statement, delivery, `Quantity.columns`, seeds, verdict: one line a test of F4.
 
     The line without an expectation is told and not tested. With fewer than `ENOUGH_SEEDS` seeds of either recipe the
     verdict is *too few seeds*.
@@ -131,9 +131,8 @@ def of_gap(answers: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> pd.
         for q in _tests(panel):
             verdict = "not tested" if not q.expected else q.verdict if seeds >= ENOUGH_SEEDS else "too few seeds"
             lines.append({
-                "finding": q.finding, "statement": FINDINGS[q.finding], "delivery": delivery, "what": q.what,
-                "expected": q.expected, "value": q.found.value, "low": q.found.low, "high": q.found.high,
-                "seeds": seeds, "verdict": verdict,
+                "finding": q.finding, "statement": FINDINGS[q.finding], "delivery": delivery,
+                **q.columns(), "seeds": seeds, "verdict": verdict,
             })  # fmt: skip
     return pd.DataFrame(lines)
 

@@ -25,9 +25,10 @@ def dynamics(runs: pd.DataFrame, start: str, rng: np.random.Generator) -> list[Q
     panel = Panel(part, rng)
     found: list[Quantity] = []
 
-    def test(finding: str, recipes: set[str], what: str, expected: str, value: Callable[[], Estimate]) -> None:
+    def test(finding: str, recipes: set[str], what: str, expected: str, value: Callable[[], Estimate],
+             unit: str = "points") -> None:  # fmt: skip
         if recipes <= there:
-            found.append(Quantity(finding, what, expected, value()))
+            found.append(Quantity(finding, what, expected, value(), unit=unit))
 
     def change(recipe: str, variant: str, measure: str) -> Callable[[], Estimate]:
         return lambda: panel.change(start, recipe, variant, measure)
@@ -40,8 +41,9 @@ def dynamics(runs: pd.DataFrame, start: str, rng: np.random.Generator) -> list[Q
         what = f"accuracy: change of consistency, {variant}"
         test("F5", {"accuracy"}, what, "down", change("accuracy", variant, "consistent"))
     for recipe in sorted(there):
-        test("F6", {recipe}, f"{recipe}: change of entropy, base prompt", "down", change(recipe, "base", "entropy"))
-        test("F6", {recipe}, f"{recipe}: change of entropy, unseen forms", "down", _pooled(panel, start, recipe))
+        for name, value in (("base prompt", change(recipe, "base", "entropy")),
+                            ("unseen forms", _pooled(panel, start, recipe))):  # fmt: skip
+            test("F6", {recipe}, f"{recipe}: change of entropy, {name}", "down", value, "points of entropy")
     augmented = ("augmented", "base")
     test("F7", {"augmented"}, "augmented: wrong-caption against base", "same",
          gap(("augmented", "wrong-caption"), augmented, "correct"))  # fmt: skip
@@ -51,18 +53,19 @@ def dynamics(runs: pd.DataFrame, start: str, rng: np.random.Generator) -> list[Q
     test("F8", {"faithful", "accuracy"}, "consistency: faithful against accuracy", "up",
          gap(("faithful", "base"), ("accuracy", "base"), "consistent"))  # fmt: skip
     both = "augmented-faithful"
-    test("F9", {both}, f"{both}: change of reasoning length (words)", "down", change(both, "base", "words"))
+    test("F9", {both}, f"{both}: change of reasoning length (words)", "down", change(both, "base", "words"),
+         "words")  # fmt: skip
     test("F9", {both}, f"{both}: wrong-think against base", "down",
          gap((both, "wrong-think"), (both, "base"), "correct"))  # fmt: skip
     if len(panel.seeds) > 1:
         if {both, "accuracy"} <= there:
             ratio = unrest(part, rng, start, "correct", both, "accuracy")
             what = f"spread of accuracy between seeds: {both} over accuracy"
-            found.append(Quantity("F9", what, "up", ratio, against=1.0))
+            found.append(Quantity("F9", what, "up", ratio, 1.0, "times"))
         if len(there) > 1:
             for name, measure in (("accuracy", "correct"), ("consistency", "consistent")):
                 ratio = spread(part, rng, start, measure)
-                found.append(Quantity("F14", f"spread of {name}: seeds over recipes", "up", ratio, against=1.0))
+                found.append(Quantity("F14", f"spread of {name}: seeds over recipes", "up", ratio, 1.0, "times"))
     return found
 
 
@@ -130,9 +133,9 @@ def perturbations(runs: pd.DataFrame, start: str, rng: np.random.Generator) -> l
         )
         more: list[Measure] = [minus(*pair) for pair in zip(by_sure, by_sharp, strict=True)]
         what = f"{name}: AUROC of P(correct) for what stays right"
-        found.append(Quantity("F10", what, "up", panel.estimate_each(by_sure), against=0.5))
+        found.append(Quantity("F10", what, "up", panel.estimate_each(by_sure), 0.5, "AUROC"))
         what = f"{name}: that AUROC minus the one of −entropy"
-        found.append(Quantity("F10", what, "up", panel.estimate_each(more)))
+        found.append(Quantity("F10", what, "up", panel.estimate_each(more), unit="AUROC"))
         added = f"{name}-abstain"
         found.append(Quantity("F12", f"{added} against {name}: accuracy", "down", change(added, "correct", name)))
     more_than = change("wrong-think", "correct", "wrong-caption")
@@ -160,7 +163,7 @@ Tests = Callable[[pd.DataFrame, str, np.random.Generator], list[Quantity]]
 
 
 def table(runs: pd.DataFrame, tests: Tests, rng: Callable[[], np.random.Generator]) -> pd.DataFrame:
-    """finding, statement, start, what, expected, value, low, high, seeds, verdict: one line a quantity, for each start.
+    """finding, statement, start, `Quantity.columns`, seeds, verdict: one line a quantity, for each start.
 
     rng: gives a fresh generator, so that the tests of one start do not hang on whether there is another.
     """
@@ -169,8 +172,7 @@ def table(runs: pd.DataFrame, tests: Tests, rng: Callable[[], np.random.Generato
         seeds = part["seed"].nunique()
         for q in tests(part, str(start), rng()):
             lines.append({
-                "finding": q.finding, "statement": FINDINGS[q.finding], "start": start, "what": q.what,
-                "expected": q.expected, "value": q.found.value, "low": q.found.low, "high": q.found.high,
-                "seeds": seeds, "verdict": q.verdict if seeds >= ENOUGH_SEEDS else "too few seeds",
+                "finding": q.finding, "statement": FINDINGS[q.finding], "start": start, **q.columns(), "seeds": seeds,
+                "verdict": q.verdict if seeds >= ENOUGH_SEEDS else "too few seeds",
             })  # fmt: skip
     return pd.DataFrame(lines)
