@@ -32,9 +32,9 @@ FINDINGS = {
 }
 
 SOURCES = {
-    "A": "its abstract or its authors' summary",
+    "A": "abstract or authors' summary",
     "N": "as quoted in reading notes",
-    "A/N": "partly its abstract, partly as quoted in reading notes",
+    "A/N": "partly abstract, partly as quoted in reading notes",
 }
 """How sure it is that the paper says so: its full text was not at hand."""
 
@@ -115,7 +115,7 @@ class Quantity:
 
 
 def verdicts(tests: pd.DataFrame, by: Sequence[str] = ("start",)) -> pd.Series:
-    """(…by, finding) → verdict of all its tests together, by the `RULE`. by: columns that tell apart what was tested."""
+    """(…by, finding) → verdict of all its tests together, by the `RULE`. by: columns that tell apart what is tested."""
 
     def joint(parts: pd.Series) -> str:
         for verdict in ("too few seeds", "contradicted"):

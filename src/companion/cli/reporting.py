@@ -1,4 +1,4 @@
-"""Commands that show what rows say, and plan more: `figures`, `claims`, `compare`, `plan`."""
+"""Commands that show what rows say, and plan more: `figures`, `findings`, `claims`, `compare`, `plan`."""
 
 from __future__ import annotations
 
@@ -24,6 +24,13 @@ def add(commands: Commands) -> None:
     figures.add_argument("parameters", nargs="*", metavar="NAME=VALUE", help="notebook parameters, as N_ITEMS=100")
     figures.set_defaults(run=_figures)
 
+    findings = commands.add_parser("findings", help="write FINDINGS.md: what became of each of the paper's findings")
+    findings.add_argument(
+        "--run", dest="report", type=Path, metavar="FOLDER", help="of `make report`: adds a column with its verdicts"
+    )
+    findings.add_argument("--out", type=Path, help="the file to write (default: FINDINGS.md here, or in that folder)")
+    findings.set_defaults(run=_findings)
+
     claims = commands.add_parser("claims", help="the paper's findings as tests on the rows of runs")
     compare = commands.add_parser("compare", help="runs side by side: accuracy, robustness, consistency, intervals")
     for parser_of, run in ((claims, _claims), (compare, _compare)):
@@ -48,6 +55,7 @@ def add(commands: Commands) -> None:
 
 
 def _figures(options: argparse.Namespace) -> None:
+    from companion import findings_page
     from companion.notebooks import parse_parameters, run_notebooks
     from companion.readme import update_readme
 
@@ -55,10 +63,21 @@ def _figures(options: argparse.Namespace) -> None:
     if options.out:
         notebook = Path("notebooks") / (AUDIT if "endpoint" in parameters else REPORT)
         run_notebooks([notebook], options.out, parameters | {"figures": str(options.out / "figures")})
+        if notebook.name == REPORT:
+            findings_page.write(options.out / findings_page.NAME, Path("figures"), options.out)
         return
     run_notebooks(sorted(Path("notebooks").glob("*.ipynb")), Path("executed"), parameters)
     if not parameters and Path("README.md").exists():
+        findings_page.write(Path(findings_page.NAME), Path("figures"))
         update_readme(Path("README.md"), Path("figures"))
+
+
+def _findings(options: argparse.Namespace) -> None:
+    from companion import findings_page
+
+    out = options.out or (options.report or Path()) / findings_page.NAME
+    findings_page.write(out, Path("figures"), options.report)
+    print(out)
 
 
 def _claims(options: argparse.Namespace) -> None:
