@@ -74,7 +74,8 @@ RULE = f"""A test names a quantity, and on which side of a value the paper has i
 interval lies on that side, *contradicted* if it lies wholly on the other, and else *undecided*; with fewer than \
 {ENOUGH_SEEDS} seeds a recipe it is *too few seeds*, whatever its interval says. "The same" means within \
 ±{100 * EQUIVALENT:g} points, fixed before the first run: supported if the whole interval lies in there, contradicted \
-if wholly outside. A finding is *supported* if all its tests are, *contradicted* if one is, and else *undecided*."""
+if wholly outside. Where the most extreme of k recipes or models is picked after the fact (F11), the intervals are at \
+1 − 0.05 / k. A finding is *supported* if all its tests are, *contradicted* if one is, and else *undecided*."""
 """The rule of `Quantity.verdict` and `verdicts`, in words."""
 
 
