@@ -120,8 +120,8 @@ def page(found: Findings) -> str:
         "writes this page with its verdicts beside ours; `make train` makes the models again "
         f"([README]({link}README.md)).",
         "## Finding by finding", _legend(found.run), _overview(found),
-        "## The rule", f"{RULE} The rule stands in [`claims/findings.py`]({link}src/companion/claims/findings.py) and is "
-        f"older than the first run; when tests were written down is in the [log]({link}docs/LOG.md).",
+        "## The rule", f"{RULE} The rule stands in [`claims/findings.py`]({link}src/companion/claims/findings.py) and "
+        f"is older than the first run; when tests were written down is in the [log]({link}docs/LOG.md).",
         "## What “undecided” means", *_power(found.tests),
         "## Every test", *(part for name in FINDINGS for part in _section(name, found)),
     ]) + "\n"  # fmt: skip
@@ -329,14 +329,7 @@ def _power(tests: pd.DataFrame) -> Iterator[str]:
     """What the undecided tests could have told, and how far intervals and verdicts are to be trusted."""
     undecided = tests[tests["verdict"] == "undecided"]
     lines = [
-        [
-            f"[{test.finding}](#{test.finding.lower()})",
-            f"`{test.start}`",
-            test.what,
-            value(test),
-            _half(test),
-            _read(test),
-        ]
+        [test.finding, f"`{test.start}`", test.what, value(test), _half(test), _read(test)]
         for test in undecided.itertuples()
     ]
     count = {meaning: sum(line[-1] == meaning for line in lines) for meaning in (SMALL, OPEN, UNBOUNDED)}
