@@ -9,7 +9,8 @@ import pytest
 from companion import claims, dynamics
 from companion.claims import Quantity
 from companion.errors import CompanionError
-from companion.statistics import Estimate, estimate_runs, resample
+from companion.measures import auroc
+from companion.statistics import Estimate, estimate_each, estimate_runs, resample
 from companion.variants import VARIANTS
 
 ITEMS = [f"q{k}" for k in range(40)]
@@ -51,6 +52,22 @@ def test_an_estimate_over_runs_equals_a_slow_one():
         slow.append(np.average(values[~np.isnan(values)], weights=weights))
     found = estimate_runs(values, runs, items)
     assert found.value == pytest.approx(np.nanmean(values))
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(slow, [0.025, 0.975])))
+
+
+def test_an_estimate_over_a_measure_of_each_run_equals_a_slow_one():
+    scores, labels = rng().random((3, 12)), rng().random((3, 12)) < 0.5
+    scores[0, :5] = np.nan
+    runs, items = (resample([str(k) for k in range(n)], np.random.default_rng(n), 200) for n in (3, 12))
+    measures = [auroc(*pair) for pair in zip(scores, labels, strict=True)]
+    slow = []
+    for run, item in zip(runs, items, strict=True):
+        each = np.array([measure(item[None])[0] for measure in measures])
+        there = ~np.isnan(each) & (run > 0)
+        if there.any():
+            slow.append(np.average(each[there], weights=run[there]))
+    found = estimate_each(measures, runs, items)
+    assert found.value == pytest.approx(np.mean([measure(np.ones((1, 12)))[0] for measure in measures]))
     assert (found.low, found.high) == pytest.approx(tuple(np.quantile(slow, [0.025, 0.975])))
 
 
