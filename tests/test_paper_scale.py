@@ -28,9 +28,10 @@ TESTS = Path(__file__).parent
 
 @pytest.fixture(scope="module")
 def study(root, tmp_path_factory):
-    """A folder with the notebooks, the eight benchmarks, and a place for models."""
+    """A folder with the notebooks and figures, the eight benchmarks, and a place for models."""
     folder = tmp_path_factory.mktemp("study")
-    shutil.copytree(root / "notebooks", folder / "notebooks")
+    for part in ("notebooks", "figures"):
+        shutil.copytree(root / part, folder / part)
     shutil.copy(root / "requirements.lock", folder)
     for name in PAPERS_BENCHMARKS:
         real_schemas.write(name, folder / "data" / name)
@@ -89,5 +90,9 @@ def test_from_evaluation_to_report(study, kind, name, quoted, request):
     manifest = json.loads((report / "figures" / "manifest.json").read_text())
     assert {"your_model_accuracy", "your_model_drops", "your_model_confidence", "your_model_shrinking"} <= set(manifest)
     assert all((report / "figures" / f"{figure}.csv").stat().st_size for figure in manifest)
+    page = (report / "FINDINGS.md").read_text()
+    assert f"*Your run* is `{name}`" in page
+    assert all(f"| {benchmark} | wrong-caption: change of accuracy |" in page for benchmark in PAPERS_BENCHMARKS)
+    assert "](../../figures/gap.png)" in page
     board = pd.read_csv(report / "figures" / "your_model.csv")
     assert set(board["benchmark"]) == set(PAPERS_BENCHMARKS)

@@ -138,7 +138,7 @@ def short(figures: Path) -> str:
     return "\n\n".join([
         f"**What was found.** {_what(found)}",
         f"**How sure.** {_how_sure(found)} **[{NAME}]({NAME})** has every test with its interval, the rule of the "
-        "verdicts, and what *undecided* means.",
+        "verdicts (*supported* takes all tests of a finding, *contradicted* one), and what *undecided* means.",
         table(["the paper says", *(f"RL from `{start}`" for start in found.starts), "see"], lines), _deliver(figures),
     ])  # fmt: skip
 
