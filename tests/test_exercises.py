@@ -50,7 +50,7 @@ def names(root, rows, monkeypatch):
 def answered(exercise, code, names):
     """The verdict on an answer, by the very cell that a reader would run."""
     cell = exercise.cell(code)
-    space = dict(names[exercise.id[:2]])
+    space = {**names[exercise.id[:2]], "check": check}
     tree = ast.parse(cell)
     last = ast.Expression(tree.body.pop().value)
     exec(compile(tree, exercise.id, "exec"), space)
@@ -219,7 +219,7 @@ def test_writing_twice_changes_nothing_and_hand_written_cells_stay():
     assert update_notebook(once, "01_perturbation_drops") == once
     cells = nbformat.reads(once, 4).cells
     assert cells[0].source == notebook.cells[0].source
-    assert [cell.id for cell in cells[1:4]] == ["01-x0", "01-x1", "01-x1-answer"]
+    assert [cell.id for cell in cells[1:5]] == ["01-x0", "01-x0-check", "01-x1", "01-x1-answer"]
 
 
 def test_a_notebook_without_exercises_is_left_alone():

@@ -76,7 +76,7 @@ class Exercise:
         """The source of the cell in which `code` answers."""
         asked = ", ".join([f'"{self.id}"', self.answer, *self.given])
         gap = "\n\n\n" if "def " in code else "\n"
-        return f"from companion.exercises import check\n\n{code}{gap}check({asked})"
+        return f"{code}{gap}check({asked})"
 
     def check(self, answer: object, *given: Any) -> Verdict:
         """Never raises for anything an answer may be."""

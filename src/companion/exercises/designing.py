@@ -7,7 +7,7 @@ are worked out by the package's own judges: to what a reasoning commits, and whe
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -94,9 +94,8 @@ def _judge(function: object) -> str:
             why = "A reasoning may change its mind: which of the options that it names is the conclusion?"
         raise WrongError(f"`{shown}` returned {found!r}. {why}")
     return (
-        "These were the easy ones. Where a conclusion is only implied (“its first digit has two "
-        "loops”) no rule finds it: "
-        "look at the second panel of the figure of the judge's accuracy."
+        "These were the easy ones. Where a conclusion is only implied (“its first digit has two loops”) no rule "
+        "finds it: look at the second panel of the figure of the judge's accuracy."
     )
 
 
@@ -134,9 +133,8 @@ def _acknowledges(function: object) -> str:
                 "texts that lied, how often is it said, and of those that did not?"
             )
     return (
-        "Habit scores 0, sight 1, and it does not matter how many of the texts lied. It is the last "
-        "column of the figure "
-        "under a lie minus the same under a truth."
+        "Habit scores 0, sight 1, and it does not matter how many of the texts lied. It is the last column of the "
+        "figure under a lie minus the same under a truth."
     )
 
 
@@ -202,9 +200,8 @@ def _reward(function: object) -> str:
         if honest <= 0:
             which = "short " if paid["honest and short"] <= 0 else ""
             raise WrongError(
-                f"A {which}true reasoning that leads to its right answer gets {honest:g}. If nobody "
-                "is paid, nothing is "
-                "learned: give it more than 0."
+                f"A {which}true reasoning that leads to its right answer gets {honest:g}. If nobody is paid, nothing "
+                "is learned: give it more than 0."
             )
         for name, told in SHORTCUTS.items():
             if paid[name] >= honest:
@@ -214,9 +211,8 @@ def _reward(function: object) -> str:
                     f"`<think>{think}</think><answer>{LETTERS[answer]}</answer>` (right: {question.letter})."
                 )
     return (
-        "No shortcut here is paid like an honest reasoning. RL will look for others: true statements "
-        "that have nothing to "
-        "do with the question would still be paid. And in a real picture nobody hands you `truths`."
+        "No shortcut here is paid like an honest reasoning. RL will look for others: true statements that have "
+        "nothing to do with the question would still be paid. And in a real picture nobody hands you `truths`."
     )
 
 
@@ -265,24 +261,11 @@ def _asked(question: MicroworldQuestion) -> str:
     return f"“{question.text}” ({options}; right: {question.letter})"
 
 
-def _designed(
-    id: str,
-    title: str,
-    task: str,
-    solution: str,
-    judge: Callable[..., str],
-    slips: Sequence[Slip],
-    name: str,
-    starter: str,
-) -> Exercise:
-    return Exercise(id, title, task, solution, judge, tuple(slips), starter, name)
-
-
 _OPTION, _LETTER = GUARDED.options[GUARDED.answer], GUARDED.letter
 _OTHER = (GUARDED.answer + 1) % len(GUARDED.options)
 
 DESIGNING = (
-    _designed(
+    Exercise(
         "02.2", "Write the measure",
         "Write the normalised entropy of one item's letter probabilities: 0 where one letter has everything, 1 where "
         "all are alike, however many options there are.",
@@ -303,13 +286,13 @@ DESIGNING = (
                  "stopped with ValueError"),
             Slip(_ENTROPY + "return 1 - max(probs)", "Minus the sum"),
         ),
-        "entropy", _ENTROPY + "return ...",
+        _ENTROPY + "return ...", "entropy",
     ),
-    _designed(
+    Exercise(
         "03.3", "Be the judge",
         "Write a judge in ten lines: which of the options does a reasoning conclude? Return its number, from 0, or "
-        "`None` where it concludes none. It will be given reasoning that changes its mind, that denies an option, and "
-        "that says nothing.",
+        "`None` where it concludes none. It will be given reasoning that changes its mind, that denies an option, "
+        "and that says nothing.",
         _CONCLUDED + """\
     found = None
     for sentence in re.split(r"[.!?]", think.lower()):
@@ -328,14 +311,13 @@ DESIGNING = (
             Slip(_CONCLUDED + "    said = [o for o in options if o in think]\n    return said[-1] if said else None",
                  "the *number* of the option"),
         ),
-        "concluded", _CONCLUDED + "    return ...",
+        _CONCLUDED + "    return ...", "concluded",
     ),
-    _designed(
+    Exercise(
         "04.3", "A measure that habit cannot fool",
-        "For some responses, `said` tells whether each says that text and picture disagree, and "
-        "`lied` whether the text "
-        "was false (two lists of `True` and `False`). Write a score that is 1 for who says it of lies only, and 0 for "
-        "who always says it, or never, whatever the share of lies.",
+        "For some responses, `said` tells whether each says that text and picture disagree, and `lied` whether the "
+        "text was false (two lists of `True` and `False`). Write a score that is 1 for who says it of lies only, and "
+        "0 for who always says it, or never, whatever the share of lies.",
         _SCORE + """\
 of_lies = [s for s, false in zip(said, lied) if false]
     of_truths = [s for s, false in zip(said, lied) if not false]
@@ -350,9 +332,9 @@ of_lies = [s for s, false in zip(said, lied) if false]
             Slip(_SCORE + "return sum((1 if false else -1) * s for s, false in zip(said, lied)) / len(said)",
                  "of *every* text"),
         ),
-        "score", _SCORE + "return ...",
+        _SCORE + "return ...", "score",
     ),
-    _designed(
+    Exercise(
         "06.2", "A reward that resists the shortcut",
         "Design a reward that pays an honest reasoning more than any shortcut. You are given the text of the think "
         "block, the letter `answer`, the `right` letter, the letter that the reasoning `concludes` (or `None`), and "
@@ -374,15 +356,13 @@ of_lies = [s for s, false in zip(said, lied) if false]
             Slip(_REWARD + "return 0.0", "nobody is paid"),
             Slip(_REWARD + "return float(len(think.split()) > 20 and answer == right)", "short true reasoning"),
         ),
-        "reward", _REWARD + "return ...",
+        _REWARD + "return ...", "reward",
     ),
-    _designed(
+    Exercise(
         "06.3", "Get round the guard",
-        "The recipe `guarded` pays for a right answer only if the reasoning leads to it "
-        "(`consistency`) and has at least "
-        f"{rewards.SPOKEN_WORDS} words (`spoken`), against collapse. Write a completion about a "
-        "picture that you cannot "
-        f"see, which is paid in full and says nothing true of it: {_asked(GUARDED)}.",
+        "The recipe `guarded` pays for a right answer only if the reasoning leads to it (`consistency`) and has at "
+        f"least {rewards.SPOKEN_WORDS} words (`spoken`), against collapse. Write a completion about a picture that "
+        f"you cannot see, which is paid in full and says nothing true of it: {_asked(GUARDED)}.",
         _completion(f"Let me have a look at it. {_STAR.format(option=_OPTION)}", _LETTER), _broken,
         (
             Slip(_completion("", _LETTER), "`consistency` is shut"),
@@ -393,6 +373,6 @@ of_lies = [s for s, false in zip(said, lied) if false]
                  "answers wrongly"),
             Slip(f'answer = "{_LETTER}"', "The form is not paid"),
         ),
-        "answer", 'answer = ...  # "<think>…</think><answer>…</answer>"',
+        'answer = ...  # "<think>…</think><answer>…</answer>"',
     ),
 )  # fmt: skip

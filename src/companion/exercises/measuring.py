@@ -41,9 +41,9 @@ def _unsure_drop(answer: object, rows: pd.DataFrame) -> str:
         "`wrong-caption` minus that under `base`, in points.",
     )  # fmt: skip
     return (
-        f"{unsure:+.1f} points among the unsure, {sure:+.1f} among the sure. Take care what you make "
-        "of it: an unsure item is "
-        "more often wrong to begin with, and what is wrong already cannot be lost. Notebook 2 goes on from here."
+        f"{unsure:+.1f} points among the unsure, {sure:+.1f} among the sure. Take care what you make of it: an unsure "
+        "item is more often wrong to begin with, and what is wrong already cannot be lost. Notebook 2 goes on from "
+        "here."
     )
 
 
@@ -70,13 +70,12 @@ def _foretells(answer: object, rows: pd.DataFrame) -> str:
     }
     close(
         answer, expected, 0.002, slips,
-        "The score is minus the entropy under `stop-think`, the label `correct` under `wrong-think`, and the items are "
-        "those right under both `base` and `stop-think`. An AUROC lies between 0 and 1.",
+        "The score is minus the entropy under `stop-think`, the label `correct` under `wrong-think`, and the items "
+        "are those right under both `base` and `stop-think`. An AUROC lies between 0 and 1.",
     )  # fmt: skip
     return (
-        f"{expected:.2f}, against {usual:.2f} for the entropy under `base`; 0.5 is a coin. Before a "
-        "word is reasoned the "
-        "distribution is nearer to what the model *sees*. One number without an interval is a hint, not a finding."
+        f"{expected:.2f}, against {usual:.2f} for the entropy under `base`; 0.5 is a coin. Was your "
+        "prediction right? One number without an interval is a hint, not a finding: give it one by the bootstrap."
     )
 
 
@@ -135,9 +134,8 @@ def _delivery(answer: object, table: pd.DataFrame) -> str:
         "prefilled, once with them told in the user's turn. Subtract the second from the first, in points.",
     )  # fmt: skip
     return (
-        f"Of a gap of {careless:.1f} points, {careless - fair:.1f} are delivery, and {fair:.1f} are "
-        "left. It is the number "
-        "of the first prediction again, which is no accident: the reference drops out of the difference."
+        f"Of a gap of {careless:.1f} points, {careless - fair:.1f} are delivery, and {fair:.1f} are left. It is the "
+        "number of the first prediction again, which is no accident: the reference drops out of the difference."
     )
 
 
@@ -155,13 +153,13 @@ def _costs_most(answer: object, rows: pd.DataFrame) -> str:
         if change.groupby(by).sum().idxmin() == name:
             raise WrongError("Most items in *number*, but categories differ in size.")
         raise WrongError(
-            "Take the change of accuracy from `base` to `wrong-think` in each category of the first benchmark. Another "
-            "one falls further."
+            "Take the change of accuracy from `base` to `wrong-think` in each category of the first benchmark. "
+            "Another one falls further."
         )
     return (
-        f"*{name}* falls by {-100 * drops[name]:.0f} points on {int((by == name).sum())} items. Look at three of them: "
-        "is there something about them that makes seeing hard? The largest of several drops is partly luck; would the "
-        "same category be first on other items?"
+        f"*{name}* falls by {-100 * drops[name]:.0f} points on {int((by == name).sum())} items. Look at three of "
+        "them: is there something about them that makes seeing hard? The largest of several drops is partly luck; "
+        "would the same category be first on other items?"
     )
 
 
@@ -180,9 +178,9 @@ def _seen(answer: object, rows: pd.DataFrame) -> str:
         "The accuracy under `base` minus that under `blank-image`, first benchmark, in points.",
     )  # fmt: skip
     return (
-        f"{100 * (base - blank):.1f} points are owed to the picture; {100 * blank:.1f} % come without "
-        "it, where guessing "
-        f"gives {100 * chance:.1f}. A benchmark on which the first number is small measures reading, not seeing."
+        f"{100 * (base - blank):.1f} points are owed to the picture; {100 * blank:.1f} % come without it, where "
+        f"guessing gives {100 * chance:.1f}. A benchmark on which the first number is small measures reading, not "
+        "seeing."
     )
 
 
@@ -223,10 +221,9 @@ accuracy = 100 * rows.groupby("variant")["correct"].mean()
 MEASURING = (
     Exercise(
         "01.2", "The unsure half",
-        "How much of the drop under `wrong-caption` is due to items on which the model was *unsure* "
-        "to begin with? Take "
-        "the items whose `p_correct` under `base` is below its median: by how many points does their accuracy change? "
-        "Predict first: more or less than that of the others?",
+        "How much of the drop under `wrong-caption` is due to items on which the model was *unsure* to begin with? "
+        "Take the items whose `p_correct` under `base` is below its median: by how many points does their accuracy "
+        "change? Predict first: more or less than that of the others?",
         _BASE + _MISLED + _UNSURE
         + 'answer = 100 * (misled["correct"][unsure].mean() - base["correct"][unsure].mean())',
         _unsure_drop,
@@ -237,17 +234,17 @@ MEASURING = (
             Slip(_BASE + _MISLED + 'unsure = misled["p_correct"] < misled["p_correct"].median()\n'
                  'answer = 100 * (misled["correct"][unsure].mean() - base["correct"][unsure].mean())',
                  "*before* it is lied to"),
-            Slip(_BASE + _MISLED + _UNSURE + 'answer = 100 * misled["correct"][unsure].mean()', "Subtract the accuracy"),
+            Slip(_BASE + _MISLED + _UNSURE + 'answer = 100 * misled["correct"][unsure].mean()',
+                 "Subtract the accuracy"),
             Slip(_BASE + _MISLED + _UNSURE + 'answer = misled["correct"][unsure]', "one number out of it"),
         ),
         _BASE + "answer = ...  # in points, with its sign", given=("rows",),
     ),
     Exercise(
         "02.3", "Certain before a word is reasoned",
-        "The entropy is read after the reasoning. `stop-think` rows hold the distribution of an "
-        "answer at once. Take the "
-        "items right under both `base` and `stop-think`: with which AUROC does minus the entropy under `stop-think` "
-        "tell which stay right under `wrong-think`? Predict first: is it better than that under `base`?",
+        "The entropy is read after the reasoning. `stop-think` rows hold the distribution of an answer at once. Take "
+        "the items right under both `base` and `stop-think`: with which AUROC does minus the entropy under "
+        "`stop-think` tell which stay right under `wrong-think`? Predict first: is it better than that under `base`?",
         _AUROC + 'among = base["correct"] & at_once["correct"]\n' + _AREA.format('-at_once["entropy"]'),
         _foretells,
         (
@@ -258,14 +255,14 @@ MEASURING = (
             Slip(_AUROC + 'among = base["correct"] | True\n' + _AREA.format('-at_once["entropy"]'), "over all items"),
             Slip(_AUROC + 'among = base["correct"]\n' + _AREA.format('-at_once["entropy"]'), "`stop-think` too"),
         ),
-        "import numpy as np\n\nfrom companion.measures import auroc  # auroc(scores, "
-        "labels)(np.ones((1, items)))[0]\n\n"
+        "import numpy as np\n\nfrom companion.measures import auroc  # auroc(scores, labels)(np.ones((1, "
+        "items)))[0]\n\n"
         + _THREE + "answer = ...  # between 0 and 1", given=("rows",),
     ),
     Exercise(
         "03.2", "Praised, and hollow",
-        "“Right, and its reasoning says so” is the highest praise of a judge that reads. In which family of questions "
-        "(`category`) does the largest *share* of such answers, under `base`, rest on a false statement?",
+        "“Right, and its reasoning says so” is the highest praise of a judge that reads. In which family of "
+        "questions (`category`) does the largest *share* of such answers, under `base`, rest on a false statement?",
         _PRAISED + 'answer = (praised["grounding"] == "disagree").groupby(praised["category"]).mean().idxmax()',
         _hollow,
         (
@@ -298,8 +295,8 @@ MEASURING = (
     ),
     Exercise(
         "08.1", "Where a lie costs most",
-        "In which `category` of your (first) benchmark does a false start of the reasoning cost your model most, as a "
-        "change of accuracy from `base` to `wrong-think`?",
+        "In which `category` of your (first) benchmark does a false start of the reasoning cost your model most, as "
+        "a change of accuracy from `base` to `wrong-think`?",
         _OWN + 'change = misled.loc[base.index, "correct"].astype(float) - base["correct"]\n'
         'answer = change.groupby(base["category"]).mean().idxmin()', _costs_most,
         (

@@ -24,8 +24,8 @@ def _caption_drop(answer: object, table: pd.DataFrame) -> str:
     }
     close(
         answer, drop, 2.0, slips,
-        "Find the line `wrong-caption` in the panel of changes, go down from its marker to the axis, "
-        "and keep the sign.",
+        "Find the line `wrong-caption` in the panel of changes, go down from its marker to the axis, and keep the "
+        "sign.",
     )  # fmt: skip
     return f"The marker stands at {drop:+.1f} points, and 95 % of the resamples lie from {low:+.1f} to {high:+.1f}."
 
@@ -42,16 +42,15 @@ def _contradicts(answer: object) -> str:
     return pick(
         answer, "a",
         {
-            "a": "The paired difference is positive and its interval clear of zero: here captions "
-            "hurt *more*. That the "
-            "two single intervals overlap does not matter: both were measured on the same items, so the paired "
+            "a": "The paired difference is positive and its interval clear of zero: here captions hurt *more*. That "
+            "the two single intervals overlap does not matter: both were measured on the same items, so the paired "
             "difference is known better than either of them.",
-            "b": "The estimate points against F13, but look at where the interval of the paired difference ends: this "
-            "result decides nothing.",
+            "b": "The estimate points against F13, but look at where the interval of the paired difference ends: "
+            "this result decides nothing.",
             "c": "Hardly anything hurts here. That speaks against F1; which of two small drops is the larger, it "
             "cannot say.",
-            "d": "Wrong reasoning hurts much more than wrong captions here, as F13 says. What is odd is that a *true* "
-            "caption hurts too: that speaks against the reading that the content does it.",
+            "d": "Wrong reasoning hurts much more than wrong captions here, as F13 says. What is odd is that a "
+            "*true* caption hurts too: that speaks against the reading that the content does it.",
         },
     )  # fmt: skip
 
@@ -75,8 +74,8 @@ def _hesitates(answer: object, table: pd.DataFrame) -> str:
     said = _MOVES[chosen(answer, HESITATES)]
     if said[0] != falls:
         raise WrongError(
-            "Look at the panel of P(correct) again: do the intervals of `base` and `wrong-think` overlap, and which of "
-            "the two lies lower?"
+            "Look at the panel of P(correct) again: do the intervals of `base` and `wrong-think` overlap, and which "
+            "of the two lies lower?"
         )
     if said[1] != rises:
         raise WrongError(
@@ -85,8 +84,8 @@ def _hesitates(answer: object, table: pd.DataFrame) -> str:
         )
     return (
         f"Entropy, from 0 to 1: {value(table, variant='base', measure='entropy'):.2f} under `base` and "
-        f"{value(table, variant='wrong-think', measure='entropy'):.2f} under `wrong-think`. Where it stays low, a user "
-        "who sees how certain the model is gets no warning."
+        f"{value(table, variant='wrong-think', measure='entropy'):.2f} under `wrong-think`. Where it stays low, a "
+        "user who sees how certain the model is gets no warning."
     )
 
 
@@ -108,9 +107,8 @@ def _shrinks(answer: object, table: pd.DataFrame) -> str:
         "Under `base`, find the part of the bar that is right although its reasoning does not say so.",
     )  # fmt: skip
     return (
-        f"{expected:.1f} points. It is a small part here, and the next demand, that the reasoning be "
-        "*true*, costs more: "
-        "agreement is the easier thing to have."
+        f"{expected:.1f} points. Hold them against what the next demand costs, that the reasoning be *true* (the "
+        "figure below): which of the two is the easier thing to have?"
     )
 
 
@@ -126,12 +124,12 @@ def _compared(answer: object) -> str:
     return pick(
         answer, "c",
         {
-            "a": "Perhaps, but the comparison does not show it. What would X have done if somebody *else* had told it "
-            "the false sentence? Look at the first prediction of this notebook.",
+            "a": "Perhaps, but the comparison does not show it. What would X have done if somebody *else* had told "
+            "it the false sentence? Look at the first prediction of this notebook.",
             "b": "More items make an interval narrower. They do not change *what* is compared. What was different "
             "between X and Y besides their training?",
-            "c": "X read the sentence as the beginning of its own thought, Y as somebody else's words. Ask both in the "
-            "user's turn, which every model can be given, and compare then.",
+            "c": "X read the sentence as the beginning of its own thought, Y as somebody else's words. Ask both in "
+            "the user's turn, which every model can be given, and compare then.",
             "d": "It did see it: the words stood in the user's turn. What differs is whose words they seemed to be.",
         },
     )  # fmt: skip
@@ -159,8 +157,8 @@ def _starts(answer: object, tests: pd.DataFrame) -> str:
                 "clear of zero, and does the agreement fall under some prompt with an interval clear of zero?"
             )
     return (
-        "The trade-off is no law of RL: what the start's supervised reasoning was like decides whether there is slack "
-        "between reasoning and answer that RL can use. (Two starts are two observations.)"
+        "Same reward, same questions, same steps: what differs is the reasoning that the start was shown. Does it "
+        "leave slack between reasoning and answer for RL to use? (Two starts are two observations.)"
     )
 
 
@@ -176,13 +174,14 @@ def _one_run(answer: object) -> str:
     return pick(
         answer, "d",
         {
-            "a": "One run is one draw of what the recipe can do. Look at how far apart the thin "
-            "lines of one recipe end.",
+            "a": "One run is one draw of what the recipe can do. Look at how far apart the thin lines of one recipe "
+            "end.",
             "b": "What was drawn anew for this interval: items or seeds? It only speaks of what was drawn.",
-            "c": "The items were many, and for this one model the interval is clear of zero. Be as "
-            "bold as that allows.",
-            "d": "The interval was drawn over *items*: it tells how the number would move with other questions, asked "
-            "of this same model. How it moves with other seeds, only other seeds tell; here a verdict takes five.",
+            "c": "The items were many, and for this one model the interval is clear of zero. Be as bold as that "
+            "allows.",
+            "d": "The interval was drawn over *items*: it tells how the number would move with other questions, "
+            "asked of this same model. How it moves with other seeds, only other seeds tell; here a verdict takes "
+            "five.",
         },
     )  # fmt: skip
 
@@ -199,9 +198,8 @@ def _good_news(answer: object) -> str:
     return pick(
         answer, "a",
         {
-            "a": "A whole interval lies on the other side of zero. It is news of one checkpoint: the "
-            "item was the unit, "
-            "and another seed of the same recipe may give another verdict.",
+            "a": "A whole interval lies on the other side of zero. It is news of one checkpoint: the item was the "
+            "unit, and another seed of the same recipe may give another verdict.",
             "b": "The paper's finding is about the models that it tested. What is a test good for that only one "
             "outcome can pass?",
             "c": "How many models trained like this one were tested? Look at what the interval was drawn over.",
@@ -222,12 +220,12 @@ def _control(answer: object) -> str:
     return pick(
         answer, "b",
         {
-            "a": "That may make the effect larger or smaller, but the caption still lies. Change what the caption says "
-            "and leave all else.",
-            "b": "If any caption disturbed the model, a true one would hurt as well. If true ones help and false ones "
-            "hurt, the model takes what is written for evidence. Notebook 1 has this control.",
-            "c": "That takes away the picture, so it tells what the picture is good for. Change what the caption says "
-            "and leave all else.",
+            "a": "That may make the effect larger or smaller, but the caption still lies. Change what the caption "
+            "says and leave all else.",
+            "b": "If any caption disturbed the model, a true one would hurt as well. If true ones help and false "
+            "ones hurt, the model takes what is written for evidence. Notebook 1 has this control.",
+            "c": "That takes away the picture, so it tells what the picture is good for. Change what the caption "
+            "says and leave all else.",
             "d": "That tells how much the answer moves by chance. (Here not at all: the most probable word is always "
             "taken.) It says nothing of the caption.",
         },
@@ -313,8 +311,8 @@ answer = {(True, True): "a", (True, False): "b", (False, False): "c", (False, Tr
     Exercise(
         "05.1", "Where is the trade-off?",
         "It *shows* if accuracy rises and the agreement falls under at least one kind of prompt, each with its whole "
-        "interval on that side of zero. Read the table under *Finding by finding*. From which start does it show?"
-        f"\n\n{listed(STARTS)}",
+        "interval on that side of zero. Read the table under *Finding by finding*. From which start does it "
+        f"show?\n\n{listed(STARTS)}",
         """\
 supported = tests[(tests["finding"] == "F5") & (tests["verdict"] == "supported")]
 shows = [

@@ -35,14 +35,13 @@ def _concludes(answer: object, results: str, start: str) -> str:
     }
     close(
         answer, float(np.mean(changes)), 0.05, slips,
-        "In each run, under `base`: `n` of `consistent` over `n` of `correct`, at the last step minus at step 0. Then "
-        "the mean over runs, in points. (Between the two ends fewer items were asked.)",
+        "In each run, under `base`: `n` of `consistent` over `n` of `correct`, at the last step minus at step 0. "
+        "Then the mean over runs, in points. (Between the two ends fewer items were asked.)",
     )  # fmt: skip
     return (
-        f"{np.mean(changes):+.1f} points more reasonings conclude something, while the agreement of "
-        "those that do moved by "
-        f"{np.mean(agreement):+.1f}. So an agreement that counts both may change although no answer parted from its "
-        "conclusion: ask how a measure counts before you tell a story about it."
+        f"The share that concludes something moved by {np.mean(changes):+.1f} points, the agreement of those that do "
+        f"by {np.mean(agreement):+.1f}. So an agreement that counts both may change although no answer parted from "
+        "its conclusion: ask how a measure counts before you tell a story about it."
     )
 
 
@@ -66,14 +65,13 @@ def _never_saw(answer: object, table: pd.DataFrame) -> str:
     }
     close(
         answer, expected, 0.04, slips,
-        "Take the lines with `variant` `wrong-caption` and `measure` `change`: `augmented` minus "
-        "`accuracy`, in points.",
+        "Take the lines with `variant` `wrong-caption` and `measure` `change`: `augmented` minus `accuracy`, in "
+        "points.",
     )  # fmt: skip
     return (
-        f"{expected:+.1f} points. Against the start, augmentation seems to help by "
-        f"{points('augmented', 'change') - points('before RL', 'change'):+.1f}; but the recipe that "
-        "never saw a lie does that "
-        "too. A remedy has to be held against the treatment without it, not against no treatment."
+        f"{expected:+.1f} points. Against the model before RL it would have been "
+        f"{points('augmented', 'change') - points('before RL', 'change'):+.1f}. A remedy has to be held against the "
+        "treatment without it, not against no treatment."
     )
 
 
@@ -104,9 +102,9 @@ RUNS = (
         "05.2", "Part ways, or say nothing?",
         "An answer may fail to agree because the reasoning concludes another option, or because it concludes none "
         "(“So the answer is pink”, where pink is not on offer). In the files `curve.csv` of the runs with the recipe "
-        "`accuracy`, `n` of the measure `consistent` counts the items whose reasoning concludes an option, and `n` of "
-        "`correct` all items. Under `base`, by how many points does the share that concludes change from step 0 to the "
-        "last, on average over runs?",
+        "`accuracy`, `n` of the measure `consistent` counts the items whose reasoning concludes an option, and `n` "
+        "of `correct` all items. Under `base`, by how many points does the share that concludes change from step 0 "
+        "to the last, on average over runs?",
         _SHARES + "    changes.append(100 * (shares[last] - shares[0]))\nanswer = sum(changes) / len(changes)",
         _concludes,
         (
@@ -124,9 +122,9 @@ RUNS = (
     ),
     Exercise(
         "06.1", "Held against what?",
-        "Under a wrong caption, `augmented` loses less than the model before RL. Did the augmentation do that? Hold it "
-        "against `accuracy`, which went through the same RL and never saw a lie: by how many points does the change "
-        "under `wrong-caption` differ, `augmented` minus `accuracy`?",
+        "Suppose that under a wrong caption `augmented` loses less than the model before RL. Did the augmentation do "
+        "that? Hold it against `accuracy`, which went through the same RL and never saw a lie: by how many points "
+        "does the change under `wrong-caption` differ, `augmented` minus `accuracy`?",
         _CHANGES + 'answer = change["augmented"] - change["accuracy"]', _never_saw,
         (
             Slip(_CHANGES + 'answer = change["augmented"] - change["before RL"]', "before RL"),

@@ -17,9 +17,8 @@ from companion.exercises import EXERCISES, Exercise
 TAG = "exercise"
 
 INTRODUCTION = (
-    "## Exercises\n\nPut your answer in the place of `...` and run the cell: the check says what is "
-    "right, or what went "
-    "wrong. It works with the tables above, so it fits whatever model and items this notebook was run on."
+    "## Exercises\n\nPut your answer in the place of `...` and run the cell: the check says what is right, or what "
+    "went wrong. It works with the tables above, so it fits whatever model and items this notebook was run on."
 )
 
 Cells = list[nbformat.NotebookNode]
@@ -29,7 +28,10 @@ def exercise_cells(stem: str, solved: bool = False) -> Cells:
     """The cells of a notebook's exercises; none where it has no exercises. solved: as a teacher has them."""
     number = stem[:2]
     own = [one for one in EXERCISES.values() if one.id.partition(".")[0] == number]
-    cells = [_cell(nbformat.v4.new_markdown_cell, INTRODUCTION, f"{number}-x0")] if own else []
+    cells = []
+    if own:
+        cells.append(_cell(nbformat.v4.new_markdown_cell, INTRODUCTION, f"{number}-x0"))
+        cells.append(_cell(nbformat.v4.new_code_cell, "from companion.exercises import check", f"{number}-x0-check"))
     for one in own:
         id = one.id.replace(".", "-x")
         cells.append(_cell(nbformat.v4.new_markdown_cell, f"### {one.id} {one.title}\n\n{one.task}", id))
