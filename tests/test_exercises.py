@@ -24,6 +24,36 @@ FUNCTIONS = [id for id, one in EXERCISES.items() if "\ndef " in f"\n{one.starter
 EXERCISE_SLIPS = [(id, k) for id, one in EXERCISES.items() for k in range(len(one.slips))]
 
 
+BEHAVIOUR = pd.DataFrame(
+    [
+        ("base", "wrong-think", "test-0-0", "follows what was put there"),
+        ("noisy", "wrong-think", "test-0-0", "right, against its own reasoning"),
+        ("reference", "wrong-think", "test-0-0", "right, and its reasoning says so"),
+        ("base", "wrong-caption", "test-0-0", "right, and its reasoning says so"),
+        ("noisy", "wrong-caption", "test-0-0", "right, against its own reasoning"),
+        ("accuracy", "wrong-caption", "test-0-0", "wrong in another way"),
+        ("accuracy", "wrong-think", "test-0-0", "wrong in another way"),
+        ("accuracy", "base", "test-0-0", "right, against its own reasoning"),
+    ],
+    columns=["model", "variant", "question", "behaviour"],
+)
+MARKS = BEHAVIOUR.assign(value=1.0).set_index(["model", "variant", "behaviour"])["value"].unstack(fill_value=0.0)
+LAB = {
+    "desk": SimpleNamespace(rows=BEHAVIOUR),
+    "marks": MARKS.stack().rename("value").reset_index(),
+    "changes": pd.DataFrame(
+        [
+            ("base", "correct", 0.03),
+            ("base", "consistent", 0.05),
+            ("noisy", "correct", 0.05),
+            ("noisy", "consistent", -0.02),
+        ],
+        columns=["start", "measure", "value"],
+    ),
+}
+"""What notebook 7 hands over, in small."""
+
+
 @pytest.fixture(scope="module")
 def rows(root, tmp_path_factory):
     """Shipped rows of one checkpoint, those with reasoning judged as notebook 3 judges them."""
@@ -41,8 +71,9 @@ def names(root, rows, monkeypatch):
     tables = {"01": "perturbation_drops", "02": "confidence", "03": "quadrants", "04": "gap", "06": "remedies_accuracy"}
     found = {number: {"table": pd.read_csv(f"figures/{name}.csv"), "rows": rows} for number, name in tables.items()}
     tests = pd.concat(pd.read_csv(f"figures/{name}.csv") for name in ("findings", "findings_consistency"))
+    indexed = pd.read_csv("figures/perturbation_drops.csv").set_index(["variant", "measure"])
     return {
-        **found, "00": {}, "05": {"tests": tests, "results": "results", "start": "base"},
+        **found, "00": {"table": indexed}, "07": LAB, "05": {"tests": tests, "results": "results", "start": "base"},
         "08": {"report": SimpleNamespace(rows=rows)},
     }  # fmt: skip
 
@@ -57,6 +88,11 @@ def answered(exercise, code, names):
     return eval(compile(last, exercise.id, "eval"), space), space[exercise.answer]
 
 
+def given(id, names):
+    """What the check of an exercise is handed besides the answer."""
+    return [eval(name, dict(names[id[:2]])) for name in EXERCISES[id].given]
+
+
 @pytest.mark.parametrize("id", EXERCISES)
 def test_a_solution_is_accepted(id, names):
     verdict, _ = answered(EXERCISES[id], EXERCISES[id].solution, names)
@@ -67,11 +103,11 @@ def test_a_solution_is_accepted(id, names):
 @pytest.mark.parametrize(("id", "k"), EXERCISE_SLIPS)
 def test_a_typical_wrong_answer_is_met_with_help(id, k, names):
     exercise, slip = EXERCISES[id], EXERCISES[id].slips[k]
-    verdict, given = answered(exercise, slip.code, names)
+    verdict, slipped = answered(exercise, slip.code, names)
     assert verdict.head == WRONG
     assert slip.says in verdict.says
     _, right = answered(exercise, exercise.solution, names)
-    if isinstance(right, (int, float)) and not isinstance(given, pd.Series):
+    if isinstance(right, (int, float)) and not isinstance(slipped, pd.Series):
         told = set(re.findall(r"\d+(?:\.\d+)?", verdict.says))
         assert not told & {f"{abs(right):.{digits}f}" for digits in (1, 2, 3)}
     elif isinstance(right, str) and len(right) > 1 and "one of:" not in verdict.says:
@@ -97,19 +133,18 @@ NO_ANSWERS = [
 @pytest.mark.parametrize("answer", NO_ANSWERS)
 @pytest.mark.parametrize("id", EXERCISES)
 def test_what_is_no_answer_gets_a_sentence(id, answer, names):
-    space = names[id[:2]]
-    verdict = check(id, answer, *(eval(name, dict(space)) for name in EXERCISES[id].given))
+    verdict = check(id, answer, *given(id, names))
     assert verdict.head == WRONG
     assert verdict.says.rstrip("*`").endswith((".", "?", "`", ")"))
     assert len(verdict.says) < 600
 
 
 @pytest.mark.parametrize("id", FUNCTIONS)
-def test_a_function_that_stops_says_where(id):
+def test_a_function_that_stops_says_where(id, names):
     def broken(*_):
         raise KeyError("x")
 
-    verdict = check(id, broken)
+    verdict = check(id, broken, *given(id, names))
     assert verdict.head == WRONG
     assert "stopped with KeyError: 'x'" in verdict.says
 
@@ -117,7 +152,7 @@ def test_a_function_that_stops_says_where(id):
 @pytest.mark.parametrize("id", [id for id, one in EXERCISES.items() if "table" in one.given])
 def test_a_run_without_the_numbers_says_so(id, names):
     table = names[id[:2]]["table"].assign(value=np.nan, low=np.nan, high=np.nan)
-    answer = "a" if id == "02.1" else 1.0
+    answer = {"00.2": "wrong-think", "02.1": "a"}.get(id, 1.0)
     assert check(id, answer, table).head == UNKNOWN
     assert check(id, answer, table.iloc[:0]).head == UNKNOWN
 

@@ -74,8 +74,8 @@ def _foretells(answer: object, rows: pd.DataFrame) -> str:
         "are those right under both `base` and `stop-think`. An AUROC lies between 0 and 1.",
     )  # fmt: skip
     return (
-        f"{expected:.2f}, against {usual:.2f} for the entropy under `base`; 0.5 is a coin. Was your "
-        "prediction right? One number without an interval is a hint, not a finding: give it one by the bootstrap."
+        f"{expected:.2f}, against {usual:.2f} for the entropy under `base`; 0.5 is a coin. Was your prediction right? "
+        "One number without an interval is a hint, not a finding: give it one by the bootstrap."
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from companion.exercises.checking import Exercise, Slip, WrongError, chosen, close, listed, pick, value
+from companion.exercises.checking import Exercise, Slip, WrongError, chosen, close, listed, named, pick, value
 
 
 def _caption_drop(answer: object, table: pd.DataFrame) -> str:
@@ -232,6 +232,25 @@ def _control(answer: object) -> str:
     )  # fmt: skip
 
 
+PLAIN = ("wrong-caption", "right-caption", "wrong-think", "right-think")
+
+
+def _furthest(answer: object, table: pd.DataFrame) -> str:
+    lines = table.reset_index()
+    changes = {name: 100 * value(lines, variant=name, measure="change") for name in PLAIN}
+    name, size = named(answer, PLAIN), {name: abs(change) for name, change in changes.items()}
+    if size[name] < max(size.values()):
+        if changes[name] == max(changes.values()):
+            raise WrongError("It moves the accuracy furthest *up*. Does another one move it further, the other way?")
+        if "caption" in name:
+            raise WrongError(
+                "That is the line of a caption. Look also at the lines in which the model's own reasoning is begun."
+            )
+        raise WrongError("Compare how far the markers of the four lines stand from zero, to the left or to the right.")
+    told = ", ".join(f"`{name}` {change:+.1f}" for name, change in changes.items())
+    return f"In points: {told}. What the model takes for its own thought weighs more or less than what it is told: compare."
+
+
 READING = (
     Exercise(
         "00.1", "Which control?",
@@ -241,6 +260,18 @@ READING = (
         (Slip('answer = "a"', "still lies"), Slip('answer = "c"', "takes away the picture"),
          Slip('answer = "d"', "by chance")),
         'answer = ...  # a letter in quotation marks, such as "a"',
+    ),
+    Exercise(
+        "00.2", "Which sentence weighs most?",
+        "Look at the figure above: of " + ", ".join(f"`{name}`" for name in PLAIN) + ", which moves the accuracy "
+        "furthest from the unperturbed prompt, whichever way? (`…-think` is the start of the model's own reasoning.)",
+        'four = ["wrong-caption", "right-caption", "wrong-think", "right-think"]\n'
+        'answer = table.xs("change", level="measure")["value"][four].abs().idxmax()', _furthest,
+        (
+            Slip('answer = "right-think"', "furthest *up*"), Slip('answer = "wrong-caption"', "the line of a caption"),
+            Slip('answer = "right-caption"', "the line of a caption"), Slip('answer = "blank-image"', "one of:"),
+        ),
+        "answer = ...  # a name in quotation marks", given=("table",),
     ),
     Exercise(
         "01.1", "Read the figure",
