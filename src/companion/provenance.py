@@ -21,7 +21,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 MANIFEST = "manifest.json"
-GENERATED = (":(exclude)figures", ":(exclude)executed", ":(exclude)runs", ":(exclude)results", ":(exclude)README.md")
+GENERATED = (
+    ":(exclude)figures", ":(exclude)executed", ":(exclude)runs", ":(exclude)results", ":(exclude)README.md",
+    ":(exclude)docs/teaching.md",
+)  # fmt: skip
 
 
 @dataclass

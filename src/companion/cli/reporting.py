@@ -50,6 +50,7 @@ def add(commands: Commands) -> None:
 def _figures(options: argparse.Namespace) -> None:
     from companion.notebooks import parse_parameters, run_notebooks
     from companion.readme import update_readme
+    from companion.teaching import update_teaching
 
     parameters = parse_parameters(options.parameters)
     if options.out:
@@ -59,6 +60,7 @@ def _figures(options: argparse.Namespace) -> None:
     run_notebooks(sorted(Path("notebooks").glob("*.ipynb")), Path("executed"), parameters)
     if not parameters and Path("README.md").exists():
         update_readme(Path("README.md"), Path("figures"))
+        update_teaching(Path("docs/teaching.md"), Path("notebooks"), Path("executed"))
 
 
 def _claims(options: argparse.Namespace) -> None:

@@ -248,7 +248,7 @@ def _furthest(answer: object, table: pd.DataFrame) -> str:
             )
         raise WrongError("Compare how far the markers of the four lines stand from zero, to the left or to the right.")
     told = ", ".join(f"`{name}` {change:+.1f}" for name, change in changes.items())
-    return f"In points: {told}. What the model takes for its own thought weighs more or less than what it is told: compare."
+    return f"In points: {told}. Is it the one that you would have named before?"
 
 
 READING = (
