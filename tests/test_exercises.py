@@ -127,6 +127,7 @@ def test_a_reader_who_has_not_answered_sees_no_error(id, names):
 
 NO_ANSWERS = [
     None, "seven", [], {}, True, float("nan"), pd.DataFrame(), object(), lambda: 1, lambda *_: None, lambda *_: "x",
+    lambda *_: np.ones(2), lambda *_: pd.Series([1.0, 2.0]), lambda *_: 1j, {"a": 1}, ("a", None, 3), np.array([1.0]),
 ]  # fmt: skip
 
 
@@ -155,6 +156,14 @@ def test_a_run_without_the_numbers_says_so(id, names):
     answer = {"00.2": "wrong-think", "02.1": "a"}.get(id, 1.0)
     assert check(id, answer, table).head == UNKNOWN
     assert check(id, answer, table.iloc[:0]).head == UNKNOWN
+
+
+@pytest.mark.parametrize("id", [id for id, one in EXERCISES.items() if one.given and id not in ("05.2",)])
+def test_a_name_that_was_overwritten_is_noticed(id):
+    answer = {"00.2": "wrong-think", "02.1": "a", "05.1": "a", "07.3": lambda *_: 1.0}.get(id, 1.0)
+    verdict = check(id, answer, *[pd.DataFrame({"x": [1]})] * len(EXERCISES[id].given))
+    assert verdict.head in (UNKNOWN, WRONG)
+    assert check(id, ..., None).head == OPEN
 
 
 def test_too_few_items_say_so(rows):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from companion.errors import CompanionError
@@ -90,6 +91,8 @@ class Exercise:
             return Verdict(WRONG, str(error))
         except CompanionError as error:
             return Verdict(UNKNOWN, str(error))
+        except (KeyError, AttributeError):
+            return Verdict(UNKNOWN, f"`{', '.join(self.given)}` is not what the cells above made; run them again.")
 
 
 def value(table: pd.DataFrame, column: str = "value", /, **where: object) -> float:
@@ -178,7 +181,7 @@ def numbers(function: object, cases: Sequence[tuple[Any, ...]], name: str) -> li
         result = call(function, *case, shown=shown)
         if result is None:
             raise WrongError(f"`{shown}` returned nothing. Does every way through your function end in a `return`?")
-        if not isinstance(result, Real) and not hasattr(result, "__float__"):
+        if not isinstance(result, Real | np.bool):
             raise WrongError(f"`{shown}` returned a `{type(result).__name__}`; a number is asked for.")
         found.append(float(result))
     return found

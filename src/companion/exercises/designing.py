@@ -75,10 +75,10 @@ def _judge(function: object) -> str:
         shown = f"concluded({think!r}, {list(options)!r})"
         found = call(function, think, list(options), shown=shown)
         expected = committed(think, options).option
-        if found == expected and type(found) is not bool:
-            continue
-        if isinstance(found, str):
+        if found is not None and (isinstance(found, bool) or not isinstance(found, int | np.integer)):
             raise WrongError(f"`{shown}` returned {found!r}: return the *number* of the option, from 0, or `None`.")
+        if found == expected:
+            continue
         if expected is None:
             raise WrongError(
                 f"`{shown}` returned {found!r}. This reasoning names none of the options; a judge that always finds "

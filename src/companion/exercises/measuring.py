@@ -21,7 +21,8 @@ def _known(number: float, of: str) -> float:
 
 
 def _unsure_drop(answer: object, rows: pd.DataFrame) -> str:
-    base, misled = _under(rows, "base"), _under(rows, "wrong-caption")
+    base = _under(rows, "base")
+    misled = _under(rows, "wrong-caption").loc[base.index]
     change = 100 * (misled["correct"].astype(float) - base["correct"].astype(float))
     median = base["p_correct"].median()
     unsure, sure = (_known(change[part].mean(), "two halves") for part in (base["p_correct"] < median,
