@@ -5,7 +5,7 @@
 
 SHELL := bash
 .DELETE_ON_ERROR:
-.PHONY: figures report audit solutions test test-browser lint lab train card rows gap benchmarks clean help
+.PHONY: figures report audit test test-browser lint lab train card rows gap benchmarks clean help
 
 PYTHON ?= python3
 TORCH_INDEX ?=
@@ -24,6 +24,7 @@ report: $(READY)  ## the report on a model of yours: MODEL=path/or/hub-id BENCHM
 audit: $(READY)  ## a model behind an API, within a budget: ENDPOINT=openai:o3 N_ITEMS=50 BUDGET=2 OUT=folder
 	$(BIN)/companion figures --out $(OUT) $(PARAMETERS)
 
+.PHONY: solutions
 solutions: $(READY)  ## teachers' copies of the notebooks, exercises answered, into solutions/
 	$(BIN)/python -m companion.exercises --solutions solutions
 
