@@ -228,7 +228,7 @@ def test_nothing_leaks_into_the_readers_copy(root, names):
             verdict, right = answered(one, one.solution, names)
             assert verdict.says not in shown
             for slip in one.slips:
-                assert not stripped(slip.code) - stripped(one.starter) & stripped(shown) or slip.code not in shown
+                assert slip.code not in shown
             if isinstance(right, (int, float)):
                 told = set(re.findall(r"\d+\.\d+", shown.replace(f'"{one.id}"', "")))
                 assert not told & {f"{abs(right):.{digits}f}" for digits in (1, 2, 3)}, one.id

@@ -58,9 +58,9 @@ class Slip:
 class Exercise:
     """One exercise; the reader's and the teacher's cells are both written from it.
 
-    id: "NN.K", notebook and place in it. task: Markdown. solution: code that sets `answer`; starter: the same for the
-    reader, with `...` where the work is. given: what the check is handed besides the answer, as the notebook
-    calls it. judge: (answer, *given) → why it is right; raises WrongError.
+    id: "NN.K", notebook and place in it. task: Markdown. solution: code that sets the name `answer`; starter: the same
+    for the reader, with `...` where the work is. given: what the check is handed besides the answer, as the notebook
+    calls it. judge: (answer, *given) → why it is right; raises WrongError. slips: for tests, and for teachers to see.
     """
 
     id: str
