@@ -33,7 +33,6 @@ BEHAVIOUR = pd.DataFrame(
         ("noisy", "wrong-caption", "test-0-0", "right, against its own reasoning"),
         ("accuracy", "wrong-caption", "test-0-0", "wrong in another way"),
         ("accuracy", "wrong-think", "test-0-0", "wrong in another way"),
-        ("accuracy", "base", "test-0-0", "right, against its own reasoning"),
     ],
     columns=["model", "variant", "question", "behaviour"],
 )

@@ -90,8 +90,8 @@ def _against(answer: object, marks: pd.DataFrame) -> str:
     if name == expected:
         share = 100 * value(marks, model=name, variant="wrong-think", behaviour=AGAINST)
         return (
-            f"{share:.0f} % of its answers under a false start. Each of them raises a score, and tells whoever reads "
-            "the reasoning something that had no part in the answer."
+            f"{share:.0f} % of its answers under a false start. Each of them raises a score, and the reasoning that "
+            "stands before it leads elsewhere: who reads it is misled."
         )
     if name == most(SO, "wrong-think"):
         raise WrongError("That one is most often right *as its reasoning says*. Look for the part in the other colour.")
@@ -99,8 +99,6 @@ def _against(answer: object, marks: pd.DataFrame) -> str:
         raise WrongError(
             "That one follows the lie most often, so its answers are wrong. Those that are right are asked for."
         )
-    if name == most(AGAINST, "base"):
-        raise WrongError("Under the plain prompt, yes. Look at the panel of the false start.")
     raise WrongError(
         "Compare the lengths of that part in the panel of the false start: another model has a longer one."
     )
@@ -259,7 +257,7 @@ RUNS = (
         (
             Slip(_MARKS.format("right, and its reasoning says so", "wrong-think", "max"), "*as its reasoning says*"),
             Slip(_MARKS.format("follows what was put there", "wrong-think", "max"), "follows the lie"),
-            Slip(_MARKS.format("right, against its own reasoning", "base", "max"), "Under the plain prompt, yes"),
+            Slip(_MARKS.format("right, against its own reasoning", "wrong-think", "min"), "a longer one"),
         ),
         "answer = ...  # the name of a model in quotation marks", given=("marks",),
     ),
