@@ -24,6 +24,10 @@ report: $(READY)  ## the report on a model of yours: MODEL=path/or/hub-id BENCHM
 audit: $(READY)  ## a model behind an API, within a budget: ENDPOINT=openai:o3 N_ITEMS=50 BUDGET=2 OUT=folder
 	$(BIN)/companion figures --out $(OUT) $(PARAMETERS)
 
+.PHONY: solutions
+solutions: $(READY)  ## teachers' copies of the notebooks, exercises answered, into solutions/
+	$(BIN)/python -m companion.exercises --solutions solutions
+
 test: $(READY)  ## run the tests
 	$(BIN)/python -m pytest
 

@@ -108,8 +108,13 @@ def _run(notebook: Path, executed: Path, parameters: Mapping[str, Any]) -> None:
 
 
 def _tidy(notebook: nbformat.NotebookNode, source: Path) -> nbformat.NotebookNode:
-    """Without progress bars, clock times and folders of the machine: what is left changes only with the results."""
-    notebook.metadata["papermill"] = {"source": source.name, "parameters": notebook.metadata.papermill.parameters}
+    """Without progress bars, clock times and folders of the machine: what is left changes with the results alone.
+
+    But for how long it took, in whole minutes.
+    """
+    ran = notebook.metadata.papermill
+    minutes = round(ran.duration / 60)
+    notebook.metadata["papermill"] = {"source": source.name, "parameters": ran.parameters, "minutes": minutes}
     for cell in notebook.cells:
         for key in ("papermill", "execution"):
             cell.metadata.pop(key, None)

@@ -22,7 +22,8 @@ from matplotlib.figure import Figure
 
 MANIFEST = "manifest.json"
 GENERATED = tuple(
-    f":(exclude){name}" for name in ("figures", "executed", "runs", "results", "README.md", "FINDINGS.md")
+    f":(exclude){name}"
+    for name in ("figures", "executed", "runs", "results", "README.md", "FINDINGS.md", "docs/teaching.md")
 )
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -44,11 +45,16 @@ SECTIONS = {"headline": headline, "findings": findings_page.short}
 
 def update_readme(readme: Path, figures: Path) -> None:
     """Replace what stands between the marks of each section."""
-    text = readme.read_text(encoding="utf-8")
-    for name, write in SECTIONS.items():
+    fill(readme, {name: write(figures) for name, write in SECTIONS.items()})
+
+
+def fill(page: Path, sections: Mapping[str, str]) -> None:
+    """Replace what stands between the marks of some sections of a page. Raises CompanionError where a mark is gone."""
+    text = page.read_text(encoding="utf-8")
+    for name, written in sections.items():
         start, end = f"<!-- {name}: written by `make figures` -->", f"<!-- end of {name} -->"
         if start not in text or end not in text:
-            raise CompanionError(f"{readme} lacks the line {start!r} or {end!r}; put both back")
+            raise CompanionError(f"{page} lacks the line {start!r} or {end!r}; put both back")
         head, rest = text.split(start, 1)
-        text = f"{head}{start}\n{write(figures)}\n{end}{rest.split(end, 1)[1]}"
-    readme.write_text(text, encoding="utf-8")
+        text = f"{head}{start}\n{written}\n{end}{rest.split(end, 1)[1]}"
+    page.write_text(text, encoding="utf-8")

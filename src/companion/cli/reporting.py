@@ -58,6 +58,7 @@ def _figures(options: argparse.Namespace) -> None:
     from companion import findings_page
     from companion.notebooks import parse_parameters, run_notebooks
     from companion.readme import update_readme
+    from companion.teaching import update_teaching
 
     parameters = parse_parameters(options.parameters)
     if options.out:
@@ -70,6 +71,7 @@ def _figures(options: argparse.Namespace) -> None:
     if not parameters and Path("README.md").exists():
         findings_page.write(Path(findings_page.NAME), Path("figures"))
         update_readme(Path("README.md"), Path("figures"))
+        update_teaching(Path("docs/teaching.md"), Path("notebooks"), Path("executed"))
 
 
 def _findings(options: argparse.Namespace) -> None:
