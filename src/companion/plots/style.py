@@ -55,7 +55,7 @@ def set_theme() -> None:
     rcParams.update({"svg.hashsalt": "companion", "figure.constrained_layout.use": True, "axes.titlelocation": "left"})
 
 
-def show(figure: Figure, alt: str = "") -> Image:
+def show(figure: Figure, alt: str) -> Image:
     """A figure as a picture in a notebook, which GitHub shows too."""
     buffer = io.BytesIO()
     figure.savefig(buffer, dpi=110)
