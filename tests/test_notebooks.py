@@ -18,6 +18,7 @@ AUDIT = {
     "price", "budget", "figures",
 }  # fmt: skip
 PARAMETERS = {
+    "00_start_here": LIVE - {"n_items"} | {"item"},
     "01_perturbation_drops": LIVE,
     "02_confidence": LIVE,
     "03_cot_consistency": LIVE | {"compare", "results", "start"},

@@ -32,8 +32,14 @@ smartquotes = False
 
 html_theme = "sphinx_book_theme"
 html_title = "companion"
-html_theme_options = {"use_download_button": False, "use_fullscreen_button": False, "show_toc_level": 2}
+html_theme_options = {
+    "use_download_button": False,
+    "use_fullscreen_button": False,
+    "show_toc_level": 2,
+    "navbar_persistent": [],
+}
 html_copy_source = False
+html_show_search_summary = False  # would read pages from the disk, which a browser forbids
 html_show_copyright = False
 html_math_renderer = "mathml"
 
