@@ -60,8 +60,8 @@ class Desk:
 
     def save(self, name: str, figure: Figure, table: pd.DataFrame, claim: str) -> Image:
         """Enter a figure into the gallery and return it for display."""
-        self.gallery.add(name, figure, table, claim)
-        return Image(filename=str(self.gallery.folder / f"{name}.png"), alt=f"{claim} ({self.about})", width=900)
+        alt = self.gallery.add(name, figure, table, claim)
+        return Image(filename=str(self.gallery.folder / f"{name}.png"), alt=alt, width=900)
 
 
 @dataclass
@@ -276,7 +276,7 @@ def open_gap(notebook: str, parameters: Mapping[str, Any]) -> GapDesk:
     items = int(answers["question"].nunique())
     facts = {"models": int(models.sum()), "items": items, "seeds": sorted(map(int, answers["seed"].unique())),
              "device": "cpu"}  # fmt: skip
-    told = ", ".join(f"{count} × {name}" if count > 1 else name for name, count in models.items())
+    told = ", ".join(f"{count} seeds of {name}" if count > 1 else name for name, count in models.items())
     about = f"microworld · {told} · {items} items"
     return GapDesk(
         Gallery(Path(parameters["figures"]), notebook, parameters, facts), about, parameters["seed"], answers
