@@ -82,7 +82,7 @@ def curves(table: pd.DataFrame, measures: Sequence[str], title: str, by: str = "
                     shown = name if axes is panels[0] else None
                     steps = path["step"] + aside
                     axes.plot(steps, path[value] * scale, color=color, marker=marker, linestyle=line, label=shown)
-                    axes.vlines(steps, path[low] * scale, path[high] * scale, color=color, linewidth=1.2, alpha=0.7)
+                    axes.vlines(steps, path[low] * scale, path[high] * scale, color=color, linewidth=1.2, alpha=0.5)
                 elif by != "variant":
                     axes.plot(path["step"], path[value] * scale, color=color, alpha=0.3, linewidth=0.8)
         if change:
@@ -149,7 +149,7 @@ def gap(table: pd.DataFrame, title: str) -> Figure:
     deliveries, variants = list(table["delivery"].unique()), ordered(table["variant"])
     recipes = _recipes(table) or list(table["recipe"].unique())
     offsets = np.linspace(-0.25, 0.25, len(recipes)) if len(recipes) > 1 else [0.0]
-    figure = Figure(figsize=(10, 1.4 + 0.48 * len(variants) * len(deliveries)))
+    figure = Figure(figsize=(10, 1.6 + 0.5 * len(variants) * len(deliveries)))
     panels = figure.subplots(len(deliveries), len(measures), sharex=True, sharey=True, squeeze=False)
     for (delivery, measure), part in table.groupby(["delivery", "measure"], sort=False):
         axes = panels[deliveries.index(delivery), list(measures).index(measure)]
@@ -179,7 +179,7 @@ def sample_size(table: pd.DataFrame, enough: int | None, title: str) -> Figure:
     table: of `companion.sample_size`. One line a checkpoint and variant; a grey line where k is enough, by the rule.
     """
     table = table[(table["source"] == "drawn") & (table["of"] == "mean")]
-    figure = Figure(figsize=(10, 4))
+    figure = Figure(figsize=(10, 4.4))
     left, right = figure.subplots(1, 2)
     styles = {"p_correct": ("P(correct)", BLIND_SAFE[0], "o"), "entropy": ("entropy", BLIND_SAFE[3], "X")}
     for (_, variant, measure), part in table.groupby(["model", "variant", "measure"]):
