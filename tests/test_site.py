@@ -82,11 +82,13 @@ def project(tmp_path):
     Image.new("RGB", (2, 2)).save(picture, "png")
     data = {"image/png": base64.b64encode(picture.getvalue()).decode()}
     output = nbformat.v4.new_output("display_data", data, metadata={"image/png": {"alt": "a black dot", "width": 90}})
+    text = "<details><summary>open</summary>\n\n| a |\n|---|\n| [itself](01_a.ipynb) |\n\n</details>"
+    table = nbformat.v4.new_output("display_data", {"text/markdown": text})
     notebook = nbformat.v4.new_notebook(
         metadata={"language_info": {"name": "python", "pygments_lexer": "ipython3"}},
         cells=[
             nbformat.v4.new_markdown_cell("# 1 · A\n\n$H = -\\sum_i p_i \\log p_i$\n\n## Part two"),
-            nbformat.v4.new_code_cell("show()", outputs=[output], execution_count=1),
+            nbformat.v4.new_code_cell("show()", outputs=[output, table], execution_count=1),
         ],
     )
     nbformat.write(notebook, folder / "executed" / "01_a.ipynb")
@@ -106,6 +108,7 @@ def test_links_that_work_on_github_work_in_the_site(root, project, tmp_path):
     assert "It costs $5, or $2." in first
     assert 'alt="a black dot"' in page
     assert "<math" in page
+    assert "<table" in page
     assert "MathJax" not in page
 
 

@@ -24,6 +24,7 @@ exclude_patterns = [".*", "data", "runs", "reports", "src", "tests"]  # not sear
 
 nb_execution_mode = "off"
 nb_ipywidgets_js: dict = {}
+nb_render_markdown_format = "myst"  # tables and links in what a cell writes, as in the cells of text
 myst_enable_extensions = ["dollarmath"]
 myst_dmath_allow_digits = False  # "$5" is money
 myst_dmath_allow_space = False

@@ -208,7 +208,7 @@ def pictures(questions: Sequence[Question], columns: int = 3) -> Figure:
 
 def letters(question: Question, rows: pd.DataFrame, title: str) -> Figure:
     """One item's distribution over the option letters under some variants. rows: indexed by variant."""
-    figure = Figure(figsize=(9, 2.3))
+    figure = Figure(figsize=(9, 2.6))
     picture, *panels = figure.subplots(1, len(rows) + 1)
     picture.imshow(np.asarray(question.load_image()), interpolation="nearest")
     picture.set_axis_off()
@@ -216,7 +216,7 @@ def letters(question: Question, rows: pd.DataFrame, title: str) -> Figure:
         shown = [f"{letter}" for letter, _ in zip("ABCDEF", row["options"], strict=False)]
         colors = [STYLES[str(name)][0] if letter == row["right"] else "#cccccc" for letter in shown]
         hatches = ["//" if letter == row["right"] else "" for letter in shown]
-        axes.bar(shown, row["letter_probs"], color=colors, hatch=hatches, edgecolor="#222222")
+        axes.bar(shown, row["letter_probs"], color=colors, hatch=hatches, edgecolor="#222222", hatchcolor="white")
         axes.set(ylim=(0, 1), title=name)
         axes.title.set_fontsize(9)
     return titled(figure, title, "hatched: the right letter")
