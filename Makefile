@@ -5,7 +5,7 @@
 
 SHELL := bash
 .DELETE_ON_ERROR:
-.PHONY: figures report audit test test-browser lint lab train card rows gap benchmarks clean help
+.PHONY: figures report audit test test-browser lint site lab train card rows gap benchmarks clean help
 
 PYTHON ?= python3
 TORCH_INDEX ?=
@@ -37,6 +37,11 @@ test-browser: $(READY)  ## run the notebooks in JupyterLab in headless Chromium
 
 lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+site: $(BIN)/.companion-site  ## the executed notebooks and documents as web pages, in runs/site/html (built and checked without a network)
+	rm -rf runs/site
+	$(BIN)/sphinx-build -W --keep-going -q -c docs/site -d runs/site/doctrees . runs/site/html
+	$(BIN)/python docs/site/check.py runs/site/html
 
 lab: $(READY)  ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab --notebook-dir=. notebooks
@@ -82,4 +87,8 @@ $(READY): requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -r requirements.lock
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+$(BIN)/.companion-site: $(READY)
+	$(BIN)/python -m pip install -q --disable-pip-version-check --constraint requirements.lock --editable '.[site]'
 	touch $@

@@ -5,6 +5,9 @@ import subprocess
 import sys
 import tomllib
 
+import pytest
+import yaml
+
 
 def names(requirements):
     return {re.split(r"[<>=\[ ;]", line, maxsplit=1)[0].lower().replace("_", "-") for line in requirements}
@@ -40,12 +43,18 @@ def test_the_design_cards_packages_are_wanted(root):
     assert card <= names(project["dependencies"])
 
 
-def test_conda_installs_the_same_pins_and_the_package(root):
-    text = (root / "environment.yml").read_text()
+@pytest.mark.parametrize("name", ["environment.yml", "binder/environment.yml"])
+def test_conda_and_binder_install_the_same_pins_and_the_package(root, name):
+    """pip reads paths as seen from the folder of the environment file."""
+    wanted = yaml.safe_load((root / name).read_text())["dependencies"]
     python = tomllib.loads((root / "pyproject.toml").read_text())["project"]["requires-python"]
-    assert f"python={python.removeprefix('>=')}" in text
-    assert "- -r requirements.lock" in text
-    assert "- --editable ." in text
+    assert f"python={python.removeprefix('>=')}" in wanted
+    *_, pins, package = wanted[-1]["pip"]
+    folder = (root / name).parent
+    assert pins.startswith("-r ")
+    assert (folder / pins.removeprefix("-r ")).samefile(root / "requirements.lock")
+    assert package.startswith("--editable ")
+    assert (folder / package.removeprefix("--editable ")).samefile(root)
 
 
 def test_importing_companion_loads_nothing_heavy():

@@ -18,6 +18,7 @@ AUDIT = {
     "price", "budget", "figures",
 }  # fmt: skip
 PARAMETERS = {
+    "00_start_here": LIVE - {"n_items"} | {"item"},
     "01_perturbation_drops": LIVE,
     "02_confidence": LIVE,
     "03_cot_consistency": LIVE | {"compare", "results", "start"},
@@ -97,6 +98,14 @@ def test_a_failing_notebook_leaves_no_finished_one(tmp_path, monkeypatch):
     assert (tmp_path / "executed" / "failed" / "n.ipynb").exists()
     run_notebooks([notebook], tmp_path / "executed", {"n": 2})
     assert [p.name for p in (tmp_path / "executed").iterdir()] == ["n.ipynb"]
+
+
+def test_rows_are_left_by_the_first_notebook_that_evaluates_a_whole_benchmark(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    few = write(tmp_path / "00.ipynb", ("model = 0\nitem = 1", ["parameters"]), ("open('rows')", []))
+    most = write(tmp_path / "01.ipynb", ("model = 0\nn_items = 1", ["parameters"]), ("open('rows', 'w').write('')", []))
+    done = run_notebooks([few, most], tmp_path / "executed", {})
+    assert [path.name for path in done] == ["00.ipynb", "01.ipynb"]
 
 
 def test_a_missing_tag_is_an_error(tmp_path):

@@ -68,9 +68,10 @@ def run_notebooks(notebooks: Sequence[Path], executed: Path, parameters: Mapping
     executed.mkdir(parents=True, exist_ok=True)
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # the kernel's debugger would warn about frozen modules
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # two notebooks whose small products wait for each other's cores
-    # The first notebook that evaluates the model leaves its rows to the others of that kind, which wait for it and take
-    # longest; those that only read records fill the gaps.
+    # The first notebook that evaluates the model on a whole benchmark leaves its rows to the others that ask the model,
+    # which wait for it and take longest; those that only read records fill the gaps.
     evaluates = [notebook for notebook in notebooks if "model" in known[notebook]]
+    evaluates.sort(key=lambda notebook: "n_items" not in known[notebook])
     records = [notebook for notebook in notebooks if notebook not in evaluates]
 
     def run(notebook: Path, after: Future[None] | None = None) -> None:

@@ -38,16 +38,20 @@ class Gallery:
     began: float = field(default_factory=time.monotonic)
     code: dict[str, Any] = field(default_factory=lambda: code_state(Path.cwd()))
 
-    def add(self, name: str, figure: Figure | None, table: pd.DataFrame, claim: str) -> None:
+    def add(self, name: str, figure: Figure | None, table: pd.DataFrame, claim: str) -> str:
         """Write `name`.png, .svg and .csv and the entry of the figure; without a figure, that of the table alone.
 
-        claim: what the figure shows, in a sentence; it is the figure's alt text as well.
+        claim: what the figure shows, in a sentence. Returns the alt text, which the picture files hold too: the claim,
+        and what the figure's title says below its first line.
         """
+        alt = claim
         self.folder.mkdir(parents=True, exist_ok=True)
         if figure:
-            figure.savefig(self.folder / f"{name}.png", dpi=150, metadata={"Software": None})
+            alt = f"{claim} ({'; '.join(figure.get_suptitle().splitlines()[1:])})"
+            said = {"Title": claim, "Description": alt}
+            figure.savefig(self.folder / f"{name}.png", dpi=150, metadata=said | {"Software": None})
             figure.set_layout_engine("none")  # what the first layout found serves the second file
-            figure.savefig(self.folder / f"{name}.svg", metadata={"Date": None, "Creator": None})
+            figure.savefig(self.folder / f"{name}.svg", metadata=said | {"Date": None, "Creator": None})
         table.to_csv(self.folder / f"{name}.csv", index=False, float_format="%.6f", lineterminator="\n")
         entry = {
             "claim": claim, "notebook": self.notebook, "parameters": dict(self.parameters), **self.facts, **self.code,
@@ -60,6 +64,7 @@ class Gallery:
             unfinished = manifest.with_suffix(".part")
             unfinished.write_text(json.dumps(dict(sorted(entries.items())), indent=1, ensure_ascii=False) + "\n")
             unfinished.replace(manifest)
+        return alt
 
 
 @contextmanager

@@ -60,8 +60,8 @@ class Desk:
 
     def save(self, name: str, figure: Figure, table: pd.DataFrame, claim: str) -> Image:
         """Enter a figure into the gallery and return it for display."""
-        self.gallery.add(name, figure, table, claim)
-        return Image(filename=str(self.gallery.folder / f"{name}.png"), alt=f"{claim} ({self.about})", width=900)
+        alt = self.gallery.add(name, figure, table, claim)
+        return Image(filename=str(self.gallery.folder / f"{name}.png"), alt=alt, width=900)
 
 
 @dataclass
@@ -130,7 +130,7 @@ class Session(Desk):
     def show(self, question: Question, variants: Sequence[str]) -> Image:
         """The picture of a question and, for some variants, what was asked and what the model wrote."""
         rows = self.rows[self.rows["question"] == question.id].set_index("variant")
-        return plots.show(plots.example(question, rows.loc[list(variants)]), f"{question.text} ({', '.join(variants)})")
+        return plots.show(plots.example(question, rows.loc[list(variants)]), _told(question, variants))
 
     def pictures(self, n: int = 9) -> Image:
         """Every tenth picture with its question, up to n: families and difficulties of the microworld in turn."""
@@ -183,7 +183,7 @@ class Report(Desk):
         id = str((moved if len(moved) else answers.index)[0])
         shown = rows[rows["question"] == id].set_index("variant").loc[["base", variant]]
         question = self.questions[benchmark, id]
-        return plots.show(plots.example(question, shown), f"{question.text} (base, {variant})")
+        return plots.show(plots.example(question, shown), _told(question, ["base", variant]))
 
 
 def open_session(notebook: str, parameters: Mapping[str, Any], variants: Sequence[str] = tuple(VARIANTS)) -> Session:
@@ -276,7 +276,7 @@ def open_gap(notebook: str, parameters: Mapping[str, Any]) -> GapDesk:
     items = int(answers["question"].nunique())
     facts = {"models": int(models.sum()), "items": items, "seeds": sorted(map(int, answers["seed"].unique())),
              "device": "cpu"}  # fmt: skip
-    told = ", ".join(f"{count} × {name}" if count > 1 else name for name, count in models.items())
+    told = ", ".join(f"{count} seeds of {name}" if count > 1 else name for name, count in models.items())
     about = f"microworld · {told} · {items} items"
     return GapDesk(
         Gallery(Path(parameters["figures"]), notebook, parameters, facts), about, parameters["seed"], answers
@@ -306,6 +306,12 @@ def _facts(model: Model, items: int, seed: int) -> dict[str, Any]:
         "model": model.label, "checkpoint_hash": model.identity, "profile": model.profile.name, "items": items,
         "seeds": [seed], "device": model.device,
     }  # fmt: skip
+
+
+def _told(question: Question, variants: Sequence[str]) -> str:
+    """The alt text of an example."""
+    wrote = f", and what the model wrote under {', '.join(variants)}" if variants else ""
+    return f"A picture with the question “{question.text}” and its options{wrote}"
 
 
 def _unread(rows: pd.DataFrame) -> str:

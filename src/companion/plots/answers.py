@@ -10,7 +10,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from companion.plots.style import BLIND_SAFE, STYLES, ordered, points
+from companion.plots.style import BLIND_SAFE, OVER_ITEMS, STYLES, ordered, points, titled
 from companion.questions import Question
 
 FATES = {"right": "still right", "suggested": "the suggested option", "other": "another option", "none": "no answer"}
@@ -39,8 +39,7 @@ def drops(table: pd.DataFrame, title: str) -> Figure:
         if name != "base":
             text = f"{value:+.1f}".replace("-", "−")
             right.annotate(text, (1.02, y), xycoords=("axes fraction", "data"), va="center", fontsize="small")
-    figure.suptitle(title, x=0.01, ha="left")
-    return figure
+    return titled(figure, title, OVER_ITEMS)
 
 
 def by_part(
@@ -65,12 +64,9 @@ def by_part(
             axes.plot(line["value"] * 100, y + offset, marker=marker, color=color, linestyle="none", label=shown,
                       clip_on=False)  # fmt: skip
     axes.set_yticks(range(len(parts)), parts)
-    axes.set(
-        xlabel=f"{label}; grey: chance" if "chance" in table else label, xlim=(0, 102), ylim=(len(parts) - 0.5, -0.5)
-    )
+    axes.set(xlabel=label, xlim=(0, 102), ylim=(len(parts) - 0.5, -0.5))
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
-    figure.suptitle(title, x=0.01, ha="left")
-    return figure
+    return titled(figure, title, f"{OVER_ITEMS}; grey: chance" if "chance" in table else OVER_ITEMS)
 
 
 def grid(table: pd.DataFrame, title: str) -> Figure:
@@ -96,8 +92,7 @@ def grid(table: pd.DataFrame, title: str) -> Figure:
     axes.tick_params(axis="y", rotation=0)
     for label in axes.get_xticklabels():
         label.set_horizontalalignment("right")
-    figure.suptitle(title, x=0.01, ha="left")
-    return figure
+    return titled(figure, title, "bold: the 95 % interval over items is clear of zero")
 
 
 def wordings(table: pd.DataFrame, title: str) -> Figure:
@@ -110,12 +105,12 @@ def wordings(table: pd.DataFrame, title: str) -> Figure:
         for k, (_, line) in enumerate(table[table["variant"] == name].iterrows()):
             place = y + 0.24 * (k - 1)
             axes.plot([line["low"] * 100, line["high"] * 100], [place] * 2, color=color, linewidth=1.5)
+            axes.plot(line["value"] * 100, place, marker="o", color="white", markersize=9)
             axes.plot(line["value"] * 100, place, marker=f"${k}$", color=color, markersize=7, linestyle="none")
     axes.axvline(0, color="#222222", linewidth=1)
     axes.set_yticks(range(len(labels)), labels)
-    axes.set(xlabel="change against base (points); 0, 1, 2: the wording", ylim=(len(labels) - 0.5, -0.5))
-    figure.suptitle(title, x=0.01, ha="left")
-    return figure
+    axes.set(xlabel="change against base (points)", ylim=(len(labels) - 0.5, -0.5))
+    return titled(figure, title, f"0, 1, 2: the wording; {OVER_ITEMS}")
 
 
 def fates(table: pd.DataFrame, title: str) -> Figure:
@@ -137,8 +132,7 @@ def fates(table: pd.DataFrame, title: str) -> Figure:
     axes.grid(visible=False)
     axes.set(xlabel="share of the items that were right under base (%)", xlim=(0, 100))
     figure.legend(loc="outside lower center", ncols=4, frameon=False)
-    figure.suptitle(title, x=0.01, ha="left")
-    return figure
+    return titled(figure, title, "the 95 % intervals over items are in the table beside this figure")
 
 
 def confidence(table: pd.DataFrame, title: str) -> Figure:
@@ -153,8 +147,7 @@ def confidence(table: pd.DataFrame, title: str) -> Figure:
         points(axes, table[table["measure"] == measure], labels, scale=1.0)
         axes.set(xlabel=text)
         axes.set_xlim(left=0, right=1.02 if measure == "p_correct" else None)
-    figure.suptitle(title, x=0.01, ha="left")
-    return figure
+    return titled(figure, title, OVER_ITEMS)
 
 
 def reliability(table: pd.DataFrame, title: str, variants: Sequence[str]) -> Figure:
@@ -172,8 +165,9 @@ def reliability(table: pd.DataFrame, title: str, variants: Sequence[str]) -> Fig
             title=name, xlabel="probability of its answer", xlim=(-0.03, 1.12), ylim=(-0.03, 1.06), xticks=(0, 0.5, 1)
         )
     panels[0].set_ylabel("accuracy")
-    figure.suptitle(title, x=0.01, ha="left")
-    return figure
+    return titled(
+        figure, title, "area: how many answers; upright lines: 95 % intervals over items; dashed: as right as sure"
+    )
 
 
 def survival(table: pd.DataFrame, title: str) -> Figure:
@@ -195,8 +189,7 @@ def survival(table: pd.DataFrame, title: str) -> Figure:
         axes.set_yticks(range(len(labels)), labels)
         axes.set(title=pairs, xlabel="AUROC for “stays right”", xlim=(0, 1.02), ylim=(len(labels) - 0.5, -0.5))
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
-    figure.suptitle(title, x=0.01, ha="left")
-    return figure
+    return titled(figure, title, f"{OVER_ITEMS}; black line: chance")
 
 
 def pictures(questions: Sequence[Question], columns: int = 3) -> Figure:
@@ -215,18 +208,18 @@ def pictures(questions: Sequence[Question], columns: int = 3) -> Figure:
 
 def letters(question: Question, rows: pd.DataFrame, title: str) -> Figure:
     """One item's distribution over the option letters under some variants. rows: indexed by variant."""
-    figure = Figure(figsize=(9, 2.3))
+    figure = Figure(figsize=(9, 2.6))
     picture, *panels = figure.subplots(1, len(rows) + 1)
     picture.imshow(np.asarray(question.load_image()), interpolation="nearest")
     picture.set_axis_off()
     for axes, (name, row) in zip(panels, rows.iterrows(), strict=True):
         shown = [f"{letter}" for letter, _ in zip("ABCDEF", row["options"], strict=False)]
         colors = [STYLES[str(name)][0] if letter == row["right"] else "#cccccc" for letter in shown]
-        axes.bar(shown, row["letter_probs"], color=colors, edgecolor="#222222")
+        hatches = ["//" if letter == row["right"] else "" for letter in shown]
+        axes.bar(shown, row["letter_probs"], color=colors, hatch=hatches, edgecolor="#222222", hatchcolor="white")
         axes.set(ylim=(0, 1), title=name)
         axes.title.set_fontsize(9)
-    figure.suptitle(title, x=0.01, ha="left")
-    return figure
+    return titled(figure, title, "hatched: the right letter")
 
 
 def example(question: Question, rows: pd.DataFrame) -> Figure:

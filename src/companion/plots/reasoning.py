@@ -9,11 +9,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from companion.plots.style import BLIND_SAFE, RECIPES, STYLES, ordered
+from companion.plots.style import BLIND_SAFE, OVER_ITEMS, RECIPES, STYLES, ordered, titled
 
 CHECKPOINTS = {
     **{name: look for name, look in RECIPES.items() if name != "before RL"},
-    "noisy": ("#666666", "D", "-"),
+    "noisy": ("#666666", "p", "-"),
     "noisy-accuracy": (BLIND_SAFE[3], "d", ":"),
 }
 """checkpoint → (colour, marker, line), in the order in which figures list them."""
@@ -27,7 +27,7 @@ def listed(labels: Sequence[str]) -> list[str]:
 
 
 def _look(label: str) -> tuple:
-    return CHECKPOINTS.get(label, (BLIND_SAFE[8], "o", "-"))
+    return CHECKPOINTS.get(label, ("#444444", "H", "-"))
 
 
 def quadrants(table: pd.DataFrame, title: str) -> Figure:
@@ -48,7 +48,8 @@ def quadrants(table: pd.DataFrame, title: str) -> Figure:
         for y, name in enumerate(labels):
             line = part.loc[name, ["value", "low", "high"]].astype(float) * 100
             axes.barh(y, line["value"], color=STYLES[name][0], height=0.72)
-            axes.plot([line["low"], line["high"]], [y, y], color="#888888", linewidth=1.5)
+            axes.plot([line["low"], line["high"]], [y, y], color="white", linewidth=4, solid_capstyle="butt")
+            axes.plot([line["low"], line["high"]], [y, y], color="#222222", linewidth=1.5)
             axes.text(
                 max(line["value"], line["high"]) + 1.5, y, f"{line['value']:.0f}", va="center", fontsize="x-small"
             )
@@ -58,8 +59,7 @@ def quadrants(table: pd.DataFrame, title: str) -> Figure:
     for axes in figure.axes:
         axes.tick_params(labelsize="small")
     figure.supxlabel("share of all items (%)", fontsize="medium")
-    figure.suptitle(title, x=0.01, ha="left")
-    return figure
+    return titled(figure, title, "lines at the ends of bars: 95 % intervals over items")
 
 
 STEPS = {
@@ -91,8 +91,7 @@ def shrinking(table: pd.DataFrame, title: str, variants: Sequence[str], by: str 
         axes.set(title=variant, xlim=(0, 100), ylim=(len(parts) - 0.5, -0.5), xlabel="share of all items (%)")
         axes.set_yticks(range(len(parts)), parts)
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
-    figure.suptitle(title, x=0.01, ha="left")
-    return figure
+    return titled(figure, title, OVER_ITEMS)
 
 
 def failure_map(table: pd.DataFrame, title: str) -> Figure:
@@ -114,8 +113,7 @@ def failure_map(table: pd.DataFrame, title: str) -> Figure:
     axes.set_xlabel("stubborn: still right, against its own reasoning (% of what was right)")
     axes.set_ylabel("brittle: the asserted option,\nas its reasoning says (%)")
     figure.legend(loc="outside right center", frameon=False)
-    figure.suptitle(title, x=0.01, ha="left")
-    return figure
+    return titled(figure, title, f"{OVER_ITEMS}; dashed: the two make up 100 %")
 
 
 PROBES = {
@@ -145,8 +143,7 @@ def replays(table: pd.DataFrame, title: str) -> Figure:
     axes.set_yticks(range(len(PROBES)), list(PROBES.values()))
     axes.set(xlim=(-1, 101), ylim=(len(PROBES) - 0.5, -0.5), xlabel="share of the answers (%)")
     figure.legend(loc="outside lower center", ncols=4, frameon=False)
-    figure.suptitle(title, x=0.01, ha="left")
-    return figure
+    return titled(figure, title, OVER_ITEMS)
 
 
 def judge_accuracy(tables: Mapping[str, pd.DataFrame], title: str) -> Figure:
@@ -158,14 +155,13 @@ def judge_accuracy(tables: Mapping[str, pd.DataFrame], title: str) -> Figure:
     for axes, (head, table) in zip(np.atleast_1d(figure.subplots(1, len(tables))), tables.items(), strict=True):
         _groups(axes, table)
         axes.set_title(head)
-    figure.suptitle(title, x=0.01, ha="left")
-    return figure
+    return titled(figure, title, "lines through points: 95 % intervals over pairs; in brackets: how many pairs")
 
 
 def _groups(axes: Axes, table: pd.DataFrame) -> None:
     for y, line in enumerate(table.itertuples()):
-        color = BLIND_SAFE[0] if line.pairs in ("all", "seen", "unseen") else "#666666"
+        color, marker = (BLIND_SAFE[0], "D") if line.pairs in ("all", "seen", "unseen") else ("#666666", "o")
         axes.plot([line.low * 100, line.high * 100], [y, y], color=color, linewidth=1.8)
-        axes.plot(line.accuracy * 100, y, marker="o", color=color)
+        axes.plot(line.accuracy * 100, y, marker=marker, color=color)
     axes.set_yticks(range(len(table)), [f"{line.pairs} ({line.n})" for line in table.itertuples()])
     axes.set(xlim=(0, 102), ylim=(len(table) - 0.5, -0.5), xlabel="conclusions found (%)")

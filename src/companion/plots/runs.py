@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.plots.style import BLIND_SAFE, RECIPES, STYLES, ordered
+from companion.plots.style import BLIND_SAFE, OVER_RUNS, RECIPES, STYLES, ordered, titled
 
 
 def _recipes(table: pd.DataFrame) -> list[str]:
@@ -43,8 +43,9 @@ def tradeoff(table: pd.DataFrame, title: str) -> Figure:
         axes.set_axis_off()
     figure.supxlabel("accuracy (%)", fontsize="medium")
     figure.supylabel("reasoning and answer agree (%)", fontsize="medium")
-    figure.suptitle(title, x=0.01, ha="left")
-    return figure
+    return titled(
+        figure, title, "thick: mean over seeds; thin: each seed; the 95 % intervals are in the table beside this figure"
+    )
 
 
 PANELS = {
@@ -81,7 +82,7 @@ def curves(table: pd.DataFrame, measures: Sequence[str], title: str, by: str = "
                     shown = name if axes is panels[0] else None
                     steps = path["step"] + aside
                     axes.plot(steps, path[value] * scale, color=color, marker=marker, linestyle=line, label=shown)
-                    axes.vlines(steps, path[low] * scale, path[high] * scale, color=color, linewidth=1.2, alpha=0.7)
+                    axes.vlines(steps, path[low] * scale, path[high] * scale, color=color, linewidth=1.2, alpha=0.5)
                 elif by != "variant":
                     axes.plot(path["step"], path[value] * scale, color=color, alpha=0.3, linewidth=0.8)
         if change:
@@ -92,8 +93,8 @@ def curves(table: pd.DataFrame, measures: Sequence[str], title: str, by: str = "
     for axes in panels[len(measures) :]:
         axes.set_axis_off()
     figure.legend(loc="outside lower center", ncols=4, frameon=False)
-    figure.suptitle(title, x=0.01, ha="left")
-    return figure
+    note = "upright lines: 95 % intervals over seeds and items"
+    return titled(figure, title, note if by == "variant" else f"{note}; thin: each seed")
 
 
 def remedies(table: pd.DataFrame, measure: str, label: str, variants: Sequence[str], title: str) -> Figure:
@@ -114,8 +115,7 @@ def remedies(table: pd.DataFrame, measure: str, label: str, variants: Sequence[s
     axes.set_yticks(range(len(recipes)), recipes)
     axes.set(xlabel=label, ylim=(len(recipes) - 0.5, -0.5))
     figure.legend(loc="outside lower center", ncols=4, frameon=False)
-    figure.suptitle(title, x=0.01, ha="left")
-    return figure
+    return titled(figure, title, OVER_RUNS)
 
 
 def seeds(table: pd.DataFrame, measure: str, title: str) -> Figure:
@@ -132,9 +132,8 @@ def seeds(table: pd.DataFrame, measure: str, title: str) -> Figure:
         axes.plot([whole["low"] * scale, whole["high"] * scale], [y, y], color=color, linewidth=6, alpha=0.3)
         axes.plot(own["value"] * scale, [y] * len(own), marker=marker, color=color, linestyle="none")
     axes.set_yticks(range(len(recipes)), recipes)
-    axes.set(xlabel=f"{label}; points: seeds, bar: 95 % interval of their mean", ylim=(len(recipes) - 0.5, -0.5))
-    figure.suptitle(title, x=0.01, ha="left")
-    return figure
+    axes.set(xlabel=label, ylim=(len(recipes) - 0.5, -0.5))
+    return titled(figure, title, "points: seeds; bar: 95 % interval of their mean, over seeds and items")
 
 
 def gap(table: pd.DataFrame, title: str) -> Figure:
@@ -150,7 +149,7 @@ def gap(table: pd.DataFrame, title: str) -> Figure:
     deliveries, variants = list(table["delivery"].unique()), ordered(table["variant"])
     recipes = _recipes(table) or list(table["recipe"].unique())
     offsets = np.linspace(-0.25, 0.25, len(recipes)) if len(recipes) > 1 else [0.0]
-    figure = Figure(figsize=(10, 1.4 + 0.48 * len(variants) * len(deliveries)))
+    figure = Figure(figsize=(10, 1.6 + 0.5 * len(variants) * len(deliveries)))
     panels = figure.subplots(len(deliveries), len(measures), sharex=True, sharey=True, squeeze=False)
     for (delivery, measure), part in table.groupby(["delivery", "measure"], sort=False):
         axes = panels[deliveries.index(delivery), list(measures).index(measure)]
@@ -169,9 +168,9 @@ def gap(table: pd.DataFrame, title: str) -> Figure:
     for measure, axes in zip(measures.values(), panels[-1], strict=True):
         axes.set_xlabel(f"{measure} (%)")
     handles = dict(zip(*reversed(panels[0, 0].get_legend_handles_labels()), strict=True))
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, frameon=False)
-    figure.suptitle(title, x=0.01, ha="left")
-    return figure
+    named = [name for name in recipes if name in handles]
+    figure.legend([handles[name] for name in named], named, loc="outside lower center", ncols=4, frameon=False)
+    return titled(figure, title, "large: means with 95 % intervals over seeds and items; dots: seeds")
 
 
 def sample_size(table: pd.DataFrame, enough: int | None, title: str) -> Figure:
@@ -180,7 +179,7 @@ def sample_size(table: pd.DataFrame, enough: int | None, title: str) -> Figure:
     table: of `companion.sample_size`. One line a checkpoint and variant; a grey line where k is enough, by the rule.
     """
     table = table[(table["source"] == "drawn") & (table["of"] == "mean")]
-    figure = Figure(figsize=(10, 4))
+    figure = Figure(figsize=(10, 4.4))
     left, right = figure.subplots(1, 2)
     styles = {"p_correct": ("P(correct)", BLIND_SAFE[0], "o"), "entropy": ("entropy", BLIND_SAFE[3], "X")}
     for (_, variant, measure), part in table.groupby(["model", "variant", "measure"]):
@@ -199,5 +198,9 @@ def sample_size(table: pd.DataFrame, enough: int | None, title: str) -> Figure:
     right.axhline(95, color="#222222", linewidth=1)
     handles = dict(zip(*reversed(left.get_legend_handles_labels()), strict=True))
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, frameon=False)
-    figure.suptitle(title, x=0.01, ha="left")
-    return figure
+    return titled(
+        figure,
+        title,
+        "each line: one checkpoint"
+        + (f"; dashed: {enough} answers are enough, by a rule fixed beforehand" if enough else ""),
+    )

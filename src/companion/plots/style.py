@@ -1,7 +1,7 @@
 """What all figures share: the look of a variant and of a recipe, and how a point with its interval is drawn.
 
-A variant has one colour, one marker and one name everywhere, and is told apart without colour. Lines through points
-are 95 % intervals.
+A variant has one colour, one marker and one name everywhere, and is told apart without colour. Every figure says in
+the lines of its title what it shows, of which models, items and seeds, and what its marks mean.
 """
 
 from __future__ import annotations
@@ -14,19 +14,25 @@ import seaborn as sns
 from IPython.display import Image
 from matplotlib import rcParams
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-BLIND_SAFE = sns.color_palette("colorblind")
+BLIND_SAFE = [to_hex((0.85 * r, 0.85 * g, 0.85 * b)) for r, g, b in sns.color_palette("colorblind")]
+"""Seaborn's colours for the colour-blind, a little darker: all but the pale 6 and 8 have a contrast of 3 to white."""
+
+OVER_ITEMS = "lines through points: 95 % intervals over items"
+OVER_RUNS = "lines through points: 95 % intervals over seeds and items"
+
 STYLES = {
     "base": ("#222222", "o"),
     "stop-think": (BLIND_SAFE[7], "P"),
     "right-think": (BLIND_SAFE[2], "^"),
     "right-caption": (BLIND_SAFE[9], "v"),
     "wrong-think": (BLIND_SAFE[3], "X"),
-    "wrong-think-but": (BLIND_SAFE[6], "d"),
+    "wrong-think-but": (BLIND_SAFE[1], "p"),
     "wrong-caption": (BLIND_SAFE[0], "s"),
     "wrong-caption-disclaimer": (BLIND_SAFE[4], "D"),
-    "abstain": (BLIND_SAFE[7], "h"),
+    "abstain": ("#555555", "h"),
     "wrong-think-abstain": (BLIND_SAFE[3], "<"),
     "wrong-caption-abstain": (BLIND_SAFE[0], ">"),
     "blank-image": (BLIND_SAFE[5], "*"),
@@ -42,7 +48,7 @@ RECIPES = {
     "faithful": (BLIND_SAFE[2], "v", "-"),
     "augmented-faithful": (BLIND_SAFE[4], "P", "--"),
     "grounded": (BLIND_SAFE[5], "X", "-"),
-    "grounded-augmented": (BLIND_SAFE[6], "<", "--"),
+    "grounded-augmented": (BLIND_SAFE[7], "<", "--"),
     "reference": (BLIND_SAFE[2], "*", "-"),
     "guarded": (BLIND_SAFE[9], ">", ":"),
 }
@@ -55,7 +61,13 @@ def set_theme() -> None:
     rcParams.update({"svg.hashsalt": "companion", "figure.constrained_layout.use": True, "axes.titlelocation": "left"})
 
 
-def show(figure: Figure, alt: str = "") -> Image:
+def titled(figure: Figure, title: str, note: str) -> Figure:
+    """Put over a figure its title (`Desk.title`: what it shows, what it is about) and how its marks are read."""
+    figure.suptitle(f"{title}\n{note}", x=0.01, ha="left")
+    return figure
+
+
+def show(figure: Figure, alt: str) -> Image:
     """A figure as a picture in a notebook, which GitHub shows too."""
     buffer = io.BytesIO()
     figure.savefig(buffer, dpi=110)

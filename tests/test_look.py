@@ -1,0 +1,211 @@
+"""The look of all figures: told apart without colour, captions that stand alone, alt text everywhere."""
+
+import itertools
+import json
+import re
+
+import matplotlib.text
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from PIL import Image
+
+from companion import plots
+from companion.plots.reasoning import CHECKPOINTS, STEPS
+from companion.plots.style import BLIND_SAFE
+from companion.provenance import Gallery
+from companion.sample_size import enough
+
+LOOKS = {
+    "variants": plots.STYLES,
+    "recipes": {name: look[:2] for name, look in plots.RECIPES.items() if name != "before RL"},
+    "checkpoints": {name: look[:2] for name, look in CHECKPOINTS.items()},
+}
+LOOKALIKES = [{"d", "D"}, {"o", "h"}, {"o", "p"}, {"p", "h"}]
+"""Markers that differ in little when they are small."""
+
+SEEN_AS = {
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "grey": [[0.2126, 0.7152, 0.0722]] * 3,
+}
+"""How linear RGB is seen (Machado, Oliveira and Fernandes 2009, full severity), and how it is printed in grey."""
+
+
+def linear(color):
+    rgb = np.array(to_rgb(color))
+    return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+
+
+def lab(rgb):
+    """CIE L*a*b* of linear RGB (D65)."""
+    xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]) @ rgb.clip(0, 1)
+    x, y, z = np.cbrt(xyz / [0.9505, 1.0, 1.089])
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+def distance(one, other, sight):
+    """CIE76 difference of two colours as somebody sees them; 2.3 can just be told."""
+    matrix = np.array(SEEN_AS[sight])
+    return np.linalg.norm(lab(matrix @ linear(one)) - lab(matrix @ linear(other)))
+
+
+@pytest.mark.parametrize("looks", LOOKS.values(), ids=LOOKS)
+def test_whatever_stands_in_one_figure_is_told_apart_without_colour(looks):
+    markers = [marker for _, marker in looks.values()]
+    assert len(set(markers)) == len(markers)
+    for (one, (color, marker)), (other, (color_2, marker_2)) in itertools.combinations(looks.items(), 2):
+        if {marker, marker_2} in LOOKALIKES:
+            for sight in SEEN_AS:
+                assert distance(color, color_2, sight) > 5, (one, other, sight)
+
+
+@pytest.mark.parametrize("looks", LOOKS.values(), ids=LOOKS)
+def test_every_mark_stands_out_from_white_paper(looks):
+    for name, (color, _) in looks.items():
+        luminance = linear(color) @ SEEN_AS["grey"][0]
+        assert 1.05 / (luminance + 0.05) >= 3, name
+
+
+TITLE = "What is shown\nmicroworld · base · 500 items · one checkpoint, one seed"
+FIVE = ["base", "stop-think", "wrong-caption", "wrong-think", "blank-image"]
+
+
+def judged(table):
+    return plots.judge_accuracy(dict(list(table.groupby("table", sort=False))), TITLE)
+
+
+def over(measure, variants=("base", "wrong-caption", "wrong-think"), column="benchmark"):
+    return lambda table: plots.by_part(table, column, TITLE, variants, measure)
+
+
+DRAWN = {
+    "perturbation_drops": lambda table: plots.drops(table, TITLE),
+    "where_answers_go": lambda table: plots.fates(table, TITLE),
+    "drops_by_family": over("accuracy", FIVE, "category"),
+    "drops_by_difficulty": over("accuracy", FIVE, "difficulty"),
+    "drops_by_wording": lambda table: plots.wordings(table, TITLE),
+    "confidence": lambda table: plots.confidence(table, TITLE),
+    "calibration": lambda table: plots.reliability(
+        table, TITLE, ["base", "stop-think", "wrong-caption", "wrong-think"]
+    ),
+    "survival_auroc": lambda table: plots.survival(table, TITLE),
+    "quadrants": lambda table: plots.quadrants(table, TITLE),
+    "shrinking": lambda table: plots.shrinking(table, TITLE, ["base", "wrong-caption", "wrong-think"]),
+    "failure_types": lambda table: plots.failure_map(table[table["variant"] == "wrong-think"], TITLE),
+    "judge_accuracy": judged,
+    "replay": lambda table: plots.replays(table, TITLE),
+    "gap": lambda table: plots.gap(table, TITLE),
+    "sample_size": lambda table: plots.sample_size(table, enough(table), TITLE),
+    "tradeoff_paths": lambda table: plots.tradeoff(table, TITLE),
+    "training_curves": lambda table: plots.curves(table, ["correct", "consistent", "grounded", "words"], TITLE),
+    "sharpening": lambda table: plots.curves(table, ["entropy", "p_correct"], TITLE, by="variant"),
+    "clean_and_noisy_start": lambda table: plots.curves(
+        table, ["correct", "consistent", "grounded", "entropy"], TITLE, by="start", change=False
+    ),
+    "remedies_accuracy": lambda table: plots.remedies(
+        table, "accuracy", "accuracy (%)", ["base", "wrong-caption", "wrong-think", "wrong-think-but"], TITLE
+    ),
+    "remedies_agreement": lambda table: plots.remedies(
+        table, "consistency", "agree (%)", ["base", "wrong-caption", "wrong-think"], TITLE
+    ),
+    "reasoning_length": lambda table: plots.seeds(table, "words", TITLE),
+    "seeds_and_recipes": lambda table: plots.seeds(table, "correct", TITLE),
+    "your_model_accuracy": over("accuracy", FIVE),
+    "your_model_drops": lambda table: plots.grid(table, TITLE),
+    "your_model_confidence": over("p_correct"),
+    "your_model_shrinking": lambda table: plots.shrinking(
+        table, TITLE, ["base", "wrong-caption", "wrong-think"], by="benchmark"
+    ),
+}
+"""Figure → how it is drawn from the table beside it."""
+
+
+def manifest(root):
+    return json.loads((root / "figures" / "manifest.json").read_text())
+
+
+def test_every_figure_is_looked_at(root):
+    assert {name for name in manifest(root) if (root / "figures" / f"{name}.png").exists()} == set(DRAWN)
+
+
+@pytest.mark.parametrize(("name", "draw"), DRAWN.items(), ids=DRAWN)
+def test_a_figure_stands_alone(root, name, draw):
+    """It says what its marks mean, labels its axes, and is legible at the width at which notebooks show it."""
+    plots.set_theme()
+    figure = draw(pd.read_csv(root / "figures" / f"{name}.csv"))
+    shown, about, note = figure.get_suptitle().splitlines()
+    assert f"{shown}\n{about}" == TITLE
+    assert re.search("interval|each line: one checkpoint", note)
+    assert any(axes.get_xlabel() for axes in figure.axes) or figure.get_supxlabel() or name == "your_model_drops"
+    figure.draw_without_rendering()
+    written = [text for text in figure.findobj(matplotlib.text.Text) if text.get_text() and text.get_visible()]
+    assert min(text.get_fontsize() for text in written) * 9 / figure.get_figwidth() >= 7
+    width = figure.get_window_extent().width
+    title = figure._suptitle.get_window_extent()
+    assert title.x0 >= 0
+    assert title.x1 <= width
+    bars = [patch for axes in figure.axes for patch in axes.patches]
+    if name == "where_answers_go":  # bars that are told apart by what fills them
+        assert len({patch.get_hatch() for patch in bars}) == 4
+
+
+def test_the_right_letter_is_hatched(root):
+    question = type("Q", (), {"load_image": lambda self: Image.new("RGB", (4, 4))})()
+    rows = pd.DataFrame([{"options": ["x", "y"], "right": "B", "letter_probs": [0.3, 0.7]}], index=["base"])
+    _, axes = plots.letters(question, rows, TITLE).axes
+    assert [patch.get_hatch() for patch in axes.patches] == ["", "//"]
+
+
+def test_a_picture_file_says_what_it_shows(tmp_path):
+    figure = Figure()
+    figure.suptitle("Drops\nmicroworld · 3 items\nlines: intervals")
+    said = Gallery(tmp_path, "n", {}).add("a", figure, pd.DataFrame({"a": [1]}), "What “right” is − or is not")
+    assert said == "What “right” is − or is not (microworld · 3 items; lines: intervals)"
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.text["Description"] == said
+    svg = (tmp_path / "a.svg").read_text(encoding="utf-8")
+    assert "<title>What “right” is − or is not</title>" in svg
+    assert f"<dc:description>{said}</dc:description>" in svg
+
+
+def test_every_figure_of_the_manifest_says_what_it_shows_and_of_what(root):
+    for name, entry in manifest(root).items():
+        assert len(entry["claim"].split()) >= 5, name
+        assert entry["items"] > 0, name
+        assert entry["seeds"], name
+        svg = root / "figures" / f"{name}.svg"
+        if svg.exists():
+            said = re.search("<dc:description>(.*?)</dc:description>", svg.read_text(encoding="utf-8"), re.DOTALL)
+            assert said, name
+            assert said[1].startswith(entry["claim"]), name
+            assert "microworld" in said[1], name
+            assert re.search(r"\bseeds?\b|pairs", said[1]), name
+
+
+def test_every_picture_of_an_executed_notebook_has_an_alt_text(root):
+    for path in sorted((root / "executed").glob("*.ipynb")):
+        for cell in nbformat.read(path, as_version=4).cells:
+            for output in cell.get("outputs", []):
+                if "image/png" in output.get("data", {}):
+                    alt = output["metadata"].get("image/png", {}).get("alt", "")
+                    assert len(alt.split()) >= 4, f"{path.name}, cell {cell.id}: {alt!r}"
+
+
+def test_every_picture_in_prose_has_an_alt_text(root):
+    texts = {path.name: path.read_text(encoding="utf-8") for path in (*root.glob("*.md"), *root.glob("docs/*.md"))}
+    for path in (root / "notebooks").glob("*.ipynb"):
+        cells = nbformat.read(path, as_version=4).cells
+        texts[path.name] = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    found = [(name, alt) for name, text in texts.items() for alt in re.findall(r"!\[([^\]]*)\]\(", text)]
+    assert found
+    assert not [(name, alt) for name, alt in found if len(alt.split()) < 4]
+    assert not [name for name, text in texts.items() if re.search(r"<img(?![^>]*\balt=\"[^\"]+ )", text)]
+
+
+def test_the_steps_of_shrinking_have_markers_of_their_own():
+    assert len({marker for _, marker in STEPS.values()}) == len(STEPS)
+    assert len(set(BLIND_SAFE)) == len(BLIND_SAFE)
