@@ -1,0 +1,52 @@
+"""What the panels share: a line that says what goes on, pictures, and words that are safe to show."""
+
+from __future__ import annotations
+
+import html
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import ipywidgets
+from matplotlib.figure import Figure
+
+from companion.errors import CompanionError
+
+ADDED = "#a02020"
+"""The colour of what was put into a prompt or into a model's mouth, as in the other notebooks' examples."""
+
+
+def picture() -> ipywidgets.Image:
+    return ipywidgets.Image(format="png", layout=ipywidgets.Layout(width="100%", max_width="900px"))
+
+
+def png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110)
+    return buffer.getvalue()
+
+
+def spoken(text: str) -> str:
+    """HTML that a screen reader reads out when it changes. text: HTML."""
+    return f'<div role="status" aria-live="polite" style="line-height: 1.4; max-width: 900px">{text}</div>'
+
+
+def prompt_html(user: str, prefill: str) -> str:
+    """A prompt as the model gets it: the user's turn, and the start of the model's own."""
+    return (
+        f'<div style="max-width: 900px"><b>the user\'s turn</b><pre style="white-space: pre-wrap">{html.escape(user)}'
+        f'</pre><b>the model\'s turn begins</b><pre style="white-space: pre-wrap; color: {ADDED}">'
+        f"{html.escape(prefill) or '(with nothing: it starts for itself)'}</pre></div>"
+    )
+
+
+@contextmanager
+def working(status: ipywidgets.HTML, doing: str, done: str) -> Iterator[None]:
+    """Say what is being done, then that it is; an error that the reader can mend becomes the sentence instead."""
+    status.value = spoken(html.escape(doing))
+    try:
+        yield
+    except CompanionError as error:
+        status.value = spoken(f"<b>Not done:</b> {html.escape(str(error))}")
+    else:
+        status.value = spoken(html.escape(done))
