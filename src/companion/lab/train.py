@@ -33,7 +33,7 @@ AUGMENTATION = {
     "captions, true and false": ("right-caption", "wrong-caption"),
     "starts of the reasoning, true and false": ("right-think", "wrong-think"),
 }
-WATCHED = "wrong-think"
+FOLLOWED = "wrong-think"
 """The variant of the sentence below the curves: where most moves."""
 
 
@@ -49,18 +49,20 @@ def title(start: str, gates: tuple[str, ...], shares: dict[str, float], n: int) 
 def sentence(curve: pd.DataFrame, log: pd.DataFrame) -> str:
     """The latest numbers in words, with their intervals over items and what they were at step 0."""
     last = curve["step"].max()
-    found = curve[curve["variant"] == WATCHED].set_index(["measure", "step"])
+    found = curve[curve["variant"] == FOLLOWED].set_index(["measure", "step"])
     parts = []
     for measure, words, scale, unit in (
         ("correct", "accuracy", 100, " %"), ("consistent", "reasoning and answer agree", 100, " %"),
         ("entropy", "letter entropy", 1, ""), ("words", "words of reasoning", 1, ""),
     ):  # fmt: skip
+        if (measure, last) not in found.index or (measure, 0) not in found.index:
+            continue  # no answer could be read
         now, first = found.loc[(measure, last)], found.loc[(measure, 0), "value"]
         digits = 2 if measure == "entropy" else 0
         value, low, high, begun = (f"{scale * x:.{digits}f}" for x in (now["value"], now["low"], now["high"], first))
         parts.append(f"{words} {value}{unit} [{low}, {high}], {begun}{unit} at the start")
     reward = f"; mean reward of the last steps {log['reward'].tail(10).mean():.2f}" if len(log) else ""
-    return f"Step {last}, under {WATCHED}: {'; '.join(parts)}{reward}."
+    return f"Step {last}, under {FOLLOWED}: {'; '.join(parts)}{reward}."
 
 
 class TrainPanel(ipywidgets.VBox):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
+from companion.dynamics import CURVES
 from companion.plots.runs import PANELS
 from companion.plots.style import BLIND_SAFE, STYLES, ordered
 
@@ -13,15 +14,15 @@ WINDOW = 10
 
 
 def live_curves(curve: pd.DataFrame, log: pd.DataFrame, title: str) -> Figure:
-    """Each measure of the curve over the steps, a line a variant with its intervals over items, and the reward a step.
+    """Each of the four measures over the steps, a line a variant with its intervals over items, and the reward a step.
 
     curve: from `dynamics.watched`. log: step, reward; may be empty.
     """
-    measures, variants = list(curve["measure"].unique()), ordered(curve["variant"].tolist())
+    variants = ordered(curve["variant"].tolist())
     figure = Figure(figsize=(10, 5.6))
     panels = figure.subplots(2, 3, sharex=True).ravel()
     last = max(int(curve["step"].max()), len(log), 1)
-    for axes, measure in zip(panels, measures, strict=False):
+    for axes, measure in zip(panels, CURVES, strict=False):
         label, scale = PANELS[measure]
         for place, name in enumerate(variants):
             color, marker = STYLES[name]
@@ -30,7 +31,7 @@ def live_curves(curve: pd.DataFrame, log: pd.DataFrame, title: str) -> Figure:
             axes.plot(steps, part["value"] * scale, color=color, marker=marker, markersize=5, label=name)
             axes.vlines(steps, part["low"] * scale, part["high"] * scale, color=color, linewidth=1.2, alpha=0.5)
         axes.set_title(label)
-    rewards, key = panels[len(measures)], panels[-1]
+    rewards, key = panels[len(CURVES)], panels[-1]
     rewards.plot(log["step"], log["reward"], ".", color="#888888", label="one step")
     mean = log["reward"].rolling(WINDOW, min_periods=1).mean()
     rewards.plot(log["step"], mean, color=BLIND_SAFE[4], linestyle="--", label=f"mean of the last {WINDOW}")

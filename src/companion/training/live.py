@@ -175,11 +175,12 @@ class _Live(TrainerCallback):
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.began = time.monotonic()
-        self._check(0)
-        self._evaluate(0)
+        if not self.stop.is_set():
+            self._evaluate(0)
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self._check(state.global_step)
+        if state.global_step == 0 and self.stop.is_set():
+            raise CompanionError("stopped before the first step; there is no new model")
         self.before = {name: tensor.clone() for name, tensor in self.model.model.state_dict().items()}
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
@@ -189,17 +190,13 @@ class _Live(TrainerCallback):
         self.good = self.before
         self.log.append({"step": state.global_step, **logs})
         over = self.seconds > self.limit
+        due = over or state.global_step == self.recipe.steps or state.global_step % self.recipe.every == 0
+        if due and not self.stop.is_set():
+            self._evaluate(state.global_step)
+        self._tell()
         if over or self.stop.is_set():
             self.ended = "stopped" if self.stop.is_set() else "its time was up"
             control.should_training_stop = True
-        last = over or state.global_step == self.recipe.steps
-        if not self.stop.is_set() and (last or state.global_step % self.recipe.every == 0):
-            self._evaluate(state.global_step)
-        self._tell()
-
-    def _check(self, step: int) -> None:
-        if step == 0 and self.stop.is_set():
-            raise CompanionError("stopped before the first step; there is no new model")
 
     def _evaluate(self, step: int) -> None:
         network = self.model.model
