@@ -37,7 +37,7 @@ FOLLOWED = "wrong-think"
 """The variant of the sentence below the curves: where most moves."""
 
 
-def title(start: str, gates: tuple[str, ...], shares: dict[str, float], n: int) -> str:
+def about(start: str, gates: tuple[str, ...], shares: dict[str, float], n: int) -> str:
     """What a figure of the curves is about, in two lines."""
     mixed = ", ".join(f"{100 * share:.0f} % {name}" for name, share in shares.items()) or "plain prompts"
     return (
@@ -180,8 +180,8 @@ class TrainPanel(ipywidgets.VBox):
         self.clock.value = f"{seconds:.0f} of {self.seconds.value} seconds, step {len(log)}"
         if (step := int(curve["step"].max())) > self.drawn:
             self.drawn = step
-            about = title(self.start.value, self.gates, self.shares, int(curve["n"].max()))
-            self.curves.value = png(plots.live_curves(curve, log, about))
+            what = about(self.start.value, self.gates, self.shares, int(curve["n"].max()))
+            self.curves.value = png(plots.live_curves(curve, log, what))
             self.curves.layout.display = None
             self.numbers.value = spoken(html.escape(sentence(curve, log)))
 
