@@ -61,7 +61,11 @@ def conclusion(changes: pd.DataFrame) -> str:
             "contradicted": "agreement rose: no trade-off", "undecided": "whether agreement moved is undecided",
         }  # fmt: skip
         agreement, accuracy = lines.loc["consistent", "verdict"], lines.loc["correct", "verdict"]
-        told = whole[agreement] if agreement != "supported" or accuracy == "supported" else "agreement fell, accuracy did not clearly rise"
+        told = (
+            whole[agreement]
+            if agreement != "supported" or accuracy == "supported"
+            else "agreement fell, accuracy did not clearly rise"
+        )
         if agreement == "undecided" and found["consistent"].value < 0:
             told += " (its mean fell, as the paper has it, but the interval includes none)"
         said.append(
