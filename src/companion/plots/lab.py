@@ -112,9 +112,7 @@ def rung(prompt: Prompt, table: pd.DataFrame, at: int) -> Figure:
     others = trained[trained["seed"] != main]
     path.plot(one["step"], one["p_correct"].astype(float), "o-", color="#222222", label=f"seed {main}")
     for seed, part in others.groupby("seed"):
-        path.plot(
-            part["step"], part["p_correct"].astype(float), "D", color=BLIND_SAFE[0], label=f"another, seed {seed}"
-        )
+        path.plot(part["step"], part["p_correct"].astype(float), "D", color=BLIND_SAFE[0], label=f"seed {seed}")
     path.axvline(at, color=BLIND_SAFE[3], linewidth=1.2, linestyle="--")
     path.set(ylim=(-0.03, 1.03), xlabel="GRPO step")
     path.set_title("P(right letter)", fontsize=9)

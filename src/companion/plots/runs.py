@@ -73,9 +73,8 @@ def curves(table: pd.DataFrame, measures: Sequence[str], title: str, by: str = "
     panels = np.atleast_1d(figure.subplots(rows, columns, sharex=True)).ravel()
     value, low, high = ("change", "change_low", "change_high") if change else ("value", "low", "high")
     variants = {name: (*STYLES[name], "-") for name in ordered(table["variant"].tolist())}
-    looks = {"recipe": {name: RECIPES[name] for name in _recipes(table)}, "variant": variants, "start": started(table)}[
-        by
-    ]
+    recipes = {name: RECIPES[name] for name in _recipes(table)}
+    looks = {"recipe": recipes, "variant": variants, "start": started(table)}[by]
     apart = 0.012 * table["step"].max()
     for axes, measure in zip(panels, measures, strict=False):
         label, scale = PANELS[measure]
