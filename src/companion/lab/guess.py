@@ -78,9 +78,93 @@ def behaviours(rows: pd.DataFrame) -> pd.DataFrame:
     for (model, variant), part in rows.groupby(["model", "variant"], sort=False):
         for name in BEHAVIOURS:
             own = part[part["behaviour"] == name]
-            lines.append(
-                ["all three, if each was as likely before", *(f"{100 * chance[name]:.0f} %" for name in names)]
-            )
+            lines.append({
+                "model": model, "variant": variant, "behaviour": name, "value": len(own) / len(part),
+                "sure": own["sure"].mean() if len(own) else np.nan, "n": len(part),
+            })  # fmt: skip
+    return pd.DataFrame(lines)
+
+
+def alike(rows: pd.DataFrame) -> pd.DataFrame:
+    """(model × model): the share of the prompts to which two models give the same answer."""
+    answers = rows.pivot(index=["question", "variant"], columns="model", values="answer").fillna("none")
+    same = {one: {other: (answers[one] == answers[other]).mean() for other in answers} for one in answers}
+    return pd.DataFrame(same)
+
+
+@dataclass(frozen=True)
+class Round:
+    """candidates: the models to choose from, hidden: the one that answered, clues: its row for each of `VARIANTS`."""
+
+    candidates: tuple[str, ...]
+    hidden: str
+    clues: pd.DataFrame
+
+
+class Game:
+    """What is known of the models before a round. rows: of `load_rows`.
+
+    same: of `alike`. rates: share of a model's prompts of a variant with a behaviour and that sureness, half a prompt
+    added to each, so that nothing is impossible.
+    """
+
+    def __init__(self, rows: pd.DataFrame) -> None:
+        self.rows, self.same = rows, alike(rows)
+        self.items = int(rows["question"].nunique())
+        counts = rows.groupby(["model", "variant", "behaviour", "sure"]).size()
+        self.rates = {key: (count + 0.5) / (self.items + 1) for key, count in counts.items()}
+        self.own = dict(iter(rows.groupby(["model", "variant"])))
+
+    def draw(self, seed: int, number: int, unlike: bool = True, candidates: int = 3) -> Round:
+        """Round `number` of the game of a seed.
+
+        unlike: no two candidates answer more of the prompts alike than half of all pairs of models do.
+        """
+        rng = np.random.default_rng([seed, number])
+        names = list(self.same)
+        median = np.median(self.same.to_numpy()[np.triu_indices(len(names), 1)])
+        while True:
+            drawn = [str(name) for name in rng.choice(names, candidates, replace=False)]
+            if not unlike or all(self.same.loc[pair] <= median for pair in combinations(drawn, 2)):
+                break
+        hidden = str(rng.choice(drawn))
+        clues = [self.own[hidden, variant].sample(1, random_state=rng) for variant in VARIANTS]
+        return Round(tuple(plots.listed(drawn)), hidden, pd.concat(clues, ignore_index=True))
+
+    def odds(self, round: Round) -> pd.DataFrame:
+        """For each clue, how often each candidate behaves so, and is as sure: a line a clue, a column a candidate."""
+        never = 0.5 / (self.items + 1)
+        return pd.DataFrame([
+            {
+                "variant": clue.variant, "behaviour": clue.behaviour, "sure": clue.sure,
+                **{
+                    name: self.rates.get((name, clue.variant, clue.behaviour, clue.sure), never)
+                    for name in round.candidates
+                },
+            }
+            for clue in round.clues.itertuples()
+        ])  # fmt: skip
+
+    def chances(self, round: Round) -> pd.Series:
+        """The probability of each candidate by its `odds`, all being as likely before, the clues independent."""
+        weights = self.odds(round)[list(round.candidates)].prod()
+        return weights / weights.sum()
+
+    def careful(self, seed: int, unlike: bool, rounds: int = 200) -> float:
+        """The share of rounds that are won by always picking the likeliest candidate by the marks."""
+        played = (self.draw(seed, number, unlike) for number in range(rounds))
+        return float(np.mean([self.chances(round).idxmax() == round.hidden for round in played]))
+
+    def explanation(self, round: Round, picked: str) -> str:
+        """HTML: was it right, how often each candidate does what was seen, and whom that favours."""
+        table, chance, names = self.odds(round), self.chances(round), list(round.candidates)
+        telling = (table[names].max(axis=1) / table[names].min(axis=1)).idxmax() + 1
+        lines = [
+            [f"{number}. {clue['variant']}: {clue['behaviour']}; {'' if clue['sure'] else 'not '}sure of its letter"]
+            + [f"{100 * clue[name]:.0f} %" for name in names]
+            for number, clue in enumerate(table.to_dict("records"), 1)
+        ]
+        lines.append(["all three, if each was as likely before", *(f"{100 * chance[name]:.0f} %" for name in names)])
         others = [name for name in names if name != round.hidden]
         same = ", ".join(f"{name} on {100 * self.same.loc[round.hidden, name]:.0f} %" for name in others)
         won = "<b>Right.</b>" if picked == round.hidden else f"<b>No</b>, you said {html.escape(picked)}."
