@@ -29,6 +29,9 @@ from companion.store import Store
 VARIANTS = ("base", "wrong-caption", "wrong-think")
 """Of the prompts that are counted, and of a round's prompts, one each."""
 
+CANDIDATES = 3
+"""Models to choose from in a round."""
+
 SURE = 0.95
 """From this probability of its own letter on a model is called sure."""
 
@@ -105,7 +108,8 @@ class Game:
     """What is known of the models before a round. rows: of `load_rows`.
 
     same: of `alike`. rates: share of a model's prompts of a variant with a behaviour and that sureness, half a prompt
-    added to each, so that nothing is impossible.
+    added to each, so that nothing is impossible. tables: who may sit together; True: no two of them answer more of the
+    prompts alike than half of all pairs of models do, if there are three such.
     """
 
     def __init__(self, rows: pd.DataFrame) -> None:
@@ -113,20 +117,16 @@ class Game:
         self.items = int(rows["question"].nunique())
         counts = rows.groupby(["model", "variant", "behaviour", "sure"]).size()
         self.rates = {key: (count + 0.5) / (self.items + 1) for key, count in counts.items()}
+        every = [list(three) for three in combinations(self.same, CANDIDATES)]
+        median = np.median(self.same.to_numpy()[np.triu_indices(len(self.same), 1)])
+        unlike = [three for three in every if all(self.same.loc[pair] <= median for pair in combinations(three, 2))]
+        self.tables = {True: unlike or every, False: every}
         self.own = dict(iter(rows.groupby(["model", "variant"])))
 
-    def draw(self, seed: int, number: int, unlike: bool = True, candidates: int = 3) -> Round:
-        """Round `number` of the game of a seed.
-
-        unlike: no two candidates answer more of the prompts alike than half of all pairs of models do.
-        """
+    def draw(self, seed: int, number: int, unlike: bool = True) -> Round:
+        """Round `number` of the game of a seed. unlike: the candidates are (`tables`)."""
         rng = np.random.default_rng([seed, number])
-        names = list(self.same)
-        median = np.median(self.same.to_numpy()[np.triu_indices(len(names), 1)])
-        while True:
-            drawn = [str(name) for name in rng.choice(names, candidates, replace=False)]
-            if not unlike or all(self.same.loc[pair] <= median for pair in combinations(drawn, 2)):
-                break
+        drawn = list(rng.choice(self.tables[unlike]))
         hidden = str(rng.choice(drawn))
         clues = [self.own[hidden, variant].sample(1, random_state=rng) for variant in VARIANTS]
         return Round(tuple(plots.listed(drawn)), hidden, pd.concat(clues, ignore_index=True))

@@ -66,13 +66,14 @@ def conclusion(changes: pd.DataFrame) -> str:
         else:
             told = "Agreement fell, and accuracy did not clearly rise: a loss, and no trade"
         said.append(
-            f"* RL from `{start}` ({accuracy['seeds']} seeds): accuracy {_points(accuracy)} points, agreement "
-            f"{_points(agreement)}. {told}."
+            f"* RL from `{start}` ({accuracy['seeds']} seeds): accuracy {points(accuracy)} points, agreement "
+            f"{points(agreement)}. {told}."
         )
     return "\n".join(said)
 
 
-def _points(line: pd.Series) -> str:
+def points(line: pd.Series) -> str:
+    """A change with its interval, in percentage points."""
     return Estimate(line["value"], line["low"], line["high"], 0).points()
 
 
@@ -100,6 +101,16 @@ def climb(rungs: Sequence[Rung], prompt: Prompt) -> pd.DataFrame:
     answers = table(ask([rung.folder for rung in rungs], prompt))
     seeds = [-1 if rung.seed is None else rung.seed for rung in rungs]
     return answers.assign(step=[rung.step for rung in rungs], seed=seeds)
+
+
+def path(climbed: pd.DataFrame) -> str:
+    """What the models of a ladder answer, step by step, in a sentence. climbed: of `climb`."""
+    said = [
+        f"step {line['step']}: {line['answer'] or 'nothing'}, {'right' if line['correct'] else 'wrong'}, its reasoning "
+        f"{'leads there' if line['rule'] == 'agree' else 'does not lead there'}"
+        for line in climbed.to_dict("records")
+    ]
+    return "; ".join(said) + "."
 
 
 def changing(rungs: Sequence[Rung], prompts: Sequence[Prompt]) -> list[Prompt]:
