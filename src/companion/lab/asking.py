@@ -71,7 +71,9 @@ def open_model(folder: Path) -> LocalModel:
             _opened[model.identity] = model
     except Exception as error:  # a half-written folder fails in as many ways as it has files
         reason = str(error).strip().split("\n")[0] or type(error).__name__
-        raise CompanionError(f"the model in {folder} cannot be loaded ({reason}); train it again or untick it") from error
+        raise CompanionError(
+            f"the model in {folder} cannot be loaded ({reason}); train it again or untick it"
+        ) from error
     return _opened[model.identity]
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 from companion import plots
 from companion.chat import get_profile, user_text
 from companion.lab.asking import CHECKPOINTS, Answer, ask, models_in
-from companion.lab.widgets import ADDED, picture, png, prompt_html, spoken, working
+from companion.lab.widgets import ADDED, grid, picture, png, prompt_html, spoken, working
 from companion.questions import Question
 from companion.variants import ABSTAIN, VARIANTS, Prompt, apply, layout
 
@@ -111,14 +111,11 @@ def table(answers: Sequence[Answer]) -> pd.DataFrame:
 
 def answers_html(answers: Sequence[Answer]) -> str:
     """A table of answers with what was written, what was put into the model's mouth in dark red; all escaped."""
-    heads = [*told(answers[0]), "it wrote"]
     lines = []
     for answer in answers:
-        wrote = f'<span style="color: {ADDED}">{html.escape(answer.prompt.prefill)}</span>'
-        cells = [*map(html.escape, told(answer).values()), wrote + html.escape(answer.response.text)]
-        lines.append("".join(f'<td style="text-align: left; vertical-align: top">{cell}</td>' for cell in cells))
-    head = "".join(f'<th scope="col" style="text-align: left">{head}</th>' for head in heads)
-    return f"<table><tr>{head}</tr>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</table>"
+        given = f'<span style="color: {ADDED}">{html.escape(answer.prompt.prefill)}</span>'
+        lines.append([*map(html.escape, told(answer).values()), given + html.escape(answer.response.text)])
+    return grid([*told(answers[0]), "it wrote"], lines, safe=True)
 
 
 def summary(question: Question, answers: Sequence[Answer]) -> str:
@@ -226,7 +223,8 @@ class ComposePanel(ipywidgets.VBox):
         )  # fmt: skip
         self.prompt_text.value = warning + prompt_html(user_text(prompt, get_profile("microworld")), prompt.prefill)
         self.picture.value = png(plots.asked(prompt, table([])))
-        self.text.value = spoken(f"The question's picture. Right: {html.escape(self.question.options[self.question.answer])}.")
+        right = html.escape(self.question.options[self.question.answer])
+        self.text.value = spoken(f"The question and its picture; {right} is right.")
 
     def _offer(self, models: dict[str, Path], ticked: Sequence[str] = ()) -> None:
         for name, folder in models.items():
@@ -254,8 +252,6 @@ class ComposePanel(ipywidgets.VBox):
             self.text.value = spoken(f"<p>{html.escape(summary(self.question, answers))}</p>") + answers_html(answers)
 
 
-def compose_panel(
-    questions: Sequence[Question], item: int = 0, own: str = "runs/lab", seed: int = 0
-) -> ComposePanel:
+def compose_panel(questions: Sequence[Question], item: int = 0, own: str = "runs/lab", seed: int = 0) -> ComposePanel:
     """Compose a prompt and ask the models. questions: those to choose from; item: the number of the first one shown."""
     return ComposePanel(questions, item, own, seed)

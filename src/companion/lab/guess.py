@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,15 @@ from companion.engine import evaluate
 from companion.judges import case_of
 from companion.judges.conflict import Conflict
 from companion.judges.rule import Rule
-from companion.lab.widgets import ADDED, picture, png, spoken
+from companion.lab.widgets import ADDED, grid, picture, png, spoken
 from companion.questions import Question
 from companion.store import Store
 
 VARIANTS = ("base", "wrong-caption", "wrong-think")
-CLUES = ("base", "wrong-caption", "wrong-think")
-"""The variants of a round's prompts, one each."""
+"""Of the prompts that are counted, and of a round's prompts, one each."""
+
+CANDIDATES = 3
+"""Models to choose from in a round."""
 
 SURE = 0.95
 """From this probability of its own letter on a model is called sure."""
@@ -42,9 +45,7 @@ BEHAVIOURS = (
 """The first of them that holds, "says" before "right"."""
 
 
-def load_rows(
-    folders: Mapping[str, Path], questions: Sequence[Question], store: Store
-) -> pd.DataFrame:
+def load_rows(folders: Mapping[str, Path], questions: Sequence[Question], store: Store) -> pd.DataFrame:
     """What models answered to questions under `VARIANTS`, with `behaviour` and `sure`; model: the name given here.
 
     Stored rows are read, others computed. The prompts are those of seed 0, which the shipped rows have.
@@ -96,83 +97,83 @@ def alike(rows: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Round:
-    """candidates: the models to choose from, hidden: the one that answered, clues: its rows, one a variant of CLUES."""
+    """candidates: the models to choose from, hidden: the one that answered, clues: its row for each of `VARIANTS`."""
 
     candidates: tuple[str, ...]
     hidden: str
     clues: pd.DataFrame
 
 
-def draw(rows: pd.DataFrame, seed: int, number: int, unlike: bool = True, candidates: int = 3) -> Round:
-    """Round `number` of the game of a seed.
+class Game:
+    """What is known of the models before a round. rows: of `load_rows`.
 
-    unlike: no two candidates answer more of the prompts alike than half of all pairs of models do.
+    same: of `alike`. rates: share of a model's prompts of a variant with a behaviour and that sureness, half a prompt
+    added to each, so that nothing is impossible. tables: who may sit together; True: no two of them answer more of the
+    prompts alike than half of all pairs of models do, if there are three such.
     """
-    rng = np.random.default_rng([seed, number])
-    same = alike(rows)
-    names = list(same)
-    pairs = same.to_numpy()[np.triu_indices(len(names), 1)]
-    drawn = [str(name) for name in rng.choice(names, candidates, replace=False)]
-    while unlike and any(same.loc[one, other] > np.median(pairs) for one in drawn for other in drawn if one != other):
-        drawn = [str(name) for name in rng.choice(names, candidates, replace=False)]
-    hidden = str(rng.choice(drawn))
-    own = rows[rows["model"] == hidden]
-    clues = [own[own["variant"] == variant].sample(1, random_state=rng) for variant in CLUES]
-    return Round(tuple(plots.listed(drawn)), hidden, pd.concat(clues, ignore_index=True))
 
+    def __init__(self, rows: pd.DataFrame) -> None:
+        self.rows, self.same = rows, alike(rows)
+        self.items = int(rows["question"].nunique())
+        counts = rows.groupby(["model", "variant", "behaviour", "sure"]).size()
+        self.rates = {key: (count + 0.5) / (self.items + 1) for key, count in counts.items()}
+        every = [list(three) for three in combinations(self.same, CANDIDATES)]
+        median = np.median(self.same.to_numpy()[np.triu_indices(len(self.same), 1)])
+        unlike = [three for three in every if all(self.same.loc[pair] <= median for pair in combinations(three, 2))]
+        self.tables = {True: unlike or every, False: every}
+        self.own = dict(iter(rows.groupby(["model", "variant"])))
 
-def odds(round: Round, rows: pd.DataFrame) -> pd.DataFrame:
-    """For each clue, how often each candidate behaves so, as surely: a line a clue, a column a candidate.
+    def draw(self, seed: int, number: int, unlike: bool = True) -> Round:
+        """Round `number` of the game of a seed. unlike: the candidates are (`tables`)."""
+        rng = np.random.default_rng([seed, number])
+        drawn = list(rng.choice(self.tables[unlike]))
+        hidden = str(rng.choice(drawn))
+        clues = [self.own[hidden, variant].sample(1, random_state=rng) for variant in VARIANTS]
+        return Round(tuple(plots.listed(drawn)), hidden, pd.concat(clues, ignore_index=True))
 
-    Shares of all prompts of that variant, with half a prompt added to each, so that none is impossible.
-    """
-    lines = []
-    for clue in round.clues.itertuples():
-        line = {}
-        for name in round.candidates:
-            own = rows[(rows["model"] == name) & (rows["variant"] == clue.variant)]
-            so = (own["behaviour"] == clue.behaviour) & (own["sure"] == clue.sure)
-            line[name] = (so.sum() + 0.5) / (len(own) + 1)
-        lines.append({"variant": clue.variant, "behaviour": clue.behaviour, "sure": clue.sure, **line})
-    return pd.DataFrame(lines)
+    def odds(self, round: Round) -> pd.DataFrame:
+        """For each clue, how often each candidate behaves so, and is as sure: a line a clue, a column a candidate."""
+        never = 0.5 / (self.items + 1)
+        return pd.DataFrame([
+            {
+                "variant": clue.variant, "behaviour": clue.behaviour, "sure": clue.sure,
+                **{
+                    name: self.rates.get((name, clue.variant, clue.behaviour, clue.sure), never)
+                    for name in round.candidates
+                },
+            }
+            for clue in round.clues.itertuples()
+        ])  # fmt: skip
 
+    def chances(self, round: Round) -> pd.Series:
+        """The probability of each candidate by its `odds`, all being as likely before, the clues independent."""
+        weights = self.odds(round)[list(round.candidates)].prod()
+        return weights / weights.sum()
 
-def chances(round: Round, rows: pd.DataFrame) -> pd.Series:
-    """The probability of each candidate by its `odds`, all being equally likely beforehand and the clues independent."""
-    weights = odds(round, rows)[list(round.candidates)].prod()
-    return weights / weights.sum()
+    def careful(self, seed: int, unlike: bool, rounds: int = 200) -> float:
+        """The share of rounds that are won by always picking the likeliest candidate by the marks."""
+        played = (self.draw(seed, number, unlike) for number in range(rounds))
+        return float(np.mean([self.chances(round).idxmax() == round.hidden for round in played]))
 
-
-def careful(rows: pd.DataFrame, seed: int, unlike: bool, rounds: int = 200) -> float:
-    """The share of rounds that are won by always picking the likeliest candidate by the marks."""
-    played = (draw(rows, seed, number, unlike) for number in range(rounds))
-    return float(np.mean([chances(round, rows).idxmax() == round.hidden for round in played]))
-
-
-def explanation(round: Round, rows: pd.DataFrame, picked: str) -> str:
-    """HTML: was it right, how often each candidate does what was seen, whom the marks favour, and who is like whom."""
-    won = "<b>Right.</b>" if picked == round.hidden else f"<b>No.</b> You said {html.escape(picked)}."
-    table = odds(round, rows)
-    chance = chances(round, rows)
-    lines = "".join(
-        f"<tr><td>{number + 1}</td><td style='text-align: left'>{clue['variant']}: {clue['behaviour']}, "
-        f"{'sure' if clue['sure'] else 'not sure'}</td>"
-        + "".join(f"<td>{100 * clue[name]:.0f} %</td>" for name in round.candidates) + "</tr>"
-        for number, clue in table.iterrows()
-    )  # fmt: skip
-    heads = "".join(f"<th>{html.escape(name)}</th>" for name in round.candidates)
-    together = "".join(f"<td>{100 * chance[name]:.0f} %</td>" for name in round.candidates)
-    ends = table[list(round.candidates)]
-    telling = (ends.max(axis=1) / ends.min(axis=1)).idxmax()
-    same = alike(rows)
-    others = ", ".join(f"{name} on {100 * same.loc[round.hidden, name]:.0f} %" for name in round.candidates if name != round.hidden)
-    return (
-        f"{won} It was <b>{html.escape(round.hidden)}</b>. Prompt {telling + 1} told the most. How often each of them "
-        f"does what you saw, of all {len(rows[rows['model'] == round.hidden]) // len(VARIANTS)} prompts of that kind:"
-        f"<table><tr><th></th><th></th>{heads}</tr>{lines}<tr><td></td><td style='text-align: left'>all three together"
-        f"</td>{together}</tr></table>The marks favour <b>{html.escape(str(chance.idxmax()))}</b>. Of all prompts, "
-        f"{html.escape(round.hidden)} gives the same answer as {html.escape(others)}."
-    )
+    def explanation(self, round: Round, picked: str) -> str:
+        """HTML: was it right, how often each candidate does what was seen, and whom that favours."""
+        table, chance, names = self.odds(round), self.chances(round), list(round.candidates)
+        telling = (table[names].max(axis=1) / table[names].min(axis=1)).idxmax() + 1
+        lines = [
+            [f"{number}. {clue['variant']}: {clue['behaviour']}; {'' if clue['sure'] else 'not '}sure of its letter"]
+            + [f"{100 * clue[name]:.0f} %" for name in names]
+            for number, clue in enumerate(table.to_dict("records"), 1)
+        ]
+        lines.append(["all three, if each was as likely before", *(f"{100 * chance[name]:.0f} %" for name in names)])
+        others = [name for name in names if name != round.hidden]
+        same = ", ".join(f"{name} on {100 * self.same.loc[round.hidden, name]:.0f} %" for name in others)
+        won = "<b>Right.</b>" if picked == round.hidden else f"<b>No</b>, you said {html.escape(picked)}."
+        return (
+            f"{won} It was <b>{html.escape(round.hidden)}</b>. Prompt {telling} told the most. How often each of the "
+            f"three does what you saw, of {self.items} prompts of that kind:{grid(['', *names], lines)}"
+            f"The marks favour <b>{html.escape(str(chance.idxmax()))}</b>. Of all prompts, "
+            f"{html.escape(round.hidden)} gives the same answer as {html.escape(same)}."
+        )
 
 
 def clues_html(round: Round) -> str:
@@ -180,13 +181,14 @@ def clues_html(round: Round) -> str:
     items = []
     for number, clue in enumerate(round.clues.to_dict("records"), 1):
         lines = clue["prompt"].split("\n")
-        extra = f'<span style="color: {ADDED}">{html.escape(lines.pop(0))}</span><br>' if "caption" in clue["variant"] else ""
-        p = max(clue["letter_probs"]) if clue["letter_probs"] is not None else None
-        certain = "" if p is None else f", with probability {p:.2f}"
+        caption = html.escape(lines.pop(0)) if "caption" in clue["variant"] else ""
+        extra = f'<span style="color: {ADDED}">{caption}</span><br>' if caption else ""
+        certain = "" if clue["letter_probs"] is None else f", with probability {max(clue['letter_probs']):.2f}"
         items.append(
             f"<p><b>{number}. {html.escape(clue['variant'])}</b><br>{extra}{html.escape(' · '.join(lines))}<br>"
             f'It wrote: <span style="color: {ADDED}">{html.escape(clue["prefill"])}</span>'
-            f"{html.escape(clue['response'])}<br>({clue['right']} is right; its answer is {clue['answer']}{certain})</p>"
+            f"{html.escape(clue['response'])}<br>"
+            f"({clue['right']} is right; its answer is {clue['answer']}{certain})</p>"
         )
     return "".join(items)
 
@@ -195,7 +197,7 @@ class GuessPanel(ipywidgets.VBox):
     """The panel of this module; its controls are attributes."""
 
     def __init__(self, rows: pd.DataFrame, questions: Sequence[Question], seed: int = 0) -> None:
-        self.rows, self.seed = rows, seed
+        self.game, self.seed = Game(rows), seed
         self.questions = {question.id: question for question in questions}
         self.number = self.played = self.won = 0
         self.level = ipywidgets.ToggleButtons(
@@ -212,11 +214,12 @@ class GuessPanel(ipywidgets.VBox):
         self.level.observe(self._deal, "value")
         self._deal()
         super().__init__([
-            self.level, self.picture, self.clues, self.pick, ipywidgets.HBox([self.guessing, self.going_on]), self.status,
+            self.level, self.picture, self.clues, self.pick,
+            ipywidgets.HBox([self.guessing, self.going_on]), self.status,
         ])  # fmt: skip
 
     def _deal(self, _change: Any = None) -> None:
-        self.round = draw(self.rows, self.seed, self.number, self.level.value)
+        self.round = self.game.draw(self.seed, self.number, self.level.value)
         self.guessed = False
         self.pick.options, self.pick.value = self.round.candidates, None
         shown = [self.questions[id] for id in self.round.clues["question"]]
@@ -235,7 +238,7 @@ class GuessPanel(ipywidgets.VBox):
             self.guessed = True
             self.played += 1
             self.won += self.pick.value == self.round.hidden
-        self.status.value = spoken(f"{explanation(self.round, self.rows, self.pick.value)}<p>{self._score()}</p>")
+        self.status.value = spoken(f"{self.game.explanation(self.round, self.pick.value)}<p>{self._score()}</p>")
 
     def _next(self, _button: Any) -> None:
         self.number += 1

@@ -1,4 +1,4 @@
-"""Along the steps of RL: accuracy, agreement and entropy of the runs, and one item answered by the models on the way."""
+"""Along the steps of RL: accuracy, agreement and entropy of the runs, and one item answered on the way."""
 
 from __future__ import annotations
 
@@ -51,24 +51,30 @@ def traded(runs: pd.DataFrame, recipe: str, rng: np.random.Generator) -> pd.Data
 
 
 def conclusion(changes: pd.DataFrame) -> str:
-    """What `traded` comes to, in a sentence for each start, in Markdown."""
+    """What `traded` comes to: a line for each start, in Markdown."""
     said = []
     for start, part in changes.groupby("start", sort=False):
         lines = part.set_index("measure")
-        found = {name: Estimate(line["value"], line["low"], line["high"], 0) for name, line in lines.iterrows()}
-        whole = {
-            "supported": "both changes go the paper's way: the trade-off",
-            "contradicted": "agreement rose: no trade-off", "undecided": "whether agreement moved is undecided",
-        }  # fmt: skip
-        agreement, accuracy = lines.loc["consistent", "verdict"], lines.loc["correct", "verdict"]
-        told = whole[agreement] if agreement != "supported" or accuracy == "supported" else "agreement fell, accuracy did not clearly rise"
-        if agreement == "undecided" and found["consistent"].value < 0:
-            told += " (its mean fell, as the paper has it, but the interval includes none)"
+        accuracy, agreement = lines.loc["correct"], lines.loc["consistent"]
+        if agreement["verdict"] == "contradicted":
+            told = "Agreement rose with the steps: no trade-off"
+        elif agreement["verdict"] == "undecided":
+            way = "fell" if agreement["value"] < 0 else "rose"
+            told = f"Agreement {way} in the mean, but its interval includes no change at all: undecided"
+        elif accuracy["verdict"] == "supported":
+            told = "Accuracy rose and agreement fell: the trade-off"
+        else:
+            told = "Agreement fell, and accuracy did not clearly rise: a loss, and no trade"
         said.append(
-            f"* RL from `{start}` ({lines['seeds'].iloc[0]} seeds): accuracy {found['correct'].points()} points, "
-            f"agreement {found['consistent'].points()}. {told[0].upper()}{told[1:]}."
+            f"* RL from `{start}` ({accuracy['seeds']} seeds): accuracy {points(accuracy)} points, agreement "
+            f"{points(agreement)}. {told}."
         )
     return "\n".join(said)
+
+
+def points(line: pd.Series) -> str:
+    """A change with its interval, in percentage points."""
+    return Estimate(line["value"], line["low"], line["high"], 0).points()
 
 
 @dataclass(frozen=True)
@@ -95,6 +101,16 @@ def climb(rungs: Sequence[Rung], prompt: Prompt) -> pd.DataFrame:
     answers = table(ask([rung.folder for rung in rungs], prompt))
     seeds = [-1 if rung.seed is None else rung.seed for rung in rungs]
     return answers.assign(step=[rung.step for rung in rungs], seed=seeds)
+
+
+def path(climbed: pd.DataFrame) -> str:
+    """What the models of a ladder answer, step by step, in a sentence. climbed: of `climb`."""
+    said = [
+        f"step {line['step']}: {line['answer'] or 'nothing'}, {'right' if line['correct'] else 'wrong'}, its reasoning "
+        f"{'leads there' if line['rule'] == 'agree' else 'does not lead there'}"
+        for line in climbed.to_dict("records")
+    ]
+    return "; ".join(said) + "."
 
 
 def changing(rungs: Sequence[Rung], prompts: Sequence[Prompt]) -> list[Prompt]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import ipywidgets
@@ -14,6 +14,9 @@ from companion.errors import CompanionError
 
 ADDED = "#a02020"
 """The colour of what was put into a prompt or into a model's mouth, as in the other notebooks' examples."""
+
+
+CELL = "text-align: left; vertical-align: top; padding: 2px 8px"
 
 
 def picture() -> ipywidgets.Image:
@@ -29,6 +32,18 @@ def png(figure: Figure) -> bytes:
 def spoken(text: str) -> str:
     """HTML that a screen reader reads out when it changes. text: HTML."""
     return f'<div role="status" aria-live="polite" style="line-height: 1.4; max-width: 900px">{text}</div>'
+
+
+def grid(heads: Sequence[str], lines: Sequence[Sequence[str]], safe: bool = False) -> str:
+    """An HTML table, its cells escaped unless they are HTML already (safe)."""
+    say = str if safe else html.escape
+    head = "".join(f'<th scope="col" style="{CELL}">{html.escape(head)}</th>' for head in heads)
+    body = ["".join(f'<td style="{CELL}">{say(cell)}</td>' for cell in line) for line in lines]
+    return (
+        f"<table><thead><tr>{head}</tr></thead><tbody>"
+        + "".join(f"<tr>{row}</tr>" for row in body)
+        + "</tbody></table>"
+    )
 
 
 def prompt_html(user: str, prefill: str) -> str:

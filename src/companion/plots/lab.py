@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from companion.plots.reasoning import CHECKPOINTS, listed
-from companion.plots.runs import PANELS
+from companion.plots.runs import PANELS, started
 from companion.plots.style import BLIND_SAFE
 from companion.questions import LETTERS
 from companion.variants import Prompt
@@ -33,7 +34,7 @@ def asked(prompt: Prompt, table: pd.DataFrame) -> Figure:
     first.imshow(np.asarray(prompt.load_image()), interpolation="nearest")
     first.set_axis_off()
     for axes, line in zip(panels, table.to_dict("records"), strict=False):
-        _letters(axes, line, prompt)
+        _letters(axes, line, prompt, CHECKPOINTS.get(line["model"], (BLIND_SAFE[8],))[0])
     for axes in panels[len(table) :]:
         axes.set_axis_off()
     options = [f"{letter} {option}" for letter, option in zip(LETTERS, prompt.options, strict=False)]
@@ -46,9 +47,8 @@ def asked(prompt: Prompt, table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _letters(axes: Axes, line: dict, prompt: Prompt) -> None:
+def _letters(axes: Axes, line: dict, prompt: Prompt, color: Any) -> None:
     letters = list(LETTERS[: len(prompt.options)])
-    color = CHECKPOINTS.get(line["model"], (BLIND_SAFE[8],))[0]
     right = letters[prompt.question.answer]
     if line["letter_probs"] is not None:
         colors = [color if letter == right else "#dddddd" for letter in letters]
@@ -77,8 +77,8 @@ def steps(table: pd.DataFrame, at: int, title: str) -> Figure:
     panels = np.atleast_1d(figure.subplots(1, len(measures)))
     for axes, measure in zip(panels, measures, strict=True):
         label, scale = PANELS[measure]
-        for start, part in table[table["measure"] == measure].groupby("start", sort=False):
-            color, marker, line = CHECKPOINTS[str(start)]
+        for start, (color, marker, line) in started(table).items():
+            part = table[(table["measure"] == measure) & (table["start"] == start)]
             for seed, path in part.groupby("seed"):
                 if seed != -1:
                     axes.plot(path["step"], path["value"] * scale, color=color, alpha=0.25, linewidth=0.8)
@@ -105,14 +105,14 @@ def rung(prompt: Prompt, table: pd.DataFrame, at: int) -> Figure:
     first, letters, path = figure.subplots(1, 3, width_ratios=(1, 1, 1.6))
     first.imshow(np.asarray(prompt.load_image()), interpolation="nearest")
     first.set_axis_off()
-    _letters(letters, table[table["step"] == at].iloc[0].to_dict() | {"model": f"step {at}"}, prompt)
+    _letters(letters, table[table["step"] == at].iloc[0].to_dict() | {"model": f"step {at}"}, prompt, "#222222")
     trained = table[table["seed"] >= 0]
     main = trained["seed"].mode().min()
     one = table[table["seed"].isin([-1, main])]
     others = trained[trained["seed"] != main]
     path.plot(one["step"], one["p_correct"].astype(float), "o-", color="#222222", label=f"seed {main}")
     for seed, part in others.groupby("seed"):
-        path.plot(part["step"], part["p_correct"].astype(float), "D", color=BLIND_SAFE[0], label=f"another, seed {seed}")
+        path.plot(part["step"], part["p_correct"].astype(float), "D", color=BLIND_SAFE[0], label=f"seed {seed}")
     path.axvline(at, color=BLIND_SAFE[3], linewidth=1.2, linestyle="--")
     path.set(ylim=(-0.03, 1.03), xlabel="GRPO step")
     path.set_title("P(right letter)", fontsize=9)
@@ -121,7 +121,14 @@ def rung(prompt: Prompt, table: pd.DataFrame, at: int) -> Figure:
     return figure
 
 
-HATCHES = ("", "//", "..", "xx", "\\\\", "oo")
+PARTS = (
+    (BLIND_SAFE[2], ""),
+    (BLIND_SAFE[8], "//"),
+    (BLIND_SAFE[0], ".."),
+    (BLIND_SAFE[3], "xx"),
+    (BLIND_SAFE[7], "\\\\"),
+)
+"""(colour, hatch) of the parts of a bar."""
 
 
 def behaviours(table: pd.DataFrame, names: Sequence[str], title: str) -> Figure:
@@ -134,10 +141,9 @@ def behaviours(table: pd.DataFrame, names: Sequence[str], title: str) -> Figure:
     figure = Figure(figsize=(9, 0.36 * len(models) + 2.2))
     panels = np.atleast_1d(figure.subplots(1, len(variants), sharey=True))
     shares = table.set_index(["variant", "behaviour", "model"])["value"] * 100
-    colors = (BLIND_SAFE[2], BLIND_SAFE[8], BLIND_SAFE[0], BLIND_SAFE[3], BLIND_SAFE[7], BLIND_SAFE[1])
     for axes, variant in zip(panels, variants, strict=True):
         left = np.zeros(len(models))
-        for name, color, hatch in zip(names, colors, HATCHES, strict=True):
+        for name, (color, hatch) in zip(names, PARTS, strict=True):
             width = np.array([shares.get((variant, name, model), 0.0) for model in models])
             label = name if axes is panels[0] else None
             axes.barh(models, width, left=left, color=color, hatch=hatch, edgecolor="white", linewidth=0, label=label)
