@@ -30,8 +30,8 @@ REWARDS = {
 }
 """Gate → what it asks for, beside the right answer."""
 AUGMENTATION = {
-    "captions, true and false": ("right-caption", "wrong-caption"),
-    "starts of the reasoning, true and false": ("right-think", "wrong-think"),
+    "captions, half of them false": ("right-caption", "wrong-caption"),
+    "starts of the reasoning, half of them false": ("right-think", "wrong-think"),
 }
 FOLLOWED = "wrong-think"
 """The variant of the sentence below the curves: where most moves."""
@@ -72,14 +72,14 @@ class TrainPanel(ipywidgets.VBox):
         self.folder, self.halt, self.thread, self.drawn = folder, threading.Event(), threading.Thread(), -1
         wide, own = ipywidgets.Layout(width="auto"), {"description_width": "initial"}
 
-        def tick(text: str, value: bool = False, disabled: bool = False) -> ipywidgets.Checkbox:
-            return ipywidgets.Checkbox(value, description=text, disabled=disabled, indent=False, layout=wide)
+        def tick(text: str) -> ipywidgets.Checkbox:
+            return ipywidgets.Checkbox(False, description=text, indent=False, layout=wide)
 
         self.start = ipywidgets.RadioButtons(options=list(STARTS.items()), layout=wide)
         self.rewards = {gate: tick(words) for gate, words in REWARDS.items()}
         self.mixed = {words: tick(words) for words in AUGMENTATION}
         self.share = ipywidgets.IntSlider(
-            40, 10, 80, 10, description="of the prompts (%)", disabled=True, style=own, readout_format="d"
+            40, 10, 80, 10, description="share of the prompts (%)", disabled=True, style=own, readout_format="d"
         )
         self.seconds = ipywidgets.BoundedIntText(seconds, min=20, max=300, step=10, description="seconds", style=own)
         self.seed = ipywidgets.BoundedIntText(0, min=0, max=9999, description="seed", style=own)
@@ -93,6 +93,7 @@ class TrainPanel(ipywidgets.VBox):
         self.bar, self.clock = ipywidgets.FloatProgress(0.0, min=0.0, max=1.0), ipywidgets.HTML("0 seconds")
         self.status = ipywidgets.HTML(spoken("Nothing is being trained. Choose, and press Train."))
         self.curves, self.numbers = picture(), ipywidgets.HTML()
+        self.curves.layout.width = "98%"  # with its margins no wider than the panel
         self.curves.layout.display = "none"  # until there is something to see
         for box in self.mixed.values():
             box.observe(self._augmented, "value")
@@ -100,9 +101,12 @@ class TrainPanel(ipywidgets.VBox):
         self.stop.on_click(self._stop)
         super().__init__([
             ipywidgets.HTML("<b>Start from</b>"), self.start,
-            ipywidgets.HTML(f"<b>Reward</b>: {ANSWER:g} for the right answer, {FORMAT:g} for the form, only where …"),
+            ipywidgets.HTML(
+                f"<b>Reward</b>: {ANSWER:g} for the right answer and {FORMAT:g} for the form. Of every answer, or "
+                "only of those where …"
+            ),
             *self.rewards.values(),
-            ipywidgets.HTML("<b>Augmentation</b>: prompts of the training that hold, half of them each …"),
+            ipywidgets.HTML("<b>Augmentation</b>: mix into the prompts of the training …"),
             *self.mixed.values(), self.share,
             ipywidgets.HBox([self.seconds, self.seed, self.name], layout=ipywidgets.Layout(flex_flow="row wrap")),
             ipywidgets.HBox([self.train, self.stop]),

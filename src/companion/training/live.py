@@ -43,7 +43,7 @@ from companion.variants import VARIANTS
 FOLDER = Path("runs/lab")
 N_ITEMS = 54
 """Validation items of each evaluation: six a family, a third each easy, medium and hard."""
-STEPS_A_SECOND = 3
+STEPS_A_SECOND = 2
 """More than any machine was seen to make; so many training questions are drawn beforehand."""
 
 _alone = threading.Lock()
@@ -62,9 +62,7 @@ def recipe(gates: Sequence[str] = (), variants: Mapping[str, float] | None = Non
         raise CompanionError(f"the shares of the variants sum to {sum(shares.values()):g}; give shares from 0 to 1")
     if seconds < 1:
         raise CompanionError(f"{seconds} seconds of training: give at least 1, such as 120")
-    return GRPORecipe(
-        "live", tuple(gates), shares, prompts=4, rate=1e-4, warmup=3, steps=STEPS_A_SECOND * seconds, every=16
-    )
+    return GRPORecipe("live", tuple(gates), shares, rate=2e-4, warmup=3, steps=STEPS_A_SECOND * seconds, every=8)
 
 
 Watch = Callable[[float, pd.DataFrame, pd.DataFrame], None]
