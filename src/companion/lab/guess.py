@@ -150,10 +150,19 @@ class Game:
         weights = self.odds(round)[list(round.candidates)].prod()
         return weights / weights.sum()
 
-    def careful(self, seed: int, unlike: bool, rounds: int = 200) -> float:
-        """The share of rounds that are won by always picking the likeliest candidate by the marks."""
-        played = (self.draw(seed, number, unlike) for number in range(rounds))
-        return float(np.mean([self.chances(round).idxmax() == round.hidden for round in played]))
+    def best(self, unlike: bool) -> float:
+        """The share of rounds that the best player wins, who knows how often each model does what.
+
+        Exact: of all that three prompts may show, the likeliest candidate is picked each time.
+        """
+        kinds = self.rows.groupby(["model", "variant", "behaviour", "sure"]).size() / self.items
+        rates = kinds.unstack(["behaviour", "sure"], fill_value=0.0)
+        won = []
+        for three in self.tables[unlike]:
+            each = [rates.xs(variant, level="variant").loc[three].to_numpy() for variant in VARIANTS]
+            shown = np.einsum("ca,cb,cd->cabd", *each)  # (candidates, kinds of the first, second and third prompt)
+            won.append(shown.max(axis=0).sum() / CANDIDATES)
+        return float(np.mean(won))
 
     def explanation(self, round: Round, picked: str) -> str:
         """HTML: was it right, how often each candidate does what was seen, and whom that favours."""
