@@ -57,11 +57,14 @@ def prompt_html(user: str, prefill: str) -> str:
 
 @contextmanager
 def working(status: ipywidgets.HTML, doing: str, done: str) -> Iterator[None]:
-    """Say what is being done, then that it is; an error that the reader can mend becomes the sentence instead."""
+    """Say what is being done, then that it is, or why it is not."""
     status.value = spoken(html.escape(doing))
     try:
         yield
     except CompanionError as error:
         status.value = spoken(f"<b>Not done:</b> {html.escape(str(error))}")
+    except Exception as error:  # a callback's traceback goes to a log that no reader opens
+        status.value = spoken(f"<b>Failed:</b> {html.escape(f'{type(error).__name__}: {error}')}")
+        raise
     else:
         status.value = spoken(html.escape(done))
