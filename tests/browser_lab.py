@@ -131,9 +131,7 @@ class Panel:
         return [str(e.get_attribute("src")) for e in self.root.find_elements(By.CSS_SELECTOR, "img.widget-image")]
 
     def wait_for(self, words: str) -> None:
-        WebDriverWait(self.driver, 120, 0.3).until(
-            lambda _: words in self.root.text, f"the panel never said {words!r}: {self.root.text[-600:]}"
-        )
+        WebDriverWait(self.driver, 120, 0.3).until(lambda _: words in self.root.text, f"the panel never said {words!r}")
 
     def shoot(self, name: str) -> None:
         self.root.screenshot(str(SHOTS / f"{name}.png"))
@@ -169,17 +167,18 @@ def operate_lab(driver: webdriver.Chrome) -> None:
     moving.tab_to(lambda element: "noUi-handle" in str(element.get_attribute("class")))
     moving.press(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
     moving.wait_for("Step 100 of the recipe accuracy under base")
-    moving.tab_to(lambda element: element.get_attribute("type") == "radio")
-    moving.press(Keys.ARROW_DOWN)
+    moving.tab_to(moving.label("accuracy, from noisy"))
+    moving.press(Keys.SPACE)
     moving.wait_for("No model of step 100 is shipped")
-    moving.press(Keys.TAB, Keys.ARROW_DOWN)
+    moving.tab_to(moving.label("wrong-caption"))
+    moving.press(Keys.ENTER)
     moving.wait_for("under wrong-caption")
     assert not set(moving.pictures()) & set(before)
     moving.shoot("lab-steps")
 
     guessing = Panel(driver, "that is my guess")
     before = guessing.pictures()
-    guessing.tab_to(lambda element: element.get_attribute("type") == "radio")
+    guessing.tab_to(lambda element: element.text in ("base", "accuracy", "noisy", "noisy-accuracy", "reference"))
     guessing.press(Keys.SPACE)
     guessing.tab_to(guessing.label("that is my guess"))
     guessing.press(Keys.SPACE)

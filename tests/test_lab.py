@@ -327,7 +327,11 @@ def test_panels_hold_no_output_widget(rows, questions, runs):
         lab.compose_panel(questions), lab.steps_panel(runs, questions[0]), lab.guess_panel(rows, questions),
     ):  # fmt: skip
         parts = list(all_of(panel))
-        assert not [part for part in parts if isinstance(part, ipywidgets.Output | ipywidgets.Dropdown)]
+        assert not [
+            part
+            for part in parts
+            if isinstance(part, ipywidgets.Output | ipywidgets.Dropdown | ipywidgets.RadioButtons)
+        ]
         assert not [part for part in parts if isinstance(part, ipywidgets.Image) and part.tooltip]
 
 

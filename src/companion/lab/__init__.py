@@ -3,8 +3,8 @@
 Each panel is a thin layer over plain functions of its module, which work without widgets: `compose` (a prompt of one's
 own, put to the model of each recipe), `steps` (a slider along GRPO runs), `guess` (whose answers are these?). Panels
 draw into picture and text widgets, never into an Output, with which a headless run may wait for ever; what a picture
-shows stands as text below it; and each control is one that JupyterLab leaves its keys: buttons, check boxes, radio
-buttons, sliders and lines of text.
+shows stands as text below it; and each control is one that JupyterLab leaves its keys: buttons, check boxes, sliders
+and lines of text.
 """
 
 from companion.lab.compose import compose_panel

@@ -22,7 +22,7 @@ from companion.engine import evaluate
 from companion.judges import case_of
 from companion.judges.conflict import Conflict
 from companion.judges.rule import Rule
-from companion.lab.widgets import ADDED, grid, picture, png, spoken
+from companion.lab.widgets import ADDED, choice, grid, picture, png, spoken
 from companion.questions import Question
 from companion.store import Store
 
@@ -209,12 +209,9 @@ class GuessPanel(ipywidgets.VBox):
         self.game, self.seed = Game(rows), seed
         self.questions = {question.id: question for question in questions}
         self.number = self.played = self.won = 0
-        self.level = ipywidgets.ToggleButtons(
-            options={"models unlike each other": True, "any three models": False}, description="level",
-            style={"button_width": "16em"},
-        )  # fmt: skip
+        self.level = choice({"models unlike each other": True, "any three models": False}, "level", "16em")
         self.picture, self.clues = picture(), ipywidgets.HTML()
-        self.pick = ipywidgets.RadioButtons(description="it was", layout=ipywidgets.Layout(width="auto"))
+        self.pick = choice([], "it was")
         self.guessing = ipywidgets.Button(description="that is my guess", button_style="primary")
         self.going_on = ipywidgets.Button(description="next round")
         self.status = ipywidgets.HTML()
