@@ -172,7 +172,7 @@ def operate_lab(driver: webdriver.Chrome) -> None:
     moving.wait_for("No model of step 100 is shipped")
     moving.tab_to(moving.label("wrong-caption"))
     moving.press(Keys.ENTER)
-    moving.wait_for("under wrong-caption")
+    moving.wait_for("Shown: accuracy, from noisy, wrong-caption, step 100.")
     assert not set(moving.pictures()) & set(before)
     moving.shoot("lab-steps")
 

@@ -199,7 +199,7 @@ def clues_html(round: Round) -> str:
             f"{html.escape(clue['response'])}<br>"
             f"({clue['right']} is right; its answer is {clue['answer']}{certain})</p>"
         )
-    return "".join(items)
+    return f'<div style="line-height: 1.4; max-width: 900px">{"".join(items)}</div>'
 
 
 class GuessPanel(ipywidgets.VBox):

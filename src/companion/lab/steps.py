@@ -160,7 +160,11 @@ class StepsPanel(ipywidgets.VBox):
 
     def _show(self, _change: Any = None) -> None:
         (recipe, start), variant, at = self.run.value, self.variant.value, self.at.value
-        with working(self.status, "Reading the runs and asking the models on the way …", "Up to date."):
+        with working(
+            self.status,
+            "Reading the runs and asking the models on the way …",
+            f"Shown: {recipe}, from {start}, {variant}, step {at}.",
+        ):
             if (recipe, variant) not in self.curves:
                 rng = np.random.default_rng(self.seed)
                 self.curves[recipe, variant] = along(self.runs, recipe, variant, rng)

@@ -18,7 +18,7 @@ ADDED = "#a02020"
 """The colour of what was put into a prompt or into a model's mouth, as in the other notebooks' examples."""
 
 
-CELL = "text-align: left; vertical-align: top; padding: 2px 8px"
+CELL = "text-align: left; vertical-align: top; padding: 2px 8px; line-height: 1.4"
 
 
 _at_work = threading.RLock()
@@ -28,7 +28,7 @@ _at_work = threading.RLock()
 LABEL = "9em"
 """Width of what stands before a control."""
 
-WIDE = {"width": "100%", "max_width": "900px"}
+WIDE = {"width": "98%", "max_width": "900px"}
 """Layout of what takes the whole width."""
 
 
