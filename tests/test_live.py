@@ -6,6 +6,7 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -210,7 +211,7 @@ def test_the_panel_trains_and_stops_by_clicks(panel, tmp_path, monkeypatch):
     assert "The training ended: stopped" in panel.status.value
     assert 'aria-live="polite"' in panel.status.value
     assert bytes(panel.curves.value).startswith(b"\x89PNG")
-    assert re.search(r"Step \d+, under wrong-think: accuracy", panel.numbers.value)
+    assert re.search(r"Steps 0 → \d+: base, accuracy", panel.numbers.value)
     assert panel.stop.disabled
     assert not panel.train.disabled
     recipe = json.loads((tmp_path / "mine" / "recipe.json").read_text())["recipe"]
@@ -236,6 +237,26 @@ def test_the_panel_says_errors_in_a_sentence_and_can_be_used_again(panel, tmp_pa
     assert list(tmp_path.iterdir()) == []
     assert not panel.train.disabled
     assert panel.stop.disabled
+
+
+def test_the_sentence_tells_first_and_last_with_intervals_and_leaves_out_what_could_not_be_read():
+    lines = [
+        ("base", "correct", 0, 0.8, 0.7, 0.9), ("base", "correct", 8, 0.7, 0.55, 0.8),
+        ("base", "entropy", 0, 0.4, 0.3, 0.5), ("base", "entropy", 8, 0.25, 0.2, 0.3),
+        ("wrong-think", "consistent", 0, 0.5, 0.4, 0.6), ("wrong-think", "consistent", 8, 0.9, 0.8, 1.0),
+        ("wrong-think", "entropy", 0, 0.4, 0.3, 0.5), ("wrong-caption", "correct", 8, 0.1, 0.0, 0.2),
+    ]  # fmt: skip
+    curve = pd.DataFrame(lines, columns=["variant", "measure", "step", "value", "low", "high"])
+    log = pd.DataFrame({"step": range(1, 13), "reward": [1.0, 1.0, *[0.5] * 10]})
+    assert lab.sentence(curve, log) == (
+        "Steps 0 → 8: base, accuracy (%) 80 → 70 [55, 80]; base, letter entropy 0.40 → 0.25 [0.20, 0.30]; "
+        "wrong-think, agreement (%) 50 → 90 [80, 100]; mean reward of the last 10 steps 0.50."
+    )
+    first = curve[curve["step"] == 0]
+    assert lab.sentence(first, log[:0]).startswith("Steps 0 → 0: base, accuracy (%) 80 → 80 [70, 90]; ")
+    drawn = lab.plots.live_curves(curve, log, "a title").axes
+    assert [len(axes.collections) for axes in drawn] == [3, 3, 3, 3, 0, 0]  # the intervals of a variant are one
+    np.testing.assert_allclose(drawn[4].lines[1].get_ydata()[[0, 10, 11]], [1.0, 0.55, 0.5])
 
 
 def test_a_panel_that_is_only_displayed_depends_on_nothing(tmp_path):

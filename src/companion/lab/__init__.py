@@ -4,7 +4,7 @@ Each panel is a thin layer over plain functions of its module, which work withou
 own, put to the model of each recipe), `steps` (a slider along GRPO runs), `guess` (whose answers are these?), and
 `train` (two minutes of GRPO, in a thread). Panels draw into picture and text widgets, never into an Output, with which
 a headless run may wait for ever; what a picture shows stands as text below it; and each control is one that JupyterLab
-leaves its keys: buttons, check boxes, radio buttons, sliders and lines of text.
+leaves its keys: buttons, check boxes, sliders and lines of text.
 """
 
 from companion.lab.compose import compose_panel

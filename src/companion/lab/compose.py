@@ -16,7 +16,7 @@ import pandas as pd
 from companion import plots
 from companion.chat import get_profile, user_text
 from companion.lab.asking import CHECKPOINTS, Answer, ask, models_in
-from companion.lab.widgets import ADDED, grid, picture, png, prompt_html, spoken, working
+from companion.lab.widgets import ADDED, LABEL, WIDE, choice, grid, picture, png, prompt_html, spoken, working
 from companion.questions import Question
 from companion.variants import ABSTAIN, VARIANTS, Prompt, apply, layout
 
@@ -136,19 +136,16 @@ class ComposePanel(ipywidgets.VBox):
 
     def __init__(self, questions: Sequence[Question], item: int = 0, own: str = "runs/lab", seed: int = 0) -> None:
         self.questions, self.own, self.seed, self.filling = questions, Path(own), seed, False
-        wide = ipywidgets.Layout(width="100%", max_width="900px")
-        label = {"description_width": "9em"}
+        line = {"style": {"description_width": LABEL}, "layout": ipywidgets.Layout(**WIDE)}
         self.item = ipywidgets.IntSlider(
-            item, 0, len(questions) - 1, description="item", continuous_update=False, style=label, layout=wide
+            item, 0, len(questions) - 1, description="item", continuous_update=False, **line
         )
-        self.preset = ipywidgets.ToggleButtons(
-            options=list(VARIANTS), value="base", description="fill in", style=label | {"button_width": "13em"}
-        )
+        self.preset = choice(list(VARIANTS), "fill in")
         self.caption = ipywidgets.Text(
-            description="caption", placeholder="(none) something said of the picture", style=label, layout=wide
+            description="caption", placeholder="(none) something said of the picture", **line
         )
         self.start = ipywidgets.Text(
-            description="start of reasoning", placeholder="(none) put into the model's mouth", style=label, layout=wide
+            description="start of reasoning", placeholder="(none) put into the model's mouth", **line
         )
         self.reason = ipywidgets.Checkbox(True, description="it may reason", indent=False)
         self.abstain = ipywidgets.Checkbox(False, description="“I'm not sure” is an option", indent=False)

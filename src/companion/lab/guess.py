@@ -22,7 +22,7 @@ from companion.engine import evaluate
 from companion.judges import case_of
 from companion.judges.conflict import Conflict
 from companion.judges.rule import Rule
-from companion.lab.widgets import ADDED, grid, picture, png, spoken
+from companion.lab.widgets import ADDED, choice, grid, picture, png, spoken
 from companion.questions import Question
 from companion.store import Store
 
@@ -150,10 +150,19 @@ class Game:
         weights = self.odds(round)[list(round.candidates)].prod()
         return weights / weights.sum()
 
-    def careful(self, seed: int, unlike: bool, rounds: int = 200) -> float:
-        """The share of rounds that are won by always picking the likeliest candidate by the marks."""
-        played = (self.draw(seed, number, unlike) for number in range(rounds))
-        return float(np.mean([self.chances(round).idxmax() == round.hidden for round in played]))
+    def best(self, unlike: bool) -> float:
+        """The share of rounds that the best player wins, who knows how often each model does what.
+
+        Exact: of all that three prompts may show, the likeliest candidate is picked each time.
+        """
+        kinds = self.rows.groupby(["model", "variant", "behaviour", "sure"]).size() / self.items
+        rates = kinds.unstack(["behaviour", "sure"], fill_value=0.0)
+        won = []
+        for three in self.tables[unlike]:
+            each = [rates.xs(variant, level="variant").loc[three].to_numpy() for variant in VARIANTS]
+            shown = np.einsum("ca,cb,cd->cabd", *each)  # (candidates, kinds of the first, second and third prompt)
+            won.append(shown.max(axis=0).sum() / CANDIDATES)
+        return float(np.mean(won))
 
     def explanation(self, round: Round, picked: str) -> str:
         """HTML: was it right, how often each candidate does what was seen, and whom that favours."""
@@ -190,7 +199,7 @@ def clues_html(round: Round) -> str:
             f"{html.escape(clue['response'])}<br>"
             f"({clue['right']} is right; its answer is {clue['answer']}{certain})</p>"
         )
-    return "".join(items)
+    return f'<div style="line-height: 1.4; max-width: 900px">{"".join(items)}</div>'
 
 
 class GuessPanel(ipywidgets.VBox):
@@ -200,12 +209,9 @@ class GuessPanel(ipywidgets.VBox):
         self.game, self.seed = Game(rows), seed
         self.questions = {question.id: question for question in questions}
         self.number = self.played = self.won = 0
-        self.level = ipywidgets.ToggleButtons(
-            options={"models unlike each other": True, "any three models": False}, description="level",
-            style={"button_width": "16em"},
-        )  # fmt: skip
+        self.level = choice({"models unlike each other": True, "any three models": False}, "level", "16em")
         self.picture, self.clues = picture(), ipywidgets.HTML()
-        self.pick = ipywidgets.RadioButtons(description="it was", layout=ipywidgets.Layout(width="auto"))
+        self.pick = choice([], "it was")
         self.guessing = ipywidgets.Button(description="that is my guess", button_style="primary")
         self.going_on = ipywidgets.Button(description="next round")
         self.status = ipywidgets.HTML()

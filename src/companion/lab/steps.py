@@ -18,7 +18,7 @@ from companion.claims import Quantity
 from companion.dynamics import Panel, trajectories
 from companion.lab.asking import CHECKPOINTS, ask, ask_all
 from companion.lab.compose import table
-from companion.lab.widgets import picture, png, spoken, working
+from companion.lab.widgets import LABEL, WIDE, choice, picture, png, spoken, working
 from companion.questions import Question
 from companion.statistics import Estimate
 from companion.variants import Prompt, apply
@@ -142,32 +142,29 @@ class StepsPanel(ipywidgets.VBox):
         there = runs[["recipe", "start"]].drop_duplicates().itertuples(index=False)
         order = list(plots.RECIPES)
         named = sorted(((pair.recipe, pair.start) for pair in there), key=lambda pair: (order.index(pair[0]), pair[1]))
-        label = {"description_width": "9em"}
-        wide = ipywidgets.Layout(width="100%", max_width="900px")
         self.at = ipywidgets.SelectionSlider(
             options=sorted(runs["step"].unique().tolist()), description="GRPO step", continuous_update=False,
-            style=label, layout=wide,
+            style={"description_width": LABEL}, layout=ipywidgets.Layout(**WIDE),
         )  # fmt: skip
-        self.run = ipywidgets.RadioButtons(
-            options={f"{recipe}, from {start}": (recipe, start) for recipe, start in named}, description="runs",
-            style=label, layout=ipywidgets.Layout(width="auto"),
-        )  # fmt: skip
-        self.variant = ipywidgets.RadioButtons(
-            options=VARIANTS, description="prompt", style=label, layout=ipywidgets.Layout(width="auto")
-        )
+        self.run = choice({f"{recipe}, from {start}": (recipe, start) for recipe, start in named}, "runs", "17em")
+        self.variant = choice(VARIANTS, "prompt")
         self.status, self.text, self.item_text = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.HTML()
         self.picture, self.item_picture = picture(), picture()
         for control in (self.at, self.run, self.variant):
             control.observe(self._show, "value")
         self._show()
         super().__init__([
-            self.at, ipywidgets.HBox([self.run, self.variant]), self.status, self.picture, self.text,
+            self.at, self.run, self.variant, self.status, self.picture, self.text,
             self.item_picture, self.item_text,
         ])  # fmt: skip
 
     def _show(self, _change: Any = None) -> None:
         (recipe, start), variant, at = self.run.value, self.variant.value, self.at.value
-        with working(self.status, "Reading the runs and asking the models on the way …", "Up to date."):
+        with working(
+            self.status,
+            "Reading the runs and asking the models on the way …",
+            f"Shown: {recipe}, from {start}, {variant}, step {at}.",
+        ):
             if (recipe, variant) not in self.curves:
                 rng = np.random.default_rng(self.seed)
                 self.curves[recipe, variant] = along(self.runs, recipe, variant, rng)

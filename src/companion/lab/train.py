@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import json
 import threading
+from itertools import product
 from pathlib import Path
 
 import ipywidgets
@@ -16,12 +17,14 @@ import pandas as pd
 
 from companion import plots
 from companion.errors import CompanionError
-from companion.lab.widgets import picture, png, spoken
+from companion.lab.widgets import choice, picture, png, spoken
+from companion.plots.live import WINDOW
+from companion.plots.runs import PANELS
 from companion.training.rewards import ANSWER, FORMAT, SPOKEN_WORDS
 
 STARTS = {
-    "noisy: a fifth of the reasoning that it learned from misread the picture": "checkpoints/noisy",
-    "base: all the reasoning that it learned from was true": "checkpoints/base",
+    "noisy: learned from reasoning of which a fifth misread the picture": "checkpoints/noisy",
+    "base: learned from true reasoning": "checkpoints/base",
 }
 REWARDS = {
     "consistency": "the reasoning leads to the answer",
@@ -33,8 +36,14 @@ AUGMENTATION = {
     "captions, half of them false": ("right-caption", "wrong-caption"),
     "starts of the reasoning, half of them false": ("right-think", "wrong-think"),
 }
-FOLLOWED = "wrong-think"
-"""The variant of the sentence below the curves: where most moves."""
+FOLLOWED = ("base", "wrong-think")
+"""The variants whose numbers are told below the curves."""
+MEASURES = {
+    "correct": "accuracy (%)",
+    "consistent": "agreement (%)",
+    "entropy": "letter entropy",
+    "words": "words of reasoning",
+}
 
 
 def about(start: str, gates: tuple[str, ...], shares: dict[str, float], n: int) -> str:
@@ -47,22 +56,18 @@ def about(start: str, gates: tuple[str, ...], shares: dict[str, float], n: int) 
 
 
 def sentence(curve: pd.DataFrame, log: pd.DataFrame) -> str:
-    """The latest numbers in words, with their intervals over items and what they were at step 0."""
-    last = curve["step"].max()
-    found = curve[curve["variant"] == FOLLOWED].set_index(["measure", "step"])
+    """The latest numbers in words: what they were at step 0, what they are, with intervals over items."""
+    last = int(curve["step"].max())
+    values = curve.set_index(["variant", "measure", "step"])
     parts = []
-    for measure, words, scale, unit in (
-        ("correct", "accuracy", 100, " %"), ("consistent", "reasoning and answer agree", 100, " %"),
-        ("entropy", "letter entropy", 1, ""), ("words", "words of reasoning", 1, ""),
-    ):  # fmt: skip
-        if (measure, last) not in found.index or (measure, 0) not in found.index:
-            continue  # no answer could be read
-        now, first = found.loc[(measure, last)], found.loc[(measure, 0), "value"]
-        digits = 2 if measure == "entropy" else 0
-        value, low, high, begun = (f"{scale * x:.{digits}f}" for x in (now["value"], now["low"], now["high"], first))
-        parts.append(f"{words} {value}{unit} [{low}, {high}], {begun}{unit} at the start")
-    reward = f"; mean reward of the last steps {log['reward'].tail(10).mean():.2f}" if len(log) else ""
-    return f"Step {last}, under {FOLLOWED}: {'; '.join(parts)}{reward}."
+    for variant, (measure, words) in product(FOLLOWED, MEASURES.items()):
+        if {(variant, measure, 0), (variant, measure, last)} <= set(values.index):  # answers could be read
+            now, scale, digits = values.loc[variant, measure, last], PANELS[measure][1], 2 * (measure == "entropy")
+            numbers = (values.loc[variant, measure, 0]["value"], now["value"], now["low"], now["high"])
+            begun, value, low, high = (f"{scale * number:.{digits}f}" for number in numbers)
+            parts.append(f"{variant}, {words} {begun} → {value} [{low}, {high}]")
+    reward = f"; mean reward of the last {WINDOW} steps {log['reward'].tail(WINDOW).mean():.2f}" if len(log) else ""
+    return f"Steps 0 → {last}: {'; '.join(parts)}{reward}."
 
 
 class TrainPanel(ipywidgets.VBox):
@@ -75,7 +80,7 @@ class TrainPanel(ipywidgets.VBox):
         def tick(text: str) -> ipywidgets.Checkbox:
             return ipywidgets.Checkbox(False, description=text, indent=False, layout=wide)
 
-        self.start = ipywidgets.RadioButtons(options=list(STARTS.items()), layout=wide)
+        self.start = choice(STARTS, "start from", "auto")
         self.rewards = {gate: tick(words) for gate, words in REWARDS.items()}
         self.mixed = {words: tick(words) for words in AUGMENTATION}
         self.share = ipywidgets.IntSlider(
@@ -100,7 +105,7 @@ class TrainPanel(ipywidgets.VBox):
         self.train.on_click(self._train)
         self.stop.on_click(self._stop)
         super().__init__([
-            ipywidgets.HTML("<b>Start from</b>"), self.start,
+            self.start,
             ipywidgets.HTML(
                 f"<b>Reward</b>: {ANSWER:g} for the right answer and {FORMAT:g} for the form. Of every answer, or "
                 "only of those where …"
@@ -167,7 +172,7 @@ class TrainPanel(ipywidgets.VBox):
         from companion.training import live  # torch and TRL
 
         recipe = live.recipe(self.gates, self.shares, self.seconds.value)
-        self._say("Training. Stop ends it sooner, and keeps the model.")
+        self._say("Training. It is evaluated first. Stop ends it sooner, and keeps the model.")
         made = live.train(
             self.start.value, recipe, self.name.value.strip(), self.seconds.value, self.folder, self.seed.value,
             self.halt, self._watch,
@@ -187,7 +192,9 @@ class TrainPanel(ipywidgets.VBox):
             what = about(self.start.value, self.gates, self.shares, int(curve["n"].max()))
             self.curves.value = png(plots.live_curves(curve, log, what))
             self.curves.layout.display = None
-            self.numbers.value = spoken(html.escape(sentence(curve, log)))
+            self.numbers.value = f"<p>{html.escape(sentence(curve, log))}</p>"
+            if not self.halt.is_set():
+                self._say(f"Training. Evaluated at step {step}: the numbers stand below the curves.")
 
     def _say(self, text: str) -> None:
         self.status.value = spoken(html.escape(text))

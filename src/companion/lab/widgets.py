@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import html
 import io
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import ipywidgets
 from matplotlib.figure import Figure
@@ -16,11 +18,29 @@ ADDED = "#a02020"
 """The colour of what was put into a prompt or into a model's mouth, as in the other notebooks' examples."""
 
 
-CELL = "text-align: left; vertical-align: top; padding: 2px 8px"
+CELL = "text-align: left; vertical-align: top; padding: 2px 8px; line-height: 1.4"
+
+
+_at_work = threading.RLock()
+"""JupyterLab hands the messages of widgets to more than one thread of a kernel."""
+
+
+LABEL = "9em"
+"""Width of what stands before a control."""
+
+WIDE = {"width": "98%", "max_width": "900px"}
+"""Layout of what takes the whole width."""
+
+
+def choice(options: Any, description: str, width: str = "15em") -> ipywidgets.ToggleButtons:
+    """One of several, as buttons: of radio buttons and menus JupyterLab takes the arrow keys for itself."""
+    return ipywidgets.ToggleButtons(
+        options=options, description=description, style={"description_width": LABEL, "button_width": width}
+    )
 
 
 def picture() -> ipywidgets.Image:
-    return ipywidgets.Image(format="png", layout=ipywidgets.Layout(width="100%", max_width="900px"))
+    return ipywidgets.Image(format="png", layout=ipywidgets.Layout(**WIDE))
 
 
 def png(figure: Figure) -> bytes:
@@ -57,11 +77,15 @@ def prompt_html(user: str, prefill: str) -> str:
 
 @contextmanager
 def working(status: ipywidgets.HTML, doing: str, done: str) -> Iterator[None]:
-    """Say what is being done, then that it is; an error that the reader can mend becomes the sentence instead."""
-    status.value = spoken(html.escape(doing))
-    try:
-        yield
-    except CompanionError as error:
-        status.value = spoken(f"<b>Not done:</b> {html.escape(str(error))}")
-    else:
-        status.value = spoken(html.escape(done))
+    """Say what is being done, then that it is, or why it is not. One thing at a time, whichever panel asks."""
+    with _at_work:
+        status.value = spoken(html.escape(doing))
+        try:
+            yield
+        except CompanionError as error:
+            status.value = spoken(f"<b>Not done:</b> {html.escape(str(error))}")
+        except Exception as error:  # a callback's traceback goes to a log that no reader opens
+            status.value = spoken(f"<b>Failed:</b> {html.escape(f'{type(error).__name__}: {error}')}")
+            raise
+        else:
+            status.value = spoken(html.escape(done))

@@ -110,7 +110,7 @@ def rung(prompt: Prompt, table: pd.DataFrame, at: int) -> Figure:
     main = trained["seed"].mode().min()
     one = table[table["seed"].isin([-1, main])]
     others = trained[trained["seed"] != main]
-    path.plot(one["step"], one["p_correct"].astype(float), "o-", color="#222222", label=f"seed {main}")
+    path.plot(one["step"], one["p_correct"].astype(float), "o:", color="#222222", label=f"seed {main}")
     for seed, part in others.groupby("seed"):
         path.plot(part["step"], part["p_correct"].astype(float), "D", color=BLIND_SAFE[0], label=f"seed {seed}")
     path.axvline(at, color=BLIND_SAFE[3], linewidth=1.2, linestyle="--")
