@@ -9,7 +9,6 @@ from __future__ import annotations
 import html
 import json
 import threading
-from itertools import product
 from pathlib import Path
 
 import ipywidgets
@@ -60,14 +59,17 @@ def sentence(curve: pd.DataFrame, log: pd.DataFrame) -> str:
     last = int(curve["step"].max())
     values = curve.set_index(["variant", "measure", "step"])
     parts = []
-    for variant, (measure, words) in product(FOLLOWED, MEASURES.items()):
-        if {(variant, measure, 0), (variant, measure, last)} <= set(values.index):  # answers could be read
-            now, scale, digits = values.loc[variant, measure, last], PANELS[measure][1], 2 * (measure == "entropy")
-            numbers = (values.loc[variant, measure, 0]["value"], now["value"], now["low"], now["high"])
-            begun, value, low, high = (f"{scale * number:.{digits}f}" for number in numbers)
-            parts.append(f"{variant}, {words} {begun} → {value} [{low}, {high}]")
+    for variant in FOLLOWED:
+        told = []
+        for measure, words in MEASURES.items():
+            if {(variant, measure, 0), (variant, measure, last)} <= set(values.index):  # answers could be read
+                now, scale, digits = values.loc[variant, measure, last], PANELS[measure][1], 2 * (measure == "entropy")
+                numbers = (values.loc[variant, measure, 0]["value"], now["value"], now["low"], now["high"])
+                begun, value, low, high = (f"{scale * number:.{digits}f}" for number in numbers)
+                told.append(f"{words} {begun} → {value} [{low}, {high}]")
+        parts.append(f"{variant}: {', '.join(told)}")
     reward = f"; mean reward of the last {WINDOW} steps {log['reward'].tail(WINDOW).mean():.2f}" if len(log) else ""
-    return f"Steps 0 → {last}: {'; '.join(parts)}{reward}."
+    return f"Steps 0 → {last}. {'; '.join(parts)}{reward}."
 
 
 class TrainPanel(ipywidgets.VBox):
@@ -84,8 +86,9 @@ class TrainPanel(ipywidgets.VBox):
         self.rewards = {gate: tick(words) for gate, words in REWARDS.items()}
         self.mixed = {words: tick(words) for words in AUGMENTATION}
         self.share = ipywidgets.IntSlider(
-            40, 10, 80, 10, description="share of the prompts (%)", disabled=True, style=own, readout_format="d"
-        )
+            40, 10, 80, 10, description="share of the prompts (%)", disabled=True, style=own, readout_format="d",
+            layout=ipywidgets.Layout(width="26em"),
+        )  # fmt: skip
         self.seconds = ipywidgets.BoundedIntText(seconds, min=20, max=300, step=10, description="seconds", style=own)
         self.seed = ipywidgets.BoundedIntText(0, min=0, max=9999, description="seed", style=own)
         self.name = ipywidgets.Text("mine", description="name of the model", style=own)
@@ -192,7 +195,7 @@ class TrainPanel(ipywidgets.VBox):
             what = about(self.start.value, self.gates, self.shares, int(curve["n"].max()))
             self.curves.value = png(plots.live_curves(curve, log, what))
             self.curves.layout.display = None
-            self.numbers.value = f"<p>{html.escape(sentence(curve, log))}</p>"
+            self.numbers.value = f'<p style="line-height: 1.4">{html.escape(sentence(curve, log))}</p>'
             if not self.halt.is_set():
                 self._say(f"Training. Evaluated at step {step}: the numbers stand below the curves.")
 
