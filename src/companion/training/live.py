@@ -129,7 +129,7 @@ def _train(
         "seconds": round(live.seconds, 1), "ended": ended, "items": N_ITEMS, "variants": WATCHED,
     }  # fmt: skip
     (made / "recipe.json").write_text(json.dumps(record, indent=1) + "\n")
-    live.curve.to_csv(made / "curve.csv", index=False)
+    live.curve[live.curve["step"] <= steps].to_csv(made / "curve.csv", index=False)
     pd.DataFrame(live.log[:steps]).dropna(axis=1, how="all").to_csv(made / "log.csv", index=False)
     return made
 
@@ -139,9 +139,11 @@ def _move(made: Path, folder: Path, name: str) -> Path:
     number = 1
     while True:
         place = folder / (name if number == 1 else f"{name}-{number}")
-        if not place.exists():
-            made.rename(place)
-            return place
+        try:
+            return made.rename(place)
+        except OSError:
+            if not place.exists():
+                raise
         number += 1
 
 
