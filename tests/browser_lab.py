@@ -1,22 +1,42 @@
-"""Runs every notebook in JupyterLab, in headless Chromium, as a user would. Not part of `make test`.
+"""Runs notebooks in JupyterLab, in headless Chromium, as a user would, and operates their widgets by keyboard.
 
+Not part of `make test`. Run: `make test-browser`, or `python tests/browser_lab.py [--port 8899] [07_tradeoff_lab …]`.
 Needs Debian's chromium and chromium-driver, and selenium: `make test-browser` installs the latter.
 """
 
+import argparse
+import shutil
 import subprocess
 import sys
 import time
+import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
 from selenium import webdriver
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
 ROOT = Path(__file__).parent.parent
 SHOTS = ROOT / "runs" / "browser"
-PORT = 8899
+TALL = 30000
+"""Pixels: cells out of sight are not in the page, and a page that is tall enough holds them all."""
+
+
+def wait_for_server(port: int, seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/api", timeout=5)
+            return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
 
 
 def start_chromium() -> webdriver.Chrome:
@@ -28,17 +48,18 @@ def start_chromium() -> webdriver.Chrome:
     return webdriver.Chrome(options, webdriver.ChromeService("/usr/bin/chromedriver"))
 
 
-def check(driver: webdriver.Chrome, notebook: Path) -> None:
+def check(driver: webdriver.Chrome, notebook: Path, port: int) -> None:
     """Open a notebook, run all its cells, wait until each has been run, and fail on any error output."""
-    driver.get(f"http://127.0.0.1:{PORT}/lab/tree/notebooks/{notebook.name}?reset")
+    copy = SHOTS / notebook.name  # JupyterLab saves what it runs
+    shutil.copy(notebook, copy)
+    driver.get(f"http://127.0.0.1:{port}/lab/tree/{copy.relative_to(ROOT)}?reset")
     cells = [cell for cell in nbformat.read(notebook, as_version=4).cells if cell.cell_type == "code"]
     code = len(cells)
     WebDriverWait(driver, 120).until(lambda d: d.find_elements(By.CSS_SELECTOR, ".jp-Notebook .jp-CodeCell"))
     WebDriverWait(driver, 120).until(
         lambda d: d.find_elements(By.CSS_SELECTOR, '.jp-Notebook-ExecutionIndicator[data-status="idle"]')
     )
-    # Cells out of sight are not in the page; a page that is tall enough holds them all.
-    driver.set_window_size(1300, 30000)
+    driver.set_window_size(1300, TALL)
     WebDriverWait(driver, 60).until(
         lambda d: len(d.find_elements(By.CSS_SELECTOR, ".jp-Notebook .jp-CodeCell .jp-InputPrompt")) >= code
     )
@@ -62,22 +83,136 @@ def check(driver: webdriver.Chrome, notebook: Path) -> None:
         shown = picture.get_attribute("src")
         driver.find_element(By.CSS_SELECTOR, ".widget-slider .noUi-handle").send_keys(Keys.ARROW_RIGHT)
         WebDriverWait(driver, 30).until(lambda d: picture.get_attribute("src") != shown)
+    if operate := OPERATED.get(notebook.stem):
+        operate(driver)
+        driver.save_screenshot(str(SHOTS / f"{notebook.stem}-operated.png"))
     print(f"{notebook.name}: {code} code cells run, no error")
     driver.set_window_size(1300, 1000)
 
 
+class Panel:
+    """A panel of the lab, operated with the keys alone, from where Tab leads."""
+
+    def __init__(self, driver: webdriver.Chrome, words: str) -> None:
+        """words: on one of its buttons, or a label, by which it is found."""
+        self.driver = driver
+        inside = f".//*[self::button or self::label][normalize-space()='{words}']"
+        self.root = driver.find_element(By.XPATH, f"//div[contains(@class, 'jp-OutputArea-output')][{inside}]")
+
+    def focused(self) -> WebElement:
+        return self.driver.switch_to.active_element
+
+    def press(self, *keys: str) -> None:
+        """Keys, to whatever has the focus: JupyterLab may take them first, as it may from a user."""
+        for key in keys:
+            ActionChains(self.driver).send_keys(key).perform()
+            time.sleep(0.1)
+
+    def tab_to(self, wanted: Callable[[WebElement], bool], most: int = 80) -> WebElement:
+        """Press Tab until what is wanted has the focus, from the panel's first control on."""
+        first = self.root.find_element(By.CSS_SELECTOR, "input, button, .noUi-handle")
+        self.driver.execute_script("arguments[0].focus()", first)
+        for _ in range(most):
+            if wanted(self.focused()):
+                return self.focused()
+            self.press(Keys.TAB)
+        raise AssertionError("Tab does not lead there")
+
+    def label(self, words: str) -> Callable[[WebElement], bool]:
+        """Whether a control is labelled so."""
+        script = (
+            "const e = arguments[0], l = e.closest('label') || (e.labels && e.labels[0]);"
+            "const near = e.closest('.widget-inline-hbox, .jupyter-widgets');"
+            "return (e.tagName == 'BUTTON' ? e : l || (near && near.querySelector('label')) || near || e).textContent"
+        )
+        return lambda element: words == str(self.driver.execute_script(script, element)).strip()
+
+    def pictures(self) -> list[str]:
+        return [str(e.get_attribute("src")) for e in self.root.find_elements(By.CSS_SELECTOR, "img.widget-image")]
+
+    def wait_for(self, words: str) -> None:
+        WebDriverWait(self.driver, 120, 0.3).until(lambda _: words in self.root.text, f"the panel never said {words!r}")
+
+    def shoot(self, name: str) -> None:
+        self.root.screenshot(str(SHOTS / f"{name}.png"))
+
+
+def operate_lab(driver: webdriver.Chrome) -> None:
+    """Compose a prompt and ask, move along the steps, guess: by keyboard, in the notebook's command mode."""
+    cells = len(driver.find_elements(By.CSS_SELECTOR, ".jp-Notebook .jp-Cell"))
+    composing = Panel(driver, "ask them")
+    before = composing.pictures()
+    composing.tab_to(composing.label("wrong-caption"))
+    composing.press(Keys.SPACE)
+    composing.tab_to(composing.label("caption"))
+    composing.press(Keys.CONTROL + "a", *"dd <b>big</b> llama", Keys.TAB)
+    composing.wait_for("Words that these models do not know:")
+    composing.tab_to(composing.label("faithful"))
+    composing.press(Keys.SPACE)
+    composing.tab_to(composing.label("it may reason"))
+    composing.press(Keys.SPACE)
+    composing.wait_for("<think></think>")
+    composing.tab_to(lambda element: "noUi-handle" in str(element.get_attribute("class")))
+    composing.press(Keys.ARROW_RIGHT)
+    composing.tab_to(composing.label("ask them"))
+    composing.press(Keys.ENTER)
+    composing.wait_for("Asked 5 models.")
+    composing.wait_for("faithful answers")
+    assert composing.pictures() != before
+    assert not composing.root.find_elements(By.XPATH, ".//b[.='big']")
+    composing.shoot("lab-compose")
+
+    moving = Panel(driver, "GRPO step")
+    before = moving.pictures()
+    moving.tab_to(lambda element: "noUi-handle" in str(element.get_attribute("class")))
+    moving.press(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+    moving.wait_for("Step 100 of the recipe accuracy under base")
+    moving.tab_to(moving.label("accuracy, from noisy"))
+    moving.press(Keys.SPACE)
+    moving.wait_for("No model of step 100 is shipped")
+    moving.tab_to(moving.label("wrong-caption"))
+    moving.press(Keys.ENTER)
+    moving.wait_for("Shown: accuracy, from noisy, wrong-caption, step 100.")
+    assert not set(moving.pictures()) & set(before)
+    moving.shoot("lab-steps")
+
+    guessing = Panel(driver, "that is my guess")
+    before = guessing.pictures()
+    guessing.tab_to(lambda element: element.text in ("base", "accuracy", "noisy", "noisy-accuracy", "reference"))
+    guessing.press(Keys.SPACE)
+    guessing.tab_to(guessing.label("that is my guess"))
+    guessing.press(Keys.SPACE)
+    guessing.wait_for("of 1; a third is luck")
+    guessing.shoot("lab-guess")
+    guessing.tab_to(guessing.label("next round"))
+    guessing.press(Keys.ENTER)
+    guessing.wait_for("Round 2")
+    assert guessing.pictures() != before
+    assert len(driver.find_elements(By.CSS_SELECTOR, ".jp-Notebook .jp-Cell")) == cells  # no key was taken as a command
+
+
+OPERATED = {"07_tradeoff_lab": operate_lab}
+"""What is done with the widgets of a notebook after it has run."""
+
+
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("notebooks", nargs="*", help="names without .ipynb; all, if none is given")
+    parser.add_argument("--port", type=int, default=8899)
+    given = parser.parse_args()
     SHOTS.mkdir(parents=True, exist_ok=True)
     server = subprocess.Popen(
-        [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={PORT}", "--ip=127.0.0.1",
+        [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={given.port}", "--ip=127.0.0.1",
          "--IdentityProvider.token=", f"--notebook-dir={ROOT}"],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     driver = start_chromium()
     try:
-        time.sleep(8)
-        for notebook in sorted((ROOT / "notebooks").glob("*.ipynb")):
-            check(driver, notebook)
+        wait_for_server(given.port)
+        every = sorted((ROOT / "notebooks").glob("*.ipynb"))
+        names = given.notebooks or [notebook.stem for notebook in every]
+        for name in names:
+            check(driver, ROOT / "notebooks" / f"{name}.ipynb", given.port)
     finally:
         driver.quit()
         server.terminate()

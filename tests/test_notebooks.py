@@ -25,6 +25,7 @@ PARAMETERS = {
     "04_closed_vs_open": AUDIT,
     "05_training_dynamics": {"results", "start", "live_steps", "seed"},
     "06_remedies": {"results", "start", "seed"},
+    "07_tradeoff_lab": {"item", "watched", "results", "own", "seed"},
     "08_your_model": LIVE | {"figures"},
 }
 TABLES = {

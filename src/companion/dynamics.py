@@ -25,6 +25,9 @@ from companion.variants import VARIANTS
 UNSEEN = ("wrong-think-but", "wrong-caption-disclaimer", "abstain", "wrong-think-abstain", "wrong-caption-abstain")
 """Prompt forms that no recipe trains on."""
 
+WATCHED, CURVES = ("base", "wrong-caption", "wrong-think"), ("correct", "consistent", "entropy", "words")
+"""The variants and the measures of a single run that is looked at by itself."""
+
 EQUIVALENT = 0.03
 """What counts as "about the same" accuracy: three points, fixed before the first run."""
 
@@ -133,6 +136,15 @@ def trajectories(
                     value, moved = np.nanmean(own), np.nanmean(own - begun)
                     lines.append({**labels, "seed": seed, "value": value, "n": own.size, "change": moved})
     return pd.DataFrame(lines)
+
+
+def watched(run: pd.DataFrame) -> pd.DataFrame:
+    """The `CURVES` of a single run under the variants `WATCHED`: the columns of `trajectories` without the seed.
+
+    Its intervals are over items alone: nothing is said of another seed.
+    """
+    found = trajectories(run, np.random.default_rng(0), WATCHED, CURVES)
+    return found[found["seed"] == -1].drop(columns="seed").reset_index(drop=True)
 
 
 def robustness(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:

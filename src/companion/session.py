@@ -41,6 +41,9 @@ from companion.variants import VARIANTS, apply
 RUNS, SHIPPED = Path("runs"), Path("results/rows")
 """Where rows are written, and where those lie that are too dear to compute at each build."""
 
+LAB_ITEMS, GAP = 300, Path("results/gap/opened")
+"""The lab's items: those that every shipped model was asked, the base model for notebook 04."""
+
 
 @dataclass
 class Desk:
@@ -77,6 +80,14 @@ class GapDesk(Desk):
     """answers: of the models that F4 is tested with (`claims.load_gap`)."""
 
     answers: pd.DataFrame
+
+
+@dataclass
+class LabDesk(RunsDesk):
+    """rows: what every shipped model answered to the questions (`lab.guess.load_rows`)."""
+
+    questions: Sequence[Question]
+    rows: pd.DataFrame
 
 
 @dataclass
@@ -281,6 +292,22 @@ def open_gap(notebook: str, parameters: Mapping[str, Any]) -> GapDesk:
     return GapDesk(
         Gallery(Path(parameters["figures"]), notebook, parameters, facts), about, parameters["seed"], answers
     )
+
+
+def open_lab(notebook: str, parameters: Mapping[str, Any]) -> LabDesk:
+    """Read the GRPO runs and what the shipped models answered, and open the gallery `figures/`.
+
+    parameters: results (folder) and seed (of the bootstrap and of the game).
+    """
+    from companion.lab.asking import CHECKPOINTS, models_in
+    from companion.lab.guess import load_rows
+
+    desk = open_results(notebook, parameters)
+    questions = load_benchmark("microworld", LAB_ITEMS, 0)
+    models = models_in(CHECKPOINTS)
+    rows = load_rows(models, questions, Store(RUNS, shipped=[SHIPPED, GAP]))
+    desk.gallery.facts["models"] = len(models)
+    return LabDesk(desk.gallery, desk.about, desk.seed, desk.runs, desk.record, questions, rows)
 
 
 def _prepare() -> None:

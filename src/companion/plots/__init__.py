@@ -13,12 +13,15 @@ from companion.plots.answers import (
     survival,
     wordings,
 )  # fmt: skip
+from companion.plots.lab import asked, behaviours, rung, steps
+from companion.plots.live import live_curves
 from companion.plots.reasoning import PROBES, failure_map, judge_accuracy, listed, quadrants, replays, shrinking
 from companion.plots.runs import curves, gap, remedies, sample_size, seeds, tradeoff
 from companion.plots.style import RECIPES, STYLES, set_theme, show
 
 __all__ = [
-    "PROBES", "RECIPES", "STYLES", "by_part", "confidence", "curves", "drops", "example", "failure_map", "fates",
-    "gap", "grid", "judge_accuracy", "letters", "listed", "pictures", "quadrants", "reliability", "remedies", "replays",
-    "sample_size", "seeds", "set_theme", "show", "shrinking", "survival", "tradeoff", "wordings",
+    "PROBES", "RECIPES", "STYLES", "asked", "behaviours", "by_part", "confidence", "curves", "drops", "example",
+    "failure_map", "fates", "gap", "grid", "judge_accuracy", "letters", "listed", "live_curves", "pictures",
+    "quadrants", "reliability", "remedies", "replays", "rung", "sample_size", "seeds", "set_theme", "show",
+    "shrinking", "steps", "survival", "tradeoff", "wordings",
 ]  # fmt: skip

@@ -58,6 +58,11 @@ PANELS = {
 }
 
 
+def started(table: pd.DataFrame) -> dict[str, tuple]:
+    """start of RL → (colour, marker, line)."""
+    return {name: (BLIND_SAFE[number], "os^"[number], "-") for number, name in enumerate(sorted(set(table["start"])))}
+
+
 def curves(table: pd.DataFrame, measures: Sequence[str], title: str, by: str = "recipe", change: bool = True) -> Figure:
     """Measures over steps, as change since step 0 (or as they are): means with interval, single seeds thin.
 
@@ -68,9 +73,9 @@ def curves(table: pd.DataFrame, measures: Sequence[str], title: str, by: str = "
     figure = Figure(figsize=(9, 2.8 * rows + 1.0))
     panels = np.atleast_1d(figure.subplots(rows, columns, sharex=True)).ravel()
     value, low, high = ("change", "change_low", "change_high") if change else ("value", "low", "high")
-    starts = {name: (BLIND_SAFE[number], "os^"[number], "-") for number, name in enumerate(sorted(set(table["start"])))}
     variants = {name: (*STYLES[name], "-") for name in ordered(table["variant"].tolist())}
-    looks = {"recipe": {name: RECIPES[name] for name in _recipes(table)}, "variant": variants, "start": starts}[by]
+    recipes = {name: RECIPES[name] for name in _recipes(table)}
+    looks = {"recipe": recipes, "variant": variants, "start": started(table)}[by]
     apart = 0.012 * table["step"].max()
     for axes, measure in zip(panels, measures, strict=False):
         label, scale = PANELS[measure]
