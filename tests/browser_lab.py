@@ -5,6 +5,7 @@ Needs Debian's chromium and chromium-driver, and selenium: `make test-browser` i
 """
 
 import argparse
+import re
 import shutil
 import subprocess
 import sys
@@ -137,8 +138,34 @@ class Panel:
         self.root.screenshot(str(SHOTS / f"{name}.png"))
 
 
+def train_and_stop(driver: webdriver.Chrome) -> str:
+    """Choose, train until the curves have been drawn again, and stop, by keyboard; the folder that the panel names."""
+    training = Panel(driver, "Train")
+    stop = training.root.find_element(By.XPATH, ".//button[normalize-space()='Stop']")
+    assert stop.get_attribute("disabled")
+    training.tab_to(training.label("the reasoning leads to the answer"))
+    training.press(Keys.SPACE)
+    training.tab_to(training.label("captions, half of them false"))
+    training.press(Keys.SPACE, Keys.TAB, Keys.TAB, Keys.ARROW_RIGHT)  # past the starts, to the share
+    training.tab_to(training.label("name of the model"))
+    training.press(*"seen-in-a-browser", Keys.TAB)  # Tab has selected what was there
+    training.tab_to(training.label("Train"))
+    training.press(Keys.SPACE)
+    training.wait_for("Evaluated at step 0:")
+    first = training.pictures()
+    training.wait_for("Evaluated at step 8:")
+    assert training.pictures() != first
+    assert not stop.get_attribute("disabled")
+    training.tab_to(training.label("Stop"))
+    training.press(Keys.SPACE)
+    training.wait_for("The training ended: stopped.")
+    training.shoot("lab-train")
+    assert stop.get_attribute("disabled")
+    return re.search(r"lies in (\S+?)\. ", training.root.text)[1]
+
+
 def operate_lab(driver: webdriver.Chrome) -> None:
-    """Compose a prompt and ask, move along the steps, guess: by keyboard, in the notebook's command mode."""
+    """Compose a prompt and ask, move along the steps, guess, train and stop: by keyboard, in command mode."""
     cells = len(driver.find_elements(By.CSS_SELECTOR, ".jp-Notebook .jp-Cell"))
     composing = Panel(driver, "ask them")
     before = composing.pictures()
@@ -188,6 +215,7 @@ def operate_lab(driver: webdriver.Chrome) -> None:
     guessing.press(Keys.ENTER)
     guessing.wait_for("Round 2")
     assert guessing.pictures() != before
+    shutil.rmtree(ROOT / train_and_stop(driver))
     assert len(driver.find_elements(By.CSS_SELECTOR, ".jp-Notebook .jp-Cell")) == cells  # no key was taken as a command
 
 

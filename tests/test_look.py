@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from companion import plots
+from companion.lab.guess import BEHAVIOURS
 from companion.plots.reasoning import CHECKPOINTS, STEPS
 from companion.plots.style import BLIND_SAFE
 from companion.provenance import Gallery
@@ -83,6 +84,8 @@ def over(measure, variants=("base", "wrong-caption", "wrong-think"), column="ben
 
 
 DRAWN = {
+    "lab_steps": lambda table: plots.steps(table, 250, TITLE),
+    "lab_behaviours": lambda table: plots.behaviours(table, BEHAVIOURS, TITLE),
     "perturbation_drops": lambda table: plots.drops(table, TITLE),
     "where_answers_go": lambda table: plots.fates(table, TITLE),
     "drops_by_family": over("accuracy", FIVE, "category"),

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from companion.plots.reasoning import CHECKPOINTS, listed
 from companion.plots.runs import PANELS, started
-from companion.plots.style import BLIND_SAFE
+from companion.plots.style import BLIND_SAFE, titled
 from companion.questions import LETTERS
 from companion.variants import Prompt
 
@@ -92,8 +92,7 @@ def steps(table: pd.DataFrame, at: int, title: str) -> Figure:
         axes.set_title(label, fontsize="medium")
         axes.set_xlabel("GRPO step")
     figure.legend(loc="outside lower center", ncols=4, frameon=False)
-    figure.suptitle(title, x=0.01, ha="left")
-    return figure
+    return titled(figure, title, "bands: 95 % intervals over seeds and items; each thin line: one seed")
 
 
 def rung(prompt: Prompt, table: pd.DataFrame, at: int) -> Figure:
@@ -152,5 +151,4 @@ def behaviours(table: pd.DataFrame, names: Sequence[str], title: str) -> Figure:
         axes.set_ylim(len(models) - 0.5, -0.5)
         axes.grid(visible=False, axis="y")
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
-    figure.suptitle(title, x=0.01, ha="left")
-    return figure
+    return titled(figure, title, "each line: one checkpoint; parts of a bar: shares of its answers, without intervals")

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from companion.dynamics import CURVES
 from companion.plots.runs import PANELS
-from companion.plots.style import BLIND_SAFE, STYLES, ordered
+from companion.plots.style import BLIND_SAFE, STYLES, ordered, titled
 
 WINDOW = 10
 """Steps over which the reward is averaged for the line through its points."""
@@ -47,5 +47,4 @@ def live_curves(curve: pd.DataFrame, log: pd.DataFrame, title: str) -> Figure:
     key.set_axis_off()
     handles = [one for axes in (panels[0], rewards) for one in axes.get_legend_handles_labels()[0]]
     key.legend(handles, [one.get_label() for one in handles], loc="center left", frameon=False)
-    figure.suptitle(title, x=0.01, ha="left")
-    return figure
+    return titled(figure, title, "bars: 95 % intervals over items; one seed")
