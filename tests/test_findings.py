@@ -10,10 +10,11 @@ from test_dynamics import made_up, rng, under_a_lie
 
 from companion import claims, findings_page
 from companion.claims.answers import answers
+from companion.claims.wording import expected, listed, value
 from companion.cli import main
 from companion.dynamics import load_runs
 from companion.errors import CompanionError
-from companion.findings_page import TESTS, coverage, expected, load, page, short, value, weakest
+from companion.findings_page import TESTS, coverage, load, page, short, weakest
 
 
 @pytest.fixture
@@ -207,6 +208,20 @@ def test_the_weakest_test_is_the_one_least_on_the_papers_side():
 def test_values_are_shown_in_their_unit(test, shown, side):
     assert value(pd.Series(test)) == shown
     assert expected(pd.Series(test)) == side
+
+
+def test_tests_are_listed_with_their_unit_and_what_tells_them_apart():
+    of_runs = {**line("down", -0.2, -0.1), "finding": "F1", "start": "base", "delivery": "user turn", "what": "a|b"}
+    assert listed(pd.DataFrame([{**of_runs, "seeds": 5}]), "finding", "start").splitlines() == [
+        "|  | RL from | test | the paper has it | found | seeds | verdict |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| F1 | `base` | a\\|b | below 0 | −15.0 [−20.0, −10.0] points | 5 | **supported** |",
+    ]
+    only_told = {**of_runs, "expected": "", "verdict": "not tested", "n": 300}
+    assert listed(pd.DataFrame([only_told]), "delivery").splitlines()[::2] == [
+        "| start of the reasoning | test | the paper has it | found | items | verdict |",
+        "| in the user turn | a\\|b |  | −15.0 [−20.0, −10.0] points | 300 | **not tested** |",
+    ]
 
 
 def test_the_power_note_tells_small_from_open(figures):

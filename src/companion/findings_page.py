@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from companion.claims import DELIVERIES, ENOUGH_SEEDS, FINDINGS, PAPER, RULE, SOURCES, verdicts
+from companion.claims.wording import UNITS, delivered, expected, listed, table, value
 from companion.dynamics import EQUIVALENT
 from companion.errors import CompanionError
 from companion.statistics import Estimate, resample
@@ -37,9 +38,6 @@ FIGURES = {
     "F12": ("perturbation_drops",), "F13": ("perturbation_drops", "where_answers_go"), "F14": ("seeds_and_recipes",),
 }  # fmt: skip
 """Finding → the figures that show it."""
-
-UNITS = {"points": (100, 1), "points of entropy": (100, 2), "AUROC": (1, 3), "words": (1, 2), "times": (1, 2)}
-"""Unit of a test → the factor by which its value is shown, and decimals."""
 
 WORST_FIRST = ("too few seeds", "contradicted", "undecided", "supported")
 
@@ -87,7 +85,9 @@ def load(figures: Path, run: pd.DataFrame | None = None, prefix: str = "") -> Fi
     """
     tests = pd.concat([read_table(figures, name).assign(table=name) for name in TESTS], ignore_index=True)
     tests = tests[tests["expected"].notna()].copy()
-    tests["what"] += tests["delivery"].map({way: f" ({_delivery(way)})" for way in DELIVERIES.values()}).fillna("")
+    tests["what"] += (
+        tests["delivery"].map({way: f" (start {delivered(way)})" for way in DELIVERIES.values()}).fillna("")
+    )
     tests["start"] = tests["start"].fillna("base")
     tests = tests.sort_values("finding", key=lambda names: names.map(list(FINDINGS).index), kind="stable")
     return Findings(figures, tests, json.loads(_there(figures / "manifest.json").read_text("utf-8")), run, prefix)
@@ -154,21 +154,6 @@ def weakest(tests: pd.DataFrame) -> pd.Series:
     return order.sort_values(["rank", "room"], kind="stable").iloc[0]
 
 
-def value(test: Any) -> str:
-    """A test's value and interval in its unit: "−7.2 [−9.7, −4.7] points"; differences have a sign."""
-    factor, decimals = UNITS[test.unit]
-    sign = "" if test.against else "+"
-    middle, low, high = (f"{factor * x:{sign}.{decimals}f}" for x in (test.value, test.low, test.high))
-    return f"{middle} [{low}, {high}] {test.unit}".replace("-", "−")
-
-
-def expected(test: Any) -> str:
-    """Where the paper has a test's value: "below 0", "above 0.5", "within ±3 points"."""
-    if test.expected == "same":
-        return f"within ±{100 * EQUIVALENT:g} points"
-    return f"{'above' if test.expected == 'up' else 'below'} {test.against:g}"
-
-
 def coverage(seeds: int, cases: int = 4000) -> float:
     """How often a 95 % bootstrap interval of the mean of so many normal values holds the truth, simulated."""
     rng = np.random.default_rng(0)
@@ -176,12 +161,6 @@ def coverage(seeds: int, cases: int = 4000) -> float:
     means = rng.normal(size=(cases, seeds)) @ weights.T / seeds
     low, high = np.quantile(means, [0.025, 0.975], axis=1)
     return float(np.mean((low <= 0) & (high >= 0)))
-
-
-def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    """A Markdown table; a bar inside a cell is escaped."""
-    rows = [head, ["---"] * len(head), *lines]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)
 
 
 def _what(found: Findings) -> str:
@@ -274,11 +253,7 @@ def _section(name: str, found: Findings) -> Iterator[str]:
     tests = found.of(name)
     yield f"### {name}"
     yield f"The paper: {says} ({SOURCES[source]}) See {found.see(name)}."
-    lines = [
-        [f"`{test.start}`", test.what, expected(test), value(test), str(test.seeds), f"**{test.verdict}**"]
-        for test in tests.itertuples()
-    ]
-    yield table(["RL from", "test", "the paper has it", "found", "seeds", "verdict"], lines)
+    yield listed(tests, "start")
     origin = [
         f"[{made}.csv]({found.prefix}figures/{made}.csv) ({found.notebook(made)})" for made in tests["table"].unique()
     ]
@@ -297,12 +272,7 @@ def _section(name: str, found: Findings) -> Iterator[str]:
         model = one["model"].iloc[0]
         yield f"*One checkpoint before RL* (`{model}`, the item as the unit: an observation): {told}."
     if found.run is not None and name in set(found.run["finding"]):
-        own = found.run[found.run["finding"] == name]
-        lines = [
-            [test.benchmark, test.what, expected(test), value(test), str(test.n), f"**{test.verdict}**"]
-            for test in own.itertuples()
-        ]
-        yield table(["your run on", "test", "the paper has it", "found", "items", "verdict"], lines)
+        yield listed(found.run[found.run["finding"] == name], "benchmark")
     yield f"*What would change the verdict.* {' '.join(_change(tests))}"
 
 
@@ -370,11 +340,7 @@ def _read(test: Any) -> str:
 def _deliveries(tests: pd.DataFrame) -> str:
     """F4's verdict for each way of giving a start."""
     joint = verdicts(tests, ["delivery"])
-    return ", ".join(f"{_delivery(way)} **{joint[way, 'F4']}**" for way in DELIVERIES.values())
-
-
-def _delivery(way: str) -> str:
-    return "start prefilled" if way == "prefill" else f"start in the {way}"
+    return ", ".join(f"start {delivered(way)} **{joint[way, 'F4']}**" for way in DELIVERIES.values())
 
 
 def _deliver(figures: Path) -> str:

@@ -3,15 +3,18 @@
 `findings` holds what the paper says, and the rule by which a test and a finding are *supported*, *contradicted* or
 *undecided*. `runs` asks GRPO runs, with the seed as the unit; `answers` asks the rows of single models, with the item
 as the unit, which makes a verdict about that checkpoint alone; `gap` asks F4 of models that were made for it, with the
-seed as the unit. What is shown holds for what was measured: on the microworld it is no statement about large models.
+seed as the unit; `wording` puts tests and verdicts into words. What is shown holds for what was measured: on the
+microworld it is no statement about large models.
 """
 
 from companion.claims.answers import of_answers
 from companion.claims.findings import ENOUGH_SEEDS, FINDINGS, PAPER, RULE, SOURCES, Quantity, verdicts
 from companion.claims.gap import DELIVERIES, answers_of, by_delivery, load_gap, measured, of_gap
 from companion.claims.runs import consistency, dynamics, perturbations, table
+from companion.claims.wording import delivered, listed, told
 
 __all__ = [
     "DELIVERIES", "ENOUGH_SEEDS", "FINDINGS", "PAPER", "RULE", "SOURCES", "Quantity", "answers_of", "by_delivery",
-    "consistency", "dynamics", "load_gap", "measured", "of_answers", "of_gap", "perturbations", "table", "verdicts",
+    "consistency", "delivered", "dynamics", "listed", "load_gap", "measured", "of_answers", "of_gap", "perturbations",
+    "table", "told", "verdicts",
 ]  # fmt: skip

@@ -86,6 +86,7 @@ def _claims(options: argparse.Namespace) -> None:
     import numpy as np
 
     from companion.claims import of_answers, verdicts
+    from companion.claims.wording import expected, value
     from companion.compare import load
 
     tests = of_answers(load(options.runs), lambda: np.random.default_rng(options.seed), options.judge)
@@ -93,7 +94,7 @@ def _claims(options: argparse.Namespace) -> None:
     for (benchmark, model, finding), part in tests.groupby(["benchmark", "model", "finding"], sort=False):
         print(f"{model} on {benchmark}: {finding} {joint[benchmark, model, finding]}: {part['statement'].iloc[0]}")
         for test in part.itertuples():
-            print(f"    {test.what}: {test.value:+.3f} [{test.low:+.3f}, {test.high:+.3f}] n {test.n} {test.verdict}")
+            print(f"    {test.what}: {value(test)}, {test.n} items, the paper has it {expected(test)}: {test.verdict}")
     print("Each verdict is about that checkpoint: the item is the unit, and another seed may give another.")
     _write_csv(tests, options.csv)
 
