@@ -106,7 +106,15 @@ def test_the_server_says_when_to_come_again(serving, checkpoint):
     assert proxy.asked[1] - proxy.asked[0] >= 1.5
 
 
-def test_an_interrupt_keeps_what_was_answered(serving, checkpoint, tmp_path):
+@pytest.fixture
+def interruptible():
+    """Whatever starts the tests in the background may have told them to ignore interrupts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_an_interrupt_keeps_what_was_answered(interruptible, serving, checkpoint, tmp_path):
     proxy = Proxy(serving, [None] * 5 + ["slow"] * 4)
     model = asked(proxy, checkpoint, timeout=30)
 
