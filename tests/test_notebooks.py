@@ -101,6 +101,26 @@ def test_a_failing_notebook_leaves_no_finished_one(tmp_path, monkeypatch):
     assert [p.name for p in (tmp_path / "executed").iterdir()] == ["n.ipynb"]
 
 
+def test_what_was_run_changes_with_its_results_alone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    panel = (
+        "from ipywidgets import HTML, IntSlider, VBox\nfrom tqdm import tqdm\n"
+        "both = [HTML(f'n is {n}'), IntSlider(n)]\nlist(tqdm(both))\nVBox(both + both)"
+    )
+    notebook = write(tmp_path / "n.ipynb", ("n = 1", ["parameters"]), (panel, []), ("VBox(both[:1])", []))
+    written = [run_notebooks([notebook], tmp_path / "executed", {})[0].read_text() for _ in range(2)]
+    assert written[0] == written[1]
+    executed = nbformat.reads(written[0], as_version=4)
+    state = executed.metadata["widgets"]["application/vnd.jupyter.widget-state+json"]["state"]
+    shown = [
+        cell.outputs[-1].data["application/vnd.jupyter.widget-view+json"]["model_id"] for cell in executed.cells[1:]
+    ]
+    boxes = [state[box]["state"]["children"] for box in shown]
+    assert boxes[0][:2] == boxes[0][2:]
+    assert boxes[1] == boxes[0][:1]
+    assert state[boxes[1][0].removeprefix("IPY_MODEL_")]["state"]["value"] == "n is 1"
+
+
 def test_rows_are_left_by_the_first_notebook_that_evaluates_a_whole_benchmark(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     few = write(tmp_path / "00.ipynb", ("model = 0\nitem = 1", ["parameters"]), ("open('rows')", []))

@@ -7,7 +7,9 @@ fails; here both are errors, and `executed/` only ever holds notebooks that ran 
 from __future__ import annotations
 
 import ast
+import json
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -23,6 +25,7 @@ from papermill.exceptions import PapermillExecutionError
 from companion.errors import CompanionError
 
 KERNEL = "python3"
+WIDGET = "application/vnd.jupyter.widget"
 
 
 def parse_parameters(pairs: Sequence[str]) -> dict[str, Any]:
@@ -121,4 +124,24 @@ def _tidy(notebook: nbformat.NotebookNode, source: Path) -> nbformat.NotebookNod
             cell.metadata.pop(key, None)
         if cell.cell_type == "code":
             cell.outputs = [out for out in cell.outputs if out.get("name") != "stderr"]
-    return notebook
+    return _number_widgets(notebook)
+
+
+def _number_widgets(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Widgets, whose ids are drawn at random, get numbers in the order in which they are shown."""
+    widgets = notebook.metadata.get("widgets", {}).get(f"{WIDGET}-state+json", {}).get("state", {})
+    numbers: dict[str, str] = {}
+
+    def number(widget: str) -> None:
+        if widget not in numbers:
+            numbers[widget] = f"{len(numbers):032x}"
+            for part in re.findall(r"IPY_MODEL_(\w+)", json.dumps(widgets[widget]["state"], sort_keys=True)):
+                number(part)
+
+    for out in (out for cell in notebook.cells for out in cell.get("outputs", [])):
+        if view := out.get("data", {}).get(f"{WIDGET}-view+json"):
+            number(view["model_id"])
+    if not numbers:
+        return notebook
+    text = re.sub("|".join(numbers), lambda found: numbers[found[0]], nbformat.writes(notebook))
+    return nbformat.reads(text, as_version=4)
