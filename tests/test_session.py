@@ -1,9 +1,12 @@
 """What notebooks open with."""
 
+import json
+
+import pandas as pd
 import pytest
 
 from companion.errors import CompanionError
-from companion.session import open_report, open_session
+from companion.session import open_report, open_results, open_session
 
 
 @pytest.fixture
@@ -29,3 +32,23 @@ def test_a_notebook_spends_no_money(parameters, monkeypatch, start):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-fake")
     with pytest.raises(CompanionError, match=r"openai:o3 costs money.*give `companion evaluate --model openai:o3`"):
         start("x", parameters | {"model": "openai:o3"})
+
+
+def test_figures_say_which_runs_they_show(root, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    desk = open_results("x", {"results": str(root / "results"), "seed": 0})
+    items = "144 validation items along the way, 576 at both ends"
+    assert desk.about == f"microworld · 35 GRPO runs from base and noisy · seeds 0 to 4 · {items}"
+    noisy = desk.of(desk.runs[desk.runs["start"] == "noisy"])
+    assert noisy.about == f"microworld · 5 GRPO runs from noisy · seeds 0 to 4 · {items}"
+    one = noisy.of(noisy.runs[(noisy.runs["seed"] == 3) & noisy.runs["step"].isin([0, 250])])
+    assert one.title("Drops") == "Drops\nmicroworld · 1 GRPO run from noisy · seed 3 · 576 validation items"
+    assert one.record[["start", "recipe", "seed"]].values.tolist() == [["noisy", "accuracy", 3]]
+    for name, asked in (("all", desk), ("one", one)):
+        asked.gallery.add(name, None, pd.DataFrame(), "what it shows")
+    entries = json.loads((tmp_path / "figures" / "manifest.json").read_text())
+    assert [(entries[name]["runs"], entries[name]["seeds"]) for name in ("all", "one")] == [
+        (35, [0, 1, 2, 3, 4]),
+        (1, [3]),
+    ]
+    assert entries["one"]["device"] == "cpu"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,12 @@ class RunsDesk(Desk):
 
     runs: pd.DataFrame
     record: pd.DataFrame
+
+    def of(self, runs: pd.DataFrame) -> RunsDesk:
+        """A desk for some of the runs, or some of their steps: its figures and their entries speak of those alone."""
+        record = self.record.merge(runs[["start", "recipe", "seed"]].drop_duplicates())
+        about, facts = _of_runs(runs)
+        return RunsDesk(replace(self.gallery, facts=self.gallery.facts | facts), about, self.seed, runs, record)
 
 
 @dataclass
@@ -370,11 +376,20 @@ def open_results(notebook: str, parameters: Mapping[str, Any]) -> RunsDesk:
     _prepare()
     folder = Path(parameters["results"])
     runs, record = load_runs(folder), describe(folder)
-    seeds = sorted(int(seed) for seed in record["seed"].unique())
-    facts = {"runs": len(record), "items": int(runs["question"].nunique()), "seeds": seeds, "device": "cpu"}
-    between = int(runs.groupby("step")["question"].nunique().min())
-    about = (
-        f"microworld · {len(record)} GRPO runs · seeds {seeds[0]} to {seeds[-1]} · "
-        f"{between} validation items along the way, {facts['items']} at both ends"
-    )
+    about, facts = _of_runs(runs)
+    facts["device"] = "cpu"
     return RunsDesk(Gallery(Path("figures"), notebook, parameters, facts), about, parameters["seed"], runs, record)
+
+
+def _of_runs(runs: pd.DataFrame) -> tuple[str, dict[str, Any]]:
+    """What figures say of the runs that they show, and what the manifest does."""
+    count = runs.groupby(["start", "recipe", "seed"]).ngroups
+    seeds = sorted(int(seed) for seed in runs["seed"].unique())
+    each = runs.groupby("step")["question"].nunique()
+    items = f"{each.max()} validation items"
+    if each.min() < each.max():
+        items = f"{each.min()} validation items along the way, {each.max()} at both ends"
+    starts = " and ".join(sorted(runs["start"].unique()))
+    over = f"seeds {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}"
+    about = f"microworld · {count} GRPO run{'s' if count > 1 else ''} from {starts} · {over} · {items}"
+    return about, {"runs": count, "items": int(each.max()), "seeds": seeds}
