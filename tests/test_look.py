@@ -71,7 +71,10 @@ def test_every_mark_stands_out_from_white_paper(looks):
         assert 1.05 / (luminance + 0.05) >= 3, name
 
 
-TITLE = "What is shown\nmicroworld · base · 500 items · one checkpoint, one seed"
+TITLE = (
+    "What is shown\nmicroworld, cv-bench · Qwen/Qwen2.5-VL-7B-Instruct · 300 items each · one checkpoint, one seed, "
+    "of which so much has to be said that no figure is wide enough for it"
+)
 FIVE = ["base", "stop-think", "wrong-caption", "wrong-think", "blank-image"]
 
 
@@ -151,6 +154,8 @@ def test_a_figure_stands_alone(root, name, draw):
     title = figure._suptitle.get_window_extent()
     assert title.x0 >= 0
     assert title.x1 <= width
+    assert title.y1 <= figure.get_window_extent().height
+    assert title.y0 >= max(axes.get_tightbbox().y1 for axes in figure.axes)
     bars = [patch for axes in figure.axes for patch in axes.patches]
     if name == "where_answers_go":  # bars that are told apart by what fills them
         assert len({patch.get_hatch() for patch in bars}) == 4

@@ -37,7 +37,7 @@ def test_a_notebook_spends_no_money(parameters, monkeypatch, start):
 def test_figures_say_which_runs_they_show(root, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     desk = open_results("x", {"results": str(root / "results"), "seed": 0})
-    items = "144 validation items along the way, 576 at both ends"
+    items = "144 validation items on the way, 576 at both ends"
     assert desk.about == f"microworld · 35 GRPO runs from base and noisy · seeds 0 to 4 · {items}"
     noisy = desk.of(desk.runs[desk.runs["start"] == "noisy"])
     assert noisy.about == f"microworld · 5 GRPO runs from noisy · seeds 0 to 4 · {items}"

@@ -388,7 +388,7 @@ def _of_runs(runs: pd.DataFrame) -> tuple[str, dict[str, Any]]:
     each = runs.groupby("step")["question"].nunique()
     items = f"{each.max()} validation items"
     if each.min() < each.max():
-        items = f"{each.min()} validation items along the way, {each.max()} at both ends"
+        items = f"{each.min()} validation items on the way, {each.max()} at both ends"
     starts = " and ".join(sorted(runs["start"].unique()))
     over = f"seeds {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}"
     about = f"microworld · {count} GRPO run{'s' if count > 1 else ''} from {starts} · {over} · {items}"

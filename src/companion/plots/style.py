@@ -62,8 +62,11 @@ def set_theme() -> None:
 
 
 def titled(figure: Figure, title: str, note: str) -> Figure:
-    """Put over a figure its title (`Desk.title`: what it shows, what it is about) and how its marks are read."""
-    figure.suptitle(f"{title}\n{note}", x=0.01, ha="left")
+    """Put over a figure its title (`Desk.title`: what it shows, what it is about) and how its marks are read.
+
+    Lines that are longer than the figure is wide go on below.
+    """
+    figure.suptitle(f"{title}\n{note}", x=0.01, ha="left", wrap=True)
     return figure
 
 
