@@ -5,6 +5,7 @@ import json
 import pandas as pd
 import pytest
 
+from companion.dynamics import at_every_step
 from companion.errors import CompanionError
 from companion.session import open_report, open_results, open_session
 
@@ -41,6 +42,7 @@ def test_figures_say_which_runs_they_show(root, tmp_path, monkeypatch):
     assert desk.about == f"microworld · 35 GRPO runs from base and noisy · seeds 0 to 4 · {items}"
     noisy = desk.of(desk.runs[desk.runs["start"] == "noisy"])
     assert noisy.about == f"microworld · 5 GRPO runs from noisy · seeds 0 to 4 · {items}"
+    assert noisy.of(at_every_step(noisy.runs)).about.endswith("· 144 validation items")
     one = noisy.of(noisy.runs[(noisy.runs["seed"] == 3) & noisy.runs["step"].isin([0, 250])])
     assert one.title("Drops") == "Drops\nmicroworld · 1 GRPO run from noisy · seed 3 · 576 validation items"
     assert one.record[["start", "recipe", "seed"]].values.tolist() == [["noisy", "accuracy", 3]]

@@ -108,15 +108,20 @@ class Panel:
         return self.estimate(above - below)
 
 
+def at_every_step(runs: pd.DataFrame) -> pd.DataFrame:
+    """Runs without the items that were asked at some steps only, so that all steps are about the same ones."""
+    steps = runs.groupby("question")["step"].nunique()
+    return runs[runs["question"].map(steps == runs["step"].nunique())]
+
+
 def trajectories(
     runs: pd.DataFrame, rng: np.random.Generator, variants: Sequence[str], measures: Sequence[str]
 ) -> pd.DataFrame:
     """start, recipe, seed, step, variant, measure; the estimate, and its change since step 0, paired, with interval.
 
-    seed -1 is the mean over seeds; single seeds have no interval. Only items that were asked at every step.
+    seed -1 is the mean over seeds; single seeds have no interval. Only items of `at_every_step`.
     """
-    everywhere = runs.groupby("question")["step"].nunique() == runs["step"].nunique()
-    runs = runs[runs["question"].map(everywhere)]
+    runs = at_every_step(runs)
     lines = []
     for (start, recipe), part in runs.groupby(["start", "recipe"], sort=False):
         panel = Panel(part, rng)
