@@ -24,8 +24,20 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 ROOT = Path(__file__).parent.parent
 SHOTS = ROOT / "runs" / "browser"
+STAGE = SHOTS / "project"
+"""Where notebooks are run: the project by links, but for notebooks and figures, which running them rewrites."""
+
 TALL = 30000
 """Pixels: cells out of sight are not in the page, and a page that is tall enough holds them all."""
+
+
+def set_the_stage() -> None:
+    shutil.rmtree(STAGE, ignore_errors=True)
+    STAGE.mkdir(parents=True)
+    for name in ("notebooks", "figures"):
+        shutil.copytree(ROOT / name, STAGE / name)
+    for name in ("benchmarks", "checkpoints", "docs", "requirements.lock", "results", "runs", "src"):
+        (STAGE / name).symlink_to(ROOT / name)
 
 
 def wait_for_server(port: int, seconds: float = 120) -> None:
@@ -51,9 +63,7 @@ def start_chromium() -> webdriver.Chrome:
 
 def check(driver: webdriver.Chrome, notebook: Path, port: int) -> None:
     """Open a notebook, run all its cells, wait until each has been run, and fail on any error output."""
-    copy = SHOTS / notebook.name  # JupyterLab saves what it runs
-    shutil.copy(notebook, copy)
-    driver.get(f"http://127.0.0.1:{port}/lab/tree/{copy.relative_to(ROOT)}?reset")
+    driver.get(f"http://127.0.0.1:{port}/lab/tree/notebooks/{notebook.name}?reset")
     cells = [cell for cell in nbformat.read(notebook, as_version=4).cells if cell.cell_type == "code"]
     code = len(cells)
     WebDriverWait(driver, 120).until(lambda d: d.find_elements(By.CSS_SELECTOR, ".jp-Notebook .jp-CodeCell"))
@@ -215,7 +225,7 @@ def operate_lab(driver: webdriver.Chrome) -> None:
     guessing.press(Keys.ENTER)
     guessing.wait_for("Round 2")
     assert guessing.pictures() != before
-    shutil.rmtree(ROOT / train_and_stop(driver))
+    shutil.rmtree(STAGE / train_and_stop(driver))
     assert len(driver.find_elements(By.CSS_SELECTOR, ".jp-Notebook .jp-Cell")) == cells  # no key was taken as a command
 
 
@@ -228,19 +238,19 @@ def main() -> None:
     parser.add_argument("notebooks", nargs="*", help="names without .ipynb; all, if none is given")
     parser.add_argument("--port", type=int, default=8899)
     given = parser.parse_args()
-    SHOTS.mkdir(parents=True, exist_ok=True)
+    set_the_stage()
     server = subprocess.Popen(
         [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={given.port}", "--ip=127.0.0.1",
-         "--IdentityProvider.token=", f"--notebook-dir={ROOT}"],
+         "--IdentityProvider.token=", f"--notebook-dir={STAGE}"],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     driver = start_chromium()
     try:
         wait_for_server(given.port)
-        every = sorted((ROOT / "notebooks").glob("*.ipynb"))
+        every = sorted((STAGE / "notebooks").glob("*.ipynb"))
         names = given.notebooks or [notebook.stem for notebook in every]
         for name in names:
-            check(driver, ROOT / "notebooks" / f"{name}.ipynb", given.port)
+            check(driver, STAGE / "notebooks" / f"{name}.ipynb", given.port)
     finally:
         driver.quit()
         server.terminate()
