@@ -147,8 +147,13 @@ def test_both_failure_types_are_needed_for_f11():
     assert [q.verdict for q in both if q.finding == "F11"] == ["supported", "supported"]
     assert "(augmented)" in both[-2].what
     assert "(accuracy)" in both[-1].what
-    alone = claims.consistency(brittle, "base", rng())
-    assert [q.verdict for q in alone if q.finding == "F11"] == ["contradicted", "supported"]
+    alike = claims.consistency(pd.concat([brittle, brittle.assign(recipe="augmented")]), "base", rng())
+    assert [q.verdict for q in alike if q.finding == "F11"] == ["contradicted", "supported"]
+
+
+def test_one_recipe_is_not_asked_whether_recipes_fail_in_two_ways():
+    alone = under_a_lie(made_up("accuracy", rise=0.4), right=0.1, agrees=0.95)
+    assert "F11" not in {q.finding for q in claims.consistency(alone, "base", rng())}
 
 
 def test_few_seeds_decide_nothing():
