@@ -39,6 +39,8 @@ FIGURES = {
 }  # fmt: skip
 """Finding → the figures that show it."""
 
+NOT_RUN = "*Not run*: the recipes that a finding is about were not trained from that start."
+
 WORST_FIRST = ("too few seeds", "contradicted", "undecided", "supported")
 
 SMALL, OPEN, UNBOUNDED = "small", "open", "no bound fixed"
@@ -138,7 +140,8 @@ def short(figures: Path) -> str:
     return "\n\n".join([
         f"**What was found.** {_what(found)}",
         f"**How sure.** {_how_sure(found)} **[{NAME}]({NAME})** has every test with its interval, the rule of the "
-        "verdicts (*supported* takes all tests of a finding, *contradicted* one), and what *undecided* means.",
+        "verdicts (*supported* takes all tests of a finding, *contradicted* one), and what *undecided* means. "
+        f"{NOT_RUN}",
         table(["the paper says", *(f"RL from `{start}`" for start in found.starts), "see"], lines), _deliver(figures),
     ])  # fmt: skip
 
@@ -211,7 +214,8 @@ def _legend(run: pd.DataFrame | None) -> str:
     )
     return (
         "Each cell has the verdict, how many of its tests are supported, and the test on which the verdict hangs: of "
-        f"those that decide it, the one least on the paper's side. All tests stand further down. {yours}"
+        f"those that decide it, the one least on the paper's side. All tests stand further down. {NOT_RUN} "
+        f"{yours}"
     )
 
 
