@@ -14,7 +14,7 @@ from companion.claims.wording import expected, listed, value
 from companion.cli import main
 from companion.dynamics import load_runs
 from companion.errors import CompanionError
-from companion.findings_page import TESTS, coverage, load, page, short, weakest
+from companion.findings_page import TESTS, load, needed, page, short, stretched, weakest
 
 
 @pytest.fixture
@@ -240,7 +240,27 @@ def test_a_value_outside_its_interval_is_said_where_there_is_one(figures):
 
 
 def test_few_seeds_are_too_sure():
-    assert 0.75 < coverage(5, 1000) < 0.9 < coverage(60, 1000) < 0.97
+    few, many = needed(5, 1000), needed(60, 1000)
+    assert 0.75 < np.mean(few <= 1) < 0.9 < np.mean(many <= 1) < 0.97
+    assert 1.4 < np.quantile(few, 0.95) < 1.8  # Student's t with 4 degrees of freedom asks for 1.58
+    assert 0.95 < np.quantile(many, 0.95) < 1.15
+
+
+def test_the_page_says_which_verdicts_hang_on_intervals_that_are_too_narrow(figures):
+    line = "what == 'consistency: faithful against accuracy'"
+    change(figures, "findings", line, value=0.04, low=0.03, high=0.05, verdict="supported")
+    sure = page(load(figures))
+    assert "F8 from `base` would be" not in sure
+    change(figures, "findings", line, value=0.04, low=0.01, high=0.07, verdict="supported")
+    assert "F8 from `base` would be undecided" in page(load(figures))
+
+
+def test_stretching_keeps_what_too_few_seeds_cannot_tell(figures):
+    tests = load(figures).tests
+    assert stretched(tests, 1.0).equals(tests)
+    assert set(stretched(tests, 1e6)["verdict"]) == {"undecided"}
+    few = tests.assign(seeds=2, verdict="too few seeds")
+    assert stretched(few, 2.0).equals(few)
 
 
 def as_rows(runs):

@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from companion.claims import DELIVERIES, ENOUGH_SEEDS, FINDINGS, PAPER, RULE, SOURCES, verdicts
+from companion.claims import DELIVERIES, ENOUGH_SEEDS, FINDINGS, PAPER, RULE, SOURCES, Quantity, verdicts
 from companion.claims.wording import UNITS, delivered, expected, listed, table, value
 from companion.dynamics import EQUIVALENT
 from companion.errors import CompanionError
+from companion.measures import Array
 from companion.statistics import Estimate, resample
 
 NAME = "FINDINGS.md"
@@ -157,13 +158,29 @@ def weakest(tests: pd.DataFrame) -> pd.Series:
     return order.sort_values(["rank", "room"], kind="stable").iloc[0]
 
 
-def coverage(seeds: int, cases: int = 4000) -> float:
-    """How often a 95 % bootstrap interval of the mean of so many normal values holds the truth, simulated."""
+def needed(seeds: int, cases: int = 4000) -> Array:
+    """By what factor a 95 % bootstrap interval of a mean has to be stretched about it to just hold the truth.
+
+    Simulated, (cases,): means of so many normal values. The share of factors up to 1 is how often the interval holds
+    the truth as it is, and their 95 % quantile is the stretch with which it does so in 95 % of cases.
+    """
     rng = np.random.default_rng(0)
     weights = resample([str(seed) for seed in range(seeds)], rng)
-    means = rng.normal(size=(cases, seeds)) @ weights.T / seeds
-    low, high = np.quantile(means, [0.025, 0.975], axis=1)
-    return float(np.mean((low <= 0) & (high >= 0)))
+    values = rng.normal(size=(cases, seeds))
+    low, high = np.quantile(values @ weights.T / seeds, [0.025, 0.975], axis=1)
+    mean = values.mean(axis=1)
+    return np.where(mean > 0, mean / (mean - low), -mean / (high - mean))
+
+
+def stretched(tests: pd.DataFrame, factor: float) -> pd.DataFrame:
+    """Tests with the verdicts that they would have if intervals were stretched about their values, and none shrunk."""
+    lines = []
+    for test in tests.itertuples():
+        low, high = (test.value + factor * (end - test.value) for end in (test.low, test.high))
+        found = Estimate(test.value, min(low, test.low), max(high, test.high), test.seeds)
+        wider = Quantity(test.finding, test.what, test.expected, found, test.against, test.unit)
+        lines.append(wider.verdict if test.seeds >= ENOUGH_SEEDS else test.verdict)
+    return tests.assign(verdict=lines)
 
 
 def _what(found: Findings) -> str:
@@ -184,13 +201,24 @@ def _what(found: Findings) -> str:
 
 def _how_sure(found: Findings) -> str:
     runs = found.manifest["findings"]
+    stretch, change = _at_worst(found.tests)
     return (
         f"Each verdict rests on {found.tests['seeds'].min()} training seeds a recipe ({runs['runs']} RL runs, up to "
-        f"{runs['items']} items each), and every interval is a 95 % one over seeds and items. All of it is about the "
-        "*microworld*, pictures of coloured shapes and small models of this project's making: it shows what can happen "
-        "and by what recipe, and is no statement about large models. `base` learned from reasoning that was always "
-        "true, `noisy` from reasoning of which a fifth misread the picture."
+        f"{runs['items']} items each), and every interval is a 95 % one over seeds and items. So few seeds make the "
+        f"interval of a mean too narrow, by a factor of at most {stretch:.1f}: stretched that much, {change}. All of "
+        "it is about the *microworld*, pictures of coloured shapes and small models of this project's making: it shows "
+        "what can happen and by what recipe, and is no statement about large models. `base` learned from reasoning "
+        "that was always true, `noisy` from reasoning of which a fifth misread the picture."
     )
+
+
+def _at_worst(tests: pd.DataFrame) -> tuple[float, str]:
+    """The stretch of intervals where all doubt is between seeds, and which findings would then have which verdict."""
+    stretch = float(np.quantile(needed(ENOUGH_SEEDS), 0.95))
+    now, then = verdicts(tests), verdicts(stretched(tests, stretch))
+    told = [f"{name} from `{start}` would be {then[start, name]}" for start, name in now.index[now != then]]
+    rest = "every other finding would keep its verdict" if told else "every finding would keep its verdict"
+    return stretch, f"{', '.join(told)} and {rest}" if told else rest
 
 
 def _by_verdict(found: Findings) -> str:
@@ -315,11 +343,16 @@ def _power(tests: pd.DataFrame) -> Iterator[str]:
         f"or items are needed to tell ({count[OPEN]}). For other units no such bound was fixed ({count[UNBOUNDED]})."
     )
     yield table(["", "RL from", "test", "found", "could have told", "so it is"], lines)
+    stretch, _ = _at_worst(tests)
+    decided = tests["verdict"].isin(["supported", "contradicted"])
+    lost = decided & (stretched(tests, stretch)["verdict"] == "undecided")
     yield (
         f"Two cautions. With {ENOUGH_SEEDS} seeds a bootstrap is too sure: where all doubt is between seeds and none "
-        f"between items, its 95 % intervals hold the truth in {100 * coverage(ENOUGH_SEEDS):.0f} % of simulated cases. "
-        f"And {len(tests)} tests are many: were every effect nil, about {0.05 * len(tests):.0f} of them or more would "
-        "come out decided by chance alone; no correction is made for that."
+        f"between items, its 95 % intervals hold the truth in {100 * np.mean(needed(ENOUGH_SEEDS) <= 1):.0f} % of "
+        f"simulated cases, and stretched by {stretch:.1f} in 95 %. So stretched, {lost.sum()} of the {decided.sum()} "
+        f"decided tests would be undecided. And {len(tests)} tests are many: were every effect nil, about "
+        f"{0.05 * len(tests):.0f} of them or more would come out decided by chance alone; no correction is made for "
+        "that."
     )
     outside = tests[(tests["value"] < tests["low"]) | (tests["value"] > tests["high"])]
     if len(outside):
