@@ -40,8 +40,6 @@ FIGURES = {
 }  # fmt: skip
 """Finding → the figures that show it."""
 
-NOT_RUN = "*Not run*: the recipes that a finding is about were not trained from that start."
-
 WORST_FIRST = ("too few seeds", "contradicted", "undecided", "supported")
 
 SMALL, OPEN, UNBOUNDED = "small", "open", "no bound fixed"
@@ -117,7 +115,7 @@ def page(found: Findings) -> str:
     return "\n\n".join([
         "# Findings", "Written by `make figures` from the tables in "
         f"[`figures/`]({link}figures); no number here is typed by hand.",
-        f"**What was found.** {_what(found)}", _by_verdict(found), f"**How sure.** {_how_sure(found)}",
+        f"**What was found.** {_what(found)}", _by_verdict(found), _how_sure(found),
         "**How to run it.** `make figures` makes everything on this page again, without a GPU, from the shipped "
         "checkpoints and records; `make report MODEL=… BENCHMARK=…` puts the same questions to a model of yours and "
         "writes this page with its verdicts beside ours; `make train` makes the models again "
@@ -140,9 +138,8 @@ def short(figures: Path) -> str:
         lines.append([f"[{name}]({NAME}#{name.lower()}): {statement}", *cells, found.see(name)])
     return "\n\n".join([
         f"**What was found.** {_what(found)}",
-        f"**How sure.** {_how_sure(found)} **[{NAME}]({NAME})** has every test with its interval, the rule of the "
-        "verdicts (*supported* takes all tests of a finding, *contradicted* one), and what *undecided* means. "
-        f"{NOT_RUN}",
+        f"{_how_sure(found)}\n* **[{NAME}]({NAME})** has every test with its interval, the rule of the verdicts "
+        "(*supported* takes all tests of a finding, *contradicted* one), and what *undecided* means.",
         table(["the paper says", *(f"RL from `{start}`" for start in found.starts), "see"], lines), _deliver(figures),
     ])  # fmt: skip
 
@@ -202,14 +199,16 @@ def _what(found: Findings) -> str:
 def _how_sure(found: Findings) -> str:
     runs = found.manifest["findings"]
     stretch, change = _at_worst(found.tests)
-    return (
-        f"Each verdict rests on {found.tests['seeds'].min()} training seeds a recipe ({runs['runs']} RL runs, up to "
+    return "\n".join([
+        "**How sure.**\n",
+        f"* Each verdict rests on {found.tests['seeds'].min()} training seeds a recipe ({runs['runs']} RL runs, up to "
         f"{runs['items']} items each), and every interval is a 95 % one over seeds and items. So few seeds make the "
-        f"interval of a mean too narrow, by a factor of at most {stretch:.1f}: stretched that much, {change}. All of "
-        "it is about the *microworld*, pictures of coloured shapes and small models of this project's making: it shows "
-        "what can happen and by what recipe, and is no statement about large models. `base` learned from reasoning "
-        "that was always true, `noisy` from reasoning of which a fifth misread the picture."
-    )
+        f"interval of a mean too narrow, by a factor of at most {stretch:.1f}: stretched that much, {change}.",
+        "* All of it is about the *microworld*, pictures of coloured shapes and small models of this project's making: "
+        "it shows what can happen and by what recipe, and is no statement about large models.",
+        "* `base` learned from reasoning that was always true, `noisy` from reasoning of which a fifth misread the "
+        "picture. *Not run*: the recipes that a finding is about were not trained from that start.",
+    ])  # fmt: skip
 
 
 def _at_worst(tests: pd.DataFrame) -> tuple[float, str]:
@@ -242,8 +241,7 @@ def _legend(run: pd.DataFrame | None) -> str:
     )
     return (
         "Each cell has the verdict, how many of its tests are supported, and the test on which the verdict hangs: of "
-        f"those that decide it, the one least on the paper's side. All tests stand further down. {NOT_RUN} "
-        f"{yours}"
+        f"those that decide it, the one least on the paper's side. All tests stand further down. {yours}"
     )
 
 
