@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from companion import measures
-from companion.statistics import Estimate, estimate, estimate_gap, estimate_runs, resample
+from companion.statistics import Estimate, estimate, estimate_gap, estimate_runs, points, resample
 
 
 def test_interval_of_a_mean_is_that_of_its_standard_error():
@@ -57,7 +57,7 @@ def test_a_measure_that_is_never_defined_has_no_interval():
 
 
 def test_points():
-    assert Estimate(-0.123, -0.15, 0.01, 3).points() == "−12.3 [−15.0, +1.0]"
+    assert points(Estimate(-0.123, -0.15, 0.01, 3)) == "−12.3 [−15.0, +1.0]"
 
 
 def test_runs_and_their_gaps_against_a_slow_reference():

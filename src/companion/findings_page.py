@@ -22,7 +22,7 @@ from companion.claims.wording import UNITS, delivered, expected, listed, table, 
 from companion.dynamics import EQUIVALENT
 from companion.errors import CompanionError
 from companion.measures import Array
-from companion.statistics import Estimate, resample
+from companion.statistics import Estimate, points, resample
 
 NAME = "FINDINGS.md"
 
@@ -197,13 +197,13 @@ def _what(found: Findings) -> str:
 
 
 def _how_sure(found: Findings) -> str:
-    runs = found.manifest["findings"]
-    stretch, change = _at_worst(found.tests)
+    runs, stretch = found.manifest["findings"], _stretch()
     return "\n".join([
         "**How sure.**\n",
         f"* Each verdict rests on {found.tests['seeds'].min()} training seeds a recipe ({runs['runs']} RL runs, up to "
-        f"{runs['items']} items each), and every interval is a 95 % one over seeds and items. So few seeds make the "
-        f"interval of a mean too narrow, by a factor of at most {stretch:.1f}: stretched that much, {change}.",
+        f"{runs['items']} items each), and every interval is a 95 % one over seeds and items. With {ENOUGH_SEEDS} "
+        "seeds, the fewest that a verdict takes, the interval of a mean is too narrow, by a factor of at most "
+        f"{stretch:.1f}: stretched that much, {_changed(found.tests, stretch)}.",
         "* All of it is about the *microworld*, pictures of coloured shapes and small models of this project's making: "
         "it shows what can happen and by what recipe, and is no statement about large models.",
         "* `base` learned from reasoning that was always true, `noisy` from reasoning of which a fifth misread the "
@@ -211,13 +211,16 @@ def _how_sure(found: Findings) -> str:
     ])  # fmt: skip
 
 
-def _at_worst(tests: pd.DataFrame) -> tuple[float, str]:
-    """The stretch of intervals where all doubt is between seeds, and which findings would then have which verdict."""
-    stretch = float(np.quantile(needed(ENOUGH_SEEDS), 0.95))
+def _stretch() -> float:
+    """By what factor intervals are too narrow with `ENOUGH_SEEDS` seeds, if all doubt is between seeds."""
+    return float(np.quantile(needed(ENOUGH_SEEDS), 0.95))
+
+
+def _changed(tests: pd.DataFrame, stretch: float) -> str:
+    """Which findings would have which verdict if intervals were stretched."""
     now, then = verdicts(tests), verdicts(stretched(tests, stretch))
     told = [f"{name} from `{start}` would be {then[start, name]}" for start, name in now.index[now != then]]
-    rest = "every other finding would keep its verdict" if told else "every finding would keep its verdict"
-    return stretch, f"{', '.join(told)} and {rest}" if told else rest
+    return " and ".join([*told, f"every {'other ' if told else ''}finding would keep its verdict"])
 
 
 def _by_verdict(found: Findings) -> str:
@@ -341,7 +344,7 @@ def _power(tests: pd.DataFrame) -> Iterator[str]:
         f"or items are needed to tell ({count[OPEN]}). For other units no such bound was fixed ({count[UNBOUNDED]})."
     )
     yield table(["", "RL from", "test", "found", "could have told", "so it is"], lines)
-    stretch, _ = _at_worst(tests)
+    stretch = _stretch()
     decided = tests["verdict"].isin(["supported", "contradicted"])
     lost = decided & (stretched(tests, stretch)["verdict"] == "undecided")
     yield (
@@ -381,11 +384,10 @@ def _deliveries(tests: pd.DataFrame) -> str:
 def _deliver(figures: Path) -> str:
     """What delivery alone does."""
     moved = read_table(figures, "gap_delivery").set_index(["recipe", "variant"]).loc[("accuracy", "wrong-think")]
-    by = Estimate(*moved[["value", "low", "high", "n"]])
     return (
         "**Before you compare a closed model with an open one:** where a false start of the reasoning stands, in the "
         "user's turn or at the beginning of the model's own, alone moves the accuracy of the RL models under it by "
-        f"{by.points()} points (F4)."
+        f"{points(moved)} points (F4)."
     )
 
 

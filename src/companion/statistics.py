@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -21,9 +22,10 @@ class Estimate:
     high: float
     n: int
 
-    def points(self) -> str:
-        """As percentage points with the interval: "−12.4 [−15.0, −9.8]"."""
-        return f"{100 * self.value:+.1f} [{100 * self.low:+.1f}, {100 * self.high:+.1f}]".replace("-", "−")
+
+def points(found: Any) -> str:
+    """An `Estimate`, or a line of a table with value, low and high, as percentage points: "−12.4 [−15.0, −9.8]"."""
+    return f"{100 * found.value:+.1f} [{100 * found.low:+.1f}, {100 * found.high:+.1f}]".replace("-", "−")
 
 
 def resample(groups: Sequence[str], rng: np.random.Generator, resamples: int = RESAMPLES) -> Array:

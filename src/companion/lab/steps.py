@@ -20,7 +20,7 @@ from companion.lab.asking import CHECKPOINTS, ask, ask_all
 from companion.lab.compose import table
 from companion.lab.widgets import LABEL, WIDE, choice, picture, png, spoken, working
 from companion.questions import Question
-from companion.statistics import Estimate
+from companion.statistics import points
 from companion.variants import Prompt, apply
 
 MEASURES = {"correct": "accuracy", "consistent": "agreement of reasoning and answer", "entropy": "letter entropy"}
@@ -70,11 +70,6 @@ def conclusion(changes: pd.DataFrame) -> str:
             f"{points(agreement)}. {told}."
         )
     return "\n".join(said)
-
-
-def points(line: pd.Series) -> str:
-    """A change with its interval, in percentage points."""
-    return Estimate(line["value"], line["low"], line["high"], 0).points()
 
 
 @dataclass(frozen=True)
