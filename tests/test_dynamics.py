@@ -145,8 +145,8 @@ def test_both_failure_types_are_needed_for_f11():
     stubborn = under_a_lie(made_up("augmented", rise=0.4), right=0.95, agrees=0.1)
     both = claims.consistency(pd.concat([brittle, stubborn]), "base", rng())
     assert [q.verdict for q in both if q.finding == "F11"] == ["supported", "supported"]
-    assert "(augmented)" in both[-2].what
-    assert "(accuracy)" in both[-1].what
+    assert "(`augmented`)" in both[-2].what
+    assert "(`accuracy`)" in both[-1].what
     alike = claims.consistency(pd.concat([brittle, brittle.assign(recipe="augmented")]), "base", rng())
     assert [q.verdict for q in alike if q.finding == "F11"] == ["contradicted", "supported"]
 

@@ -51,7 +51,7 @@ def test_the_verdict_is_that_of_all_six_tests_in_each_delivery(reference, rl, se
     tests = of_gap(made_up(reference, rl, seeds), rng)
     assert tests.groupby("delivery").size().to_dict() == {"prefill": 7, "user turn": 7}
     told = tests[tests["expected"] == ""]
-    assert set(told["what"]) == {"base: accuracy, reference minus RL"}
+    assert set(told["what"]) == {"plain prompt: accuracy, `reference` minus `accuracy`"}
     assert set(told["verdict"]) <= {"not tested"}
     joint = verdicts(tests[tests["expected"] != ""], ["delivery"])
     assert joint.to_dict() == {("prefill", "F4"): expected, ("user turn", "F4"): expected}

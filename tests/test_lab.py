@@ -187,7 +187,7 @@ def test_the_step_table_is_what_the_records_say(root, runs):
     [
         ((0.02, 0.01, 0.03), (-0.05, -0.07, -0.02), "the trade-off"),
         ((0.02, -0.01, 0.03), (-0.05, -0.07, -0.02), "a loss, and no trade"),
-        ((0.02, 0.01, 0.03), (-0.05, -0.11, 0.01), "fell in the mean, but its interval includes no change"),
+        ((0.02, 0.01, 0.03), (-0.05, -0.11, 0.01), "fell in the mean, but its interval includes zero"),
         ((0.02, 0.01, 0.03), (0.05, 0.03, 0.07), "no trade-off"),
     ],
 )
@@ -266,6 +266,7 @@ def test_a_game_is_the_same_for_a_seed_and_explains_itself(rows):
             said = one.explanation(drawn, name)
             assert ("Right." in said) == (name == drawn.hidden)
             assert f"It was <b>{drawn.hidden}</b>" in said
+        assert one.explanation(drawn).startswith(f"It was <b>{drawn.hidden}</b>")
         assert not [name for name in ("accuracy", "noisy", "reference") if name in guess.clues_html(drawn)]
     assert len({one.draw(3, number).clues["key"][0] for number in range(8)}) > 1
 

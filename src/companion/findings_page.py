@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from companion.claims import DELIVERIES, ENOUGH_SEEDS, FINDINGS, PAPER, RULE, SOURCES, Quantity, verdicts
+from companion.claims import DELIVERIES, ENOUGH_SEEDS, FINDINGS, PAPER, RULE, SOURCES, TESTED, Quantity, verdicts
 from companion.claims.wording import UNITS, delivered, expected, listed, table, value
 from companion.dynamics import EQUIVALENT
 from companion.errors import CompanionError
@@ -31,6 +31,13 @@ TESTS = ("findings_perturbed", "findings_consistency", "findings_gap", "findings
 
 SINGLE = "your_model_claims"
 """The table of tests of one checkpoint, with the item as the unit: of `base`, or of the model of a report."""
+
+GLOSSARY = """Words. *Plain prompt*: nothing is added to the question. *Wrong start*: the first sentence of the \
+reasoning is written for the model, and is false. *Consistency*: the share of answers that agree with their own \
+reasoning. Recipes of RL: `accuracy` rewards right answers; `more-tasks` does so on one family of questions more; \
+`augmented` does so with right and wrong captions and starts mixed into the prompts; `faithful` rewards right answers \
+only where the reasoning leads to them; `augmented-faithful` is both; `grounded` rewards them only where the reasoning \
+is true of the picture."""
 
 FIGURES = {
     "F1": ("perturbation_drops", "remedies_accuracy"), "F2": ("confidence",), "F3": ("shrinking",), "F4": ("gap",),
@@ -67,10 +74,11 @@ class Findings:
         """The tests of a finding."""
         return self.tests[self.tests["finding"] == name]
 
-    def see(self, name: str) -> str:
-        """Links to the figures of a finding and to their notebooks."""
-        shown = [f"[{figure.replace('_', ' ')}]({self.prefix}figures/{figure}.png)" for figure in FIGURES[name]]
-        return ", ".join([*shown, *dict.fromkeys(self.notebook(figure) for figure in FIGURES[name])])
+    def see(self, name: str, most: int | None = None) -> str:
+        """Links to the figures of a finding, the first so many, and to their notebooks."""
+        figures = FIGURES[name][:most]
+        shown = [f"[{figure.replace('_', ' ')}]({self.prefix}figures/{figure}.png)" for figure in figures]
+        return ", ".join([*shown, *dict.fromkeys(self.notebook(figure) for figure in figures)])
 
     def notebook(self, entry: str) -> str:
         """A link to the notebook that made an entry of the manifest."""
@@ -120,7 +128,7 @@ def page(found: Findings) -> str:
         "checkpoints and records; `make report MODEL=… BENCHMARK=…` puts the same questions to a model of yours and "
         "writes this page with its verdicts beside ours; `make train` makes the models again "
         f"([README]({link}README.md)).",
-        "## Finding by finding", _legend(found.run), _overview(found),
+        "## Finding by finding", _legend(found.run), GLOSSARY, _overview(found),
         "## The rule", f"{RULE} The rule stands in [`claims/findings.py`]({link}src/companion/claims/findings.py) and "
         f"is older than the first run; when tests were written down is in the [log]({link}docs/LOG.md).",
         "## What “undecided” means", *_power(found.tests),
@@ -135,11 +143,11 @@ def short(figures: Path) -> str:
     lines = []
     for name, statement in FINDINGS.items():
         cells = [f"**{joint[start, name]}**" if (start, name) in joint else "not run" for start in found.starts]
-        lines.append([f"[{name}]({NAME}#{name.lower()}): {statement}", *cells, found.see(name)])
+        lines.append([f"[{name}]({NAME}#{name.lower()}): {statement}", *cells, found.see(name, 1)])
     return "\n\n".join([
         f"**What was found.** {_what(found)}",
-        f"{_how_sure(found)}\n* **[{NAME}]({NAME})** has every test with its interval, the rule of the verdicts "
-        "(*supported* takes all tests of a finding, *contradicted* one), and what *undecided* means.",
+        f"{_how_sure(found)}\n* A finding is *supported* if all of its tests are, and *contradicted* if one is; "
+        f"*undecided* is not *no effect*. **[{NAME}]({NAME})** has every test with its interval, and the rule.",
         table(["the paper says", *(f"RL from `{start}`" for start in found.starts), "see"], lines), _deliver(figures),
     ])  # fmt: skip
 
@@ -185,29 +193,32 @@ def _what(found: Findings) -> str:
     f1 = found.of("F1")
     change = f1[f1["start"] == "base"].set_index("what")
     caption, start = (value(change.loc[f"{lie}: change of accuracy"]) for lie in ("wrong-caption", "wrong-think"))
-    kinds = joint["base"].value_counts()
-    counted = ", ".join(f"{kinds[name]} are {name}" for name in WORST_FIRST[::-1] if name in kinds)
+    own = joint["base"]
+    kinds = [kind for kind in WORST_FIRST[::-1] if kind in set(own)]
+    counted = ", ".join(f"{(own == kind).sum()} {kind} ({', '.join(own.index[own == kind])})" for kind in kinds)
     both = [name for name in FINDINGS if all(joint.get((start, name)) == "supported" for start in found.starts)]
     return (
-        "After RL for right answers, one false caption changes the accuracy of a small vision-language model by "
-        f"{caption}, and one false sentence at the start of its own reasoning by {start}. Of the paper's "
-        f"{len(FINDINGS)} findings, {counted} in models that RL made from `base`; supported from both starts: "
-        f"{', '.join(both) or 'none'}."
+        "After RL that rewards right answers alone, one false caption changes the accuracy of a small vision-language "
+        f"model by {caption}, and one false sentence at the start of its own reasoning by {start}. Of the paper's "
+        f"{len(FINDINGS)} findings, in models that RL made from `base`: {counted}. Supported in those made from "
+        f"`noisy` as well: {'; '.join(f'{FINDINGS[name]} ({name})' for name in both) or 'none'}."
     )
 
 
 def _how_sure(found: Findings) -> str:
     runs, stretch = found.manifest["findings"], _stretch()
+    f6 = found.of("F6")
+    trained = " and ".join(f6[f6["start"] == "noisy"]["what"].str.extract("(`.*?`)")[0].unique())
     return "\n".join([
         "**How sure.**\n",
-        f"* Each verdict rests on {found.tests['seeds'].min()} training seeds a recipe ({runs['runs']} RL runs, up to "
-        f"{runs['items']} items each), and every interval is a 95 % one over seeds and items. With {ENOUGH_SEEDS} "
-        "seeds, the fewest that a verdict takes, the interval of a mean is too narrow, by a factor of at most "
-        f"{stretch:.1f}: stretched that much, {_changed(found.tests, stretch)}.",
         "* All of it is about the *microworld*, pictures of coloured shapes and small models of this project's making: "
         "it shows what can happen and by what recipe, and is no statement about large models.",
-        "* `base` learned from reasoning that was always true, `noisy` from reasoning of which a fifth misread the "
-        "picture. *Not run*: the recipes that a finding is about were not trained from that start.",
+        f"* {found.tests['seeds'].min()} training seeds a recipe ({runs['runs']} RL runs, up to {runs['items']} "
+        "questions each); 95 % intervals over seeds and questions. So few seeds make intervals too narrow, by a factor "
+        f"of at most {stretch:.1f}; widened that much, {_changed(found.tests, stretch)}.",
+        "* RL began from two models: `base` learned from reasoning that was always true, `noisy` from reasoning of "
+        f"which a fifth misread the picture. From `noisy` only {trained} was trained; what needs other "
+        "recipes is *not run* there.",
     ])  # fmt: skip
 
 
@@ -237,14 +248,14 @@ def _by_verdict(found: Findings) -> str:
 
 def _legend(run: pd.DataFrame | None) -> str:
     yours = (
-        f"*Your run* is empty until there is one: `make report MODEL=… BENCHMARK=…` writes `reports/{NAME}` with it."
+        f"`make report MODEL=… BENCHMARK=…` writes `reports/{NAME}` with a column for your run."
         if run is None
         else f"*Your run* is {', '.join(f'`{name}`' for name in run['model'].unique())}: one checkpoint, with the item "
         "as the unit, so that its verdicts are about that checkpoint alone."
     )
     return (
-        "Each cell has the verdict, how many of its tests are supported, and the test on which the verdict hangs: of "
-        f"those that decide it, the one least on the paper's side. All tests stand further down. {yours}"
+        "Each cell has the verdict, how many of its tests are supported, and the deciding test that is least on the "
+        f"paper's side. {yours}"
     )
 
 
@@ -254,12 +265,13 @@ def _overview(found: Findings) -> str:
         tests = found.of(name)
         cells = [_cell(name, tests[tests["start"] == start]) for start in found.starts]
         said = f"{statement} ({SOURCES[PAPER[name][1]]})"
+        yours = [] if found.run is None else [_yours(name, found.run)]
         lines.append([
-            f"[{name}](#{name.lower()})", said, *cells, str(tests["seeds"].min()), _yours(name, found.run),
-            found.see(name),
+            f"[{name}](#{name.lower()})", said, *cells, str(tests["seeds"].min()), *yours, found.see(name),
         ])  # fmt: skip
     starts = [f"RL from `{start}`" for start in found.starts]
-    return table(["", "the paper says (how sure)", *starts, "seeds", "your run", "see"], lines)
+    yours = [] if found.run is None else ["your run"]
+    return table(["", "the paper says (how sure it is that it does)", *starts, "seeds", *yours, "see"], lines)
 
 
 def _cell(name: str, tests: pd.DataFrame) -> str:
@@ -269,12 +281,10 @@ def _cell(name: str, tests: pd.DataFrame) -> str:
     count = f"{(tests['verdict'] == 'supported').sum()} of {len(tests)}"
     ways = f"<br>{_deliveries(tests)}" if name == "F4" else ""
     paper = f"the paper: {expected(hangs)}"
-    return f"**{verdicts(tests).iloc[0]}** ({count}){ways}<br>*{hangs.what}* {value(hangs)}; {paper}"
+    return f"**{verdicts(tests).iloc[0]}** ({count}){ways}<br>{hangs.what} {value(hangs)}; {paper}"
 
 
-def _yours(name: str, run: pd.DataFrame | None) -> str:
-    if run is None:
-        return "not run"
+def _yours(name: str, run: pd.DataFrame) -> str:
     joint = verdicts(run[run["finding"] == name], ["benchmark"])
     told = [f"{benchmark}: **{verdict}**" for (benchmark, _), verdict in joint.items()]
     return "<br>".join(told) or "not asked of one model"
@@ -285,18 +295,22 @@ def _section(name: str, found: Findings) -> Iterator[str]:
     says, source = PAPER[name]
     tests = found.of(name)
     yield f"### {name}"
-    yield f"The paper: {says} ({SOURCES[source]}) See {found.see(name)}."
+    yield f"*The paper* ({SOURCES[source]}): {says}"
+    yield f"*The test*: {TESTED[name]}"
     yield listed(tests, "start")
     origin = [
         f"[{made}.csv]({found.prefix}figures/{made}.csv) ({found.notebook(made)})" for made in tests["table"].unique()
     ]
-    yield f"From {', '.join(origin)}."
-    if name == "F4":
+    yield f"From {', '.join(origin)}; see {found.see(name)}."
+    outside = tests[(tests["value"] < tests["low"]) | (tests["value"] > tests["high"])]
+    if len(outside):
         yield (
-            f"By delivery: {_deliveries(tests)}. What is tested is the *inference*, that recipes make such a gap: a "
-            "*reference* of this project, taught to contradict false captions and starts, against RL for right "
-            "answers. It stands for no closed model."
+            f"A value outside its own interval ({'; '.join(map(value, outside.itertuples()))}) is no slip: spreads of "
+            "a few means grow when items are drawn anew, so that the interval of a ratio of spreads leans to one side. "
+            "The test is as it was written down."
         )
+    if name == "F4":
+        yield f"By delivery: {_deliveries(tests)}."
         yield _deliver(found.figures)
     one = read_table(found.figures, SINGLE)
     one = one[one["finding"] == name]
@@ -306,26 +320,6 @@ def _section(name: str, found: Findings) -> Iterator[str]:
         yield f"*One checkpoint before RL* (`{model}`, the item as the unit: an observation): {told}."
     if found.run is not None and name in set(found.run["finding"]):
         yield listed(found.run[found.run["finding"] == name], "benchmark")
-    yield f"*What would change the verdict.* {' '.join(_change(tests))}"
-
-
-def _change(tests: pd.DataFrame) -> Iterator[str]:
-    """For each start, what its tests would have to give for another verdict."""
-    for start, part in tests.groupby("start"):
-        verdict = verdicts(part).iloc[0]
-        deciding = part[part["verdict"] == verdict]
-        if verdict == "supported":
-            hangs = weakest(part)
-            what = f"undecided, if the interval of “{hangs.what}” were no longer wholly {expected(hangs)}"
-        elif verdict == "contradicted":
-            each = " and that of ".join(f"“{what}”" for what in deciding["what"])
-            what = f"no longer contradicted, if the interval of {each} reached what is expected"
-        elif verdict == "undecided":
-            which = "the undecided test" if len(deciding) == 1 else f"all {len(deciding)} undecided tests"
-            what = f"supported, if {which} came to lie wholly where expected; contradicted, if one lay wholly outside"
-        else:
-            what = f"whatever its intervals say, with {ENOUGH_SEEDS} seeds"
-        yield f"From `{start}` (**{verdict}**): {what}."
 
 
 def _power(tests: pd.DataFrame) -> Iterator[str]:
@@ -337,34 +331,31 @@ def _power(tests: pd.DataFrame) -> Iterator[str]:
     ]
     count = {meaning: sum(line[-1] == meaning for line in lines) for meaning in (SMALL, OPEN, UNBOUNDED)}
     yield (
-        f"*Undecided* is not *no effect*. {len(undecided)} of {len(tests)} tests are. Half the width of an interval is "
-        "about the smallest distance from the value tested against that these seeds and items could have told from "
-        f"none; it stands under *could have told*. *Small*: the whole interval lies within ±{100 * EQUIVALENT:g} "
-        f"points, so whatever it is, it is no more ({count[SMALL]} tests). *Open*: it may well be larger; more seeds "
-        f"or items are needed to tell ({count[OPEN]}). For other units no such bound was fixed ({count[UNBOUNDED]})."
+        f"*Undecided* is not *no effect*. {len(undecided)} of {len(tests)} tests are undecided. Half the width of an "
+        "interval is about the smallest distance from the value tested against that these seeds and items could have "
+        "told from none; it stands under *could have told*. *Small*: the whole interval lies within "
+        f"±{100 * EQUIVALENT:g} points, so whatever it is, it is no more ({count[SMALL]} tests). *Open*: it may well "
+        f"be larger; more seeds or items are needed to tell ({count[OPEN]}). That bound is for tests in points; for "
+        f"the other {count[UNBOUNDED]} none was fixed."
     )
     yield table(["", "RL from", "test", "found", "could have told", "so it is"], lines)
     stretch = _stretch()
     decided = tests["verdict"].isin(["supported", "contradicted"])
     lost = decided & (stretched(tests, stretch)["verdict"] == "undecided")
     yield (
-        f"Two cautions. With {ENOUGH_SEEDS} seeds a bootstrap is too sure: where all doubt is between seeds and none "
-        f"between items, its 95 % intervals hold the truth in {100 * np.mean(needed(ENOUGH_SEEDS) <= 1):.0f} % of "
-        f"simulated cases, and stretched by {stretch:.1f} in 95 %. So stretched, {lost.sum()} of the {decided.sum()} "
-        f"decided tests would be undecided. And {len(tests)} tests are many: were every effect nil, about "
-        f"{0.05 * len(tests):.0f} of them or more would come out decided by chance alone; no correction is made for "
-        "that."
+        f"Two cautions. Intervals from {ENOUGH_SEEDS} seeds are too narrow: if all variation is between seeds and none "
+        f"between items, 95 % intervals hold the truth in {100 * np.mean(needed(ENOUGH_SEEDS) <= 1):.0f} % of "
+        f"simulated cases, and widened by {stretch:.1f} in 95 %. So widened, {lost.sum()} of the {decided.sum()} "
+        f"decided tests would be undecided, and {_changed(tests, stretch)}. And {len(tests)} tests are many: were "
+        f"every effect nil, at least {0.05 * len(tests):.0f} of them or so would come out decided by chance alone; no "
+        "correction is made for that."
     )
-    outside = tests[(tests["value"] < tests["low"]) | (tests["value"] > tests["high"])]
-    if len(outside):
-        told = "; ".join(f"{test.finding}, {test.what}: {value(test)}" for test in outside.itertuples())
-        yield (
-            f"A value outside its own interval ({told}) is no slip: spreads of a few means grow when items are drawn "
-            "anew, so that the interval of a ratio of spreads leans to one side. The test is as it was written down."
-        )
 
 
 def _half(test: Any) -> str:
+    """Half the width of the interval; a dash for ratios, whose intervals are not symmetric."""
+    if test.unit == "times":
+        return "–"
     factor, decimals = UNITS[test.unit]
     return f"±{factor * (test.high - test.low) / 2:.{decimals}f} {test.unit}"
 
@@ -385,8 +376,8 @@ def _deliver(figures: Path) -> str:
     """What delivery alone does."""
     moved = read_table(figures, "gap_delivery").set_index(["recipe", "variant"]).loc[("accuracy", "wrong-think")]
     return (
-        "**Before you compare a closed model with an open one:** where a false start of the reasoning stands, in the "
-        "user's turn or at the beginning of the model's own, alone moves the accuracy of the RL models under it by "
+        "**Before you compare a closed model with an open one:** the same false start of the reasoning, put into the "
+        f"user's turn instead of the beginning of the model's own, changes the accuracy of the same RL models by "
         f"{points(moved)} points (F4)."
     )
 

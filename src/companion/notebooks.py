@@ -114,7 +114,7 @@ def _run(notebook: Path, executed: Path, parameters: Mapping[str, Any]) -> None:
 def _tidy(notebook: nbformat.NotebookNode, source: Path) -> nbformat.NotebookNode:
     """Without progress bars, clock times and folders of the machine: what is left changes with the results alone.
 
-    But for how long it took, in whole minutes.
+    But for how long it took, in whole minutes. Where a page shows no widgets, it says what would be there.
     """
     ran = notebook.metadata.papermill
     minutes = round(ran.duration / 60)
@@ -124,6 +124,9 @@ def _tidy(notebook: nbformat.NotebookNode, source: Path) -> nbformat.NotebookNod
             cell.metadata.pop(key, None)
         if cell.cell_type == "code":
             cell.outputs = [out for out in cell.outputs if out.get("name") != "stderr"]
+            for out in cell.outputs:
+                if f"{WIDGET}-view+json" in out.get("data", {}):
+                    out.data["text/plain"] = "Controls that need a live kernel."
     return _number_widgets(notebook)
 
 

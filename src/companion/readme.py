@@ -30,11 +30,11 @@ def headline(figures: Path) -> str:
         [
             f"![{entry['claim']}](figures/{name}.png)",
             "",
-            f"*What it says.* Undisturbed, this small model answers {base:.1f} % of {entry['items']} questions right. "
-            f"One false caption changes that by {change('wrong-caption')} points, and a false first sentence put into "
-            f"its own reasoning by {change('wrong-think')}. The same sentences, when true, change it by "
-            f"{change('right-caption')} and {change('right-think')}. (95 % intervals over items; one checkpoint of one "
-            "training seed of the *microworld*: an observation, not a finding about large models.)",
+            f"*The model `base`, before any RL.* Asked plainly, it answers {base:.1f} % of {entry['items']} questions "
+            f"right. A false caption (`wrong-caption`) changes that by {change('wrong-caption')} points, a false first "
+            f"sentence of its own reasoning (`wrong-think`) by {change('wrong-think')}. The same sentences, when true, "
+            f"change it by {change('right-caption')} and {change('right-think')}. (One model, one training seed; 95 % "
+            "intervals over questions. What follows is about models after RL.)",
         ]
     )
 

@@ -117,7 +117,8 @@ def by_wording(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 def fates(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     """What becomes of the items that were right under base, under each variant that asserts a wrong option.
 
-    variant, fate (right, suggested: the asserted option, other: another one, none: no readable answer), share.
+    variant, fate (right, suggested: the asserted option, other: another one, none: no readable answer), share, among:
+    how many items were.
     """
     panel = Panel(rows, rng)
     among = panel.column("base", "correct").to_numpy(dtype=bool)
@@ -131,7 +132,8 @@ def fates(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
             "other": answer.notna() & (answer != right) & ~suggested,
             "none": answer.isna(),
         }
-        lines += [panel.line(share(hits, among), variant=name, fate=value) for value, hits in fate.items()]
+        count = int(among.sum())
+        lines += [panel.line(share(hits, among), variant=name, fate=f, among=count) for f, hits in fate.items()]
     return pd.DataFrame(lines)
 
 

@@ -39,7 +39,7 @@ def answers(rows: pd.DataFrame, rng: np.random.Generator, judge: str = "rule") -
         test("F1", f"{name}: change of accuracy", "down", change(name, "correct"))
         test("F2", f"{name}: change of P(correct)", "down", change(name, "p_correct"))
         if judge in rows:
-            test("F3", f"{name}: fall of consistent accuracy beyond that of accuracy", "down",
+            test("F3", f"{name}: change of consistent accuracy minus change of accuracy", "down",
                  _extra(panel, name, judge))  # fmt: skip
         survived = panel.numbers(name, "correct")[right]
         sure, sharp = (
@@ -49,9 +49,9 @@ def answers(rows: pd.DataFrame, rng: np.random.Generator, judge: str = "rule") -
         test("F10", f"{name}: AUROC of P(correct) for what stays right", "up", sure, right, 0.5, "AUROC")
         test("F10", f"{name}: that AUROC minus the one of −entropy", "up", minus(sure, sharp), right, unit="AUROC")
         if (added := f"{name}-abstain") in panel.variants:
-            test("F12", f"{added} against {name}: accuracy", "down", change(added, "correct", name))
+            test("F12", f"accuracy, {added} minus {name}", "down", change(added, "correct", name))
     if {"wrong-caption", "wrong-think"} <= set(panel.variants):
-        test("F13", "wrong-think against wrong-caption: accuracy", "down",
+        test("F13", "accuracy, wrong-think minus wrong-caption", "down",
              change("wrong-think", "correct", "wrong-caption"))  # fmt: skip
     for control in (name for name in ("right-caption", "right-think") if name in panel.variants):
         test("F13", f"{control}: change of accuracy", "up", change(control, "correct"))

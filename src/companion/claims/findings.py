@@ -12,10 +12,13 @@ import pandas as pd
 from companion.dynamics import EQUIVALENT
 from companion.statistics import Estimate
 
+PLAIN = "plain prompt"
+"""The variant `base`, in words: models are named `base` too."""
+
 FINDINGS = {
     "F1": "misleading captions and wrong reasoning starts lower accuracy",
     "F2": "the same perturbations lower the probability of the right option",
-    "F3": "the damage is larger when only answers count that their reasoning agrees with",
+    "F3": "the damage is larger when only answers that agree with their reasoning count",
     "F4": "closed models keep more robustness and more consistent reasoning, and say that text and picture disagree: "
     "the gap is one of training recipes",
     "F5": "RL raises accuracy while fewer answers agree with their own reasoning",
@@ -23,8 +26,9 @@ FINDINGS = {
     "F7": "augmentation brings accuracy under wrong captions to about the clean level, does little under wrong "
     "reasoning starts, and does not stop the drift",
     "F8": "a reward for consistency restores the agreement of reasoning and answer",
-    "F9": "both together: reasoning collapses, runs are unstable, robustness stays out of reach",
-    "F10": "P(correct) under the clean prompt tells which items survive a perturbation, and better than low entropy",
+    "F9": "augmentation and that reward together: reasoning collapses, runs are unstable, robustness stays out of "
+    "reach",
+    "F10": "P(correct) under the plain prompt tells which items survive a perturbation, and better than low entropy",
     "F11": "some models are stubborn (right against their own false reasoning), others brittle (they follow it)",
     "F12": 'an added "I\'m not sure" does not help: accuracy under wrong captions and wrong reasoning falls further',
     "F13": "wrong reasoning starts hurt more than wrong captions, while right ones of either kind help",
@@ -55,7 +59,7 @@ PAPER = {
     "F8": ("A reward that counts only where reasoning and answer agree restores their agreement.", "A"),
     "F9": ("That reward and augmentation together train unstably and collapse onto very short or templated reasoning; "
            "robustness stays out of reach.", "A/N"),
-    "F10": ("The probability of the right option under the clean prompt tells which items survive a perturbation "
+    "F10": ("The probability of the right option under the plain prompt tells which items survive a perturbation "
             "(AUROC up to 0.94); low entropy tells it much worse (0.6 to 0.75).", "N"),
     "F11": ("Two types of failure: stubborn models ignore a wrong start and stay right against their own words, "
             "brittle ones follow it, consistently, to the wrong answer.", "N"),
@@ -66,6 +70,36 @@ PAPER = {
     "F14": ("Seeds often differ more than data recipes do, so conclusions from single seeds mislead.", "N"),
 }  # fmt: skip
 """Finding → what the paper says, and a key of `SOURCES`. `FINDINGS` says what of it is tested here."""
+
+TESTED = {
+    "F1": "Accuracy under each lie minus accuracy under the plain prompt, of `accuracy` at the last step.",
+    "F2": "The same, of the probability of the right option.",
+    "F3": "Consistent accuracy counts what is right *and* as the reasoning says. Does a lie cost more of it than of "
+    "accuracy? Of `accuracy` at the last step.",
+    "F4": "The *inference* that recipes make such a gap, on two recipes of this project: `reference`, taught to "
+    "contradict false captions and starts, against `accuracy`. No closed model was asked. A start is delivered in two "
+    "ways; a caption in one, so that its three tests are the same in both halves of the table.",
+    "F5": "Changes from step 0 to the last step of `accuracy`; consistency is the share of answers that agree with "
+    "their own reasoning.",
+    "F6": "Change of the letter entropy from step 0 to the last step, for every recipe that was run; 100 points of "
+    "entropy are a uniform distribution.",
+    "F7": "Of `augmented`: accuracy under each lie minus accuracy under the plain prompt at the last step, and the "
+    "change of consistency since step 0.",
+    "F8": "Consistency after RL with the reward for it minus consistency after RL without, at the last step. Whether "
+    "RL without it had lowered consistency at all is F5.",
+    "F9": "Of `augmented-faithful`: fewer words of reasoning than at step 0, larger differences between seeds than "
+    "`accuracy` has, and accuracy still lost under wrong starts.",
+    "F10": "Of the items that are right under the plain prompt, of `accuracy` at the last step: does a higher "
+    "P(correct) go with staying right under a lie (an AUROC of 0.5 is chance, and below it what was surest falls "
+    "first), and does it tell more than a low entropy?",
+    "F11": "The share that is stubborn minus the share that is brittle, of what was right under the plain prompt. The "
+    "most stubborn recipe has to lean to the one side, the most brittle one to the other.",
+    "F12": "Accuracy under each lie with the option minus accuracy without it, of `accuracy` at the last step.",
+    "F13": "Accuracy under wrong starts minus that under wrong captions; and right ones of either kind against the "
+    "plain prompt. Of `accuracy` at the last step.",
+    "F14": "How far the seeds of a recipe lie apart, over how far the means of recipes do, at the last step.",
+}
+"""Finding → how it is tested on training runs."""
 
 ENOUGH_SEEDS = 5
 """A bootstrap over fewer seeds draws too few different samples for its interval to be trusted."""

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from companion.claims.findings import ENOUGH_SEEDS, FINDINGS, Quantity
+from companion.claims.findings import ENOUGH_SEEDS, FINDINGS, PLAIN, Quantity
 from companion.compare import load
 from companion.measures import Array
 from companion.statistics import Estimate, estimate_gap, estimate_runs, resample
@@ -138,15 +138,16 @@ def of_gap(answers: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> pd.
 
 
 def _tests(panel: Panel) -> list[Quantity]:
-    found = {("base: accuracy, reference minus RL", ""): panel.gap(lambda name: panel.values(name, "base", "correct"))}
+    plain = panel.gap(lambda name: panel.values(name, "base", "correct"))
+    found = {(f"{PLAIN}: accuracy, `reference` minus `accuracy`", ""): plain}
     for lie in LIES:
         changes = partial(panel.change, variant=lie, measure="correct")
         both = partial(panel.values, variant=lie, measure="consistent accuracy")
         said = panel.change(REFERENCE, lie, "acknowledges")
         found |= {
-            (f"{lie}: change of accuracy, reference minus RL", "up"): panel.gap(changes),
-            (f"{lie}: consistent accuracy, reference minus RL", "up"): panel.gap(both),
-            (f"{lie}: reference acknowledges, above false alarms", "up"): panel.estimate(REFERENCE, said),
+            (f"{lie}: change of accuracy, `reference` minus `accuracy`", "up"): panel.gap(changes),
+            (f"{lie}: consistent accuracy, `reference` minus `accuracy`", "up"): panel.gap(both),
+            (f"{lie}: `reference` acknowledges, above false alarms", "up"): panel.estimate(REFERENCE, said),
         }
     return [Quantity("F4", what, expected, value) for (what, expected), value in found.items()]
 

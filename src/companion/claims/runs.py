@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from companion.claims.findings import ENOUGH_SEEDS, FINDINGS, Quantity
+from companion.claims.findings import ENOUGH_SEEDS, FINDINGS, PLAIN, Quantity
 from companion.dynamics import UNSEEN, Panel, spread, unrest
 from companion.measures import Array, Measure, auroc, minus
 from companion.statistics import Estimate
@@ -36,31 +36,33 @@ def dynamics(runs: pd.DataFrame, start: str, rng: np.random.Generator) -> list[Q
     def gap(one: tuple[str, str], other: tuple[str, str], measure: str) -> Callable[[], Estimate]:
         return lambda: panel.gap((start, *one), (start, *other), measure)
 
-    test("F5", {"accuracy"}, "accuracy: change of accuracy", "up", change("accuracy", "base", "correct"))
+    rise = change("accuracy", "base", "correct")
+    test("F5", {"accuracy"}, f"`accuracy`: change of accuracy, {PLAIN}", "up", rise)
     for variant in ("base", "wrong-caption", "wrong-think"):
-        what = f"accuracy: change of consistency, {variant}"
+        what = f"`accuracy`: change of consistency, {PLAIN if variant == 'base' else variant}"
         test("F5", {"accuracy"}, what, "down", change("accuracy", variant, "consistent"))
     for recipe in sorted(there):
-        for name, value in (("base prompt", change(recipe, "base", "entropy")),
+        for name, value in ((PLAIN, change(recipe, "base", "entropy")),
                             ("unseen forms", _pooled(panel, start, recipe))):  # fmt: skip
-            test("F6", {recipe}, f"{recipe}: change of entropy, {name}", "down", value, "points of entropy")
+            test("F6", {recipe}, f"`{recipe}`: change of entropy, {name}", "down", value, "points of entropy")
     augmented = ("augmented", "base")
-    test("F7", {"augmented"}, "augmented: wrong-caption against base", "same",
+    test("F7", {"augmented"}, f"`augmented`: accuracy, wrong-caption minus {PLAIN}", "same",
          gap(("augmented", "wrong-caption"), augmented, "correct"))  # fmt: skip
-    test("F7", {"augmented"}, "augmented: wrong-think against base", "down",
+    test("F7", {"augmented"}, f"`augmented`: accuracy, wrong-think minus {PLAIN}", "down",
          gap(("augmented", "wrong-think"), augmented, "correct"))  # fmt: skip
-    test("F7", {"augmented"}, "augmented: change of consistency", "down", change("augmented", "base", "consistent"))
-    test("F8", {"faithful", "accuracy"}, "consistency: faithful against accuracy", "up",
+    test("F7", {"augmented"}, f"`augmented`: change of consistency, {PLAIN}", "down",
+         change("augmented", "base", "consistent"))  # fmt: skip
+    test("F8", {"faithful", "accuracy"}, f"consistency, {PLAIN}: `faithful` minus `accuracy`", "up",
          gap(("faithful", "base"), ("accuracy", "base"), "consistent"))  # fmt: skip
     both = "augmented-faithful"
-    test("F9", {both}, f"{both}: change of reasoning length (words)", "down", change(both, "base", "words"),
+    test("F9", {both}, f"`{both}`: change of reasoning length, {PLAIN}", "down", change(both, "base", "words"),
          "words")  # fmt: skip
-    test("F9", {both}, f"{both}: wrong-think against base", "down",
+    test("F9", {both}, f"`{both}`: accuracy, wrong-think minus {PLAIN}", "down",
          gap((both, "wrong-think"), (both, "base"), "correct"))  # fmt: skip
     if len(panel.seeds) > 1:
         if {both, "accuracy"} <= there:
             ratio = unrest(part, rng, start, "correct", both, "accuracy")
-            what = f"spread of accuracy between seeds: {both} over accuracy"
+            what = f"spread of accuracy between seeds: `{both}` over `accuracy`"
             found.append(Quantity("F9", what, "up", ratio, 1.0, "times"))
         if len(there) > 1:
             for name, measure in (("accuracy", "correct"), ("consistency", "consistent")):
@@ -88,7 +90,7 @@ def consistency(runs: pd.DataFrame, start: str, rng: np.random.Generator) -> lis
         for variant in ("wrong-caption", "wrong-think"):
             now, still = both("accuracy", variant)
             extra = panel.estimate((now * still - right * agrees) - (now - right))
-            what = f"accuracy: fall of consistent accuracy beyond that of accuracy, {variant}"
+            what = f"`accuracy`: change of consistent accuracy minus change of accuracy, {variant}"
             found.append(Quantity("F3", what, "down", extra))
     if len(recipes) < 2:
         return found
@@ -101,7 +103,7 @@ def consistency(runs: pd.DataFrame, start: str, rng: np.random.Generator) -> lis
     for expected, pick in (("up", max), ("down", min)):
         recipe = pick(leaning, key=lambda name: leaning[name].value)
         kind = "stubborn" if expected == "up" else "brittle"
-        what = f"the most {kind} recipe ({recipe}): stubborn minus brittle, wrong-think"
+        what = f"the most {kind} recipe (`{recipe}`): stubborn minus brittle, wrong-think"
         found.append(Quantity("F11", what, expected, leaning[recipe]))
     return found
 
@@ -139,9 +141,9 @@ def perturbations(runs: pd.DataFrame, start: str, rng: np.random.Generator) -> l
         what = f"{name}: that AUROC minus the one of −entropy"
         found.append(Quantity("F10", what, "up", panel.estimate_each(more), unit="AUROC"))
         added = f"{name}-abstain"
-        found.append(Quantity("F12", f"{added} against {name}: accuracy", "down", change(added, "correct", name)))
+        found.append(Quantity("F12", f"accuracy, {added} minus {name}", "down", change(added, "correct", name)))
     more_than = change("wrong-think", "correct", "wrong-caption")
-    found.append(Quantity("F13", "wrong-think against wrong-caption: accuracy", "down", more_than))
+    found.append(Quantity("F13", "accuracy, wrong-think minus wrong-caption", "down", more_than))
     for control in ("right-caption", "right-think"):
         found.append(Quantity("F13", f"{control}: change of accuracy", "up", change(control, "correct")))
     return sorted(found, key=lambda quantity: list(FINDINGS).index(quantity.finding))

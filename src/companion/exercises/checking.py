@@ -76,7 +76,7 @@ class Exercise:
     def cell(self, code: str) -> str:
         """The source of the cell in which `code` answers."""
         asked = ", ".join([f'"{self.id}"', self.answer, *self.given])
-        gap = "\n\n\n" if "def " in code else "\n"
+        gap = "\n" if self.answer == "answer" else "\n\n\n"
         return f"{code}{gap}check({asked})"
 
     def check(self, answer: object, *given: Any) -> Verdict:

@@ -20,31 +20,32 @@ def _known(number: float, of: str) -> float:
     return float(number)
 
 
-def _unsure_drop(answer: object, rows: pd.DataFrame) -> str:
+def _lower_half(answer: object, rows: pd.DataFrame) -> str:
     base = _under(rows, "base")
     misled = _under(rows, "wrong-caption").loc[base.index]
     change = 100 * (misled["correct"].astype(float) - base["correct"].astype(float))
     median = base["p_correct"].median()
-    unsure, sure = (_known(change[part].mean(), "two halves") for part in (base["p_correct"] < median,
-                                                                           base["p_correct"] > median))  # fmt: skip
+    lower, upper = (
+        _known(change[part].mean(), "two halves") for part in (base["p_correct"] < median, base["p_correct"] > median)
+    )
     slips = {
-        "That is the change over *all* items. Keep those that were unsure.": change.mean(),
-        "That is the change over the *sure* half. Which side of the median is unsure?": sure,
-        "You split by P(correct) under the false caption. The model has to be unsure *before* it is lied to.": change[
+        "That is the change over *all* items. Keep those below the median.": change.mean(),
+        "That is the change over the *upper* half. Keep the other side of the median.": upper,
+        "You split by P(correct) under the false caption. It is that *before* the lie which counts.": change[
             misled["p_correct"] < misled["p_correct"].median()
         ].mean(),
         "That is an accuracy under the caption. Subtract the accuracy of the same items under `base`.": 100
         * misled["correct"][base["p_correct"] < median].mean(),
     }
     close(
-        answer, unsure, 0.1, slips,
+        answer, lower, 0.1, slips,
         "Take the items whose `p_correct` under `base` is below its median, and for these the accuracy under "
         "`wrong-caption` minus that under `base`, in points.",
     )  # fmt: skip
     return (
-        f"{unsure:+.1f} points among the unsure, {sure:+.1f} among the sure. Take care what you make of it: an unsure "
-        "item is more often wrong to begin with, and what is wrong already cannot be lost. Notebook 2 goes on from "
-        "here."
+        f"{lower:+.1f} points in the lower half, {upper:+.1f} in the upper one. Take care what you make of it: a low "
+        "P(correct) may be doubt, or a mistake that the model is sure of, and what is wrong already cannot be lost. "
+        "Notebook 2 goes on from here."
     )
 
 
@@ -187,7 +188,7 @@ def _seen(answer: object, rows: pd.DataFrame) -> str:
 
 _BASE = 'base = rows[rows["variant"] == "base"].set_index("question")\n'
 _MISLED = 'misled = rows[rows["variant"] == "wrong-caption"].set_index("question").loc[base.index]\n'
-_UNSURE = 'unsure = base["p_correct"] < base["p_correct"].median()\n'
+_LOWER = 'lower = base["p_correct"] < base["p_correct"].median()\n'
 
 _THREE = """\
 base, at_once, misled = (
@@ -195,8 +196,21 @@ base, at_once, misled = (
 )
 at_once, misled = at_once.loc[base.index], misled.loc[base.index]
 """
-_AUROC = "import numpy as np\n\nfrom companion.measures import auroc\n\n" + _THREE
-_AREA = 'answer = auroc({0}[among], misled[among]["correct"])(np.ones((1, among.sum())))[0]'
+_AUROC = (
+    """\
+import numpy as np
+
+from companion.measures import auroc
+
+
+def area(scores, labels):  # how often what is labelled True scores above what is not
+    return auroc(scores, labels)(np.ones((1, len(labels))))[0]
+
+
+"""
+    + _THREE
+)
+_AREA = 'answer = area({0}[among], misled[among]["correct"])'
 
 _PRAISED = """\
 base = rows[rows["variant"] == "base"]
@@ -221,23 +235,21 @@ accuracy = 100 * rows.groupby("variant")["correct"].mean()
 
 MEASURING = (
     Exercise(
-        "01.2", "The unsure half",
-        "How much of the drop under `wrong-caption` is due to items on which the model was *unsure* to begin with? "
-        "Take the items whose `p_correct` under `base` is below its median: by how many points does their accuracy "
-        "change? Predict first: more or less than that of the others?",
-        _BASE + _MISLED + _UNSURE
-        + 'answer = 100 * (misled["correct"][unsure].mean() - base["correct"][unsure].mean())',
-        _unsure_drop,
+        "01.2", "The lower half",
+        "Take the items whose `p_correct` under `base` is below its median. By how many points does *their* accuracy "
+        "change under `wrong-caption`? Predict first: more or less than that of the others?",
+        _BASE + _MISLED + _LOWER + 'answer = 100 * (misled["correct"][lower].mean() - base["correct"][lower].mean())',
+        _lower_half,
         (
             Slip(_BASE + _MISLED + 'answer = 100 * (misled["correct"].mean() - base["correct"].mean())', "*all* items"),
-            Slip(_BASE + _MISLED + 'sure = base["p_correct"] > base["p_correct"].median()\n'
-                 'answer = 100 * (misled["correct"][sure].mean() - base["correct"][sure].mean())', "*sure* half"),
-            Slip(_BASE + _MISLED + 'unsure = misled["p_correct"] < misled["p_correct"].median()\n'
-                 'answer = 100 * (misled["correct"][unsure].mean() - base["correct"][unsure].mean())',
-                 "*before* it is lied to"),
-            Slip(_BASE + _MISLED + _UNSURE + 'answer = 100 * misled["correct"][unsure].mean()',
+            Slip(_BASE + _MISLED + 'upper = base["p_correct"] > base["p_correct"].median()\n'
+                 'answer = 100 * (misled["correct"][upper].mean() - base["correct"][upper].mean())', "*upper* half"),
+            Slip(_BASE + _MISLED + 'lower = misled["p_correct"] < misled["p_correct"].median()\n'
+                 'answer = 100 * (misled["correct"][lower].mean() - base["correct"][lower].mean())',
+                 "*before* the lie"),
+            Slip(_BASE + _MISLED + _LOWER + 'answer = 100 * misled["correct"][lower].mean()',
                  "Subtract the accuracy"),
-            Slip(_BASE + _MISLED + _UNSURE + 'answer = misled["correct"][unsure]', "one number out of it"),
+            Slip(_BASE + _MISLED + _LOWER + 'answer = misled["correct"][lower]', "one number out of it"),
         ),
         _BASE + "answer = ...  # in points, with its sign", given=("rows",),
     ),
@@ -256,9 +268,7 @@ MEASURING = (
             Slip(_AUROC + 'among = base["correct"] | True\n' + _AREA.format('-at_once["entropy"]'), "over all items"),
             Slip(_AUROC + 'among = base["correct"]\n' + _AREA.format('-at_once["entropy"]'), "`stop-think` too"),
         ),
-        "import numpy as np\n\nfrom companion.measures import auroc  # auroc(scores, labels)(np.ones((1, "
-        "items)))[0]\n\n"
-        + _THREE + "answer = ...  # between 0 and 1", given=("rows",),
+        _AUROC + "answer = ...  # between 0 and 1", given=("rows",),
     ),
     Exercise(
         "03.2", "Praised, and hollow",
@@ -291,7 +301,7 @@ MEASURING = (
                  "moved the reference"),
             Slip(_GAPS + "answer = fair - careless", "the sign is not"),
         ),
-        'table[(table["variant"] == "wrong-think") & (table["seed"] == -1)]  # seed -1: the mean of all\n'
+        'print(table[(table["variant"] == "wrong-think") & (table["seed"] == -1)])  # seed -1: the mean of all\n'
         "answer = ...  # in points", given=("table",),
     ),
     Exercise(
@@ -307,7 +317,8 @@ MEASURING = (
             Slip(_OWN + 'change = misled.loc[base.index, "correct"].astype(float) - base["correct"]\n'
                  'answer = change.groupby(base["category"]).mean().min()', "one of:"),
         ),
-        "answer = ...  # a name in quotation marks; the rows are in report.rows", given=("report.rows",),
+        "answer = ...  # a name in quotation marks; report.rows: benchmark, category, variant, correct",
+        given=("report.rows",),
     ),
     Exercise(
         "08.2", "Seen, or guessed?",

@@ -264,7 +264,7 @@ READING = (
     Exercise(
         "00.2", "Which sentence weighs most?",
         "Look at the figure above: of " + ", ".join(f"`{name}`" for name in PLAIN) + ", which moves the accuracy "
-        "furthest from the unperturbed prompt, whichever way? (`…-think` is the start of the model's own reasoning.)",
+        "furthest from the plain prompt, whichever way? (`…-think` is the start of the model's own reasoning.)",
         'four = ["wrong-caption", "right-caption", "wrong-think", "right-think"]\n'
         'answer = table.xs("change", level="measure")["value"][four].abs().idxmax()', _furthest,
         (

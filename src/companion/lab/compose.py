@@ -16,7 +16,7 @@ import pandas as pd
 from companion import plots
 from companion.chat import get_profile, user_text
 from companion.lab.asking import CHECKPOINTS, Answer, ask, models_in
-from companion.lab.widgets import ADDED, LABEL, WIDE, choice, grid, picture, png, prompt_html, spoken, working
+from companion.lab.widgets import LABEL, WIDE, choice, grid, picture, png, prompt_html, put_there, spoken, working
 from companion.questions import Question
 from companion.variants import ABSTAIN, VARIANTS, Prompt, apply, layout
 
@@ -110,11 +110,11 @@ def table(answers: Sequence[Answer]) -> pd.DataFrame:
 
 
 def answers_html(answers: Sequence[Answer]) -> str:
-    """A table of answers with what was written, what was put into the model's mouth in dark red; all escaped."""
+    """A table of answers with what was written, all escaped; `put_there` marks what was put into a model's mouth."""
     lines = []
     for answer in answers:
-        given = f'<span style="color: {ADDED}">{html.escape(answer.prompt.prefill)}</span>'
-        lines.append([*map(html.escape, told(answer).values()), given + html.escape(answer.response.text)])
+        wrote = put_there(html.escape(answer.prompt.prefill)) + html.escape(answer.response.text)
+        lines.append([*map(html.escape, told(answer).values()), wrote])
     return grid([*told(answers[0]), "it wrote"], lines, safe=True)
 
 

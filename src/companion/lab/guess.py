@@ -22,7 +22,7 @@ from companion.engine import evaluate
 from companion.judges import case_of
 from companion.judges.conflict import Conflict
 from companion.judges.rule import Rule
-from companion.lab.widgets import ADDED, choice, grid, picture, png, spoken
+from companion.lab.widgets import choice, grid, picture, png, put_there, spoken
 from companion.questions import Question
 from companion.store import Store
 
@@ -164,8 +164,8 @@ class Game:
             won.append(shown.max(axis=0).sum() / CANDIDATES)
         return float(np.mean(won))
 
-    def explanation(self, round: Round, picked: str) -> str:
-        """HTML: was it right, how often each candidate does what was seen, and whom that favours."""
+    def explanation(self, round: Round, picked: str | None = None) -> str:
+        """HTML: was the guess right, if any, how often each candidate does what was seen, and whom that favours."""
         table, chance, names = self.odds(round), self.chances(round), list(round.candidates)
         telling = (table[names].max(axis=1) / table[names].min(axis=1)).idxmax() + 1
         lines = [
@@ -176,27 +176,28 @@ class Game:
         lines.append(["all three, if each was as likely before", *(f"{100 * chance[name]:.0f} %" for name in names)])
         others = [name for name in names if name != round.hidden]
         same = ", ".join(f"{name} on {100 * self.same.loc[round.hidden, name]:.0f} %" for name in others)
-        won = "<b>Right.</b>" if picked == round.hidden else f"<b>No</b>, you said {html.escape(picked)}."
+        won = "" if picked is None else f"<b>No</b>, you said {html.escape(picked)}. "
+        won = "<b>Right.</b> " if picked == round.hidden else won
         return (
-            f"{won} It was <b>{html.escape(round.hidden)}</b>. Prompt {telling} told the most. How often each of the "
-            f"three does what you saw, of {self.items} prompts of that kind:{grid(['', *names], lines)}"
+            f"{won}It was <b>{html.escape(round.hidden)}</b>. Prompt {telling} told the most. How often each of the "
+            f"three does what you saw, of {self.items} prompts of that kind (sure: a probability of {SURE:g} or more):"
+            f"{grid(['', *names], lines)}"
             f"The marks favour <b>{html.escape(str(chance.idxmax()))}</b>. Of all prompts, "
             f"{html.escape(round.hidden)} gives the same answer as {html.escape(same)}."
         )
 
 
 def clues_html(round: Round) -> str:
-    """The prompts of a round and what was written, without a name; what was put there in dark red; all escaped."""
+    """The prompts of a round and what was written, without a name, all escaped; `put_there` marks what was."""
     items = []
     for number, clue in enumerate(round.clues.to_dict("records"), 1):
         lines = clue["prompt"].split("\n")
         caption = html.escape(lines.pop(0)) if "caption" in clue["variant"] else ""
-        extra = f'<span style="color: {ADDED}">{caption}</span><br>' if caption else ""
+        extra = f"{put_there(caption)}<br>" if caption else ""
         certain = "" if clue["letter_probs"] is None else f", with probability {max(clue['letter_probs']):.2f}"
         items.append(
             f"<p><b>{number}. {html.escape(clue['variant'])}</b><br>{extra}{html.escape(' · '.join(lines))}<br>"
-            f'It wrote: <span style="color: {ADDED}">{html.escape(clue["prefill"])}</span>'
-            f"{html.escape(clue['response'])}<br>"
+            f"It wrote: {put_there(html.escape(clue['prefill']))}{html.escape(clue['response'])}<br>"
             f"({clue['right']} is right; its answer is {clue['answer']}{certain})</p>"
         )
     return f'<div style="line-height: 1.4; max-width: 900px">{"".join(items)}</div>'

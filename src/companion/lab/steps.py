@@ -60,7 +60,7 @@ def conclusion(changes: pd.DataFrame) -> str:
             told = "Agreement rose with the steps: no trade-off"
         elif agreement["verdict"] == "undecided":
             way = "fell" if agreement["value"] < 0 else "rose"
-            told = f"Agreement {way} in the mean, but its interval includes no change at all: undecided"
+            told = f"Agreement {way} in the mean, but its interval includes zero: undecided"
         elif accuracy["verdict"] == "supported":
             told = "Accuracy rose and agreement fell: the trade-off"
         else:
@@ -164,7 +164,7 @@ class StepsPanel(ipywidgets.VBox):
                 rng = np.random.default_rng(self.seed)
                 self.curves[recipe, variant] = along(self.runs, recipe, variant, rng)
             curves = self.curves[recipe, variant]
-            self.picture.value = png(plots.steps(curves, at, f"{recipe}, {variant}: step {at}"))
+            self.picture.value = png(plots.steps(curves, at, f"microworld · {recipe}, {variant}: step {at}"))
             self.text.value = spoken(html.escape(sentence(curves, recipe, variant, at)))
             prompt = apply(self.question, variant)
             if (recipe, start, variant) not in self.climbs:

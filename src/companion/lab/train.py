@@ -49,7 +49,7 @@ def about(start: str, gates: tuple[str, ...], shares: dict[str, float], n: int) 
     """What a figure of the curves is about, in two lines."""
     mixed = ", ".join(f"{100 * share:.0f} % {name}" for name, share in shares.items()) or "plain prompts"
     return (
-        f"{Path(start).name}, rewarded for {' + '.join(('the right answer', *gates))}; {mixed}\n"
+        f"microworld · {Path(start).name}, rewarded for {' + '.join(('the right answer', *gates))}; {mixed}\n"
         f"{n} validation items under each kind of prompt, one seed: a demonstration, not a measurement"
     )
 

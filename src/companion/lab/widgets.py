@@ -66,6 +66,14 @@ def grid(heads: Sequence[str], lines: Sequence[Sequence[str]], safe: bool = Fals
     )
 
 
+def put_there(text: str) -> str:
+    """What was put into a prompt or into a model's mouth: dark red, and in italics where colours are taken out.
+
+    text: HTML; "" stays.
+    """
+    return f'<i style="color: {ADDED}">{text}</i>' if text else ""
+
+
 def prompt_html(user: str, prefill: str) -> str:
     """A prompt as the model gets it: the user's turn, and the start of the model's own."""
     return (

@@ -10,7 +10,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from companion.plots.style import BLIND_SAFE, OVER_ITEMS, STYLES, ordered, points, titled
+from companion.plots.style import BLIND_SAFE, OVER_ITEMS, STYLES, named, ordered, points, titled
 from companion.questions import Question
 
 FATES = {"right": "still right", "suggested": "the suggested option", "other": "another option", "none": "no answer"}
@@ -33,7 +33,7 @@ def drops(table: pd.DataFrame, title: str) -> Figure:
     changes = table[table["measure"] == "change"]
     points(right, changes, labels)
     right.axvline(0, color="#222222", linewidth=1)
-    right.set(xlabel="change against base (points)")
+    right.set(xlabel="change against the plain prompt (points)")
     for y, name in enumerate(labels):
         value = changes.set_index("variant").loc[name, "value"] * 100
         if name != "base":
@@ -46,7 +46,10 @@ def by_part(
     table: pd.DataFrame, column: str, title: str, variants: Sequence[str], measure: str = "accuracy",
     label: str = "accuracy (%)",
 ) -> Figure:  # fmt: skip
-    """A measure of each part (family, difficulty or benchmark) under some variants; the grey bar, if any, is chance."""
+    """A measure of each part (family, difficulty or benchmark) under some variants; the grey bar, if any, is chance.
+
+    In brackets behind a part: its items.
+    """
     parts = list(dict.fromkeys(table[column]))
     figure = Figure(figsize=(9, 0.62 * len(parts) + 1.8))
     axes = figure.subplots()
@@ -60,13 +63,15 @@ def by_part(
             color, marker = STYLES[name]
             line = lines.loc[name]
             axes.plot([line["low"] * 100, line["high"] * 100], [y + offset] * 2, color=color, linewidth=1.5)
-            shown = name if y == 0 else None
+            shown = named(name) if y == 0 else None
             axes.plot(line["value"] * 100, y + offset, marker=marker, color=color, linestyle="none", label=shown,
                       clip_on=False)  # fmt: skip
-    axes.set_yticks(range(len(parts)), parts)
+    items = table.groupby(column)["n"].max()
+    axes.set_yticks(range(len(parts)), [f"{part} ({items[part]})" for part in parts])
     axes.set(xlabel=label, xlim=(0, 102), ylim=(len(parts) - 0.5, -0.5))
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
-    return titled(figure, title, f"{OVER_ITEMS}; grey: chance" if "chance" in table else OVER_ITEMS)
+    note = f"{OVER_ITEMS}, whose number stands in brackets"
+    return titled(figure, title, f"{note}; grey: chance" if "chance" in table else note)
 
 
 def grid(table: pd.DataFrame, title: str) -> Figure:
@@ -98,19 +103,20 @@ def grid(table: pd.DataFrame, title: str) -> Figure:
 def wordings(table: pd.DataFrame, title: str) -> Figure:
     """The change against base under each wording of each variant."""
     labels = ordered(table["variant"].tolist())
-    figure = Figure(figsize=(9, 0.36 * len(labels) + 1.6))
+    figure = Figure(figsize=(9, 0.52 * len(labels) + 1.6))
     axes = figure.subplots()
     for y, name in enumerate(labels):
         color, _ = STYLES[name]
         for k, (_, line) in enumerate(table[table["variant"] == name].iterrows()):
-            place = y + 0.24 * (k - 1)
+            place = y + 0.27 * (k - 1)
             axes.plot([line["low"] * 100, line["high"] * 100], [place] * 2, color=color, linewidth=1.5)
             axes.plot(line["value"] * 100, place, marker="o", color="white", markersize=9)
             axes.plot(line["value"] * 100, place, marker=f"${k}$", color=color, markersize=7, linestyle="none")
     axes.axvline(0, color="#222222", linewidth=1)
     axes.set_yticks(range(len(labels)), labels)
-    axes.set(xlabel="change against base (points)", ylim=(len(labels) - 0.5, -0.5))
-    return titled(figure, title, f"0, 1, 2: the wording; {OVER_ITEMS}")
+    axes.set(xlabel="change against the plain prompt (points)", ylim=(len(labels) - 0.5, -0.5))
+    fewest, most = table["n"].min(), table["n"].max()
+    return titled(figure, title, f"0, 1, 2: the wording, each of {fewest} to {most} items of its own; {OVER_ITEMS}")
 
 
 def fates(table: pd.DataFrame, title: str) -> Figure:
@@ -130,9 +136,10 @@ def fates(table: pd.DataFrame, title: str) -> Figure:
         left += values
     axes.invert_yaxis()
     axes.grid(visible=False)
-    axes.set(xlabel="share of the items that were right under base (%)", xlim=(0, 100))
+    axes.set(xlabel="share of the items that were right under the plain prompt (%)", xlim=(0, 100))
     figure.legend(loc="outside lower center", ncols=4, frameon=False)
-    return titled(figure, title, "the 95 % intervals over items are in the table beside this figure")
+    among = f"of the {table['among'].max()} items that were right under the plain prompt"
+    return titled(figure, title, f"{among}; their 95 % intervals over items stand in the csv of this figure")
 
 
 def confidence(table: pd.DataFrame, title: str) -> Figure:
@@ -160,13 +167,17 @@ def reliability(table: pd.DataFrame, title: str, variants: Sequence[str]) -> Fig
         axes.plot([0, 1], [0, 1], color="#888888", linewidth=1, linestyle="--")
         for _, line in part.iterrows():
             axes.plot([line["confidence"]] * 2, [line["low"], line["high"]], color=color, linewidth=1.5)
-        axes.scatter(part["confidence"], part["value"], s=15 + part["n"] / 2, color=color, marker=marker, alpha=0.8)
+        axes.scatter(part["confidence"], part["value"], s=15 + part["n"] / 2, color=color, marker=marker, alpha=0.5)
         axes.set(
-            title=name, xlabel="probability of its answer", xlim=(-0.03, 1.12), ylim=(-0.03, 1.06), xticks=(0, 0.5, 1)
+            title=named(name),
+            xlabel="probability of its answer",
+            xlim=(-0.03, 1.12),
+            ylim=(-0.03, 1.06),
+            xticks=(0, 0.5, 1),
         )
     panels[0].set_ylabel("accuracy")
     return titled(
-        figure, title, "area: how many answers; upright lines: 95 % intervals over items; dashed: as right as sure"
+        figure, title, "area: how many answers; vertical lines: 95 % intervals over items; dashed: perfect calibration"
     )
 
 
@@ -203,6 +214,8 @@ def pictures(questions: Sequence[Question], columns: int = 3) -> Figure:
         axes.set_title(f"{head}\n" + "\n".join(textwrap.wrap(question.text, 32)), fontsize=9)
         options = ", ".join(f"[{o}]" if k == question.answer else o for k, o in enumerate(question.options))
         axes.text(0, -0.03, "\n".join(textwrap.wrap(options, 42)), transform=axes.transAxes, fontsize=8, va="top")
+    source = ", ".join(dict.fromkeys(question.source for question in questions))
+    figure.suptitle(f"{source}; in brackets: the right option", x=0.01, ha="left", fontsize=9)
     return figure
 
 
@@ -217,8 +230,9 @@ def letters(question: Question, rows: pd.DataFrame, title: str) -> Figure:
         colors = [STYLES[str(name)][0] if letter == row["right"] else "#cccccc" for letter in shown]
         hatches = ["//" if letter == row["right"] else "" for letter in shown]
         axes.bar(shown, row["letter_probs"], color=colors, hatch=hatches, edgecolor="#222222", hatchcolor="white")
-        axes.set(ylim=(0, 1), title=name)
+        axes.set(ylim=(0, 1), title=named(str(name)))
         axes.title.set_fontsize(9)
+    panels[0].set_ylabel("probability")
     return titled(figure, title, "hatched: the right letter")
 
 
@@ -236,7 +250,8 @@ def example(question: Question, rows: pd.DataFrame) -> Figure:
         caption = row["prompt"].split(question.text)[0].strip()
         blocks.append((f"{name}: {verdict}", caption, row["prefill"], row["response"]))
     width = 74
-    lines: list[tuple[str, str, str]] = [(f"{question.text}", "#222222", "bold")]
+    lines: list[tuple[str, str, str]] = [(f"{question.source}, item {question.id}", "#666666", "normal")]
+    lines.append((question.text, "#222222", "bold"))
     options = "   ".join(f"{letter}. {option}" for letter, option in zip("ABCDE", question.options, strict=False))
     lines += [(part, "#222222", "normal") for part in textwrap.wrap(options, width)]
     for head, caption, prefill, response in blocks:

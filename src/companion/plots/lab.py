@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from companion.plots.reasoning import CHECKPOINTS, listed
 from companion.plots.runs import PANELS, started
-from companion.plots.style import BLIND_SAFE, titled
+from companion.plots.style import BLIND_SAFE, named, titled
 from companion.questions import LETTERS
 from companion.variants import Prompt
 
@@ -24,26 +24,34 @@ VERDICTS = {"agree": "✓", "disagree": "✗"}
 
 
 def asked(prompt: Prompt, table: pd.DataFrame) -> Figure:
-    """The picture of a prompt, and each model's distribution over the option letters, its answer underlined.
+    """The picture of a prompt, and each model's distribution over the option letters, the right one bold.
+
+    What a caption or a start of the reasoning put there stands in the title.
 
     table: one line a model: model, answer (letter or None), letter_probs (or None), rule, grounding (verdicts).
     """
     rows = -(-(len(table) + 1) // COLUMNS)
-    figure = Figure(figsize=(9, 2.35 * rows + 0.5))
+    figure = Figure(figsize=(9, 2.35 * rows + 1.1))
     first, *panels = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
     first.imshow(np.asarray(prompt.load_image()), interpolation="nearest")
     first.set_axis_off()
     for axes, line in zip(panels, table.to_dict("records"), strict=False):
-        _letters(axes, line, prompt, CHECKPOINTS.get(line["model"], (BLIND_SAFE[8],))[0])
+        _letters(axes, line, prompt, CHECKPOINTS.get(line["model"], ("#444444",))[0])
     for axes in panels[len(table) :]:
         axes.set_axis_off()
+    question = prompt.question
     options = [f"{letter} {option}" for letter, option in zip(LETTERS, prompt.options, strict=False)]
-    right = options[prompt.question.answer]
     if not len(table):
-        text = "\n".join([prompt.question.text, "", *options])
+        text = "\n".join([question.text, "", *options])
         panels[0].text(0, 1, text, va="top", fontsize=10, transform=panels[0].transAxes, parse_math=False)
-    else:
-        figure.suptitle(f"{prompt.question.text} Right: {right}.", x=0.01, ha="left", parse_math=False)
+        return figure
+    panels[0].set_ylabel("probability", fontsize="small")
+    added = prompt.text.split(question.text)[0].strip() or prompt.prefill
+    lines = [
+        question.text, f"{', '.join(options)}; right: {question.letter}", *([f"put there: {added}"] if added else []),
+        f"{question.source} · one question, no finding",
+    ]  # fmt: skip
+    figure.suptitle("\n".join(lines), x=0.01, ha="left", wrap=True, parse_math=False)
     return figure
 
 
@@ -92,7 +100,7 @@ def steps(table: pd.DataFrame, at: int, title: str) -> Figure:
         axes.set_title(label, fontsize="medium")
         axes.set_xlabel("GRPO step")
     figure.legend(loc="outside lower center", ncols=4, frameon=False)
-    return titled(figure, title, "bands: 95 % intervals over seeds and items; each thin line: one seed")
+    return titled(figure, title, f"bands: 95 % intervals over seeds and items; thin: each seed; dashed: step {at}")
 
 
 def rung(prompt: Prompt, table: pd.DataFrame, at: int) -> Figure:
@@ -100,7 +108,7 @@ def rung(prompt: Prompt, table: pd.DataFrame, at: int) -> Figure:
 
     table: of `lab.steps.climb`. at: one of its steps. Models of another seed than that of the most stand apart.
     """
-    figure = Figure(figsize=(9, 2.6))
+    figure = Figure(figsize=(9, 2.9))
     first, letters, path = figure.subplots(1, 3, width_ratios=(1, 1, 1.6))
     first.imshow(np.asarray(prompt.load_image()), interpolation="nearest")
     first.set_axis_off()
@@ -116,7 +124,8 @@ def rung(prompt: Prompt, table: pd.DataFrame, at: int) -> Figure:
     path.set(ylim=(-0.03, 1.03), xlabel="GRPO step")
     path.set_title("P(right letter)", fontsize=9)
     path.legend(frameon=False, fontsize="small")
-    figure.suptitle(f"{prompt.question.text} ({prompt.variant})", x=0.01, ha="left", parse_math=False)
+    about = f"{prompt.question.source} · one question, no finding"
+    figure.suptitle(f"{prompt.question.text} ({prompt.variant})\n{about}", x=0.01, ha="left", parse_math=False)
     return figure
 
 
@@ -147,7 +156,7 @@ def behaviours(table: pd.DataFrame, names: Sequence[str], title: str) -> Figure:
             label = name if axes is panels[0] else None
             axes.barh(models, width, left=left, color=color, hatch=hatch, edgecolor="white", linewidth=0, label=label)
             left += width
-        axes.set(title=variant, xlim=(0, 100), xlabel="share of the prompts (%)")
+        axes.set(title=named(variant), xlim=(0, 100), xlabel="share of the prompts (%)")
         axes.set_ylim(len(models) - 0.5, -0.5)
         axes.grid(visible=False, axis="y")
     figure.legend(loc="outside lower center", ncols=2, frameon=False)

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from companion.dynamics import CURVES
 from companion.plots.runs import PANELS
-from companion.plots.style import BLIND_SAFE, STYLES, ordered, titled
+from companion.plots.style import BLIND_SAFE, STYLES, named, ordered, titled
 
 WINDOW = 10
 """Steps over which the reward is averaged for the line through its points."""
@@ -28,7 +28,7 @@ def live_curves(curve: pd.DataFrame, log: pd.DataFrame, title: str) -> Figure:
             color, marker = STYLES[name]
             part = curve[(curve["measure"] == measure) & (curve["variant"] == name)]
             steps = part["step"] + 0.008 * last * (place - (len(variants) - 1) / 2)  # intervals side by side
-            axes.plot(steps, part["value"] * scale, color=color, marker=marker, markersize=5, label=name)
+            axes.plot(steps, part["value"] * scale, color=color, marker=marker, markersize=5, label=named(name))
             axes.vlines(steps, part["low"] * scale, part["high"] * scale, color=color, linewidth=1.2, alpha=0.5)
         axes.set_title(label)
     rewards, key = panels[len(CURVES)], panels[-1]
@@ -47,4 +47,4 @@ def live_curves(curve: pd.DataFrame, log: pd.DataFrame, title: str) -> Figure:
     key.set_axis_off()
     handles = [one for axes in (panels[0], rewards) for one in axes.get_legend_handles_labels()[0]]
     key.legend(handles, [one.get_label() for one in handles], loc="center left", frameon=False)
-    return titled(figure, title, "bars: 95 % intervals over items; one seed")
+    return titled(figure, title, "bars: 95 % intervals over items")

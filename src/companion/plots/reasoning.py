@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from companion.plots.style import BLIND_SAFE, OVER_ITEMS, RECIPES, STYLES, ordered, titled
+from companion.plots.style import BLIND_SAFE, OVER_ITEMS, RECIPES, STYLES, named, ordered, titled
 
 CHECKPOINTS = {
     **{name: look for name, look in RECIPES.items() if name != "before RL"},
@@ -55,7 +55,9 @@ def quadrants(table: pd.DataFrame, title: str) -> Figure:
             )
         axes.set_title(head)
         axes.grid(visible=False, axis="y")
-    axes.set(xlim=(0, 100), ylim=(len(labels) - 0.5, -0.5), yticks=range(len(labels)), yticklabels=labels)
+    axes.set(
+        xlim=(0, 100), ylim=(len(labels) - 0.5, -0.5), yticks=range(len(labels)), yticklabels=list(map(named, labels))
+    )
     for axes in figure.axes:
         axes.tick_params(labelsize="small")
     figure.supxlabel("share of all items (%)", fontsize="medium")
@@ -88,7 +90,7 @@ def shrinking(table: pd.DataFrame, title: str, variants: Sequence[str], by: str 
                 axes.plot([line["low"], line["high"]], [y, y], color=color, linewidth=1.5)
                 axes.plot(line["value"], y, marker=marker, color=color, linestyle="none", clip_on=False, zorder=3,
                           label=label if place == there[0] and variant == variants[0] else None)  # fmt: skip
-        axes.set(title=variant, xlim=(0, 100), ylim=(len(parts) - 0.5, -0.5), xlabel="share of all items (%)")
+        axes.set(title=named(variant), xlim=(0, 100), ylim=(len(parts) - 0.5, -0.5), xlabel="share of all items (%)")
         axes.set_yticks(range(len(parts)), parts)
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
     return titled(figure, title, OVER_ITEMS)
@@ -109,7 +111,9 @@ def failure_map(table: pd.DataFrame, title: str) -> Figure:
         axes.plot([x["value"]] * 2, [y["low"], y["high"]], color=color, linewidth=1.2)
         axes.plot(x["value"], y["value"], marker=marker, color=color, markersize=8, linestyle="none", label=model)
     axes.plot([0, 100], [100, 0], color="#888888", linewidth=1, linestyle="--")
-    axes.set(xlim=(-2, 102), ylim=(-2, 102))
+    widest = table.loc[table["type"] == "stubborn", "high"].max() * 100
+    lowest = table.loc[table["type"] == "brittle", "low"].min() * 100
+    axes.set(xlim=(-2, min(102, widest + 6)), ylim=(max(-2, lowest - 6), 102))
     axes.set_xlabel("stubborn: still right, against its own reasoning (% of what was right)")
     axes.set_ylabel("brittle: the asserted option,\nas its reasoning says (%)")
     figure.legend(loc="outside right center", frameon=False)
@@ -143,7 +147,8 @@ def replays(table: pd.DataFrame, title: str) -> Figure:
     axes.set_yticks(range(len(PROBES)), list(PROBES.values()))
     axes.set(xlim=(-1, 101), ylim=(len(PROBES) - 0.5, -0.5), xlabel="share of the answers (%)")
     figure.legend(loc="outside lower center", ncols=4, frameon=False)
-    return titled(figure, title, OVER_ITEMS)
+    probed = f"a probe takes {table['n'].min()} to {table['n'].max()} of the items"
+    return titled(figure, title, f"{OVER_ITEMS}; {probed}")
 
 
 def judge_accuracy(tables: Mapping[str, pd.DataFrame], title: str) -> Figure:
@@ -164,4 +169,4 @@ def _groups(axes: Axes, table: pd.DataFrame) -> None:
         axes.plot([line.low * 100, line.high * 100], [y, y], color=color, linewidth=1.8)
         axes.plot(line.accuracy * 100, y, marker=marker, color=color)
     axes.set_yticks(range(len(table)), [f"{line.pairs} ({line.n})" for line in table.itertuples()])
-    axes.set(xlim=(0, 102), ylim=(len(table) - 0.5, -0.5), xlabel="conclusions found (%)")
+    axes.set(xlim=(0, 104), ylim=(len(table) - 0.5, -0.5), xlabel="conclusions found (%)")

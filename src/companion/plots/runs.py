@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.plots.style import BLIND_SAFE, OVER_RUNS, RECIPES, STYLES, ordered, titled
+from companion.plots.style import BLIND_SAFE, OVER_RUNS, RECIPES, STYLES, named, ordered, titled
 
 
 def _recipes(table: pd.DataFrame) -> list[str]:
@@ -44,7 +44,7 @@ def tradeoff(table: pd.DataFrame, title: str) -> Figure:
     figure.supxlabel("accuracy (%)", fontsize="medium")
     figure.supylabel("reasoning and answer agree (%)", fontsize="medium")
     return titled(
-        figure, title, "thick: mean over seeds; thin: each seed; the 95 % intervals are in the table beside this figure"
+        figure, title, "thick: mean over seeds; thin: each seed; the 95 % intervals stand in the csv of this figure"
     )
 
 
@@ -64,7 +64,8 @@ def started(table: pd.DataFrame) -> dict[str, tuple]:
 
 
 def curves(table: pd.DataFrame, measures: Sequence[str], title: str, by: str = "recipe", change: bool = True) -> Figure:
-    """Measures over steps, as change since step 0 (or as they are): means with interval, single seeds thin.
+    """Measures over steps, as change since step 0 (or as they are): means with intervals (of recipes at the end
+    alone, where there are many), and the single seeds of starts.
 
     table: from `dynamics.trajectories`. by: what the lines are, "recipe", "variant" or "start".
     """
@@ -76,30 +77,35 @@ def curves(table: pd.DataFrame, measures: Sequence[str], title: str, by: str = "
     variants = {name: (*STYLES[name], "-") for name in ordered(table["variant"].tolist())}
     recipes = {name: RECIPES[name] for name in _recipes(table)}
     looks = {"recipe": recipes, "variant": variants, "start": started(table)}[by]
+    shown = {name: named(name) if by == "variant" else name for name in looks}
     apart = 0.012 * table["step"].max()
     for axes, measure in zip(panels, measures, strict=False):
-        label, scale = PANELS[measure]
+        head, scale = PANELS[measure]
         for place, (name, (color, marker, line)) in enumerate(looks.items()):
             aside = apart * (place - (len(looks) - 1) / 2)
             part = table[(table[by] == name) & (table["measure"] == measure)]
             for seed, path in part.groupby("seed"):
                 if seed == -1:
-                    shown = name if axes is panels[0] else None
+                    label = shown[name] if axes is panels[0] else None
                     steps = path["step"] + aside
-                    axes.plot(steps, path[value] * scale, color=color, marker=marker, linestyle=line, label=shown)
-                    axes.vlines(steps, path[low] * scale, path[high] * scale, color=color, linewidth=1.2, alpha=0.5)
-                elif by != "variant":
+                    axes.plot(steps, path[value] * scale, color=color, marker=marker, linestyle=line, label=label)
+                    ends = path.index[-1:] if by == "recipe" else path.index
+                    axes.vlines(
+                        steps[ends], path.loc[ends, low] * scale, path.loc[ends, high] * scale, color=color,
+                        linewidth=1.2, alpha=0.5,
+                    )  # fmt: skip
+                elif by == "start":
                     axes.plot(path["step"], path[value] * scale, color=color, alpha=0.3, linewidth=0.8)
         if change:
             axes.axhline(0, color="#222222", linewidth=1)
-        axes.set(title=f"{label}, change" if change else label)
+        axes.set(title=f"{head.replace('(%)', '(points)')}, change" if change else head)
     for axes in panels[len(measures) - columns : len(measures)]:
         axes.set_xlabel("GRPO step")
     for axes in panels[len(measures) :]:
         axes.set_axis_off()
     figure.legend(loc="outside lower center", ncols=4, frameon=False)
-    note = "upright lines: 95 % intervals over seeds and items"
-    return titled(figure, title, note if by == "variant" else f"{note}; thin: each seed")
+    note = f"upright lines{' at the end' if by == 'recipe' else ''}: 95 % intervals over seeds and items"
+    return titled(figure, title, f"{note}; thin: each seed" if by == "start" else note)
 
 
 def remedies(table: pd.DataFrame, measure: str, label: str, variants: Sequence[str], title: str) -> Figure:
@@ -116,7 +122,7 @@ def remedies(table: pd.DataFrame, measure: str, label: str, variants: Sequence[s
             line = lines.loc[name]
             axes.plot([line["low"] * 100, line["high"] * 100], [y + offset] * 2, color=color, linewidth=1.8)
             axes.plot(line["value"] * 100, y + offset, marker=marker, color=color, linestyle="none",
-                      label=name if y == 0 else None)  # fmt: skip
+                      label=named(name) if y == 0 else None)  # fmt: skip
     axes.set_yticks(range(len(recipes)), recipes)
     axes.set(xlabel=label, ylim=(len(recipes) - 0.5, -0.5))
     figure.legend(loc="outside lower center", ncols=4, frameon=False)
@@ -135,7 +141,8 @@ def seeds(table: pd.DataFrame, measure: str, title: str) -> Figure:
         part = table[table["recipe"] == recipe]
         own, whole = part[part["seed"] >= 0], part[part["seed"] == -1].iloc[0]
         axes.plot([whole["low"] * scale, whole["high"] * scale], [y, y], color=color, linewidth=6, alpha=0.3)
-        axes.plot(own["value"] * scale, [y] * len(own), marker=marker, color=color, linestyle="none")
+        beside = y + np.linspace(-0.2, 0.2, len(own))  # so that equal seeds are seen
+        axes.plot(own["value"] * scale, beside, marker=marker, color=color, linestyle="none")
     axes.set_yticks(range(len(recipes)), recipes)
     axes.set(xlabel=label, ylim=(len(recipes) - 0.5, -0.5))
     return titled(figure, title, "points: seeds; bar: 95 % interval of their mean, over seeds and items")
@@ -144,7 +151,7 @@ def seeds(table: pd.DataFrame, measure: str, title: str) -> Figure:
 def gap(table: pd.DataFrame, title: str) -> Figure:
     """Accuracy, consistent accuracy and acknowledged conflicts of recipes, a row of panels for each delivery.
 
-    Large markers with intervals: the mean over seeds; dots: the seeds.
+    Markers with intervals: the mean over seeds; upright ticks: the seeds.
     """
     measures = {
         "accuracy": "right", "consistent accuracy": "right, and its reasoning says so",
@@ -162,20 +169,20 @@ def gap(table: pd.DataFrame, title: str) -> Figure:
             color, marker, _ = RECIPES.get(line.recipe, RECIPES["base"])
             y = variants.index(line.variant) + offsets[recipes.index(line.recipe)]
             if line.seed >= 0:
-                axes.plot(line.value * 100, y, ".", color=color, alpha=0.5, markersize=4)
+                axes.plot(line.value * 100, y, "|", color=color, alpha=0.6, markersize=9)
             else:
                 axes.plot([line.low * 100, line.high * 100], [y, y], color=color, linewidth=1.8)
                 axes.plot(line.value * 100, y, marker, color=color, markersize=7, label=line.recipe)
     for delivery, row in zip(deliveries, panels, strict=True):
         row[0].set_ylabel(places[delivery])
-        row[0].set_yticks(range(len(variants)), variants)
+        row[0].set_yticks(range(len(variants)), map(named, variants))
         row[0].set(ylim=(len(variants) - 0.5, -0.5), xlim=(-4, 104))
     for measure, axes in zip(measures.values(), panels[-1], strict=True):
         axes.set_xlabel(f"{measure} (%)")
     handles = dict(zip(*reversed(panels[0, 0].get_legend_handles_labels()), strict=True))
-    named = [name for name in recipes if name in handles]
-    figure.legend([handles[name] for name in named], named, loc="outside lower center", ncols=4, frameon=False)
-    return titled(figure, title, "large: means with 95 % intervals over seeds and items; dots: seeds")
+    there = [name for name in recipes if name in handles]
+    figure.legend([handles[name] for name in there], there, loc="outside lower center", ncols=4, frameon=False)
+    return titled(figure, title, "markers: means with 95 % intervals over seeds and items; upright ticks: seeds")
 
 
 def sample_size(table: pd.DataFrame, enough: int | None, title: str) -> Figure:
@@ -206,6 +213,6 @@ def sample_size(table: pd.DataFrame, enough: int | None, title: str) -> Figure:
     return titled(
         figure,
         title,
-        "each line: one checkpoint"
+        "each line: one checkpoint; black: no bias, and 95 %"
         + (f"; dashed: {enough} answers are enough, by a rule fixed beforehand" if enough else ""),
     )

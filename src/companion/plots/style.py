@@ -82,6 +82,11 @@ def ordered(variants: Sequence[str]) -> list[str]:
     return [name for name in STYLES if name in there]
 
 
+def named(variant: str) -> str:
+    """A variant as figures name it: `base` is also the name of a model."""
+    return "base (plain prompt)" if variant == "base" else variant
+
+
 def points(axes: Axes, table: pd.DataFrame, labels: list[str], scale: float = 100.0) -> None:
     """One point and interval for each variant, from the top down."""
     table = table.set_index("variant")
@@ -91,4 +96,4 @@ def points(axes: Axes, table: pd.DataFrame, labels: list[str], scale: float = 10
         axes.plot([line["low"] * scale, line["high"] * scale], [y, y], color=color, linewidth=2)
         axes.plot(line["value"] * scale, y, marker=marker, color=color, markersize=8, linestyle="none")
     axes.set_ylim(len(labels) - 0.5, -0.5)
-    axes.set_yticks(range(len(labels)), labels)
+    axes.set_yticks(range(len(labels)), map(named, labels))
