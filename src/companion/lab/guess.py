@@ -23,6 +23,7 @@ from companion.judges import case_of
 from companion.judges.conflict import Conflict
 from companion.judges.rule import Rule
 from companion.lab.widgets import choice, grid, picture, png, put_there, spoken
+from companion.plots.style import named
 from companion.questions import Question
 from companion.store import Store
 
@@ -169,7 +170,9 @@ class Game:
         table, chance, names = self.odds(round), self.chances(round), list(round.candidates)
         telling = (table[names].max(axis=1) / table[names].min(axis=1)).idxmax() + 1
         lines = [
-            [f"{number}. {clue['variant']}: {clue['behaviour']}; {'' if clue['sure'] else 'not '}sure of its letter"]
+            [
+                f"{number}. {named(clue['variant'])}: {clue['behaviour']}; {'' if clue['sure'] else 'not '}sure of its letter"
+            ]
             + [f"{100 * clue[name]:.0f} %" for name in names]
             for number, clue in enumerate(table.to_dict("records"), 1)
         ]
@@ -196,7 +199,7 @@ def clues_html(round: Round) -> str:
         extra = f"{put_there(caption)}<br>" if caption else ""
         certain = "" if clue["letter_probs"] is None else f", with probability {max(clue['letter_probs']):.2f}"
         items.append(
-            f"<p><b>{number}. {html.escape(clue['variant'])}</b><br>{extra}{html.escape(' · '.join(lines))}<br>"
+            f"<p><b>{number}. {html.escape(named(clue['variant']))}</b><br>{extra}{html.escape(' · '.join(lines))}<br>"
             f"It wrote: {put_there(html.escape(clue['prefill']))}{html.escape(clue['response'])}<br>"
             f"({clue['right']} is right; its answer is {clue['answer']}{certain})</p>"
         )
