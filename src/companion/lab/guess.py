@@ -169,10 +169,9 @@ class Game:
         """HTML: was the guess right, if any, how often each candidate does what was seen, and whom that favours."""
         table, chance, names = self.odds(round), self.chances(round), list(round.candidates)
         telling = (table[names].max(axis=1) / table[names].min(axis=1)).idxmax() + 1
+        sureness = {True: "sure of its letter", False: "not sure of its letter"}
         lines = [
-            [
-                f"{number}. {named(clue['variant'])}: {clue['behaviour']}; {'' if clue['sure'] else 'not '}sure of its letter"
-            ]
+            [f"{number}. {named(clue['variant'])}: {clue['behaviour']}; {sureness[clue['sure']]}"]
             + [f"{100 * clue[name]:.0f} %" for name in names]
             for number, clue in enumerate(table.to_dict("records"), 1)
         ]
