@@ -10,11 +10,12 @@ from test_dynamics import made_up, rng, under_a_lie
 
 from companion import claims, findings_page
 from companion.claims.answers import answers
+from companion.claims.power import needed, stretched
 from companion.claims.wording import expected, listed, value
 from companion.cli import main
 from companion.dynamics import load_runs
 from companion.errors import CompanionError
-from companion.findings_page import TESTS, load, needed, page, short, stretched, weakest
+from companion.findings_page import TESTS, load, page, short, weakest
 
 
 @pytest.fixture
@@ -138,11 +139,21 @@ def test_one_changed_result_file_changes_its_verdict_and_no_other(root, figures,
     assert set(told) <= {"F1", "F10", "F12", "F13"}  # all of which rest on that variant
 
 
-@pytest.mark.parametrize("name", [*TESTS, "gap_delivery", "your_model_claims"])
+@pytest.mark.parametrize("name", [*TESTS, "gap_delivery", "remedies_accuracy", "your_model_claims"])
 def test_a_missing_table_is_named_with_the_command_that_makes_it(figures, name):
     (figures / f"{name}.csv").unlink()
     with pytest.raises(CompanionError, match=rf"{name}\.csv is missing; make it with `make figures`"):
         page(load(figures))
+
+
+def test_a_verdict_says_where_only_some_recipes_were_run(figures):
+    assert "**supported** for `accuracy` alone (2 of 2)" in overview(page(load(figures)))["F6"][3]
+    assert "**supported** for `accuracy` alone |" in short(figures)
+    assert not [name for name, row in overview(page(load(figures))).items() if name != "F6" and "alone" in row[3]]
+    table = pd.read_csv(figures / "findings.csv")
+    kept = table[~((table["finding"] == "F6") & ~table["what"].str.startswith("`accuracy`"))]
+    kept.to_csv(figures / "findings.csv", index=False)
+    assert "alone" not in overview(page(load(figures)))["F6"][3]
 
 
 def test_a_missing_report_is_named(root, tmp_path, monkeypatch, capsys):

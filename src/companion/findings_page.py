@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from companion.claims import DELIVERIES, ENOUGH_SEEDS, FINDINGS, PAPER, RULE, SOURCES, TESTED, Quantity, verdicts
-from companion.claims.wording import UNITS, delivered, expected, listed, table, value
+from companion.claims import DELIVERIES, ENOUGH_SEEDS, FINDINGS, PAPER, RULE, SOURCES, TESTED, verdicts
+from companion.claims.power import OPEN, SMALL, UNBOUNDED, half, meaning, needed, stretch, stretched
+from companion.claims.wording import delivered, expected, listed, table, value
 from companion.dynamics import EQUIVALENT
 from companion.errors import CompanionError
-from companion.measures import Array
-from companion.statistics import Estimate, points, resample
+from companion.statistics import points
 
 NAME = "FINDINGS.md"
 
@@ -33,11 +33,13 @@ SINGLE = "your_model_claims"
 """The table of tests of one checkpoint, with the item as the unit: of `base`, or of the model of a report."""
 
 GLOSSARY = """Words. *Plain prompt*: nothing is added to the question. *Wrong start*: the first sentence of the \
-reasoning is written for the model, and is false. *Consistency*: the share of answers that agree with their own \
-reasoning. Recipes of RL: `accuracy` rewards right answers; `more-tasks` does so on one family of questions more; \
-`augmented` does so with right and wrong captions and starts mixed into the prompts; `faithful` rewards right answers \
-only where the reasoning leads to them; `augmented-faithful` is both; `grounded` rewards them only where the reasoning \
-is true of the picture."""
+reasoning is written for the model, and is false. *Change*: under a lie, against the plain prompt; over RL, since step \
+0. *Consistency*: the share of answers that agree with their own reasoning. *P(correct)*: the probability of the right \
+option's letter; *entropy*: how evenly the probability is spread over the letters. Recipes of RL: `accuracy` rewards \
+right answers; `more-tasks` does so on one family of questions more; `augmented` does so with right and wrong captions \
+and starts mixed into the prompts; `faithful` rewards right answers only where the reasoning leads to them; \
+`augmented-faithful` is both; `grounded` rewards them only where the reasoning is true of the picture. `reference` had \
+no RL: it was taught to contradict false captions and starts."""
 
 FIGURES = {
     "F1": ("perturbation_drops", "remedies_accuracy"), "F2": ("confidence",), "F3": ("shrinking",), "F4": ("gap",),
@@ -48,9 +50,6 @@ FIGURES = {
 """Finding → the figures that show it."""
 
 WORST_FIRST = ("too few seeds", "contradicted", "undecided", "supported")
-
-SMALL, OPEN, UNBOUNDED = "small", "open", "no bound fixed"
-"""What an undecided test may mean."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +78,16 @@ class Findings:
         figures = FIGURES[name][:most]
         shown = [f"[{figure.replace('_', ' ')}]({self.prefix}figures/{figure}.png)" for figure in figures]
         return ", ".join([*shown, *dict.fromkeys(self.notebook(figure) for figure in figures)])
+
+    def verdict(self, name: str, start: str) -> str:
+        """The joint verdict in RL from one model, and where only some of the recipes were run from there, which."""
+        tests = self.of(name)
+        own = tests[tests["start"] == start]
+        if own.empty:
+            return "not run"
+        recipes, run = (set(part["what"].str.extract("^(`.*?`):")[0].dropna()) for part in (tests, own))
+        only = f" for {' and '.join(sorted(run))} alone" if run < recipes else ""
+        return f"**{verdicts(own).iloc[0]}**{only}"
 
     def notebook(self, entry: str) -> str:
         """A link to the notebook that made an entry of the manifest."""
@@ -139,15 +148,17 @@ def page(found: Findings) -> str:
 def short(figures: Path) -> str:
     """The README's part: what was found, how sure it is, and one line a finding."""
     found = load(figures)
-    joint = verdicts(found.tests)
     lines = []
     for name, statement in FINDINGS.items():
-        cells = [f"**{joint[start, name]}**" if (start, name) in joint else "not run" for start in found.starts]
+        cells = [found.verdict(name, start) for start in found.starts]
         lines.append([f"[{name}]({NAME}#{name.lower()}): {statement}", *cells, found.see(name, 1)])
     return "\n\n".join([
         f"**What was found.** {_what(found)}",
-        f"{_how_sure(found)}\n* A finding is *supported* if all of its tests are, and *contradicted* if one is; "
-        f"*undecided* is not *no effect*. **[{NAME}]({NAME})** has every test with its interval, and the rule.",
+        f"{_how_sure(found)}\n* A finding is *supported* if all of its tests are, and *contradicted* if one is: in "
+        f"these models, not in the paper's. *Undecided* is not *no effect*. **[{NAME}]({NAME})** has every test with "
+        "its interval, and the rule.",
+        f"What the paper says is taken from its abstract or its authors' summary; {_from_notes()} it is as quoted in "
+        "reading notes, since the full text was not at hand.",
         table(["the paper says", *(f"RL from `{start}`" for start in found.starts), "see"], lines), _deliver(figures),
     ])  # fmt: skip
 
@@ -163,50 +174,29 @@ def weakest(tests: pd.DataFrame) -> pd.Series:
     return order.sort_values(["rank", "room"], kind="stable").iloc[0]
 
 
-def needed(seeds: int, cases: int = 4000) -> Array:
-    """By what factor a 95 % bootstrap interval of a mean has to be stretched about it to just hold the truth.
-
-    Simulated, (cases,): means of so many normal values. The share of factors up to 1 is how often the interval holds
-    the truth as it is, and their 95 % quantile is the stretch with which it does so in 95 % of cases.
-    """
-    rng = np.random.default_rng(0)
-    weights = resample([str(seed) for seed in range(seeds)], rng)
-    values = rng.normal(size=(cases, seeds))
-    low, high = np.quantile(values @ weights.T / seeds, [0.025, 0.975], axis=1)
-    mean = values.mean(axis=1)
-    return np.where(mean > 0, mean / (mean - low), -mean / (high - mean))
-
-
-def stretched(tests: pd.DataFrame, factor: float) -> pd.DataFrame:
-    """Tests with the verdicts that they would have if intervals were stretched about their values, and none shrunk."""
-    lines = []
-    for test in tests.itertuples():
-        low, high = (test.value + factor * (end - test.value) for end in (test.low, test.high))
-        found = Estimate(test.value, min(low, test.low), max(high, test.high), test.seeds)
-        wider = Quantity(test.finding, test.what, test.expected, found, test.against, test.unit)
-        lines.append(wider.verdict if test.seeds >= ENOUGH_SEEDS else test.verdict)
-    return tests.assign(verdict=lines)
-
-
 def _what(found: Findings) -> str:
     joint = verdicts(found.tests)
     f1 = found.of("F1")
     change = f1[f1["start"] == "base"].set_index("what")
-    caption, start = (value(change.loc[f"{lie}: change of accuracy"]) for lie in ("wrong-caption", "wrong-think"))
+    lies = ("wrong-caption", "wrong-think")
+    caption, start = (value(change.loc[f"{lie}: change of accuracy"]) for lie in lies)
+    before = read_table(found.figures, "remedies_accuracy").set_index(["recipe", "variant", "measure"])
+    was = " and ".join(points(before.loc[("before RL", lie, "change")]) for lie in lies)
     own = joint["base"]
     kinds = [kind for kind in WORST_FIRST[::-1] if kind in set(own)]
     counted = ", ".join(f"{(own == kind).sum()} {kind} ({', '.join(own.index[own == kind])})" for kind in kinds)
     both = [name for name in FINDINGS if all(joint.get((start, name)) == "supported" for start in found.starts)]
     return (
         "After RL that rewards right answers alone, one false caption changes the accuracy of a small vision-language "
-        f"model by {caption}, and one false sentence at the start of its own reasoning by {start}. Of the paper's "
-        f"{len(FINDINGS)} findings, in models that RL made from `base`: {counted}. Supported in those made from "
+        f"model by {caption}, and one false sentence at the start of its own reasoning by {start} (before RL: by {was} "
+        f"on the same questions). Of the paper's {len(FINDINGS)} findings, in models that RL made from `base`: "
+        f"{counted}. Supported in those made from "
         f"`noisy` as well: {'; '.join(f'{FINDINGS[name]} ({name})' for name in both) or 'none'}."
     )
 
 
 def _how_sure(found: Findings) -> str:
-    runs, stretch = found.manifest["findings"], _stretch()
+    runs, factor = found.manifest["findings"], stretch()
     f6 = found.of("F6")
     trained = " and ".join(f6[f6["start"] == "noisy"]["what"].str.extract("(`.*?`)")[0].unique())
     return "\n".join([
@@ -214,22 +204,17 @@ def _how_sure(found: Findings) -> str:
         "* All of it is about the *microworld*, pictures of coloured shapes and small models of this project's making: "
         "it shows what can happen and by what recipe, and is no statement about large models.",
         f"* {found.tests['seeds'].min()} training seeds a recipe ({runs['runs']} RL runs, up to {runs['items']} "
-        "questions each); 95 % intervals over seeds and questions. So few seeds make intervals too narrow, by a factor "
-        f"of at most {stretch:.1f}; widened that much, {_changed(found.tests, stretch)}.",
+        "questions each); 95 % intervals over seeds and questions. Intervals from so few seeds are too narrow, by a "
+        f"factor of at most {factor:.1f}; widened that much, {_changed(found.tests, factor)}.",
         "* RL began from two models: `base` learned from reasoning that was always true, `noisy` from reasoning of "
         f"which a fifth misread the picture. From `noisy` only {trained} was trained; what needs other "
         "recipes is *not run* there.",
     ])  # fmt: skip
 
 
-def _stretch() -> float:
-    """By what factor intervals are too narrow with `ENOUGH_SEEDS` seeds, if all doubt is between seeds."""
-    return float(np.quantile(needed(ENOUGH_SEEDS), 0.95))
-
-
-def _changed(tests: pd.DataFrame, stretch: float) -> str:
+def _changed(tests: pd.DataFrame, factor: float) -> str:
     """Which findings would have which verdict if intervals were stretched."""
-    now, then = verdicts(tests), verdicts(stretched(tests, stretch))
+    now, then = verdicts(tests), verdicts(stretched(tests, factor))
     told = [f"{name} from `{start}` would be {then[start, name]}" for start, name in now.index[now != then]]
     return " and ".join([*told, f"every {'other ' if told else ''}finding would keep its verdict"])
 
@@ -263,7 +248,7 @@ def _overview(found: Findings) -> str:
     lines = []
     for name, statement in FINDINGS.items():
         tests = found.of(name)
-        cells = [_cell(name, tests[tests["start"] == start]) for start in found.starts]
+        cells = [_cell(name, start, found) for start in found.starts]
         said = f"{statement} ({SOURCES[PAPER[name][1]]})"
         yours = [] if found.run is None else [_yours(name, found.run)]
         lines.append([
@@ -274,14 +259,16 @@ def _overview(found: Findings) -> str:
     return table(["", "the paper says (how sure it is that it does)", *starts, "seeds", *yours, "see"], lines)
 
 
-def _cell(name: str, tests: pd.DataFrame) -> str:
+def _cell(name: str, start: str, found: Findings) -> str:
+    tests = found.of(name)
+    tests = tests[tests["start"] == start]
+    verdict = found.verdict(name, start)
     if tests.empty:
-        return "not run"
+        return verdict
     hangs = weakest(tests)
     count = f"{(tests['verdict'] == 'supported').sum()} of {len(tests)}"
     ways = f"<br>{_deliveries(tests)}" if name == "F4" else ""
-    paper = f"the paper: {expected(hangs)}"
-    return f"**{verdicts(tests).iloc[0]}** ({count}){ways}<br>{hangs.what} {value(hangs)}; {paper}"
+    return f"{verdict} ({count}){ways}<br>{hangs.what} {value(hangs)}; the paper: {expected(hangs)}"
 
 
 def _yours(name: str, run: pd.DataFrame) -> str:
@@ -326,10 +313,10 @@ def _power(tests: pd.DataFrame) -> Iterator[str]:
     """What the undecided tests could have told, and how far intervals and verdicts are to be trusted."""
     undecided = tests[tests["verdict"] == "undecided"]
     lines = [
-        [test.finding, f"`{test.start}`", test.what, value(test), _half(test), _read(test)]
+        [test.finding, f"`{test.start}`", test.what, value(test), half(test), meaning(test)]
         for test in undecided.itertuples()
     ]
-    count = {meaning: sum(line[-1] == meaning for line in lines) for meaning in (SMALL, OPEN, UNBOUNDED)}
+    count = {kind: sum(line[-1] == kind for line in lines) for kind in (SMALL, OPEN, UNBOUNDED)}
     yield (
         f"*Undecided* is not *no effect*. {len(undecided)} of {len(tests)} tests are undecided. Half the width of an "
         "interval is about the smallest distance from the value tested against that these seeds and items could have "
@@ -339,31 +326,17 @@ def _power(tests: pd.DataFrame) -> Iterator[str]:
         f"the other {count[UNBOUNDED]} none was fixed."
     )
     yield table(["", "RL from", "test", "found", "could have told", "so it is"], lines)
-    stretch = _stretch()
+    factor = stretch()
     decided = tests["verdict"].isin(["supported", "contradicted"])
-    lost = decided & (stretched(tests, stretch)["verdict"] == "undecided")
+    lost = decided & (stretched(tests, factor)["verdict"] == "undecided")
     yield (
         f"Two cautions. Intervals from {ENOUGH_SEEDS} seeds are too narrow: if all variation is between seeds and none "
         f"between items, 95 % intervals hold the truth in {100 * np.mean(needed(ENOUGH_SEEDS) <= 1):.0f} % of "
-        f"simulated cases, and widened by {stretch:.1f} in 95 %. So widened, {lost.sum()} of the {decided.sum()} "
-        f"decided tests would be undecided, and {_changed(tests, stretch)}. And {len(tests)} tests are many: were "
+        f"simulated cases, and widened by {factor:.1f} in 95 %. So widened, {lost.sum()} of the {decided.sum()} "
+        f"decided tests would be undecided, and {_changed(tests, factor)}. And {len(tests)} tests are many: were "
         f"every effect nil, at least {0.05 * len(tests):.0f} of them or so would come out decided by chance alone; no "
         "correction is made for that."
     )
-
-
-def _half(test: Any) -> str:
-    """Half the width of the interval; a dash for ratios, whose intervals are not symmetric."""
-    if test.unit == "times":
-        return "–"
-    factor, decimals = UNITS[test.unit]
-    return f"±{factor * (test.high - test.low) / 2:.{decimals}f} {test.unit}"
-
-
-def _read(test: Any) -> str:
-    if test.unit != "points":
-        return UNBOUNDED
-    return SMALL if test.low >= -EQUIVALENT and test.high <= EQUIVALENT else OPEN
 
 
 def _deliveries(tests: pd.DataFrame) -> str:
@@ -372,13 +345,19 @@ def _deliveries(tests: pd.DataFrame) -> str:
     return ", ".join(f"start {delivered(way)} **{joint[way, 'F4']}**" for way in DELIVERIES.values())
 
 
+def _from_notes() -> str:
+    """Which of the paper's findings are known from notes alone, and which in part."""
+    told = {kind: [name for name, (_, source) in PAPER.items() if source == kind] for kind in ("N", "A/N")}
+    return f"for {', '.join(told['N'])}, and for parts of {' and '.join(told['A/N'])},"
+
+
 def _deliver(figures: Path) -> str:
     """What delivery alone does."""
     moved = read_table(figures, "gap_delivery").set_index(["recipe", "variant"]).loc[("accuracy", "wrong-think")]
     return (
-        "**Before you compare a closed model with an open one:** the same false start of the reasoning, put into the "
-        f"user's turn instead of the beginning of the model's own, changes the accuracy of the same RL models by "
-        f"{points(moved)} points (F4)."
+        "**Before you compare a closed model with an open one:** give both the false start of the reasoning in the "
+        "same way. Moved from the beginning of the model's own turn into the user's, the same words change the "
+        f"accuracy of the same RL models by {points(moved)} points (F4)."
     )
 
 

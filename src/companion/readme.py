@@ -32,8 +32,8 @@ def headline(figures: Path) -> str:
             "",
             f"*The model `base`, before any RL.* Asked plainly, it answers {base:.1f} % of {entry['items']} questions "
             f"right. A false caption (`wrong-caption`) changes that by {change('wrong-caption')} points, a false first "
-            f"sentence of its own reasoning (`wrong-think`) by {change('wrong-think')}. The same sentences, when true, "
-            f"change it by {change('right-caption')} and {change('right-think')}. (One model, one training seed; 95 % "
+            f"sentence of its own reasoning (`wrong-think`) by {change('wrong-think')}. True ones change it by "
+            f"{change('right-caption')} and {change('right-think')}. (One model, one training seed; 95 % "
             "intervals over questions. What follows is about models after RL.)",
         ]
     )

@@ -3,8 +3,8 @@
 `findings` holds what the paper says, and the rule by which a test and a finding are *supported*, *contradicted* or
 *undecided*. `runs` asks GRPO runs, with the seed as the unit; `answers` asks the rows of single models, with the item
 as the unit, which makes a verdict about that checkpoint alone; `gap` asks F4 of models that were made for it, with the
-seed as the unit; `wording` puts tests and verdicts into words. What is shown holds for what was measured: on the
-microworld it is no statement about large models.
+seed as the unit; `power` says what undecided tests could have told; `wording` puts tests and verdicts into words. What
+is shown holds for what was measured: on the microworld it is no statement about large models.
 """
 
 from companion.claims.answers import of_answers

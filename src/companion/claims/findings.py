@@ -20,7 +20,7 @@ FINDINGS = {
     "F2": "the same perturbations lower the probability of the right option",
     "F3": "the damage is larger when only answers that agree with their reasoning count",
     "F4": "closed models keep more robustness and more consistent reasoning, and say that text and picture disagree: "
-    "the gap is one of training recipes",
+    "the gap is one of training recipes (this inference is tested, on two recipes of this project; no closed model is)",
     "F5": "RL raises accuracy while fewer answers agree with their own reasoning",
     "F6": "letter entropy falls in every recipe, also for prompt forms never trained on",
     "F7": "augmentation brings accuracy under wrong captions to about the clean level, does little under wrong "
@@ -76,8 +76,8 @@ TESTED = {
     "F2": "The same, of the probability of the right option.",
     "F3": "Consistent accuracy counts what is right *and* as the reasoning says. Does a lie cost more of it than of "
     "accuracy? Of `accuracy` at the last step.",
-    "F4": "The *inference* that recipes make such a gap, on two recipes of this project: `reference`, taught to "
-    "contradict false captions and starts, against `accuracy`. No closed model was asked. A start is delivered in two "
+    "F4": "The inference that recipes make such a gap, on two recipes of this project: `reference`, taught to "
+    "contradict false captions and starts, against `accuracy`. A start is delivered in two "
     "ways; a caption in one, so that its three tests are the same in both halves of the table.",
     "F5": "Changes from step 0 to the last step of `accuracy`; consistency is the share of answers that agree with "
     "their own reasoning.",
