@@ -138,14 +138,19 @@ def fates(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def confidence(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    """variant, measure (p_correct, entropy, letter_mass, brier, calibration_error), estimate."""
+    """variant, measure, estimate.
+
+    Measures: p_correct and its paired change against base; entropy; letter_mass; brier; calibration_error.
+    """
     panel = Panel(rows, rng)
+    base = panel.numbers("base", "p_correct")
     lines = []
     for name in panel.variants:
         probs = panel.column(name, "letter_probs").tolist()
         answers = [LETTERS.index(letter) for letter in panel.column(name, "right")]
         for column in ("p_correct", "entropy", "letter_mass"):
             lines.append(panel.line(mean(panel.numbers(name, column)), variant=name, measure=column))
+        lines.append(panel.line(difference(panel.numbers(name, "p_correct"), base), variant=name, measure="change"))
         lines.append(panel.line(brier(probs, answers), variant=name, measure="brier"))
         error = calibration_error(_chosen(panel, name), panel.numbers(name, "correct"))
         lines.append(panel.line(error, variant=name, measure="calibration_error"))

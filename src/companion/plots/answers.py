@@ -10,7 +10,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from companion.plots.style import BLIND_SAFE, OVER_ITEMS, STYLES, named, ordered, points, titled
+from companion.plots.style import BLIND_SAFE, OVER_ITEMS, STYLES, alike, named, ordered, points, titled
 from companion.questions import Question
 
 FATES = {"right": "still right", "suggested": "the suggested option", "other": "another option", "none": "no answer"}
@@ -70,7 +70,7 @@ def by_part(
     axes.set_yticks(range(len(parts)), [f"{part} ({items[part]})" for part in parts])
     axes.set(xlabel=label, xlim=(0, 102), ylim=(len(parts) - 0.5, -0.5))
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
-    note = f"{OVER_ITEMS}, whose number stands in brackets"
+    note = f"{OVER_ITEMS}, whose number stands in brackets{alike(table[table['variant'].isin(variants)])}"
     return titled(figure, title, f"{note}; grey: chance" if "chance" in table else note)
 
 
@@ -177,7 +177,10 @@ def reliability(table: pd.DataFrame, title: str, variants: Sequence[str]) -> Fig
         )
     panels[0].set_ylabel("accuracy")
     return titled(
-        figure, title, "area: how many answers; vertical lines: 95 % intervals over items; dashed: perfect calibration"
+        figure,
+        title,
+        "area: how many answers; dashed: perfect calibration; vertical lines: 95 % intervals over items"
+        + alike(table[table["variant"].isin(variants)]),
     )
 
 
@@ -248,6 +251,8 @@ def example(question: Question, rows: pd.DataFrame) -> Figure:
         judged = [said[row[judge]] for judge, said in JUDGED.items() if row.get(judge) in said]
         verdict += f" (its reasoning {', '.join(judged)})" if judged else ""
         caption = row["prompt"].split(question.text)[0].strip()
+        if pd.notna(row.get("p_correct")):
+            verdict += f", P(correct) {row['p_correct']:.2f}"
         blocks.append((f"{name}: {verdict}", caption, row["prefill"], row["response"]))
     width = 74
     lines: list[tuple[str, str, str]] = [(f"{question.source}, item {question.id}", "#666666", "normal")]

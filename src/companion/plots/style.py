@@ -77,6 +77,11 @@ def show(figure: Figure, alt: str) -> Image:
     return Image(data=buffer.getvalue(), alt=alt, width=900)
 
 
+def alike(table: pd.DataFrame) -> str:
+    """What a figure says where all items of a point are alike, so that its interval has no width, else ""."""
+    return "; no line: all items alike" if (table["low"] == table["high"]).any() else ""
+
+
 def ordered(variants: Sequence[str]) -> list[str]:
     there = set(variants)
     return [name for name in STYLES if name in there]
