@@ -16,7 +16,7 @@ from PIL import Image
 from companion import plots
 from companion.lab.guess import BEHAVIOURS
 from companion.plots.reasoning import CHECKPOINTS, STEPS
-from companion.plots.style import BLIND_SAFE
+from companion.plots.style import BLIND_SAFE, alike
 from companion.provenance import Gallery
 from companion.sample_size import enough
 
@@ -62,6 +62,11 @@ def test_whatever_stands_in_one_figure_is_told_apart_without_colour(looks):
         if {marker, marker_2} in LOOKALIKES:
             for sight in SEEN_AS:
                 assert distance(color, color_2, sight) > 5, (one, other, sight)
+
+
+def test_a_figure_says_where_an_interval_has_no_width():
+    assert alike(pd.DataFrame({"low": [0.0, 0.1], "high": [0.0, 0.2]})) == "; no line: all items alike"
+    assert alike(pd.DataFrame({"low": [0.0, 0.1], "high": [0.1, 0.2]})) == ""
 
 
 @pytest.mark.parametrize("looks", LOOKS.values(), ids=LOOKS)

@@ -119,6 +119,7 @@ def test_what_was_run_changes_with_its_results_alone(tmp_path, monkeypatch):
     assert boxes[0][:2] == boxes[0][2:]
     assert boxes[1] == boxes[0][:1]
     assert state[boxes[1][0].removeprefix("IPY_MODEL_")]["state"]["value"] == "n is 1"
+    assert {cell.outputs[-1].data["text/plain"] for cell in executed.cells[1:]} == {"Controls that need a live kernel."}
 
 
 def test_rows_are_left_by_the_first_notebook_that_evaluates_a_whole_benchmark(tmp_path, monkeypatch):

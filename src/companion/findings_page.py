@@ -190,8 +190,8 @@ def _what(found: Findings) -> str:
         "After RL that rewards right answers alone, one false caption changes the accuracy of a small vision-language "
         f"model by {caption}, and one false sentence at the start of its own reasoning by {start} (before RL: by {was} "
         f"on the same questions). Of the paper's {len(FINDINGS)} findings, in models that RL made from `base`: "
-        f"{counted}. Supported in those made from "
-        f"`noisy` as well: {'; '.join(f'{FINDINGS[name]} ({name})' for name in both) or 'none'}."
+        f"{counted}. Supported in those made from `noisy` as well: "
+        f"{'; '.join(f'{FINDINGS[name]} ({name})' for name in both) or 'none'}."
     )
 
 

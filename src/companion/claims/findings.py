@@ -73,12 +73,12 @@ PAPER = {
 
 TESTED = {
     "F1": "Accuracy under each lie minus accuracy under the plain prompt, of `accuracy` at the last step.",
-    "F2": "The same, of the probability of the right option.",
+    "F2": "P(correct) under each lie minus P(correct) under the plain prompt, of `accuracy` at the last step.",
     "F3": "Consistent accuracy counts what is right *and* as the reasoning says. Does a lie cost more of it than of "
     "accuracy? Of `accuracy` at the last step.",
     "F4": "The inference that recipes make such a gap, on two recipes of this project: `reference`, taught to "
-    "contradict false captions and starts, against `accuracy`. A start is delivered in two "
-    "ways; a caption in one, so that its three tests are the same in both halves of the table.",
+    "contradict false captions and starts, against `accuracy`. A start is delivered in two ways, a caption in one, so "
+    "that its three tests are the same in both halves of the table.",
     "F5": "Changes from step 0 to the last step of `accuracy`; consistency is the share of answers that agree with "
     "their own reasoning.",
     "F6": "Change of the letter entropy from step 0 to the last step, for every recipe that was run; 100 points of "
