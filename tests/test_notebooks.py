@@ -21,7 +21,7 @@ PARAMETERS = {
     "00_start_here": LIVE - {"n_items"} | {"item"},
     "01_perturbation_drops": LIVE,
     "02_confidence": LIVE,
-    "03_cot_consistency": LIVE | {"compare", "results", "start"},
+    "03_cot_consistency": LIVE | {"compare", "results"},
     "04_closed_vs_open": AUDIT,
     "05_training_dynamics": {"results", "start", "live_steps", "seed"},
     "06_remedies": {"results", "start", "seed"},
