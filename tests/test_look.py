@@ -9,12 +9,14 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
 from companion import plots
 from companion.lab.guess import BEHAVIOURS
+from companion.microworld import questions
 from companion.plots.reasoning import CHECKPOINTS, STEPS
 from companion.plots.style import BLIND_SAFE, alike
 from companion.provenance import Gallery
@@ -67,6 +69,19 @@ def test_whatever_stands_in_one_figure_is_told_apart_without_colour(looks):
 def test_a_figure_says_where_an_interval_has_no_width():
     assert alike(pd.DataFrame({"low": [0.0, 0.1], "high": [0.0, 0.2]})) == "; no line: all items alike"
     assert alike(pd.DataFrame({"low": [0.0, 0.1], "high": [0.1, 0.2]})) == ""
+
+
+def test_what_an_example_says_stays_within_its_picture():
+    row = {
+        "prompt": "Here is a description of the picture.", "prefill": "<think>" + "word " * 40,
+        "response": "word " * 40, "correct": True, "answer": "A", "p_correct": 0.5, "rule": "disagree",
+        "grounding": "disagree",
+    }  # fmt: skip
+    rows = pd.DataFrame([row, row], index=["wrong-caption-disclaimer", "base"])
+    figure = plots.example(questions("test", 1)[0], rows)
+    FigureCanvasAgg(figure).draw()
+    assert "P(correct) 0.50" in " ".join(text.get_text() for text in figure.texts)
+    assert max(text.get_window_extent().x1 for text in figure.texts) <= figure.bbox.x1
 
 
 @pytest.mark.parametrize("looks", LOOKS.values(), ids=LOOKS)

@@ -33,7 +33,7 @@ QUOTED = {
         "VLAA-Thinker-Qwen2.5VL-7B": 77.01, "ViGoRL-7b-Spatial": 82.29,
     },
 }  # fmt: skip
-"""Accuracy in % under the base prompt that the paper reports, as quoted in reading notes; never a pass mark."""
+"""Accuracy in % under the plain prompt that the paper reports, as quoted in reading notes; never a pass mark."""
 
 SETTINGS = ("model_hash", "profile", "seed", "temperature", "sample")
 """What tells two runs of one model apart."""

@@ -179,7 +179,7 @@ def robustness(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 def spread(runs: pd.DataFrame, rng: np.random.Generator, start: str, measure: str) -> Estimate:
     """Standard deviation between seeds of one recipe, divided by that between the recipes' means, at the last step.
 
-    Above 1, two runs of one recipe differ more than two recipes do. Under the base prompt. Items drawn anew add noise
+    Above 1, two runs of one recipe differ more than two recipes do. Under the plain prompt. Items drawn anew add noise
     to the recipes' means, so the interval leans low, and the value may lie above it where the recipes hardly differ:
     a finding that the ratio is above 1 is conservative.
     """
@@ -204,7 +204,7 @@ def _ratio(above: Any, below: Any) -> float:
 
 
 def _last(runs: pd.DataFrame, start: str, measure: str) -> dict[str, Array]:
-    """recipe → (seeds, items) at the last step under the base prompt; recipes with one seed are left out."""
+    """recipe → (seeds, items) at the last step under the plain prompt; recipes with one seed are left out."""
     part = runs[(runs["start"] == start) & (runs["step"] == runs["step"].max()) & (runs["variant"] == "base")]
     tables = {name: own.pivot(index="seed", columns="question", values=measure) for name, own in part.groupby("recipe")}
     return {name: table.to_numpy(dtype=float) for name, table in tables.items() if len(table) > 1}

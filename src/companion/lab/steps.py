@@ -35,7 +35,7 @@ def along(runs: pd.DataFrame, recipe: str, variant: str, rng: np.random.Generato
 def traded(runs: pd.DataFrame, recipe: str, rng: np.random.Generator) -> pd.DataFrame:
     """start, measure, value, low, high, seeds, expected (by the paper), verdict: changes over a recipe's whole runs.
 
-    Under the base prompt, all items that were asked at both ends.
+    Under the plain prompt, all items that were asked at both ends.
     """
     lines = []
     for start, part in runs[runs["recipe"] == recipe].groupby("start", sort=False):

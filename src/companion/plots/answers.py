@@ -256,12 +256,12 @@ def example(question: Question, rows: pd.DataFrame) -> Figure:
         blocks.append((f"{name}: {verdict}", caption, row["prefill"], row["response"]))
     width = 74
     lines: list[tuple[str, str, str]] = [(f"{question.source}, item {question.id}", "#666666", "normal")]
-    lines.append((question.text, "#222222", "bold"))
+    lines += [(part, "#222222", "bold") for part in textwrap.wrap(question.text, width - 8)]
     options = "   ".join(f"{letter}. {option}" for letter, option in zip("ABCDE", question.options, strict=False))
     lines += [(part, "#222222", "normal") for part in textwrap.wrap(options, width)]
     for head, caption, prefill, response in blocks:
         lines.append(("", "#222222", "normal"))
-        lines.append((head, STYLES[head.split(":")[0]][0], "bold"))
+        lines += [(part, STYLES[head.split(":")[0]][0], "bold") for part in textwrap.wrap(head, width - 8)]
         for label, text, color in (
             ("added: ", caption, "#a02020"),
             ("prefilled: ", prefill, "#a02020"),
