@@ -64,7 +64,9 @@ def test_shared_prompts_give_the_logits_and_gradients_of_one_pass(checkpoint):
     positions = (mask.cumsum(dim=-1) - 1).clamp(min=0)
     whole = network(input_ids=ids, attention_mask=mask, pixel_values=given["pixel_values"], position_ids=positions)
     expected = whole.logits[:, -8:-1]
-    found = grpo.shared_prompt_logits(network, ids, mask, 7, given["pixel_values"])
+    found = torch.zeros_like(expected)
+    for rows, logits in grpo.completion_logits(network, ids, mask, 7, given["pixel_values"]):
+        found[rows, : logits.shape[1]] = logits
     assert tokenizer.padding_side == "left"
     chosen = keep.bool()
     torch.testing.assert_close(found[chosen], expected[chosen], atol=1e-4, rtol=1e-4)

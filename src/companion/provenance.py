@@ -58,7 +58,7 @@ class Gallery:
             "seconds": round(time.monotonic() - self.began, 1),
         }  # fmt: skip
         manifest = self.folder / MANIFEST
-        with _alone(self.folder):
+        with alone(self.folder):
             entries = json.loads(manifest.read_text()) if manifest.exists() else {}
             entries[name] = entry
             unfinished = manifest.with_suffix(".part")
@@ -68,7 +68,7 @@ class Gallery:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
     """Holds a folder against other processes that do the same, where the system can (not on Windows)."""
     try:
         import fcntl

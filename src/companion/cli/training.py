@@ -34,6 +34,18 @@ def add(commands: Commands) -> None:
     )  # fmt: skip
     train.set_defaults(run=_train)
 
+    study = commands.add_parser(
+        "study", help="make the runs of docs/study.md that are not recorded yet; resumes anywhere"
+    )
+    study.add_argument("--arms", default="", help="only these, as A,B (default: all)")
+    study.add_argument("--out", type=Path, default=Path("results/study"), help="of the records (default: %(default)s)")
+    study.add_argument(
+        "--scratch", type=Path, default=Path("runs/study"), help="of checkpoints and rows (default: %(default)s)"
+    )
+    study.add_argument("--workers", type=positive, help="processes (default: two; one where there is a GPU)")
+    study.add_argument("--device", default="auto")
+    study.set_defaults(run=_study)
+
     release = commands.add_parser("release", help="copy the final model of each GRPO recipe's median seed")
     release.add_argument("--every-seed", action="store_true", help="of every seed, as RECIPE-SEED")
     release.add_argument("--results", type=Path, default=Path("results"))
@@ -81,6 +93,16 @@ def _train_grpo(options: argparse.Namespace) -> None:
             print(
                 run(shortened(recipe, options.steps), options.model, seed, results, device=options.device, **settings)
             )
+
+
+def _study(options: argparse.Namespace) -> None:
+    from companion.study.protocol import PROTOCOL
+    from companion.study.running import run_study
+
+    arms, known = [name for name in options.arms.split(",") if name], {cell.arm for cell in PROTOCOL.cells}
+    if unknown := set(arms) - known:
+        raise CompanionError(f"no arm {min(unknown)!r} in the study; choose from {', '.join(sorted(known))}")
+    run_study(options.out, options.scratch, PROTOCOL, options.workers, options.device, arms)
 
 
 def _seeds(options: argparse.Namespace) -> list[int]:

@@ -13,8 +13,10 @@ Run: `companion train grpo --recipe accuracy --model checkpoints/base --seed 0`;
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import random
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,8 +27,9 @@ from typing import Any
 import numpy as np
 import torch
 from datasets import Dataset
-from transformers import PrinterCallback, ProgressCallback, TrainerCallback
-from transformers.trainer_utils import get_last_checkpoint
+from transformers import DynamicCache, PrinterCallback, ProgressCallback, TrainerCallback
+from transformers.trainer import TRAINER_STATE_NAME
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from trl import GRPOConfig, GRPOTrainer, apply_chat_template
 
 from companion.chat import Profile, user_text
@@ -87,15 +90,29 @@ def train_grpo(
     trainer.remove_callback(PrinterCallback)
     if trainer.pop_callback(ProgressCallback):
         trainer.add_callback(_Bar())
-    checkpoint = get_last_checkpoint(str(out)) if out.exists() else None
+    checkpoint = last_whole_checkpoint(out)
     if checkpoint:
         # The trainer restores weights by their names on disk, and passes over those that transformers renames on
         # loading, as it does LLaVA's vision tower.
         network = type(model.model).from_pretrained(checkpoint, dtype=model.model.dtype)
         model.model.load_state_dict(network.state_dict())
-    trainer.train(resume_from_checkpoint=checkpoint)
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     model.model.eval()
     return [entry for entry in trainer.state.log_history if "loss" in entry]
+
+
+def last_whole_checkpoint(out: Path) -> Path | None:
+    """The newest of the trainer's checkpoints that was written to its end; newer ones, cut short by a kill, are
+    removed."""
+    steps = {int(folder.name.rpartition("-")[2]): folder for folder in out.glob(f"{PREFIX_CHECKPOINT_DIR}-*")}
+    for _, folder in sorted(steps.items(), reverse=True):
+        try:
+            json.loads((folder / TRAINER_STATE_NAME).read_text(encoding="utf-8"))  # written last
+        except (OSError, ValueError):
+            shutil.rmtree(folder)
+        else:
+            return folder
+    return None
 
 
 def dataset(prompts: list[Prompt], profile: Profile) -> Dataset:
@@ -212,38 +229,63 @@ class _Trainer(GRPOTrainer):
             return super()._get_per_token_logps_and_entropies(
                 model, input_ids, attention_mask, logits_to_keep, **inputs
             )
-        logits = shared_prompt_logits(model, input_ids, attention_mask, logits_to_keep, pixels)
-        logs = (logits / self.temperature).log_softmax(dim=-1)
-        logps = logs.gather(-1, input_ids[:, -logits_to_keep:, None]).squeeze(-1)
-        entropies = -(logs.detach().exp() * logs.detach()).sum(dim=-1) if inputs.get("compute_entropy") else None
+        shape = len(input_ids), logits_to_keep
+        logps, entropies = input_ids.new_zeros(shape, dtype=torch.float32), None
+        if inputs.get("compute_entropy"):
+            entropies = torch.zeros_like(logps)
+        for rows, logits in completion_logits(model, input_ids, attention_mask, logits_to_keep, pixels):
+            logs, n = (logits / self.temperature).log_softmax(dim=-1), logits.shape[1]
+            targets = input_ids[rows, -logits_to_keep:][:, :n, None]
+            padding = (0, logits_to_keep - n)
+            own = torch.nn.functional.pad(logs.gather(-1, targets).squeeze(-1), padding)
+            logps = logps.index_copy(0, rows, own.float())
+            if entropies is not None:
+                plain = logs.detach()
+                entropies[rows, :n] = -(plain.exp() * plain).sum(dim=-1).float()
         return logps, entropies, None
 
 
-def shared_prompt_logits(
+PARTS = 4
+"""Into how many parts completions are sorted by length: the fewer in a part, the less of it is padding."""
+
+
+def completion_logits(
     model: Any, input_ids: torch.Tensor, attention_mask: torch.Tensor, n_completion: int, pixels: torch.Tensor
-) -> torch.Tensor:
-    """Logits that predict the last `n_completion` tokens of each row, (rows, n_completion, vocabulary), with gradients.
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Logits that predict the last `n_completion` tokens of each row, with gradients: the numbers of one forward pass
+    over everything, for less.
 
     Rows of the same prompt and picture share the reading of it: the picture and the prompt run through the model
-    once, and the completions attend to their keys and values. The same numbers as one forward pass over everything.
+    once, and the completions attend to their keys and values. Completions come in parts of like length, each as
+    (numbers of its rows, logits (rows, longest completion of the part, vocabulary)).
     """
     length = input_ids.shape[1] - n_completion
+
+    # 1. Which rows have the same prompt and picture.
     first: dict[bytes, int] = {}
     group = []
     for row in range(len(input_ids)):
         content = input_ids[row, :length].cpu().numpy().tobytes() + pixels[row].cpu().numpy().tobytes()
         group.append(first.setdefault(hashlib.blake2b(content).digest(), len(first)))
-    index = torch.tensor(group, device=input_ids.device)
+    prompt_of = torch.tensor(group, device=input_ids.device)
     chosen = torch.tensor([group.index(k) for k in range(len(first))], device=input_ids.device)
-    prompt_mask, mask = attention_mask[chosen, :length], attention_mask
+
+    # 2. Read each prompt once.
+    prompt_mask = attention_mask[chosen, :length]
     read = model(
         input_ids=input_ids[chosen, :length], attention_mask=prompt_mask, pixel_values=pixels[chosen],
         position_ids=(prompt_mask.cumsum(dim=-1) - 1).clamp(min=0), use_cache=True, logits_to_keep=1,
     )  # fmt: skip
-    cache = read.past_key_values
-    cache.batch_select_indices(index)
-    written = model(
-        input_ids=input_ids[:, length:], attention_mask=mask,
-        position_ids=(mask.cumsum(dim=-1) - 1).clamp(min=0)[:, length:], past_key_values=cache, use_cache=True,
-    ).logits  # fmt: skip
-    return torch.cat([read.logits[index], written[:, :-1]], dim=1)
+    prompt_cache = [(layer.keys, layer.values) for layer in read.past_key_values.layers]
+
+    # 3. Read the completions after it, the short ones apart from the long ones.
+    lengths = attention_mask[:, length:].sum(dim=-1)
+    for rows in lengths.argsort(stable=True).chunk(PARTS):
+        longest, index = int(lengths[rows].max()), prompt_of[rows]
+        mask = attention_mask[rows, : length + longest]
+        written = model(
+            input_ids=input_ids[rows, length : length + longest], attention_mask=mask,
+            position_ids=(mask.cumsum(dim=-1) - 1).clamp(min=0)[:, length:], use_cache=True,
+            past_key_values=DynamicCache([(keys[index], values[index]) for keys, values in prompt_cache]),
+        ).logits  # fmt: skip
+        yield rows, torch.cat([read.logits[index], written[:, :-1]], dim=1)

@@ -38,6 +38,7 @@ from companion.training.grpo import microworld_stream, prompts_for, train_grpo
 from companion.training.recipes import GRPORecipe
 from companion.training.rewards import GATES
 from companion.training.runs import measure
+from companion.training.supervised import LOOK_SEED
 from companion.variants import VARIANTS
 
 FOLDER = Path("runs/lab")
@@ -158,7 +159,7 @@ class _Live(TrainerCallback):
         watch: Watch | None,
     ) -> None:  # fmt: skip
         self.model, self.recipe, self.limit, self.stop, self.watch = model, recipe, limit, stop, watch
-        self.items: list[Question] = list(questions("validation", N_ITEMS))
+        self.items: list[Question] = list(questions("validation", N_ITEMS, LOOK_SEED))
         self.store = Store(work / "rows")
         self.start, self.seed = model.identity, seed
         self.evaluated: list[pd.DataFrame] = []

@@ -86,12 +86,13 @@ BASE = SupervisedRecipe(
     ),
 )
 
-_FURTHER = {"reasoned": 0.6, "at-once": 0.3, "look-up": 0.1}
+FURTHER = {"reasoned": 0.6, "at-once": 0.3, "look-up": 0.1}
+"""Lessons of the supervised continuations of `base`."""
 
 NOISY = SupervisedRecipe(
     name="noisy",
     start="checkpoints/base",
-    stages=(Stage("misread reasoning", 500, _FURTHER, 2e-4, warmup=20, decay=500, whole=True),),
+    stages=(Stage("misread reasoning", 500, FURTHER, 2e-4, warmup=20, decay=500, whole=True),),
     shares=Shares(misread=0.2),
 )
 """The other start of RL: of ten reasonings one misreads the scene and is answered accordingly, one misreads it and is
@@ -100,7 +101,7 @@ answered rightly all the same. The shares were fixed before the first run (docs/
 REFERENCE = SupervisedRecipe(
     name="reference",
     start="checkpoints/base",
-    stages=(Stage("contradiction", 500, _FURTHER, 2e-4, warmup=20, decay=500, whole=True),),
+    stages=(Stage("contradiction", 500, FURTHER, 2e-4, warmup=20, decay=500, whole=True),),
     shares=Shares(misled=0.3, assured=0.3),
 )
 """A model that was shown false captions and false starts, and how one contradicts them, and as many true ones: what it

@@ -51,15 +51,16 @@ def groundedness(prompt: Prompt, response: str) -> float:
     """
     if not isinstance(prompt.question, MicroworldQuestion):
         raise TypeError("the reward 'groundedness' needs questions whose scenes are known: the microworld's")
-    return float(grounded(_own_think(response), prompt.question.scene) is True)
+    return float(grounded(own_reasoning(response), prompt.question.scene) is True)
 
 
 def spoken(prompt: Prompt, response: str) -> float:
     """A guard against the collapse onto empty or templated reasoning: 1 from `SPOKEN_WORDS` words on, else 0."""
-    return float(len(_own_think(response).split()) >= SPOKEN_WORDS)
+    return float(len(own_reasoning(response).split()) >= SPOKEN_WORDS)
 
 
-def _own_think(response: str) -> str:
+def own_reasoning(response: str) -> str:
+    """What the model itself wrote in its think block, without what a prefill had put there."""
     return response.removeprefix("<think>").split("</think>")[0].split("<answer>")[0]
 
 

@@ -17,6 +17,7 @@ import json
 import math
 import random
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -41,20 +42,30 @@ SAVE_EVERY = 100
 CHUNK = 48
 MUON_RATE = 10
 """Muon's rate, as a multiple of AdamW's."""
+LOOK_SEED = 1
+"""Validation items of this seed are looked at while a model is trained. No evaluation counts them."""
 CURVE = ("stage", "step", "seconds", "loss", "keys", "reasoned", "at_once")
 
 
-def train_supervised(recipe: SupervisedRecipe, out: Path, steps: dict[str, int] | None = None) -> Path:
+def train_supervised(
+    recipe: SupervisedRecipe,
+    out: Path,
+    steps: dict[str, int] | None = None,
+    device: str = "cpu",
+    report: Callable[[], None] | None = None,
+) -> Path:
     """Train by a recipe and write the checkpoint, its processor and its training curve to `out`.
 
-    steps: stage name → number of steps, in place of the recipe's (for a quick look). The state of an unfinished run
-    is kept in `out/training/`; the same call takes it up again. Raises CompanionError where that folder holds the
-    training of another recipe or seed, and FloatingPointError on a non-finite loss.
+    steps: stage name → number of steps, in place of the recipe's (for a quick look). report: called after each step,
+    in place of a progress bar. The state of an unfinished run is kept in `out/training/`; the same call takes it up
+    again. Raises CompanionError where that folder holds the training of another recipe or seed, and FloatingPointError
+    on a non-finite loss.
     """
     state = out / "training"
     state.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
     model, tokenizer = _start(recipe)
+    model = model.to(device)
     optimizers = _optimizers(model)
     progress, told = _restore(model, optimizers, state), json.loads(json.dumps(asdict(recipe)))
     if progress.setdefault("recipe", told) != told:
@@ -62,7 +73,9 @@ def train_supervised(recipe: SupervisedRecipe, out: Path, steps: dict[str, int] 
     for number, stage in enumerate(recipe.stages):
         total = (steps or {}).get(stage.name, stage.steps)
         first = progress["step"] if number == progress["stage"] else 0 if number > progress["stage"] else total
-        bar = tqdm(range(first, total), initial=first, total=total, desc=stage.name, mininterval=2)
+        bar = tqdm(
+            range(first, total), initial=first, total=total, desc=stage.name, mininterval=2, disable=report is not None
+        )
         losses: list[tuple[float, float]] = []
         began = time.monotonic()
         for step in bar:
@@ -77,6 +90,8 @@ def train_supervised(recipe: SupervisedRecipe, out: Path, steps: dict[str, int] 
                 optimizer.zero_grad(set_to_none=True)
             losses.append((loss, hits))
             bar.set_postfix(loss=f"{np.mean(losses[-50:], axis=0)}", refresh=False)
+            if report:
+                report()
             if (step + 1) % SAVE_EVERY == 0 or step + 1 == total:
                 progress["seconds"] += time.monotonic() - began
                 scores = _look(model, tokenizer) if "reasoned" in stage.lessons else ("", "")
@@ -197,10 +212,11 @@ def _loss(model: LlavaForConditionalGeneration, batch: list[Encoded]) -> tuple[t
         tokens[row, : len(ids)] = torch.tensor(ids)
         weights[row, : len(ids)] = torch.tensor(weight)
     images = [image for _, _, image in batch if image is not None]
+    tokens, weights = tokens.to(model.device), weights.to(model.device)
     hidden = model.model(
         input_ids=tokens,
         attention_mask=(tokens != model.config.pad_token_id).long(),
-        pixel_values=torch.from_numpy(np.stack(images)) if images else None,
+        pixel_values=torch.from_numpy(np.stack(images)).to(model.device) if images else None,
         use_cache=False,
     ).last_hidden_state
     learned = weights[:, 1:] > 0
@@ -226,8 +242,8 @@ def _sight(
             for cell, t in enumerate(scene.cells)
         ]
         for scene in scenes
-    ])  # fmt: skip
-    images = torch.from_numpy(np.stack([pixels(draw(scene)) for scene in scenes]))
+    ]).to(model.device)  # fmt: skip
+    images = torch.from_numpy(np.stack([pixels(draw(scene)) for scene in scenes])).to(model.device)
     features = model.model.multi_modal_projector(model.model.vision_tower(images).last_hidden_state).flatten(0, 1)
     losses = []
     for place, words in enumerate((CELLS, ("small", "large"), colors, shapes)):
@@ -240,13 +256,13 @@ def _sight(
 @torch.inference_mode()
 def _look(model: LlavaForConditionalGeneration, tokenizer: PreTrainedTokenizerFast, n: int = 180) -> tuple[str, str]:
     """Validation accuracy, (reasoned, at once): greedy, and the likeliest letter after an empty think block."""
-    items = questions("validation", n)
+    items = questions("validation", n, LOOK_SEED)
     lessons = [question(random.Random(0), item, _PLAIN) for item in items]
-    images = torch.from_numpy(np.stack([pixels(item.load_image()) for item in items]))
+    images = torch.from_numpy(np.stack([pixels(item.load_image()) for item in items])).to(model.device)
     scores = []
     for prefill, new in (("", 80), ("<think></think><answer>", 1)):
         texts = [render(lesson)[0] + prefill for lesson in lessons]
-        inputs = tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=False)
+        inputs = tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=False).to(model.device)
         written = model.generate(
             input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], pixel_values=images,
             max_new_tokens=new, do_sample=False,
