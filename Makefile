@@ -5,7 +5,7 @@
 
 SHELL := bash
 .DELETE_ON_ERROR:
-.PHONY: figures report audit test test-browser lint site lab train card rows gap benchmarks clean help
+.PHONY: figures report audit test test-browser lint site lab train study card rows gap benchmarks clean help
 
 PYTHON ?= python3
 TORCH_INDEX ?=
@@ -56,6 +56,9 @@ else
 	$(BIN)/companion train grpo --recipe $(RECIPES) --seed 0,1,2,3,4 --out runs/results
 	$(BIN)/companion train grpo --recipe accuracy --model checkpoints/noisy --seed 0,1,2,3,4 --out runs/results
 endif
+
+study: $(READY)  ## make the runs of docs/study.md that are not recorded yet; resumes anywhere
+	$(BIN)/companion study
 
 card: $(READY)  ## measure the shipped checkpoints again and rewrite their model cards
 	for folder in $(dir $(wildcard checkpoints/*/config.json)); do $(BIN)/companion card $$folder || exit 1; done
