@@ -18,7 +18,7 @@ import math
 import random
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -40,6 +40,12 @@ from companion.questions import Question
 from companion.training.recipes import GRPORecipe
 from companion.training.rewards import GATES, answer, format, reward
 from companion.variants import Prompt, apply
+
+CHECKPOINTING = next(
+    name
+    for name in ("activation_checkpointing", "gradient_checkpointing")  # the latter before transformers 5.23
+    if name in {field.name for field in fields(GRPOConfig)}
+)
 
 
 def prompts_for(recipe: GRPORecipe, questions: Iterator[Question], seed: int) -> list[Prompt]:
@@ -78,7 +84,7 @@ def train_grpo(
         "max_completion_length": model.profile.max_new_tokens, "temperature": recipe.temperature, "top_k": 0,
         "learning_rate": recipe.rate, "warmup_steps": recipe.warmup, "lr_scheduler_type": "constant_with_warmup",
         "max_steps": recipe.steps, "beta": 0.0, "shuffle_dataset": False, "remove_unused_columns": False,
-        "activation_checkpointing": not on_cpu, "logging_steps": 1, "save_steps": recipe.every, "save_total_limit": 1,
+        CHECKPOINTING: not on_cpu, "logging_steps": 1, "save_steps": recipe.every, "save_total_limit": 1,
         "report_to": [],
     }  # fmt: skip
     trainer = _Trainer(
