@@ -33,6 +33,9 @@ class Scripted:
     def tokens(self, prompt, sampling):
         return 1
 
+    def packing(self, prompt):
+        return ""
+
     def generate(self, prompts, sampling):
         if len(prompts) > self.fits:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
