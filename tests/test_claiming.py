@@ -177,7 +177,7 @@ def test_two_of_the_same_command(tmp_path, checkpoint):
 @pytest.mark.skipif(not Path("/proc/self/fdinfo").is_dir(), reason="needs a folder that not even root can write into")
 def test_a_folder_that_cannot_be_written_into_is_found_before_anything_is_asked():
     model, folder = Scripted(), Path("/proc/self/fdinfo")
-    with pytest.raises(CompanionError, match="cannot write into /proc/self/fdinfo: .*; choose another --out"):
+    with pytest.raises(CompanionError, match=r"cannot write into /proc/self/fdinfo: .*; choose another --out"):
         evaluate(model, ITEMS, ["base"], Store(folder), progress=False)
     assert model.asked == []
     assert len(evaluate(model, [], ["base"], Store(folder), progress=False)) == 0  # nothing to write

@@ -139,15 +139,19 @@ class Endpoint:
             except KeyboardInterrupt as stop:
                 self._stop(stop)
         for number, future in enumerate(futures):
-            answers[number] = future.result()
-        if all(answer is None for answer in answers):
-            if self._reason:
-                raise self._reason
-            if len(turns) > 1:
-                raise CompanionError(
-                    f"the server {self.url} answered none of {len(turns)} requests; see whether it runs, then give the "
-                    "same command again: what was finished is kept"
-                )
+            try:
+                answers[number] = future.result()
+            except CompanionError:
+                raise
+            except Exception as error:  # in a form that nobody has thought of; the others may be paid for
+                answers[number] = Refusal(one_line(error))
+        if self._reason and all(answer is None or isinstance(answer, Refusal) for answer in answers):
+            raise self._reason
+        if len(turns) > 1 and all(answer is None for answer in answers):
+            raise CompanionError(
+                f"the server {self.url} answered none of {len(turns)} requests; see whether it runs, then give the "
+                "same command again: what was finished is kept"
+            )
         return answers
 
     def write(self, prompts: Sequence[str], attempt: int = 0) -> list[str | Refusal | None]:

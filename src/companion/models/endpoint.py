@@ -24,7 +24,7 @@ from PIL import Image
 from companion.answers import read
 from companion.chat import fit, fitted, get_profile, messages
 from companion.endpoint import HEADROOM, Endpoint, said, tokens
-from companion.errors import CompanionError, Refusal
+from companion.errors import CompanionError, Refusal, one_line
 from companion.models import Response, Sampling
 from companion.prices import Price
 from companion.questions import LETTERS
@@ -132,8 +132,7 @@ class EndpointModel:
             **options,
         )
         for number, (prompt, answer) in enumerate(zip(prompts, answers, strict=True)):
-            answered = answer is not None and not isinstance(answer, Refusal)
-            yield number, self._response(prompt, answer) if answered else answer
+            yield number, answer if answer is None or isinstance(answer, Refusal) else self._read(prompt, answer)
 
     def _size(self, prompt: Prompt) -> tuple[int, int]:
         """The (width, height) of a prompt's picture as it is sent."""
@@ -160,6 +159,13 @@ class EndpointModel:
         if self.delivery == "prefill":
             turns.append({"role": "assistant", "content": prompt.prefill})
         return turns
+
+    def _read(self, prompt: Prompt, answer: Any) -> Response | Refusal:
+        """A response; a Refusal where the answer has a form that nobody has thought of: the others are paid for too."""
+        try:
+            return self._response(prompt, answer)
+        except Exception as error:
+            return Refusal(f"its answer cannot be read ({one_line(error)})")
 
     def _response(self, prompt: Prompt, answer: Any) -> Response:
         choice = answer.choices[0]
