@@ -20,7 +20,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from companion.chat import BEGIN
-from companion.errors import CompanionError, Refusal
+from companion.errors import CompanionError, Refusal, one_line
 from companion.judges import CASE, Case, Judge, Verdict, case_of
 from companion.measures import normalised_entropy
 from companion.models import Model, Response, Sampling, out_of_memory
@@ -37,7 +37,7 @@ ALIKE = 32
 """Items that are refused one after another, with the same words and none answered: it is not the items then."""
 
 NAMED = 20
-"""Items without an answer that a message names for each reason, at most."""
+"""Items without an answer that a message names for each reason, and reasons, at most."""
 
 Row = dict[str, Any]
 Job = TypeVar("Job")
@@ -150,11 +150,12 @@ def judge(
 
 
 class UnansweredError(CompanionError):
-    """Some have no answer; the message names them. found: what the call would have returned, of all the others."""
+    """Some have no answer; the message names them. found: what the call would have returned, of all the others.
+    items: those of which some or all have none."""
 
-    def __init__(self, said: str, found: pd.DataFrame) -> None:
+    def __init__(self, said: str, found: pd.DataFrame, items: Iterable[str]) -> None:
         super().__init__(said)
-        self.found = found
+        self.found, self.items = found, frozenset(items)
 
 
 @dataclass
@@ -176,6 +177,7 @@ def _complete(
             f"{gave} {len(work.refused)} of {len(plan)} {what}; the others are stored, and the same command asks for "
             f"these alone:\n{said}",
             found,
+            (work.items[key] for key in work.refused),
         )
 
 
@@ -192,6 +194,8 @@ def unanswered(work: Work, parts: Mapping[str, str]) -> str:
         ]
         more = len(items) - len(named)
         lines.append(f"  {'; '.join(named)}{f'; and {more} more' if more else ''}: {reason}")
+    if len(lines) > NAMED:
+        lines[NAMED:] = [f"  and {len(lines) - NAMED} more reasons"]
     return "\n".join(lines)
 
 
@@ -208,8 +212,9 @@ def work_off(
 
     compute: of a batch the number and the row of each job, in any order; why it has none, or None where that is not
     known. Jobs that may have one later come again once, at the end. capacity: of a batch, asked for once and only if
-    there is something to do; it is halved when a batch does not fit into memory, down to single jobs. weigh: how much
-    of it a job takes. item: what a job is about. label: of the progress bar, or None for none.
+    there is something to do; it is halved when a batch does not fit into memory, down to single jobs, of which one that
+    does not fit is refused. weigh: how much of it a job takes. item: what a job is about. label: of the progress bar,
+    or None for none.
 
     What another process works on is left to it, and waited for once all else is done; what that has not stored is then
     done here. Raises CompanionError where items are refused all alike, as if something were wrong with all.
@@ -228,6 +233,7 @@ def work_off(
                 print(f"{others} of {len(plan)} are being worked on by {holder.who}; waiting for them", file=sys.stderr)
                 holder.wait()
             work.rows |= store.read(key for key, _ in todo if key not in own)
+            bar.update(len(work.rows) - bar.n)
     return work
 
 
@@ -243,7 +249,7 @@ def _work_off(
 ) -> int:
     """Works off what this process has claimed, into `work` and the store. room: capacity; returns what is left of it.
     The other arguments are those of `work_off`."""
-    todo = list(mine)
+    todo, full = list(mine), room
     buffer: list[Row] = []
     flushed = time.monotonic()
     again: list[tuple[str, Job]] | None = []
@@ -272,9 +278,16 @@ def _work_off(
                         _flush(store, buffer, work.rows)
                         flushed = time.monotonic()
             except RuntimeError as error:
-                if len(batch) == 1 or not out_of_memory(error):
+                if not out_of_memory(error):
                     raise
-                room = weights[len(batch) - 1] // 2
+                if len(batch) > 1:
+                    room = weights[len(batch) - 1] // 2
+                else:
+                    (key, job), room = batch[0], full
+                    done.add(0)
+                    work.refused[key], work.items[key] = Refusal(one_line(error)), item(job)
+                    if not (buffer or work.rows):
+                        _suspect(alike, work.refused[key], item(job))
             todo[: len(batch)] = [pair for number, pair in enumerate(batch) if number not in done]
             if not todo and again:
                 todo, again = again, None
