@@ -181,3 +181,14 @@ def test_a_folder_that_cannot_be_written_into_is_found_before_anything_is_asked(
         evaluate(model, ITEMS, ["base"], Store(folder), progress=False)
     assert model.asked == []
     assert len(evaluate(model, [], ["base"], Store(folder), progress=False)) == 0  # nothing to write
+
+
+def test_what_was_finished_between_a_look_and_a_claim_is_not_asked_again(tmp_path):
+    class Late(Store):
+        def claim(self, keys):
+            evaluate(Scripted(), ITEMS[:5], ["base"], Store(tmp_path), progress=False)
+            return super().claim(keys)
+
+    model = Scripted()
+    assert len(evaluate(model, ITEMS, ["base"], Late(tmp_path), progress=False)) == 12
+    assert len(model.asked) == 7
