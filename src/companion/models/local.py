@@ -143,8 +143,8 @@ class LocalModel:
 
     def _measured(self, prompt: Prompt) -> int | None:
         """How many tokens a prompt is; None for one that the processor does not take."""
-        text, images, _ = self.ready([prompt])
         try:
+            text, images, _ = self.ready([prompt])
             given = self.processor(text=text, images=[list(images.values())], return_tensors="pt")
         except Exception:  # a processor says in its own way that it takes no such picture; `generate` tells which way
             return None
