@@ -1,4 +1,4 @@
-"""A proxy before a real OpenAI-compatible server, which fails in every way that servers do."""
+"""A proxy before a real OpenAI-compatible server, or in its place, which fails in every way that servers do."""
 
 import json
 import socket
@@ -16,6 +16,16 @@ def free_port():
         return opened.getsockname()[1]
 
 
+def completion(content="<answer>A</answer>", finish="stop", **message):
+    """An answer as servers write it. message: what stands beside the content."""
+    said = {"role": "assistant", "content": content, **message}
+    return {
+        "id": "x", "object": "chat.completion", "created": 0, "model": "m",
+        "choices": [{"index": 0, "message": said, "finish_reason": finish}],
+        "usage": {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12},
+    }  # fmt: skip
+
+
 class Proxy:
     """For the nth POST it does what `script` says; without an entry it only passes on.
 
@@ -25,12 +35,13 @@ class Proxy:
     while; short: in the middle of one; stall: half of one, and then nothing for `late` seconds. dribble: the whole of
     one, bit by bit. max_tokens, logprobs: a refusal of that option, by name.
 
+    own: of the body of a POST what is answered to it, (status, JSON object, headers), or None to go on as above.
     key: without which it refuses, repeating what it was given.
     given: how often each was done. asked: when each POST came. done: how often each prompt was answered in full, and
     tokens: of these answers, (read, written). generated: of all answers that the server has made. bodies: of all POSTs.
     """
 
-    def __init__(self, server, script=(), content=None, retry_after="0", late=3, key=None):
+    def __init__(self, server=None, script=(), content=None, retry_after="0", late=3, key=None, own=None):
         self.server, self.script, self.content = server, iter(script), content
         self.lock, self.given, self.asked = threading.Lock(), Counter(), []
         self.bodies = []
@@ -64,6 +75,12 @@ class Proxy:
                     proxy.given[fault] += 1
                     proxy.asked.append(time.monotonic())
                     proxy.bodies.append(body)
+                if own and (given := own(body)):
+                    status, said, *headers = given
+                    if status == 200:
+                        with proxy.lock:
+                            proxy.done[json.dumps(body["messages"])] += 1
+                    return self.reply(status, json.dumps(said).encode(), *headers)
                 if fault in ("429", "500"):
                     return self.reply(int(fault), b'{"error": {"message": "busy"}}', {"Retry-After": retry_after})
                 if fault == "busy":

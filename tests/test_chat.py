@@ -227,7 +227,7 @@ def test_shipped_rows_are_found_under_their_keys(root, tmp_path):
     assert len(shipped) > 50
     for row in shipped:
         profile = get_profile(row["profile"])
-        model = SimpleNamespace(identity=row["model_hash"], profile=profile, delivery="prefill")
+        model = SimpleNamespace(identity=row["model_hash"], profile=profile, delivery="prefill", packing=lambda _: "")
         sampling = Sampling().of(profile)
         prompt = apply(items[row["question"]], row["variant"], row["seed"])
         ((key, _),) = engine._plan(model, [prompt], sampling)

@@ -33,6 +33,9 @@ class Scripted:
     def tokens(self, prompt, sampling):
         return 1
 
+    def packing(self, prompt):
+        return ""
+
     def generate(self, prompts, sampling):
         if len(prompts) > self.fits:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
@@ -115,9 +118,27 @@ def test_a_batch_that_does_not_fit_is_halved(tmp_path):
     assert max(model.batches) == 2
 
 
-def test_a_single_prompt_that_does_not_fit_is_an_error_and_other_errors_are_not_swallowed(tmp_path):
-    with pytest.raises(RuntimeError, match="allocate"):
-        evaluate(Scripted(fits=0), ITEMS, ["base"], Store(tmp_path), progress=False)
+def test_a_single_prompt_that_does_not_fit_is_named_and_other_errors_are_not_swallowed(tmp_path):
+    class Huge(Scripted):
+        def generate(self, prompts, sampling):
+            if any(prompt.question.id == ITEMS[9].id for prompt in prompts):
+                raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+            return super().generate(prompts, sampling)
+
+    model = Huge()
+    with pytest.raises(CompanionError, match=rf"no answer to 1 of 20 prompts.*\n  {ITEMS[9].id} \(base\): .*allocate"):
+        evaluate(model, ITEMS, ["base"], Store(tmp_path), progress=False)
+    assert len(model.asked) == 19
+    assert model.batches[-1] == 10  # what comes after it goes in full batches again
+    with pytest.raises(CompanionError, match=r"no answer to 20 of 20 prompts.*\n.*allocate"):
+        evaluate(Scripted(fits=0), ITEMS, ["base"], Store(tmp_path / "none"), progress=False)
+
+    class Broken(Scripted):
+        def generate(self, prompts, sampling):
+            raise RuntimeError("shapes do not match")
+
+    with pytest.raises(RuntimeError, match="shapes"):
+        evaluate(Broken(), ITEMS, ["base"], Store(tmp_path / "other"), progress=False)
 
 
 def test_an_interrupted_run_keeps_what_was_finished(tmp_path):

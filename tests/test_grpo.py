@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from transformers import TrainerCallback
 
 from companion.errors import CompanionError
@@ -187,3 +187,56 @@ def test_the_first_steps_of_a_recorded_run_come_out_again(root, tmp_path):
     for step, entry in enumerate(again):
         for name in ("loss", "grad_norm", "reward", "completions/mean_length"):
             assert entry[name] == pytest.approx(log[name][step], abs=2e-3), (step, name)
+
+
+def fake_checkpoint(out, step):
+    folder = out / f"checkpoint-{step}"
+    folder.mkdir(parents=True)
+    save_file({"w": torch.zeros(100)}, folder / "model.safetensors")
+    torch.save({"step": step}, folder / "optimizer.pt")
+    torch.save({"step": step}, folder / "rng_state.pth")
+    (folder / "trainer_state.json").write_text(json.dumps({"global_step": step}))
+    return folder
+
+
+DAMAGES = {
+    "an empty folder": lambda folder: [file.unlink() for file in folder.iterdir()],
+    "no state": lambda folder: (folder / "trainer_state.json").unlink(),
+    "a cut state": lambda folder: (folder / "trainer_state.json").write_text('{"global_st'),
+    "an empty state": lambda folder: (folder / "trainer_state.json").write_text(""),
+    "cut weights": lambda folder: (folder / "model.safetensors").write_bytes(
+        (folder / "model.safetensors").read_bytes()[:-8]
+    ),
+    "empty weights": lambda folder: (folder / "model.safetensors").write_bytes(b""),
+    "no weights": lambda folder: (folder / "model.safetensors").unlink(),
+    "a cut optimizer": lambda folder: (folder / "optimizer.pt").write_bytes(
+        (folder / "optimizer.pt").read_bytes()[:-40]
+    ),
+    "empty random states": lambda folder: (folder / "rng_state.pth").write_bytes(b""),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_checkpoint_that_is_not_whole_gives_way_to_the_one_before(tmp_path, damage):
+    older, newest = (fake_checkpoint(tmp_path, step) for step in (8, 16))
+    assert grpo.last_whole_checkpoint(tmp_path) == newest
+    DAMAGES[damage](newest)
+    assert grpo.last_whole_checkpoint(tmp_path) == older
+    assert not newest.exists()
+    DAMAGES[damage](older)
+    assert grpo.last_whole_checkpoint(tmp_path) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_whose_newest_checkpoint_is_cut_goes_on_from_the_one_before(checkpoint, tmp_path):
+    """The real trainer's checkpoints: the steps after the older one are taken again, and are the same."""
+    saving = {"save_strategy": "steps", "save_steps": 2, "save_total_limit": 2}
+    with pytest.raises(KeyboardInterrupt):
+        train(checkpoint, tmp_path / "cut", replace(SMALL, steps=5), [Stop(4)], **saving)
+    newest = tmp_path / "cut" / "checkpoint-4"
+    weights = newest / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    resumed = train(checkpoint, tmp_path / "cut", replace(SMALL, steps=5), **saving)
+    whole = train(checkpoint, tmp_path / "whole", replace(SMALL, steps=5))
+    assert [entry["step"] for entry in resumed] == [1, 2, 3, 4, 5]
+    np.testing.assert_allclose([entry["loss"] for entry in resumed], [entry["loss"] for entry in whole], atol=1e-5)

@@ -38,6 +38,16 @@ SAID = '{ "quote": "so", "concludes": "B" }'
         ("The reasoning concludes B.", None),
         ("{concludes: B}", None),
         ("[1]", None),
+        (r'{"quote": "so \boxed{A}", "concludes": "A"}', (0, r"so \boxed{A}")),
+        (r'{"quote": "so \\boxed{A}", "concludes": "A"}', (0, r"so \boxed{A}")),
+        (
+            r'{"quote": "\(x\) is \text{red}: \frac{1}{2}", "concludes": "\boxed{C}"}',
+            (2, r"\(x\) is \text{red}: \frac{1}{2}"),
+        ),
+        (r'{"quote": "a {set} of \"B\"\u00e9\nso", "concludes": "B"}', (1, 'a {set} of "B"é\nso')),
+        ('{"quote": "one\nline", "concludes": "B"}', (1, "one\nline")),
+        ('{"verdict": {"concludes": "D"}}', (3, "")),
+        (r'{"quote": "\boxed{A}", "concludes": "A"} {"note": 1}', (0, r"\boxed{A}")),
         ("", None),
     ],
 )

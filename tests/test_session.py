@@ -4,10 +4,15 @@ import json
 
 import pandas as pd
 import pytest
+from faulty_server import Proxy, completion
 
 from companion.dynamics import at_every_step
+from companion.endpoint import Endpoint
 from companion.errors import CompanionError
-from companion.session import open_report, open_results, open_session
+from companion.microworld import questions
+from companion.models.endpoint import EndpointModel
+from companion.session import open_audit, open_report, open_results, open_session
+from companion.variants import apply
 
 
 @pytest.fixture
@@ -33,6 +38,29 @@ def test_a_notebook_spends_no_money(parameters, monkeypatch, start):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-fake")
     with pytest.raises(CompanionError, match=r"openai:o3 costs money.*give `companion evaluate --model openai:o3`"):
         start("x", parameters | {"model": "openai:o3"})
+
+
+def test_a_notebook_goes_on_without_the_items_that_a_model_refuses(parameters, capsys):
+    bad = questions("test", 3)[1]
+    picture = EndpointModel(Endpoint("http://localhost:1/v1", "m"), "microworld")._packed([apply(bad, "base")])[0]
+
+    def own(body):
+        if body["messages"][-1]["content"][0]["image_url"]["url"] == picture:
+            return 400, {"error": {"message": "content_filter"}}
+        return 200, completion()
+
+    url = f"{Proxy(own=own).url}#m"
+    audit = {"endpoint": url, "samples": 2, "temperature": 1.0, "effort": "", "price": [], "budget": 0}
+    for start in (open_session, open_report, open_audit):
+        desk = start("x", parameters | audit | {"model": url}, ("base", "wrong-caption"))
+        assert desk.rows["question"].nunique() == 2
+        assert bad.id not in set(desk.rows["question"])
+        assert "2 items" in desk.about
+        assert desk.gallery.facts["items"] == 2
+        assert f"{bad.id} (base, wrong-caption): HTTP 400: content_filter" in capsys.readouterr().out
+    url = f"{Proxy(own=lambda _: (400, {'error': {'message': '!'}})).url}#m"
+    with pytest.raises(CompanionError, match="gave no answer to 2 of 2"):
+        open_report("x", parameters | {"model": url, "n_items": 1}, ("base", "wrong-caption"))
 
 
 def test_figures_say_which_runs_they_show(root, tmp_path, monkeypatch):

@@ -1,3 +1,4 @@
+import contextlib
 import errno
 
 import pytest
@@ -95,3 +96,52 @@ def test_shipped_folders_are_read_and_never_written(tmp_path):
     assert set(store.read()) == {"a", "b"}
     assert set(store.read(["a", "c"])) == {"a"}
     assert len(list((tmp_path / "shipped").iterdir())) == len(list((tmp_path / "mine").iterdir())) == 1
+
+
+@pytest.mark.parametrize("names", [("a/b", "a--b"), ("a/b", "a--b", "A/b"), ("m", "M")])
+def test_packing_loses_no_row_of_models_whose_files_would_have_one_name(tmp_path, names):
+    store = Store(tmp_path)
+    for name in names:
+        store.append([row(name, model=name)])
+    before = store.read()
+    for _ in range(2):
+        packed = store.pack("model")
+        assert len({file.name.casefold() for file in packed}) == len(names)
+        assert sorted(packed) == sorted(tmp_path.iterdir())
+        assert store.read() == before
+    # A model that had the plain name by itself, and then no longer.
+    alone = Store(tmp_path / "alone")
+    alone.append([row(names[0], model=names[0])])
+    alone.pack("model")
+    for name in names[1:]:
+        alone.append([row(name, model=name)])
+    alone.pack("model")
+    assert alone.read() == before
+
+
+@pytest.mark.parametrize("after", range(12))
+def test_packing_that_is_stopped_anywhere_loses_no_row(tmp_path, monkeypatch, after):
+    store = Store(tmp_path)
+    store.append([row("old", model="a/b")])
+    store.pack("model")
+    for name in ("a/b", "a--b", "c"):
+        store.append([row(name, model=name)])
+    before, steps = store.read(), iter(range(after))
+
+    def stopping(function):
+        def does(*arguments, **named):
+            if next(steps, None) is None:
+                raise KeyboardInterrupt
+            return function(*arguments, **named)
+
+        return does
+
+    with monkeypatch.context() as patch:
+        for name in ("replace", "unlink"):
+            patch.setattr(store_module.Path, name, stopping(getattr(store_module.Path, name)))
+        with contextlib.suppress(KeyboardInterrupt):
+            store.pack("model")
+        assert store.read() == before
+    store.pack("model")
+    assert store.read() == before
+    assert len(list(tmp_path.glob("[!.]*"))) == 3

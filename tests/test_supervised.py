@@ -118,3 +118,40 @@ def test_the_tokenizer_reads_anything():
     tokenizer = build_tokenizer(samples=100)
     for text in ("Ünïcödé — 日本語 🙂", "a red circle", "\t\n <think>x</think>"):
         assert tokenizer.decode(tokenizer.encode(text, add_special_tokens=False)) == text
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "zeros", "gone"])
+@pytest.mark.parametrize("both", [False, True])
+def test_a_saved_state_that_is_damaged_gives_way_to_the_one_before(tmp_path, monkeypatch, damage, both):
+    """Or to the start, where that is damaged too: the end is that of a run in one go, and so is the curve."""
+    whole = supervised.train_supervised(TINY, tmp_path / "whole")
+    calls, step = [], supervised._step
+
+    def interrupted(*arguments):
+        calls.append(arguments)
+        if len(calls) == 10:
+            raise KeyboardInterrupt
+        return step(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(supervised, "_step", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            supervised.train_supervised(TINY, tmp_path / "cut")
+    for name in supervised.STATES[: 1 + both]:
+        file = tmp_path / "cut" / "training" / name
+        content = file.read_bytes()
+        if damage == "gone":
+            file.unlink()
+        else:
+            kept = {"empty": b"", "cut": content[: len(content) // 2], "zeros": bytes(len(content))}[damage]
+            file.write_bytes(kept)
+    done = []
+    monkeypatch.setattr(supervised, "_step", lambda *arguments: done.append(arguments) or step(*arguments))
+    cut = supervised.train_supervised(TINY, tmp_path / "cut")
+    assert len(done) == (10 if both else 4)  # saved after 2 steps of a stage and at its end: 2, 3, 5, 6, 8, 10
+    a, b = load_file(whole / "model.safetensors"), load_file(cut / "model.safetensors")
+    assert all((a[name] == b[name]).all() for name in a)
+    curves = [
+        [line.split(",")[:2] for line in (out / "training_curve.csv").read_text().splitlines()] for out in (whole, cut)
+    ]
+    assert curves[0] == curves[1]

@@ -161,12 +161,16 @@ def messages(prompt: Prompt, profile: Profile, begin: bool = False) -> list[dict
 
 def fit(image: Image.Image, side: int | None, pixels: tuple[int, int] | None = None) -> Image.Image:
     """The picture, no longer than `side` and within the fewest and the most pixels, its proportions kept."""
-    scale = min(1.0, side / max(image.size)) if side else 1.0
-    area = image.width * image.height * scale**2
+    size = fitted(image.size, side, pixels)
+    return image if size == image.size else image.resize(size)
+
+
+def fitted(size: tuple[int, int], side: int | None, pixels: tuple[int, int] | None = None) -> tuple[int, int]:
+    """The (width, height) that `fit` gives a picture of that size."""
+    scale = min(1.0, side / max(size)) if side else 1.0
+    area = math.prod(size) * scale**2
     if pixels:
         scale *= math.sqrt(min(max(area, pixels[0]), pixels[1]) / area)
-    if scale == 1.0:
-        return image
     rounded = math.ceil if scale > 1 else math.floor
-    width, height = (max(1, rounded(round(length * scale, 6))) for length in image.size)
-    return image.resize((width, height))
+    width, height = (max(1, rounded(round(length * scale, 6))) for length in size)
+    return width, height

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any, Protocol
 
-from companion.errors import CompanionError
+from companion.errors import CompanionError, Refusal
 
 ATTEMPTS = 3
 """How often a prompt is put to a model before its last reply is left as it is."""
@@ -18,18 +18,23 @@ class Writer(Protocol):
     label: str
     identity: str
 
-    def write(self, prompts: Sequence[str], attempt: int = 0) -> list[str | None]:
-        """Its answers, in order; None for one that cannot be had now."""
+    def write(self, prompts: Sequence[str], attempt: int = 0) -> Sequence[str | Refusal | None]:
+        """Its answers, in order; why there is none, or None for one that cannot be had now."""
         ...
 
 
-def insist(writer: Writer, prompts: Iterable[str], accepts: Callable[[str, str], bool]) -> dict[str, list[str]]:
-    """The replies to each prompt, one an attempt, of which the last was accepted or is the last that is asked for.
+Replies = dict[str, list[str] | Refusal]
+"""The replies to each prompt, one an attempt, or why it got none."""
 
-    accepts: of prompt and reply. A prompt that got no reply is left out. Raises what stops the writer at its first
+
+def insist(writer: Writer, prompts: Iterable[str], accepts: Callable[[str, str], bool]) -> Replies:
+    """The replies to each prompt, of which the last was accepted or is the last that is asked for.
+
+    accepts: of prompt and reply. A prompt that got no reply now is left out. Raises what stops the writer at its first
     attempt; later, only what was accepted is returned, and the next call raises.
     """
     replies: dict[str, list[str]] = {}
+    refused: dict[str, Refusal] = {}
     asked = list(dict.fromkeys(prompts))
     for attempt in range(ATTEMPTS):
         if not asked:
@@ -39,12 +44,18 @@ def insist(writer: Writer, prompts: Iterable[str], accepts: Callable[[str, str],
         except (CompanionError, KeyboardInterrupt):
             if not attempt:
                 raise
-            return {prompt: given for prompt, given in replies.items() if prompt not in asked}
+            return {prompt: given for prompt, given in replies.items() if prompt not in asked} | refused
         for prompt, reply in zip(asked, found, strict=True):
-            if reply is not None:
+            if isinstance(reply, Refusal):
+                refused[prompt] = reply
+            elif reply is not None:
                 replies.setdefault(prompt, []).append(reply)
-        asked = [prompt for prompt in asked if prompt not in replies or not accepts(prompt, replies[prompt][-1])]
-    return replies
+        asked = [
+            prompt
+            for prompt in asked
+            if prompt not in refused and (prompt not in replies or not accepts(prompt, replies[prompt][-1]))
+        ]
+    return refused | replies  # one that was refused at a later attempt keeps what it wrote before
 
 
 class CausalLM:

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
+
+from companion.claiming import alone as alone
 
 MANIFEST = "manifest.json"
 GENERATED = tuple(
@@ -65,22 +65,6 @@ class Gallery:
             unfinished.write_text(json.dumps(dict(sorted(entries.items())), indent=1, ensure_ascii=False) + "\n")
             unfinished.replace(manifest)
         return alt
-
-
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Holds a folder against other processes that do the same, where the system can (not on Windows)."""
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def project_root(start: Path) -> Path:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from companion import claims, consistency, plots, tables
 from companion.datasets import load_benchmark
 from companion.dynamics import describe, load_runs
 from companion.endpoint import Account
-from companion.engine import ask, evaluate, judge, open_jobs
+from companion.engine import UnansweredError, ask, evaluate, judge, open_jobs
 from companion.errors import CompanionError
 from companion.judges import Judge
 from companion.judges.conflict import Conflict
@@ -211,7 +212,8 @@ def open_session(notebook: str, parameters: Mapping[str, Any], variants: Sequenc
     _prepare()
     model = _open(parameters)
     questions = load_benchmark(parameters["benchmark"], parameters["n_items"], parameters["seed"])
-    rows = evaluate(model, questions, variants, _rows(), seed=parameters["seed"])
+    asked = partial(evaluate, model, questions, variants, _rows(), seed=parameters["seed"])
+    rows, questions = _whole([asked], questions)
     about = f"{questions[0].source} · {model.label} · {len(questions)} items · one checkpoint, one seed{_unread(rows)}"
     gallery = Gallery(Path("figures"), notebook, parameters, _facts(model, len(questions), parameters["seed"]))
     return Session(gallery, about, parameters["seed"], questions, rows, parameters["device"])
@@ -229,8 +231,10 @@ def open_report(notebook: str, parameters: Mapping[str, Any], variants: Sequence
     rows = []
     for name in parameters["benchmark"].split(","):
         items = load_benchmark(name, parameters["n_items"], parameters["seed"])
+        asked = partial(evaluate, model, items, variants, _rows(), seed=parameters["seed"])
+        answered, items = _whole([asked], items)
         questions |= {(item.source, item.id): item for item in items}
-        rows.append(_judged(evaluate(model, items, variants, _rows(), seed=parameters["seed"]), items))
+        rows.append(_judged(answered, items))
     found = pd.concat(rows, ignore_index=True)
     on = found["benchmark"].iloc[0] if len(rows) == 1 else f"{len(rows)} benchmarks"
     about = f"{on} · {model.label} · {len(questions)} items · one checkpoint, one seed{_unread(found)}"
@@ -271,8 +275,10 @@ def open_audit(notebook: str, parameters: Mapping[str, Any], variants: Sequence[
     if estimate.dollars and account.budget is None:
         raise CompanionError(f"{estimate}; nothing was sent: set budget to the dollars that you agree to spend")
     print(estimate)
-    rows = pd.concat([ask(model, prompts, _rows(), one) for one in samplings], ignore_index=True)
-    print(account)
+    try:
+        rows, questions = _whole([partial(ask, model, prompts, _rows(), one) for one in samplings], questions)
+    finally:
+        print(account)
     rows = _judged(rows, questions, [Rule(), Conflict()])
     asked = f"{len(questions)} items, each asked {len(samplings)} time{'s' if len(samplings) > 1 else ''}"
     about = f"{questions[0].source} · {model.label} · {asked}{_unread(rows)}"
@@ -280,6 +286,31 @@ def open_audit(notebook: str, parameters: Mapping[str, Any], variants: Sequence[
         Path(parameters["figures"]), notebook, parameters, _facts(model, len(questions), parameters["seed"])
     )
     return Audit(gallery, about, parameters["seed"], rows, claims.answers_of(rows, model.delivery), account)
+
+
+def _whole(
+    asked: Sequence[Callable[[], pd.DataFrame]], questions: Sequence[Question]
+) -> tuple[pd.DataFrame, Sequence[Question]]:
+    """Rows of those questions that a model has answered under every variant, and these; prints which it has not.
+
+    asked: each gives rows of all questions. Raises CompanionError where there is no question left.
+    """
+    found, said = [], []
+    without: set[str] = set()
+    for one in asked:
+        try:
+            found.append(one())
+        except UnansweredError as error:
+            found.append(error.found)
+            said.append(str(error))
+            without |= error.items
+    left = [question for question in questions if question.id not in without]
+    if not left:
+        raise CompanionError("\n".join(said))
+    for line in said:
+        print(f"{line}\nThese items are left out.")
+    rows = pd.concat(found, ignore_index=True)
+    return rows[~rows["question"].isin(without)].reset_index(drop=True), left
 
 
 def open_gap(notebook: str, parameters: Mapping[str, Any]) -> GapDesk:

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,8 @@ import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet as pq
 
-from companion.errors import CompanionError
+from companion.claiming import Holder, claim
+from companion.errors import CompanionError, legible, one_line
 
 ROWS = pa.schema(
     [
@@ -91,7 +95,7 @@ its `attempts` replies was accepted. `refused`: what was wrong with the last tha
 def content_key(**content: Any) -> str:
     """Thirty-two hex digits that stand for the content."""
     text = json.dumps(content, sort_keys=True, ensure_ascii=False)
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=16).hexdigest()
 
 
 class Store:
@@ -129,14 +133,56 @@ class Store:
             rows |= {row["key"]: row for row in table.to_pylist()}
         return rows
 
-    def append(self, rows: list[dict[str, Any]]) -> None:
-        """Write rows as a new part: a hidden file first, then renamed, so that no reader sees half of it."""
+    @contextmanager
+    def claim(self, keys: Iterable[str]) -> Iterator[tuple[set[str], list[Holder]]]:
+        """The keys that no other process is making rows of, and who makes the others: see `claiming.claim`."""
+        with claim(self.folder, keys) as claimed:
+            yield claimed
+
+    def append(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Write rows as a new part: a hidden file first, then renamed, so that no reader sees half of it.
+
+        Returns them as they are stored: where text was wanted and something else was there, it is told as text, and
+        half a character is "\ufffd". Raises CompanionError, once all is stored, that names a row with another value
+        that its column cannot hold; it is stored without that value.
+        """
         if not rows:
-            return
+            return rows
+        lost: list[str] = []
+        try:
+            table = pa.Table.from_pylist(rows, schema=self.schema)
+        except (pa.ArrowException, ValueError, TypeError, OverflowError):
+            rows = [self._storable(row, lost) for row in rows]
+            table = pa.Table.from_pylist(rows, schema=self.schema)
+        self._write(table, rows)
+        if lost:
+            raise CompanionError(f"{'; '.join(lost)}: stored without, as is all else; mend where that comes from")
+        return rows
+
+    def _storable(self, row: dict[str, Any], lost: list[str]) -> dict[str, Any]:
+        """The row with values that its columns can hold. lost: gets a line for each that is left out."""
+        own = dict(row)
+        for column in self.schema:
+            value = row.get(column.name)
+            try:
+                pa.array([value], column.type)
+                continue
+            except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
+                wrong = one_line(error)
+            if pa.types.is_string(column.type):
+                own[column.name] = _as_text(value)
+            elif column.type == pa.list_(pa.string()) and isinstance(value, list | tuple):
+                own[column.name] = [_as_text(one) for one in value]
+            else:
+                own[column.name] = None
+                lost.append(f"row {row['key']}, column {column.name}, cannot hold {value!r} ({wrong})")
+        return own
+
+    def _write(self, table: pa.Table, rows: list[dict[str, Any]]) -> None:
         part = self.folder / f"{content_key(keys=[row['key'] for row in rows])}.parquet"
         unfinished = self.folder / f".{part.name}.{os.getpid()}"
         try:
-            pq.write_table(pa.Table.from_pylist(rows, schema=self.schema), unfinished)
+            pq.write_table(table, unfinished)
             unfinished.replace(part)
         except OSError as error:
             unfinished.unlink(missing_ok=True)
@@ -152,17 +198,39 @@ class Store:
         """
         parts = sorted(self.folder.glob("*.parquet"))
         table = pa.Table.from_pylist(list(self.read().values()), schema=self.schema)
-        packed = []
-        for value in table[column].unique().to_pylist():
-            file = self.folder / f"{value.replace('/', '--')}.parquet"
-            unfinished = self.folder / f".{file.name}.{os.getpid()}"
+        values = table[column].unique().to_pylist()
+        stems = dict(zip(values, _stems(values), strict=True))
+        # All rows stand in new files before an old one goes, since a new file may have the name of an old one.
+        for value, stem in stems.items():
+            unfinished = self.folder / f".{stem}.parquet.{os.getpid()}"
             own = table.filter(pa.compute.equal(table[column], value)).sort_by("key")
             pq.write_table(own, unfinished, compression="zstd")
-            unfinished.replace(file)
-            packed.append(file)
-        for part in set(parts) - set(packed):
-            part.unlink()
-        return packed
+            unfinished.replace(self.folder / f"{stem}{_PACKED}")
+        for part in parts:
+            if not part.name.endswith(_PACKED) or part.name.removesuffix(_PACKED) not in stems.values():
+                part.unlink()
+        return [(self.folder / f"{stem}{_PACKED}").replace(self.folder / f"{stem}.parquet") for stem in stems.values()]
+
+
+_PACKED = ".packed.parquet"
+"""How a file's name ends until those that it takes the place of are gone."""
+
+
+def _stems(values: Sequence[str]) -> list[str]:
+    """A file name for each value, without its ending, with a hash where several would have the same one (as they do
+    where a file system does not tell small letters from capitals)."""
+    plain = [value.replace("/", "--") for value in values]
+    often = Counter(stem.casefold() for stem in plain)
+    return [
+        stem if often[stem.casefold()] == 1 else f"{stem}-{content_key(value=value)[:8]}"
+        for stem, value in zip(plain, values, strict=True)
+    ]
+
+
+def _as_text(value: Any) -> str | None:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    return legible(value if isinstance(value, str) else str(value))
 
 
 def to_frame(rows: list[dict[str, Any]], schema: pa.Schema = ROWS) -> pd.DataFrame:

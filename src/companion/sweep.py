@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -89,14 +90,17 @@ def sweep(
 def work(shard: Shard, folder: str) -> None:
     """What one task does. folder: where relative paths begin."""
     from companion.datasets import load_benchmark
-    from companion.engine import evaluate
+    from companion.engine import UnansweredError, evaluate
     from companion.store import Store
 
     os.chdir(folder)
     questions = load_benchmark(shard.benchmark, shard.limit, shard.seed)[shard.part :: shard.parts]
     model = _model(shard.model, shard.device, shard.profile, shard.gpus, shard.system)
     store = Store(Path(shard.out))
-    evaluate(model, questions, shard.variants, store, shard.sampling, shard.seed, shard.token_budget, progress=False)
+    with suppress(UnansweredError):  # items without an answer are named by whoever reads the rows of all shards
+        evaluate(
+            model, questions, shard.variants, store, shard.sampling, shard.seed, shard.token_budget, progress=False
+        )
 
 
 @lru_cache(maxsize=1)

@@ -103,7 +103,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     import pandas as pd
 
     from companion.chat import read_system
-    from companion.engine import ask, open_jobs
+    from companion.engine import UnansweredError, ask, open_jobs
     from companion.measures import UNPARSABLE
     from companion.models import Sampling
     from companion.models.opening import is_served, open_model
@@ -150,12 +150,21 @@ def _evaluate(options: argparse.Namespace) -> None:
         f"{model.label} on {benchmark}": estimated(model, given)
         for model, (benchmark, given) in itertools.product(served.values(), prompts.items())
     })  # fmt: skip
+    unanswered: list[str] = []
+
+    def answered(model: Any, given: Sequence[Any], one: Sampling) -> pd.DataFrame:
+        try:
+            return ask(model, given, store, one, options.token_budget)
+        except UnansweredError as error:  # which keeps none of the others from being asked
+            unanswered.append(str(error))
+            return error.found
+
     for name, benchmark in itertools.product(models, benchmarks):
         model = served.get(name) or prepare(name)
         if options.samples > 1 and not sampling.of(model.profile).temperature:
             raise CompanionError("--samples of greedy answers are all the same; give a --temperature, such as 1")
         try:
-            rows = pd.concat([ask(model, prompts[benchmark], store, one, options.token_budget) for one in samplings])
+            rows = pd.concat([answered(model, prompts[benchmark], one) for one in samplings])
         finally:
             if name in served:
                 print(account)
@@ -165,11 +174,13 @@ def _evaluate(options: argparse.Namespace) -> None:
             part = rows[rows["variant"] == variant]
             unread = part["answer"].isna().mean()
             print(f"{variant:26} accuracy {part['correct'].mean():6.1%}   no answer {unread:6.1%}   n {len(part)}")
-        if options.samples > 1:
+        if options.samples > 1 and not rows.empty:
             found = confidence(rows, np.random.default_rng(options.seed))
             print(found.to_string(index=False, float_format="{:.3f}".format))
         if (unread := rows["answer"].isna().mean()) > UNPARSABLE:
             print(f"{100 * unread:.0f} % of the answers could not be read; look at `--profile`", file=sys.stderr)
+    if unanswered:
+        raise CompanionError("\n".join(dict.fromkeys(unanswered)))
 
 
 def _prompts(options: argparse.Namespace, benchmark: str, variants: Sequence[str]) -> list[Prompt]:
@@ -211,7 +222,7 @@ def _judge(options: argparse.Namespace) -> None:
     import pandas as pd
 
     from companion.datasets import find_questions
-    from companion.engine import judge
+    from companion.engine import UnansweredError, judge
     from companion.judges.pairs import read_pairs, score
     from companion.store import VERDICTS, Store, to_frame
     from companion.variants import parse_variants
@@ -232,6 +243,7 @@ def _judge(options: argparse.Namespace) -> None:
             f"no rows to judge in {options.rows}; make some with `companion evaluate --out {options.rows}`"
         )
     store = Store(options.rows / "verdicts", VERDICTS)
+    unanswered: list[str] = []
     named = options.benchmark.split(",") if options.benchmark else rows["benchmark"].unique()
     given = []
     for name in named:
@@ -239,14 +251,18 @@ def _judge(options: argparse.Namespace) -> None:
         if part.empty:
             raise CompanionError(f"no rows on the benchmark {name!r} in {options.rows}; name those that it was made on")
         questions = find_questions(name, part["question"], options.data)
-        given.append(judge(chosen, part, questions, store, options.batch_size))
+        try:
+            given.append(judge(chosen, part, questions, store, options.batch_size))
+        except UnansweredError as error:  # which keeps none of the others from being judged
+            unanswered.append(str(error))
+            given.append(error.found)
     verdicts = pd.concat(given)
-    if len(verdicts) < len(rows):
-        print(f"{len(rows) - len(verdicts)} rows have no verdict yet; give the same command again", file=sys.stderr)
     found = rows.merge(verdicts, left_on="key", right_on="row", suffixes=("", "_verdict"))
     by = ["model", "benchmark", "variant"]
     shares = pd.crosstab([found[name] for name in by], found["verdict"], normalize="index")
     print(shares.map(lambda share: f"{share:.1%}").assign(n=found.groupby(by).size()).to_string())
+    if unanswered:
+        raise CompanionError("\n".join(unanswered))
 
 
 def _judge_named(options: argparse.Namespace) -> Any:

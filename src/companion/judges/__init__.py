@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from companion.errors import Refusal
 from companion.questions import LETTERS, Question
 
 VERDICTS = ("agree", "disagree", "no commitment", "no answer", "unusable")
@@ -58,8 +59,9 @@ class Judge(Protocol):
     name: str
     identity: str
 
-    def judge(self, cases: Sequence[Case]) -> list[Verdict | None]:
-        """A verdict for each case; None where the judge could not be reached, which is asked again another time."""
+    def judge(self, cases: Sequence[Case]) -> Sequence[Verdict | Refusal | None]:
+        """A verdict for each case; why there is none, or None where the judge could not be reached, which is asked
+        again another time."""
         ...
 
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from typing import Any
 
+from companion.errors import Refusal
 from companion.judges import Case, Verdict, compare
 from companion.language import Writer, insist
 from companion.questions import LETTERS
@@ -45,15 +47,17 @@ class LLMJudge:
         self.identity = content_key(judge="llm", writer=writer.identity, instruction=INSTRUCTION)
         self._replies: dict[str, str] = {}
 
-    def judge(self, cases: Sequence[Case]) -> list[Verdict | None]:
+    def judge(self, cases: Sequence[Case]) -> list[Verdict | Refusal | None]:
         prompts = [instruct(case) for case in cases]
         counts = {prompt: len(case.options) for prompt, case in zip(prompts, cases, strict=True)}
         new = [prompt for prompt in counts if prompt not in self._replies]
         replies = insist(self.writer, new, lambda prompt, reply: parse(reply, counts[prompt]) is not None)
-        self._replies |= {prompt: given[-1] for prompt, given in replies.items()}
-        return [self._verdict(case, prompt) for case, prompt in zip(cases, prompts, strict=True)]
+        self._replies |= {prompt: given[-1] for prompt, given in replies.items() if isinstance(given, list)}
+        return [self._verdict(case, prompt, replies.get(prompt)) for case, prompt in zip(cases, prompts, strict=True)]
 
-    def _verdict(self, case: Case, prompt: str) -> Verdict | None:
+    def _verdict(self, case: Case, prompt: str, given: list[str] | Refusal | None) -> Verdict | Refusal | None:
+        if isinstance(given, Refusal):
+            return given
         if prompt not in self._replies:
             return None
         reply = self._replies[prompt]
@@ -73,23 +77,45 @@ def instruct(case: Case) -> str:
     )
 
 
-_OBJECT = re.compile(r"\{[^{}]*\}")
+_ESCAPE = re.compile(r"\\(u[0-9A-Fa-f]{4}|[A-Za-z]+(?=\{)|.)", re.DOTALL)
+_BOXED = re.compile(r"\\boxed\{([^{}]*)\}")
 
 
 def parse(reply: str, n_options: int) -> tuple[int | None, str] | None:
-    """The option that a judge names (None: none) and its quotation; None where the reply is not what was asked for.
+    r"""The option that a judge names (None: none) and its quotation; None where the reply is not what was asked for.
 
-    The last JSON object counts, after the judge's own think block, if it wrote one.
+    The last JSON object that concludes counts, after the judge's own think block, if it wrote one. It may quote LaTeX,
+    as \boxed{A}, with a backslash as JSON wants it or without.
     """
-    objects = _OBJECT.findall(reply.rsplit("</think>", 1)[-1])
-    try:
-        said = json.loads(objects[-1])
-        letter = str(said["concludes"]).strip(" ().").upper()
-    except (IndexError, KeyError, json.JSONDecodeError):
+    said = _last_conclusion(_ESCAPE.sub(_escaped, reply.rsplit("</think>", 1)[-1]))
+    if said is None:
         return None
-    quote = str(said.get("quote", ""))
+    letter = _BOXED.sub(r"\1", str(said["concludes"])).strip(" ().").upper()
+    quote = str(said.get("quote", "")).replace("\b", r"\b").replace("\f", r"\f")
     if letter == "NONE":
         return None, quote
     if len(letter) == 1 and letter in LETTERS[:n_options]:
         return LETTERS.index(letter), quote
     return None
+
+
+def _escaped(found: re.Match[str]) -> str:
+    """A backslash as JSON writes it, unless it begins one of JSON's own escapes."""
+    own = (len(found[1]) == 5 and found[1][0] == "u") or found[1] in set('"\\/bfnrt')
+    return found[0] if own else "\\" + found[0]
+
+
+def _last_conclusion(text: str) -> dict[str, Any] | None:
+    """The last JSON object in a text that concludes something."""
+    decoder, found, start = json.JSONDecoder(strict=False), None, text.find("{")
+    while start >= 0:
+        end = start + 1
+        try:
+            said, stop = decoder.raw_decode(text, start)
+        except json.JSONDecodeError:
+            pass
+        else:
+            if "concludes" in said:
+                found, end = said, stop
+        start = text.find("{", end)
+    return found

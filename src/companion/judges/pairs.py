@@ -20,7 +20,7 @@ import pandas as pd
 from PIL import Image
 
 from companion.errors import CompanionError
-from companion.judges import Case, Judge
+from companion.judges import Case, Judge, Verdict
 from companion.measures import mean
 from companion.questions import LETTERS, Question
 from companion.statistics import estimate, resample
@@ -80,8 +80,9 @@ def score(judge: Judge, pairs: pd.DataFrame) -> pd.DataFrame:
     if of_verdicts != (judge.name == "conflict"):
         raise CompanionError(f"these labels are not of what the judge {judge.name} finds; choose another --judge")
     verdicts = judge.judge(pairs["case"].tolist())
-    unusable = np.array([verdict is None or verdict.verdict == "unusable" for verdict in verdicts])
-    found = [verdict and (verdict.verdict if of_verdicts else verdict.concluded) for verdict in verdicts]
+    given = [verdict if isinstance(verdict, Verdict) else Verdict("unusable", None, "") for verdict in verdicts]
+    unusable = np.array([verdict.verdict == "unusable" for verdict in given])
+    found = [verdict.verdict if of_verdicts else verdict.concluded for verdict in given]
     right = np.array([one == label for one, label in zip(found, labels, strict=True)]) & ~unusable
     groups = {"all": np.ones(len(pairs), bool)}
     for column in ("part", "style", "label") if of_verdicts else ("part", "style"):

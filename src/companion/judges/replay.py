@@ -17,7 +17,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from companion.errors import CompanionError
+from companion.errors import CompanionError, Refusal
 from companion.judges import Case, Verdict
 from companion.judges.rule import committed
 from companion.models import Sampling
@@ -44,8 +44,9 @@ class Replay:
         self.model, self.seed = model, seed
         self.identity = content_key(judge="replay-1", model=model.identity, seed=seed)
 
-    def judge(self, cases: Sequence[Case]) -> list[Verdict | None]:
-        """Raises CompanionError for cases that another model wrote."""
+    def judge(self, cases: Sequence[Case]) -> list[Verdict | Refusal]:
+        """The model's refusal in the place of a verdict where it refuses one of the probes. Raises CompanionError for
+        cases that another model wrote."""
         for case in cases:
             if case.writer != self.model.identity:
                 raise CompanionError(
@@ -55,11 +56,19 @@ class Replay:
         plans = [self._probes(case) for case in cases]
         prompts = [prompt for plan, _ in plans for prompt in plan.values()]
         found = dict(self.model.generate(prompts, Sampling(temperature=0.0)))
-        answers = iter([found[number].answer for number in range(len(prompts))])
-        return [
-            _verdict(case, {name: next(answers) for name in plan}, turned)
-            for case, (plan, turned) in zip(cases, plans, strict=True)
-        ]
+        given = iter([found[number] for number in range(len(prompts))])
+        verdicts: list[Verdict | Refusal] = []
+        for case, (plan, turned) in zip(cases, plans, strict=True):
+            answers: dict[str, int | None] = {}
+            refused = None
+            for name in plan:
+                response = next(given)
+                if isinstance(response, Refusal):
+                    refused = response
+                else:
+                    answers[name] = response.answer
+            verdicts.append(refused or _verdict(case, answers, turned))
+        return verdicts
 
     def _probes(self, case: Case) -> tuple[dict[str, Prompt], int | None]:
         """The prompts of the probes that this case allows, and the option that the flipped one turns to."""

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 from companion.chat import Profile
-from companion.errors import CompanionError
+from companion.errors import CompanionError, Refusal
 from companion.variants import Prompt
 
 
@@ -90,12 +90,32 @@ class Model(Protocol):
         """About how many tokens a prompt and its response are."""
         ...
 
-    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> Iterator[tuple[int, Response | None]]:
-        """Each prompt's number and response, as soon as it is finished; None where it cannot be had now."""
+    def packing(self, prompt: Prompt) -> str:
+        """How the picture of a prompt is changed on its way to the model, as the key of a row tells; "" for not."""
+        ...
+
+    def generate(
+        self, prompts: Sequence[Prompt], sampling: Sampling
+    ) -> Iterator[tuple[int, Response | Refusal | None]]:
+        """Each prompt's number and response, as soon as it is finished; why it has none, or None where that is not
+        known."""
         ...
 
 
+def out_of_memory(error: Exception) -> bool:
+    """Whether a batch was too large for the memory."""
+    return type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
+
+
 def responses(model: Model, prompts: Sequence[Prompt], sampling: Sampling) -> list[Response | None]:
-    """The responses to prompts, in the order of these."""
+    """The responses to prompts, in the order of these. Raises CompanionError where the model refuses one."""
     found = dict(model.generate(prompts, sampling))
-    return [found[number] for number in range(len(prompts))]
+    given: list[Response | None] = []
+    for number, prompt in enumerate(prompts):
+        response = found[number]
+        if isinstance(response, Refusal):
+            raise CompanionError(
+                f"{model.label} refuses question {prompt.question.id} ({prompt.variant}): {response.reason}"
+            )
+        given.append(response)
+    return given

@@ -4,6 +4,9 @@ Letter probabilities are those of the server's `top_logprobs`, where it offers t
 delivered as the beginning of the assistant's turn where the server goes on from one (vLLM's `continue_final_message`),
 else in the user's turn, as the profile's `begin` says; rows tell which. A reasoning effort, where one is given, is
 sent as `reasoning_effort`, and is a part of the model's name: at another effort it is another model.
+
+Pictures are as large as the profile says, and packed by `pack`. Reasoning that a server tells beside the answer is the
+response's think block.
 """
 
 from __future__ import annotations
@@ -19,9 +22,9 @@ from typing import Any
 from PIL import Image
 
 from companion.answers import read
-from companion.chat import fit, get_profile, messages
-from companion.endpoint import HEADROOM, Endpoint, tokens
-from companion.errors import CompanionError
+from companion.chat import fit, fitted, get_profile, messages
+from companion.endpoint import HEADROOM, Endpoint, said, tokens
+from companion.errors import CompanionError, Refusal, one_line
 from companion.models import Response, Sampling
 from companion.prices import Price
 from companion.questions import LETTERS
@@ -33,6 +36,15 @@ EFFORTS = ("low", "medium", "high")
 
 TOP = 20
 """Tokens whose probability is asked for at each step: the most that servers give."""
+
+LOSSLESS = 512 * 512
+"""Pixels of a picture up to which it is always sent as it is."""
+
+QUALITY = 95
+"""Of JPEG, with colours as fine as the picture: what it changes is not seen."""
+
+LONGER = frozenset({"length", "max_tokens", "model_length", "max_output_tokens"})
+"""What servers call it, in small letters, when an answer ran out of tokens."""
 
 PIXELS = 500
 """Of a token of a picture, at least."""
@@ -81,6 +93,7 @@ class EndpointModel:
             self.label, self.identity = f"{self.label} ({effort} effort)", f"{self.identity}?reasoning_effort={effort}"
         self.profile = get_profile(profile, endpoint.label)
         self.budget = 4 * endpoint.at_once
+        self._sizes: dict[str, tuple[int, int]] = {}
 
     def tokens(self, prompt: Prompt, sampling: Sampling) -> int:
         return 1
@@ -88,13 +101,20 @@ class EndpointModel:
     def estimate(self, prompts: Sequence[Prompt], sampling: Sampling) -> Estimate:
         """What prompts will about take."""
         most = len(prompts) * (sampling.max_new_tokens or self.profile.max_new_tokens)
-        read = sum(_length(prompt, self._picture(prompt)) for prompt in prompts)
+        read = sum(_length(prompt, self._size(prompt)) for prompt in prompts)
         return Estimate(len(prompts), read, most, self.endpoint.price)
 
-    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> Iterator[tuple[int, Response | None]]:
-        """None where the server gave no answer that can be read. Raises what `Endpoint.ask` raises."""
+    def packing(self, prompt: Prompt) -> str:
+        """How the picture of a prompt may be changed by being packed; "" where it is not."""
+        large = math.prod(self._size(prompt)) > LOSSLESS
+        return f"JPEG {QUALITY}" if large and not prompt.blank else ""
+
+    def generate(
+        self, prompts: Sequence[Prompt], sampling: Sampling
+    ) -> Iterator[tuple[int, Response | Refusal | None]]:
+        """A Refusal or None as in `Endpoint.ask`, whose errors are raised, too."""
         sampling = sampling.of(self.profile)
-        images = [self._picture(prompt) for prompt in prompts]
+        packed = self._packed(prompts)
         options: dict[str, Any] = {"temperature": sampling.temperature, "logprobs": True, "top_logprobs": TOP}
         if sampling.temperature:
             stream = f"{sampling.seed}/{sampling.sample}".encode()
@@ -106,38 +126,61 @@ class EndpointModel:
         if self.delivery == "prefill":
             options["extra_body"] = {"add_generation_prompt": False, "continue_final_message": True}
         answers = self.endpoint.ask(
-            [self._turns(prompt, image) for prompt, image in zip(prompts, images, strict=True)],
-            max(_length(prompt, image) for prompt, image in zip(prompts, images, strict=True)),
+            [self._turns(prompt, url) for prompt, url in zip(prompts, packed, strict=True)],
+            max(_length(prompt, self._size(prompt)) for prompt in prompts),
             sampling.max_new_tokens or self.profile.max_new_tokens,
             **options,
         )
         for number, (prompt, answer) in enumerate(zip(prompts, answers, strict=True)):
-            yield number, answer and self._response(prompt, answer)
+            yield number, answer if answer is None or isinstance(answer, Refusal) else self._read(prompt, answer)
 
-    def _picture(self, prompt: Prompt) -> Image.Image:
-        return fit(prompt.load_image(), self.profile.longest_side, self.profile.pixels)
+    def _size(self, prompt: Prompt) -> tuple[int, int]:
+        """The (width, height) of a prompt's picture as it is sent."""
+        name = prompt.question.image_hash
+        if name not in self._sizes:
+            self._sizes[name] = prompt.load_image().size
+        return fitted(self._sizes[name], self.profile.longest_side, self.profile.pixels)
 
-    def _turns(self, prompt: Prompt, image: Image.Image) -> list[dict[str, Any]]:
+    def _packed(self, prompts: Sequence[Prompt]) -> list[str]:
+        """The picture of each prompt as a URL; those of neighbours that have the same one are packed once."""
+        urls: dict[tuple[str, bool], str] = {}
+        for prompt in prompts:
+            name = prompt.question.image_hash, prompt.blank
+            if name not in urls:
+                image = fit(prompt.load_image(), self.profile.longest_side, self.profile.pixels)
+                urls[name] = pack(image, bool(self.packing(prompt)))
+        return [urls[prompt.question.image_hash, prompt.blank] for prompt in prompts]
+
+    def _turns(self, prompt: Prompt, url: str) -> list[dict[str, Any]]:
         turns = messages(prompt, self.profile, begin=self.delivery == "user turn")
         picture, _ = turns[-1]["content"]
         picture.clear()
-        picture.update(type="image_url", image_url={"url": _data_url(image)})
+        picture.update(type="image_url", image_url={"url": url})
         if self.delivery == "prefill":
             turns.append({"role": "assistant", "content": prompt.prefill})
         return turns
 
+    def _read(self, prompt: Prompt, answer: Any) -> Response | Refusal:
+        """A response; a Refusal where the answer has a form that nobody has thought of: the others are paid for too."""
+        try:
+            return self._response(prompt, answer)
+        except Exception as error:
+            return Refusal(f"its answer cannot be read ({one_line(error)})")
+
     def _response(self, prompt: Prompt, answer: Any) -> Response:
         choice = answer.choices[0]
-        text = choice.message.content or ""
         prefill = prompt.prefill if self.delivery == "prefill" else ""
+        finish = "length" if str(choice.finish_reason).lower() in LONGER else "stop"
+        content, thought = said(choice.message)
+        before = _block(thought, prefill, content, finish)
+        text = before + content
         reply = read(text, prefill, prompt.options, self.profile.reading)
         probs = mass = None
         steps = getattr(choice.logprobs, "content", None)
         if reply.letter and reply.position is not None and steps:
-            raw = _letters(steps, reply.position, len(prompt.options))
+            raw = _letters(steps, reply.position - len(before), len(prompt.options))
             mass = math.fsum(raw)
             probs = tuple(p / mass for p in raw) if mass > 0 else None
-        finish = "length" if choice.finish_reason == "length" else "stop"
         _, written = tokens(answer)
         return Response(text, written, finish, reply.think, reply.answer, probs, mass)
 
@@ -153,12 +196,27 @@ def _letters(steps: Sequence[Any], position: int, options: int) -> list[float]:
     return [0.0] * options
 
 
-def _length(prompt: Prompt, image: Image.Image) -> int:
-    """About how many tokens a request is."""
-    return image.width * image.height // PIXELS + (len(prompt.text) + len(prompt.prefill)) // 3 + 100
+def _block(thought: str, prefill: str, content: str, finish: str) -> str:
+    """The think block of reasoning that came beside the content, as it would stand before that: not opened again where
+    the prefill has opened it, and not closed where there was no room left for more."""
+    if not thought or "<think>" in content:
+        return ""
+    opened = prefill.rpartition("<think>")[2] if "<think>" in prefill else "</think>"
+    start = "<think>" if "</think>" in opened else ""
+    return f"{start}{thought}" + ("" if finish == "length" and not content else "</think>")
 
 
-def _data_url(image: Image.Image) -> str:
-    packed = io.BytesIO()
-    image.save(packed, "PNG")
-    return "data:image/png;base64," + base64.b64encode(packed.getvalue()).decode()
+def _length(prompt: Prompt, size: tuple[int, int]) -> int:
+    """About how many tokens a request is. size: of its picture."""
+    return math.prod(size) // PIXELS + (len(prompt.text) + len(prompt.prefill)) // 3 + 100
+
+
+def pack(image: Image.Image, may_change: bool) -> str:
+    """A picture as a data URL: as PNG, or as JPEG where that is smaller and may change it a little."""
+    files = {"png": io.BytesIO()}
+    image.save(files["png"], "PNG")
+    if may_change:
+        files["jpeg"] = io.BytesIO()
+        image.save(files["jpeg"], "JPEG", quality=QUALITY, subsampling=0)
+    kind, smallest = min(((kind, file.getvalue()) for kind, file in files.items()), key=lambda file: len(file[1]))
+    return f"data:image/{kind};base64," + base64.b64encode(smallest).decode()

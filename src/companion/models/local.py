@@ -24,8 +24,8 @@ from PIL import Image
 
 from companion.answers import read
 from companion.chat import fit, get_profile, messages
-from companion.errors import CompanionError
-from companion.models import Response, Sampling, reading
+from companion.errors import CompanionError, Refusal, one_line
+from companion.models import Response, Sampling, out_of_memory, reading
 from companion.models.decoding import State, write
 from companion.questions import LETTERS
 from companion.variants import Prompt
@@ -41,6 +41,9 @@ GROUPS = 4
 
 SHARE = 0.5
 """Of the memory that is free, for a batch."""
+
+RESERVED = ("image_token", "video_token")
+"""What processors call the text that a picture is put in the place of, wherever it stands."""
 
 CHARACTERS = 3
 """Of a token of English, at least."""
@@ -134,11 +137,21 @@ class LocalModel:
     def tokens(self, prompt: Prompt, sampling: Sampling) -> int:
         """About how many a prompt and its response are, a picture taken to be as long as that of the first prompt."""
         if self.picture is None:
+            self.picture = self._measured(prompt)
+        said = len(prompt.text) + len(prompt.prefill)
+        return (self.picture or 0) + said // CHARACTERS + (sampling.max_new_tokens or self.profile.max_new_tokens)
+
+    def _measured(self, prompt: Prompt) -> int | None:
+        """How many tokens a prompt is; None for one that the processor does not take."""
+        try:
             text, images, _ = self.ready([prompt])
             given = self.processor(text=text, images=[list(images.values())], return_tensors="pt")
-            self.picture = given["input_ids"].shape[1]
-        said = len(prompt.text) + len(prompt.prefill)
-        return self.picture + said // CHARACTERS + (sampling.max_new_tokens or self.profile.max_new_tokens)
+        except Exception:  # a processor says in its own way that it takes no such picture; `generate` tells which way
+            return None
+        return int(given["input_ids"].shape[1])
+
+    def packing(self, prompt: Prompt) -> str:
+        return ""
 
     def ready(self, prompts: Sequence[Prompt]) -> tuple[list[str], dict[Any, Image.Image], list[Any]]:
         """The texts of prompts, their pictures by name, each once, and for each prompt the name of its picture."""
@@ -167,10 +180,43 @@ class LocalModel:
             )
         return texts
 
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> Iterator[tuple[int, Response | Refusal]]:
+        """Each response when it is finished; a Refusal for a prompt that the processor or the model does not take.
+
+        Where an error comes with several prompts, they are halved until it comes with one alone. Raises
+        torch.OutOfMemoryError, or RuntimeError on a CPU, where memory was too short; the next call then takes half.
+        """
+        _ = self.processor, self.model  # what is wrong with these is wrong with every prompt
+        reserved = {token for name in RESERVED if (token := getattr(self.processor, name, None))}
+        good = []
+        for number, prompt in enumerate(prompts):
+            if held := sorted(token for token in reserved if token in prompt.text + prompt.prefill):
+                yield number, Refusal(f"its text holds {held[0]!r}, which stands for a picture with {self.label}")
+            else:
+                good.append(number)
+        waiting = [good] if good else []
+        while waiting:
+            numbers = waiting.pop()
+            done = set()
+            try:
+                for place, response in self.answers([prompts[number] for number in numbers], sampling):
+                    done.add(place)
+                    yield numbers[place], response
+                continue
+            except Exception as error:
+                if isinstance(error, CompanionError) or out_of_memory(error) or len(done) == len(numbers):
+                    raise
+                reason = one_line(error)
+            rest = [number for place, number in enumerate(numbers) if place not in done]
+            if len(rest) == 1:
+                yield rest[0], Refusal(reason)
+            else:
+                half = len(rest) // 2
+                waiting += [rest[half:], rest[:half]]
+
     @torch.inference_mode()
-    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> Iterator[tuple[int, Response]]:
-        """Each response when it is finished. Raises torch.OutOfMemoryError, or RuntimeError on a CPU, where memory was
-        too short; the next call then takes half of it."""
+    def answers(self, prompts: Sequence[Prompt], sampling: Sampling) -> Iterator[tuple[int, Response]]:
+        """What `generate` gives, but that an error with one prompt is one with all that are not yet finished."""
         watch = _Watch(self.letter_tokens, prompts, sampling.of(self.profile), self.device)
         parts = self._parts(prompts, sampling)
 
@@ -195,8 +241,9 @@ class LocalModel:
                     finish = "stop" if stopped else "length"
                     written = ids[:-1] if stopped else ids
                     yield number, self.response(prompts[number], written, finish, watch.letters[number])
-            except RuntimeError:
-                self.at_once = max(1, self.at_once // 2)
+            except RuntimeError as error:
+                if out_of_memory(error):
+                    self.at_once = max(1, self.at_once // 2)
                 raise
 
     def _parts(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[list[Prompt]]:

@@ -52,7 +52,7 @@ class VLLMModel(LocalModel):
             limit_mm_per_prompt={"image": 1}, mm_processor_kwargs=limits,
         )  # fmt: skip
 
-    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> Iterator[tuple[int, Response]]:
+    def answers(self, prompts: Sequence[Prompt], sampling: Sampling) -> Iterator[tuple[int, Response]]:
         model = self.model
         from vllm import SamplingParams
 

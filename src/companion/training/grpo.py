@@ -17,6 +17,7 @@ import json
 import math
 import random
 import shutil
+import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -27,6 +28,7 @@ from typing import Any
 import numpy as np
 import torch
 from datasets import Dataset
+from safetensors import SafetensorError, safe_open
 from transformers import DynamicCache, PrinterCallback, ProgressCallback, TrainerCallback
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
@@ -108,17 +110,27 @@ def train_grpo(
 
 
 def last_whole_checkpoint(out: Path) -> Path | None:
-    """The newest of the trainer's checkpoints that was written to its end; newer ones, cut short by a kill, are
+    """The newest of the trainer's checkpoints that is there to its end; newer ones, cut short by a kill or a disk, are
     removed."""
     steps = {int(folder.name.rpartition("-")[2]): folder for folder in out.glob(f"{PREFIX_CHECKPOINT_DIR}-*")}
     for _, folder in sorted(steps.items(), reverse=True):
-        try:
-            json.loads((folder / TRAINER_STATE_NAME).read_text(encoding="utf-8"))  # written last
-        except (OSError, ValueError):
-            shutil.rmtree(folder)
-        else:
+        if _is_whole(folder):
             return folder
+        shutil.rmtree(folder)
     return None
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether a checkpoint holds the trainer's state, which is written last, weights, and no file that was cut."""
+    weights = list(folder.glob("*.safetensors"))
+    try:
+        json.loads((folder / TRAINER_STATE_NAME).read_text(encoding="utf-8"))
+        for file in weights:
+            with safe_open(file, "pt"):  # compares the length of the file with what its header says
+                pass
+    except (OSError, ValueError, SafetensorError):
+        return False
+    return bool(weights) and all(zipfile.is_zipfile(file) for file in folder.glob("*.pt*"))
 
 
 def dataset(prompts: list[Prompt], profile: Profile) -> Dataset:

@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from tqdm.auto import tqdm
 from transformers import AutoProcessor, LlavaForConditionalGeneration, PreTrainedTokenizerFast
@@ -70,6 +71,7 @@ def train_supervised(
     progress, told = _restore(model, optimizers, state), json.loads(json.dumps(asdict(recipe)))
     if progress.setdefault("recipe", told) != told:
         raise CompanionError(f"{out} holds the training of another recipe or seed; choose another --out, or remove it")
+    _rewind(out / "training_curve.csv", recipe, progress)
     for number, stage in enumerate(recipe.stages):
         total = (steps or {}).get(stage.name, stage.steps)
         first = progress["step"] if number == progress["stage"] else 0 if number > progress["stage"] else total
@@ -277,26 +279,39 @@ _PLAIN = Shares(caption=0, abstain=0, guess=0)
 
 
 def _save(model: LlavaForConditionalGeneration, optimizers: Optimizers, progress: dict, state: Path) -> None:
-    """Weights and moments as safetensors, replaced whole; the step is written into the same file."""
+    """Weights and moments as safetensors, replaced whole; the step is written into the same file. The state before
+    this one is kept, for the case that the disk has lost a part of this."""
     tensors = {f"model/{name}": value for name, value in model.state_dict().items() if "lm_head" not in name}
     for which, optimizer in enumerate(optimizers):
         for index, moments in optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer/{which}/{index}/{name}": value for name, value in moments.items()}
-    part = state / "state.part"
+    part, newest = state / "state.part", state / STATES[0]
     save_file(tensors, part, metadata={"progress": json.dumps(progress)})
-    part.replace(state / "state.safetensors")
+    if newest.exists():
+        newest.replace(state / STATES[1])
+    part.replace(newest)
+
+
+STATES = ("state.safetensors", "state-before.safetensors")
+"""What is saved of an unfinished run, the newest first."""
+
+
+def _read(file: Path) -> tuple[dict, dict[str, torch.Tensor]] | None:
+    """Where a saved state stands, and its tensors; None where there is none, or not the whole of it."""
+    try:
+        with safe_open(file, "pt") as opened:
+            progress = json.loads(opened.metadata()["progress"])
+        return progress, load_file(file)
+    except (OSError, SafetensorError, ValueError, TypeError, KeyError):
+        return None
 
 
 def _restore(model: LlavaForConditionalGeneration, optimizers: Optimizers, state: Path) -> dict:
-    """Take up the last saved state, if any; returns where it stands."""
-    file = state / "state.safetensors"
-    if not file.exists():
+    """Take up the last state that was saved whole, if any; returns where it stands."""
+    found = next((found for name in STATES if (found := _read(state / name))), None)
+    if found is None:
         return {"stage": 0, "step": 0, "seconds": 0.0}
-    from safetensors import safe_open
-
-    with safe_open(file, "pt") as opened:
-        progress = json.loads(opened.metadata()["progress"])
-    tensors = load_file(file)
+    progress, tensors = found
     model.load_state_dict(
         {name.removeprefix("model/"): value for name, value in tensors.items() if name.startswith("model/")},
         strict=False,
@@ -309,6 +324,20 @@ def _restore(model: LlavaForConditionalGeneration, optimizers: Optimizers, state
                 moments.setdefault(int(index), {})[moment] = value
         optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
     return progress
+
+
+def _rewind(file: Path, recipe: SupervisedRecipe, progress: dict) -> None:
+    """Leave those lines of a training curve that a restored state has behind it; what comes after is run again."""
+    if not file.exists():
+        return
+    order = {stage.name: number for number, stage in enumerate(recipe.stages)}
+    reached = progress["stage"], progress["step"]
+    with file.open(newline="") as opened:
+        lines = [line for line in csv.reader(opened) if len(line) == len(CURVE) and line[0] in order]
+    part = file.with_suffix(".part")
+    with part.open("w", newline="") as opened:
+        csv.writer(opened).writerows([CURVE, *(line for line in lines if (order[line[0]], int(line[1])) <= reached)])
+    part.replace(file)
 
 
 def _log(file: Path, row: tuple) -> None:

@@ -15,8 +15,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from companion.engine import Row, work_off
-from companion.errors import CompanionError
+from companion.engine import Row, unanswered, work_off
+from companion.errors import CompanionError, Refusal
 from companion.judges.rule import committed
 from companion.judges.words import plain
 from companion.language import Writer, insist
@@ -47,21 +47,26 @@ def rewrite(
     """
     plan = [(_key(writer, question), question) for question in questions]
 
-    def compute(batch: Sequence[tuple[str, Question]]) -> Iterator[tuple[int, Row | None]]:
+    def compute(batch: Sequence[tuple[str, Question]]) -> Iterator[tuple[int, Row | Refusal | None]]:
         asked = {instruct(question): question for _, question in batch}
         replies = insist(writer, asked, lambda prompt, reply: not objection(reply, asked[prompt]))
         for number, (key, question) in enumerate(batch):
             given = replies.get(instruct(question))
-            yield number, None if given is None else _row(key, writer, question, given)
+            yield number, _row(key, writer, question, given) if isinstance(given, list) else given
 
-    found = work_off(plan, compute, store, lambda: batch_size, lambda _: 1, writer.label if progress else None)
-    if missing := sum(key not in found for key, _ in plan):
+    work = work_off(
+        plan, compute, store, lambda: batch_size, lambda _: 1, lambda question: question.id,
+        writer.label if progress else None,
+    )  # fmt: skip
+    if work.refused:
         raise CompanionError(
-            f"{writer.label} gave no reply to {missing} of {len(plan)} questions; the others are stored, and the same "
-            "command asks for these alone"
+            f"{writer.label} gave no reply to {len(work.refused)} of {len(plan)} questions; the others are stored, and "
+            f"the same command asks for these alone:\n{unanswered(work, dict.fromkeys(work.refused, ''))}"
         )
+    rows = [work.rows[key] for key, _ in plan]
     return [
-        Written(replace(question, claims=tuple(found[key]["claims"])), found[key]["writer"]) for key, question in plan
+        Written(replace(question, claims=tuple(row["claims"])), row["writer"])
+        for row, (_, question) in zip(rows, plan, strict=True)
     ]
 
 
