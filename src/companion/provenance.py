@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.claiming import alone as alone
+from companion.claiming import alone
 
 MANIFEST = "manifest.json"
 GENERATED = tuple(

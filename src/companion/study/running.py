@@ -31,10 +31,11 @@ import torch
 from tqdm import tqdm
 from transformers import TrainerCallback
 
+from companion.claiming import alone
 from companion.engine import evaluate
 from companion.errors import CompanionError
 from companion.models.local import LocalModel
-from companion.provenance import alone, code_state
+from companion.provenance import code_state
 from companion.store import Store
 from companion.study.protocol import PROTOCOL, Protocol, Run
 from companion.study.records import PERTURBATIONS, compact, write_items, write_record
