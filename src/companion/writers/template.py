@@ -13,7 +13,7 @@ import re
 import zlib
 from collections.abc import Iterable, Sequence
 
-from companion.writers import forms
+from companion.writers import forms, grammar
 from companion.writers.forms import Wordings
 
 
@@ -31,6 +31,7 @@ def wordings(text: str, options: Sequence[str]) -> list[Wordings]:
     said = (
         _yes_or_no(question, inner)
         or _filled_in(question, inner)
+        or _asked_last(question, inner)
         or _either_or(question, inner)
         or _formed(question, inner)
     )
@@ -54,7 +55,7 @@ def _each(sentences: Iterable[str]) -> Wordings:
 
 def _sentence(text: str) -> str:
     """With a capital, a full stop and single spaces."""
-    text = re.sub(r"\s+", " ", text).strip()
+    text = grammar.mended(re.sub(r"\s+", " ", text).strip())
     return text[:1].upper() + text[1:] + ("" if re.search(r"[.!?][”\"']?$", text) else ".")
 
 
@@ -63,9 +64,14 @@ def _plain(text: str) -> str:
     text = re.sub(r"\s+", " ", text.replace("’", "'")).strip(" \"'")
     text = re.sub(r" \([^()]*\b(?:box|bbox|rectangle|circle)\b[^()]*\)", "", text)
     text = re.sub(r"\b(what|where|who|which|there|it)'s\b", r"\1 is", text, flags=re.IGNORECASE)
-    parts = re.split(r"(?<=[a-z\d)][.?!]) (?=[A-Z])", text)
+    text = re.sub(r"\b(the|an?|is|are|in|of|on) \1\b", r"\1", text, flags=re.IGNORECASE)
+    text = re.sub(r"\bthe an? ", "the ", text)
+    parts = [""]
+    for part in re.split(r"(?<=[\w)][.?!]) (?=[A-Z])", text):
+        follows = not parts[-1] or forms.ABBREVIATION.search(parts[-1])
+        parts = [*parts[:-1], f"{parts[-1]} {part}".strip()] if follows else [*parts, part]
     question = ([part for part in parts if part.endswith("?")] or parts)[-1].rstrip(" ?.")
-    question = re.sub(rf"^where (?:({forms.BE}) )?(.+? facing)\b", _facing, question, flags=re.IGNORECASE)
+    question = re.sub(rf"^where (?:({grammar.BE}) )?(.+? facing)(?= (?:from|to|at|towards?|in)\b|$)", _facing, question, flags=re.IGNORECASE)
     return re.sub(r"^what (is|are) the positions? of ", r"where \1 ", question, flags=re.IGNORECASE)
 
 
@@ -91,18 +97,40 @@ def _yes_or_no(question: str, options: Sequence[str]) -> list[Wordings] | None:
 
 
 def _holds(question: str, true: bool) -> Wordings | None:
-    """That it is so, or not so, what a question asks."""
-    there = re.fullmatch(rf"({forms.BE}) there ((?:an?|any|some) |)(.+)", question, re.IGNORECASE)
-    if there and (true or there[2] or not re.match(forms.DET, there[3], re.IGNORECASE)):
-        be, article, rest = there.groups()
-        return _fill(forms.THERE if true else forms.NOT_THERE, be=be.lower(), rest=article + rest if true else rest)
-    said = _declared(question, not true)
-    return _fill(forms.SAID, said=said) if said else None
+    """That it is so, or not so, what a question asks. "Is there not a cup?" is taken by its words: yes, there is not;
+    "isn't there" expects what "is there" asks."""
+    question = re.sub(r"^(can|\w+?)n't\b", lambda found: {"wo": "will", "ca": "can"}.get(found[1], found[1]), question)
+    auxiliary, *rest = question.split(" ")
+    if "not" in rest and (rest[0] == "there" or grammar.parsed(question)):
+        rest.remove("not")
+        question, true = " ".join([auxiliary, *rest]), not true
+    elif rest[:1] == ["no"]:
+        question, true = " ".join([auxiliary, grammar.article(rest[1]), *rest[1:]]), not true
+    there = re.fullmatch(rf"({grammar.BE}) there (.+)", question, re.IGNORECASE)
+    if there:
+        return _there(there[1].lower(), there[2], true)
+    clause = grammar.parsed(question)
+    return _fill(forms.SAID, said=clause.said(negated=not true)) if clause and clause.predicate else None
+
+
+def _there(be: str, rest: str, true: bool) -> Wordings:
+    """That there is something, or none of it: "no" stands before one noun phrase with no other quantity."""
+    rest = re.sub("^an? ", "", rest) if be in ("are", "were") else rest
+    if true:
+        return _fill(forms.THERE, be=be, rest=rest)
+    article, noun = re.fullmatch(r"((?:an?|any|some) |)(.+)", rest, re.IGNORECASE).groups()  # type: ignore[union-attr]
+    if noun.startswith("other "):
+        return _fill(forms.NOT_THERE, be=be, rest=noun)
+    counted = re.match(rf"(?:{grammar.DET}|more|fewer|less|enough|only|exactly|at least|one|\d+)\b", noun, re.IGNORECASE)
+    if counted or re.search(r" (?:and|or) (?:an?|any|some|no)\b", noun):
+        article = "any " if article.strip().lower() == "some" else article
+        return _fill(forms.SAID, said=f"there {be} not {article}{noun}")
+    return _fill(forms.NOT_THERE, be=be, rest=noun)
 
 
 def _filled_in(question: str, options: Sequence[str]) -> list[Wordings] | None:
     """Of a sentence with a gap, or one that the options complete."""
-    asks = re.match(rf"(?:which|what|where|who|how|{forms.AUX})\b", question, re.IGNORECASE)
+    asks = re.match(rf"(?:which|what|where|who|how|{grammar.AUX})\b", question, re.IGNORECASE)
     gap, is_gap = re.subn("_{2,}", "{o}", question)
     if asks or not (is_gap or re.search(r"[:…]$|\b(?:is|are|the|an?|of)$", question)):
         return None
@@ -113,7 +141,7 @@ def _filled_in(question: str, options: Sequence[str]) -> list[Wordings] | None:
 def _either_or(question: str, options: Sequence[str]) -> list[Wordings] | None:
     """Of "Is it on the left or right of me?", where options stand on both sides of the "or"."""
     before, _, after = question.rpartition(" or ")
-    if not before or not re.match(rf"{forms.AUX}\b", question, re.IGNORECASE):
+    if not before or not re.match(rf"{grammar.AUX}\b", question, re.IGNORECASE):
         return None
     bare = [re.sub(r"^(?:the|an?) ", "", o) for o in options]
     first = [found for o in bare for found in re.finditer(rf"\b{re.escape(o)}\b", before, re.IGNORECASE)]
@@ -123,12 +151,72 @@ def _either_or(question: str, options: Sequence[str]) -> list[Wordings] | None:
         return None
     start = before[: max(first, key=lambda found: found.end()).start()]
     auxiliary, _, subject = start.partition(" ")
-    said = [_declared(f"{start}{o}{tails[0]}") or f"{subject}{auxiliary.lower()} {o}{tails[0]}" for o in bare]
+    said = [
+        clause.said() if (clause := grammar.parsed(f"{start}{o}{tails[0]}")) and clause.predicate
+        else f"{subject}{auxiliary.lower()} {o}{tails[0]}"
+        for o in bare
+    ]  # fmt: skip
+    if auxiliary.lower() in ("do", "does", "did") and any(" does " in f" {one} " for one in said):
+        return None
     return [_fill(forms.SAID, said=one) for one in said]
 
 
+def _asked_last(question: str, options: Sequence[str]) -> list[Wordings] | None:
+    """Of a statement with what is asked for in its place: "The men are all wearing what?"."""
+    found = re.fullmatch(r"(?P<before>[^,]+(?:, [^,]+)?) (?:what|which)(?: (?P<k>.+))?", question, re.IGNORECASE)
+    if not found or re.match(rf"(?:what|which|who|where|when|how|why|if|in|on|at|{grammar.AUX})\b", question, re.IGNORECASE):
+        return None
+    before, noun = found["before"], found["k"] or ""
+    first = before.split(" ")[0]
+    if grammar.is_plural(first) or re.fullmatch(f"{grammar.DET}|{grammar.PRONOUN}", first, re.IGNORECASE):
+        before = f"{before[0].lower()}{before[1:]}"
+    verbs = [word for word in before.split() if grammar.finite(word) or word in grammar.VERBS]
+    if not verbs or re.search(r"\b(?:what|which|else)\b", f"{before} {noun}"):
+        return None
+    if re.match(r"(?:to|with|in|on|at|for|from|by|of)\b", noun) and not before.endswith((" do", " doing")):
+        return None
+    noun, tail = (noun, "") if before.endswith((" do", " doing")) else _head_and_tail(noun)
+    if any(map(grammar.finite, tail.split())):
+        return None
+    if re.search(r"\b(?:reason|purpose)$", noun) and any(map(grammar.adjectival, options)):
+        return None
+    if before.endswith((" do", " doing")) and re.match(r"$|(?:to|with|in|on|at|for)\b", noun):
+        return [_fill(forms.SAID, said=f"what {before} {noun} is {o}") for o in options]
+    if noun == "direction":
+        directed = all(re.fullmatch(rf"{forms.SIDES}|\w+wards?|behind|sideways|ahead|straight|north|south|east|west", o) for o in options)
+        return [_fill(forms.SAID, said=f"{before.removesuffix(' in')} {o}") for o in options] if directed else None
+    last = before.split(" ")[-1]
+    if (before.endswith(" of") and noun in ("relation", "relationship", "type", "kind")) or (before.endswith((" do", " doing")) and noun):
+        return None
+    if last in grammar.PREPOSITIONS and any(o.split(" ")[0] in grammar.PREPOSITIONS for o in options):
+        return None
+    kinds = re.fullmatch(r"(?:kind|type|sort) of (?:an? )?(\w+)", noun)
+    if kinds and all(map(grammar.adjectival, options)):
+        return [_fill(forms.SAID, said=f"{before} {grammar.article(o)} {o} {kinds[1]}") for o in options]
+    bare = re.search(r" (?:called|named|for|as|being|of|be|to be|like|from|a|an)$", before) and not noun
+    taken = last in grammar.PREPOSITIONS or grammar.finite(last) or last in grammar.VERBS or last.endswith("ing")
+    bare = bare or (not noun and not taken)
+    said = []
+    for o in options:
+        many = grammar.is_plural(noun.split(" of ")[-1])
+        one = o if bare or (noun and many) else _of_kind(o, noun) if noun else grammar.indefinite(o)
+        one = f"{grammar.article(o)} {o} {noun}" if re.fullmatch("design|pattern|logo|print", noun) else one
+        one = f"the {noun} {o}" if re.search(r"\b(?:colou?r|number|letter|word|shape)$", noun) else one
+        if before.endswith((" a", " an")):
+            said.append(f"{before.rsplit(' ', 1)[0]} {grammar.indefinite(o)}{tail}")
+        else:
+            said.append(f"{before} {one}{tail}")
+    return [_fill(forms.SAID, said=one) for one in said]
+
+
+def _head_and_tail(noun: str) -> tuple[str, str]:
+    """A noun phrase, with what "type of" and the like belongs to, and the phrase that follows it."""
+    found = re.fullmatch(r"((?:\S+ )*?(?:\S+ of )?\S+(?: \S+)??)((?: (?:in|on|at|with|from|to|for|by)\b.*)?)", noun)
+    return (found[1], found[2]) if found else (noun, "")
+
+
 def _formed(question: str, options: Sequence[str]) -> list[Wordings] | None:
-    """By the first of `forms.FORMS` that fits."""
+    """By the first of `forms.FORMS` that fits the question and the options."""
     if any(re.match(r"(?:if|how|why|whether|because|so)\b", o) for o in options):
         return None
     if re.match(r"where\b", question, re.IGNORECASE) and all(re.match(r"an? ", o) for o in options):
@@ -138,12 +226,125 @@ def _formed(question: str, options: Sequence[str]) -> list[Wordings] | None:
     asked = question[: ending.start()] if ending and named else question
     for pattern, three in forms.FORMS:
         found = pattern.fullmatch(asked)
-        parts = {name: part or "" for name, part in found.groupdict().items()} if found else {}
-        if parts.get("inverted"):
-            parts["said"] = parts["vp"] = _declared(parts["inverted"]) or ""
-        if found and parts.get("said", "-"):
+        parts = _parts({name: part or "" for name, part in found.groupdict().items()}, options) if found else None
+        own = [o for o in options if not _is_sentence(o)]
+        if parts is not None and _suits(three, parts, own):
             return [_fill(three, **_worded(parts, o, question)) for o in options]
     return None
+
+
+def _parts(parts: dict[str, str], options: Sequence[str]) -> dict[str, str] | None:
+    """The parts of a question with those that have to be found in them; None if one is not found."""
+    for name in ("gap", "inverted"):
+        if name in parts:
+            clause = grammar.parsed(parts[name], gap=name == "gap" and not parts.get("p"))
+            if not clause or not clause.predicate:
+                return None
+            parts |= {"said": clause.said(), "vp": clause.said(), "predicate": clause.predicate, "subject": clause.subject}
+    if re.match(r"(?:the|an?) (?:in|on|at|of|to|with)\b", parts.get("s", "")) or re.search(r"'s [a-z]+$", parts.get("k", "")):
+        return None
+    if grammar.adverb(parts.get("k", "")):
+        return None
+    if any(re.fullmatch(grammar.AUX, word, re.IGNORECASE) for word in parts.get("k", "").split()):
+        return None
+    for name in ("kind", "chosen"):
+        if name in parts:
+            split = _verb_phrase(parts[name])
+            if not split:
+                return None
+            parts["k"], parts["vp"] = split
+            parts["n"] = parts["k"]
+            if re.search(r"'s [a-z]+$", parts["k"]):
+                return None
+    if "whole" in parts and grammar.parsed(f"{parts['whole'] or 'is'} {parts['s']}", gap=True):
+        return None
+    return parts
+
+
+def _verb_phrase(asked: str) -> tuple[str, str] | None:
+    """What is asked for, and what is said of it: "item on the desk could help" → "item on the desk", "could help"."""
+    words = asked.split(" ")
+    if grammar.adverb(words[0]) or grammar.finite(words[0]) or words[0].lower() in grammar.PREPOSITIONS - {"of"}:
+        return None
+    for k in range(1, len(words)):
+        word = words[k].strip(",")
+        verb = next((later for later in words[k:] if not grammar.adverb(later)), "")
+        if words[k - 1].lower() in ("of", "the", "a", "an", "that", "which", "who"):
+            continue
+        many = word in grammar.VERBS and grammar.is_plural(words[k - 1])
+        if many or grammar.finite(word) or (grammar.adverb(word) and grammar.finite(verb)):
+            if any(re.fullmatch("he|she|it|they|you|we|i", one, re.IGNORECASE) for one in words[:k]):
+                return None
+            superlative = re.match(r"an? |the (?:\w+est|most|least|same|only|one)\b", " ".join(words[k + 1 :]))
+            inverted = not superlative and re.fullmatch(grammar.AUX, word) and re.match(rf"{grammar.DET} |{grammar.PRONOUN}\b", " ".join(words[k + 1 :]))
+            return None if inverted and word not in ("has", "have", "had") else (" ".join(words[:k]), " ".join(words[k:]))
+    return None
+
+
+def _suits(three: Wordings, parts: dict[str, str], options: Sequence[str]) -> bool:
+    """Whether the options are such that a form's sentences are English with each."""
+    k = parts.get("k", "")
+    head = _head(k)
+    plural = [grammar.is_plural(o) or " and " in o for o in options]
+    if "sided" in parts:
+        return head not in ("color", "colour") and _sided(options)
+    if three in (forms.KIND, forms.KIND_IN, forms.HERE):
+        if parts.get("picked") and head not in forms.NAMED | forms.KINDS:
+            return False
+        if "kind" in parts and (_sided(options) and "colo" not in head or re.fullmatch(forms.THING, head)):
+            return False
+        adjectives = all(map(grammar.adjectival, options))
+        if "kind" in parts and adjectives and head not in forms.NAMED | forms.KINDS:
+            return False
+        return not grammar.is_plural(head) or head in forms.KINDS or all(plural)
+    if three == forms.CHOSEN:
+        verb = parts["vp"].split(" ")[0].lower()
+        numbers = parts["n"] and _head(parts["n"]) not in ("number", "one", "") and all(re.match(r"\d|(?:one|two|three|four|five|six|seven|eight|nine|ten|\w+teen|\w+ty)$", o) for o in options)
+        if numbers:
+            return False
+        agrees = re.fullmatch(grammar.AUX, verb) or not any(plural) or not verb.endswith("s")
+        after = (parts["vp"].split(" ") + [""])[1].lower()
+        superlative = re.match(r"\w+ the (?:\w+est|most|least|same|only|one)\b", parts["vp"])
+        whole = not re.fullmatch("do|does|did", verb) and not (not superlative and re.fullmatch(grammar.AUX, verb) and re.fullmatch(f"{grammar.DET}|{grammar.PRONOUN}", after) and not parts["n"] and not re.match("ha[sd]|have", verb))
+        if any(plural) and re.search(r" and (?:is|was|has)\b", parts["vp"]):
+            return False
+        return bool(agrees) and whole and (grammar.finite(verb) or grammar.adverb(verb))
+    if three == forms.SO:
+        return _how(parts, options)
+    if three == forms.ACTED:
+        return all(re.match(r"(?:\w+ed|did)\b", o) for o in options)
+    if "like" in parts:
+        return all(map(grammar.adjectival, options))
+    if "tall" in parts:
+        return not all(re.fullmatch(r"[\d.,]+|\w+teen|\w+ty|two|three|four|five|six|seven|eight|nine|ten", o) for o in options)
+    if three == forms.REASON:
+        return all(re.match(r"(?:to|for|from|so)\b|\w+ing\b", o) for o in options)
+    if three == forms.EQUATED and "k" in parts:
+        return not re.search(r" (?:to|which|that) |(?:ed|ing|in|taken|made|seen|worn|held)$", parts["s"])
+    if "part" in parts and not parts["part"].endswith((" on", " at", " in", " to")):
+        placed = f"{forms.SIDES}|{forms.SIDE} behind"
+        others = [o for o in options if not re.fullmatch(placed, o)]
+        return not any(_place(o, parts["ref"]) == f"at {_with_article(o, '')}" for o in others)
+    if three == forms.PLACE_OF:
+        return not any(word.endswith(("ing", "ed")) for word in parts["s"].split())
+    return True
+
+
+def _how(parts: dict[str, str], options: Sequence[str]) -> bool:
+    """Whether an option may follow the statement of a question that begins with "how"."""
+    looks = re.search(r"\b(?:feel|look|feeling|looking|taste|smell|sound)s?$", parts["predicate"])
+    return all(re.match(r"(?:by|with|in|on|from|using)\b|\w+ly$", o) for o in options) or (
+        looks is not None and all(map(grammar.adjectival, options))
+    )
+
+
+def _sided(options: Sequence[str]) -> bool:
+    return all(re.fullmatch(f"{forms.SIDES}|{forms.COLOUR}", o) for o in options)
+
+
+def _head(noun: str) -> str:
+    """The noun of a phrase that decides its number: "piece of clothing on the bed" → "piece"."""
+    return re.split(r",? (?:of|in|on|at|with|that|to|from|for|between|which|behind|near|next|inside|above|below|or)\b", noun)[0].split(" ")[-1].lower()
 
 
 def _worded(parts: dict[str, str], o: str, question: str) -> dict[str, str]:
@@ -152,80 +353,82 @@ def _worded(parts: dict[str, str], o: str, question: str) -> dict[str, str]:
     the = _with_article(o, question)
     if re.fullmatch(f"{forms.SIDES}|{forms.COLOUR}", o) and noun:
         which = f"the {o} one {noun}" if noun.startswith("of ") else f"the {o} {noun}"
+    elif noun and grammar.adjectival(o) and " " not in noun and not forms.ALONE.match(o):
+        which = f"the {o} {noun}"
+    elif noun and _singular(_head(noun)) in forms.NAMED:
+        which = o
     else:
-        which = o if preposition and o in forms.PREPOSITIONS else the
-    if _is_plural(which):
-        vp = re.sub(r"^(?:is|was|has)\b", lambda found: {"is": "are", "was": "were", "has": "have"}[found[0]], vp)
-    if "a" not in parts and re.match(rf"{forms.DET} {forms.THING}\b", parts.get("s", "")):
-        o = the
-    elif parts.get("be") and o.split(" ")[0] in forms.VERBS:
-        o = f"to {o}"
+        which = o if preposition and o in grammar.PREPOSITIONS else the
+    if "chosen" in parts or not noun:
+        vp = _agreeing(vp, grammar.is_plural(which) and which.split(" ")[-1] not in forms.UNNAMED)
+    if "k" in parts:
+        one = grammar.indefinite(o) if "s" in parts and _head(parts["k"]) in forms.JOBS else _of_kind(o, parts["k"])
+    elif "s" in parts and "a" not in parts:
+        one = _of_kind(o, re.sub(rf"^{grammar.DET} ", "", parts["s"], flags=re.IGNORECASE))
+    else:
+        one = o
+    if o.split(" ")[0] in grammar.VERBS and _head(parts.get("s", "")) in forms.AIMS:
+        one = f"to {o}"
+    be = parts.get("be", "").lower()
+    be = _agreeing(be, True) if grammar.many(parts.get("s", "")) else be
+    be = _agreeing(be, False) if _head(parts.get("k", "")) in forms.KINDS and "s" not in parts else be
+    ends = parts.get("predicate", "")
+    if re.search(r"\b(?:do|doing|(?:made|consist|composed|out|up) of|from|called|named|say|says|saying)$|\b(?:do|say)\b", ends) or (ends.endswith(" for") and _uncounted(o)):
+        the = o
+    elif o.split(" ")[0] in grammar.VERBS and o.split(" ")[0] not in forms.NOUNS_TOO:
+        the = o
+    elif re.search(r"\b(?:as|like)$", ends) and not forms.ALONE.match(o):
+        the = grammar.indefinite(o)
     at = the if re.search(r" (?:on|at|in|to)$", parts.get("part", "")) else _place(o, parts.get("ref", ""))
     counted = noun + parts["tail"] if "tail" in parts else re.sub(r"that are (in|on|at)\b", r"\1", f"{noun} that {vp}")
+    plural = grammar.is_plural(_head(parts.get("k", ""))) and _head(parts["k"]) not in forms.KINDS
     return {
-        **parts, "o": o, "the": the, "which": which, "vp": vp, "n": counted, "be": parts.get("be", "").lower(),
+        **parts, "o": o, "one": one, "the": the, "which": which, "vp": vp, "n": counted, "be": be,
         "p": preposition.lower(), "at": at, "to": _direction(o.removeprefix(f"{verb} ")),
+        "is": "are" if plural else "is",
     }  # fmt: skip
 
 
-def _declared(clause: str, negated: bool = False) -> str | None:
-    """The statement of an inverted clause: "is the cup on it" → "the cup is on it"; None where its subject's end is
-    not found."""
-    auxiliary, *rest = clause.split() or [""]
-    aux = auxiliary.lower()
-    end = _subject_end([word.lower().strip(",") for word in rest], aux in forms.BE.split("|"))
-    if end is None or not re.fullmatch(forms.AUX, aux):
-        return None
-    subject, verb, others = rest[:end], rest[end], rest[end + 1 :]
-    if negated:
-        said = ["cannot" if aux == "can" else f"{aux} not", verb]
-    else:
-        said = {"do": [verb], "does": [_third(verb)]}.get(aux, [aux, verb])
-    return " ".join([*subject, *said, *others])
+def _agreeing(vp: str, plural: bool) -> str:
+    """What is said of a subject, with its verb in the subject's number."""
+    pairs = {"is": "are", "was": "were", "has": "have"}
+    verbs = pairs if plural else {many: one for one, many in pairs.items()}
+    return re.sub(r"^\w+", lambda found: verbs.get(found[0].lower(), found[0]), vp)
 
 
-def _subject_end(words: Sequence[str], be: bool) -> int | None:
-    """Where the predicate begins, in a clause after its auxiliary. be: that is a form of to be."""
-    if len(words) < 2:
-        return None
-    phrase = re.fullmatch(forms.DET, words[1]) or words[1] in forms.PREPOSITIONS
-    if re.fullmatch(forms.PRONOUN, words[0]) or (words[0] in ("this", "that", "these", "those") and phrase):
-        return 1
-    compared = [k for k in range(1, len(words) - 1) if words[k + 1] == "than"]
-    if be and compared:
-        return compared[0]
-    for k in range(1, len(words)):
-        word, after = words[k], words[k + 1] if k + 1 < len(words) else ""
-        if re.fullmatch(f"{forms.DET}|and|or|of|with|to", words[k - 1]):
-            continue
-        if not be and word in forms.VERBS:
-            return k
-        if be and _begins(word, after) and not re.match(forms.IN_PICTURE, f" {' '.join(words[k : k + 3])}"):
-            return k
-    return None
+def _of_kind(o: str, noun: str) -> str:
+    """An option as what is one of a kind: "the animal is a cat", "the country is Peru", "the food is the pasta"."""
+    head, (of,) = _head(noun), re.findall(r"^(?:\S+ )*?\S+ of (?:an? )?(.+)", noun)[:1] or [""]
+    of = _head(of) if head in forms.KINDS else ""
+    if "famous" in noun or (forms.ALONE.match(o) and not _compound(o)) or (grammar.adjectival(o) and head != "fruit") or o.split(" ")[-1] in forms.UNNAMED:
+        return o
+    head = _singular(head) if head in ("sports", "colors", "activities") else head
+    if (of or head) in forms.ITEMS:
+        return grammar.indefinite(o)
+    uncounted = grammar.is_plural(o) or grammar.mass(o)
+    if of and grammar.is_plural(of) and not uncounted and _singular(of) in forms.ITEMS:
+        return _with_article(o, "")
+    bare = head in forms.NAMED | forms.KINDS or uncounted
+    return o if bare else _with_article(o, "")
 
 
-def _begins(word: str, after: str) -> bool:
-    """Whether a word after a subject may begin what is said of it."""
-    if word in forms.PREPOSITIONS or word in forms.STATES or word in ("a", "an", "the"):
-        return True
-    if word in ("left", "right"):
-        return after in ("of", "")
-    return (word.endswith("ing") and word not in forms.NOUNS) or (
-        word.endswith("ed") and (after in forms.PREPOSITIONS or not after)
-    )
+def _compound(o: str) -> bool:
+    """Whether an option is a noun that begins with a word in -ing: "frying pan"."""
+    return re.match(r"\w+ing ", o) is not None and o.split(" ")[-1] in forms.COMPOUND
 
 
-def _third(verb: str) -> str:
-    """The third person of a verb."""
-    if verb == "have":
-        return "has"
-    return verb + ("es" if re.search(r"(?:s|sh|ch|x|o)$", verb) else "s")
+def _uncounted(o: str) -> bool:
+    return grammar.is_plural(o) or grammar.adjectival(o) or grammar.mass(o)
+
+
+def _singular(noun: str) -> str:
+    return noun.removesuffix("s")
 
 
 def _inner(option: str, question: str = "who") -> str:
     """An option in the middle of a sentence: no full stop, and a capital only where it may be a name's."""
-    option = re.sub(r"[\s_]+", " ", option).strip().removesuffix(".")
+    option = re.sub(r"[\s_]+", " ", option).strip()
+    option = option if forms.ABBREVIATION.search(option) else option.removesuffix(".")
     first, _, rest = option.partition(" ")
     small = forms.SMALL.fullmatch(first) or (rest[:1].islower() if rest else not forms.NAMING.search(question))
     return option[:1].lower() + option[1:] if small and re.fullmatch("[A-Z][a-z]+|A", first) else option
@@ -236,25 +439,23 @@ def _is_sentence(option: str) -> bool:
     main = re.sub(r"\b(?:that|which|who|what|where|how)\b.*", "", option)
     if re.match(r"(?:in|on|at|by|to|if|because|when|from|of|with)\b", main, re.IGNORECASE):
         return False
-    finite = re.search(rf"^\S+.*? (?:{forms.FINITE}) \S", main, re.IGNORECASE)
+    finite = re.search(rf"^\S+.*?(?<!\ba)(?<!\ban)(?<!\bthe) (?:{forms.FINITE}) \S", main, re.IGNORECASE)
     acts = re.search(r"^(?:an?|the|two|some) .*?\b\w{2,}[^sui]s (?:an?|the|his|her|their) ", main, re.IGNORECASE)
     return bool(finite or acts)
 
 
 def _own(option: str) -> str:
     """An option that is a sentence, as one."""
-    bare = option[:1].islower() and not re.match(rf"(?:{forms.DET}|{forms.PRONOUN}|there|neither|none|no)\b", option)
+    bare = option[:1].islower() and not re.match(rf"(?:{grammar.DET}|{grammar.PRONOUN}|there|neither|none|no)\b", option)
     return _sentence(f"the {option}" if bare else option)
 
 
 def _with_article(o: str, question: str) -> str:
     """An option as a noun: with "the", unless it has a determiner, or is a name, a number, a place or an activity."""
-    return o if forms.ALONE.match(o) and f"the {o}" not in question else f"the {o}"
-
-
-def _is_plural(noun: str) -> bool:
-    head = re.split(r" (?:of|in|on|with|that|to)\b", noun)[0].split(" ")[-1]
-    return re.search(r"[^sui]s$|^(?:people|children|men|women)$", head) is not None
+    first, last = o.split(" ")[0], o.split(" ")[-1]
+    doing = last.endswith("ing") and last not in grammar.NOUNS
+    alone = (forms.ALONE.match(o) and not _compound(o)) or last in forms.UNNAMED or first in grammar.PREPOSITIONS or doing
+    return o if alone and f"the {o}" not in question else f"the {o}"
 
 
 def _place(o: str, ref: str) -> str:
@@ -272,7 +473,7 @@ def _place(o: str, ref: str) -> str:
         return f"{o}{of}"
     if o in ("under", "beneath") and not ref:
         return "underneath"
-    if o.split(" ")[0] in forms.PREPOSITIONS | {"up", "down", "upwards", "upward", "back", "for"}:
+    if o.split(" ")[0] in grammar.PREPOSITIONS | {"up", "down", "upwards", "upward", "back", "for"}:
         return f"{o} {ref}" if " " not in o or o == "next to" else o
     if re.search(r"\b(?:corner|area|part|region|half|quadrant|center|centre|middle|edge)\b", o) or o[:1].isupper():
         return f"in {_with_article(o, '')}"
