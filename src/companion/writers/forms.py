@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from companion.writers.grammar import AUX, BE, DET, IN_PICTURE, NOT_PARTICIPLES, PRONOUN
+from companion.writers.grammar import AUX, BE, DET, IN_PICTURE, NOT_PARTICIPLES, NOUNS, PRONOUN
 
 Wordings = tuple[str, str, str]
 
@@ -35,7 +35,7 @@ NOT_THERE = ("there {be} no {rest}", "there {be} not any {rest}", "there {be} no
 SHOWN = ("this picture shows {o}", "one can see {o}", "what this picture shows is {o}")
 _COUNTED = ("the number of {n} is {o}", "counting the {n} gives {o}", "in all, the number of {n} comes to {o}")
 EQUATED = ("{s} {be} {one}", "here {s} {be} {one}", "as one can see, {s} {be} {one}")
-_CLEFT = ("what {said} is {the}", "here, what {said} is {the}", "as one can see, what {said} is {the}")
+CLEFT = ("what {said} is {the}", "here, what {said} is {the}", "as one can see, what {said} is {the}")
 CHOSEN = ("{which} {vp}", "it is {which} that {vp}", "here {which} {vp}")
 KIND = ("the {k} that {vp} {is} {one}", "here the {k} that {vp} {is} {one}", "as one can see, the {k} that {vp} {is} {one}")
 KIND_IN = (
@@ -102,9 +102,9 @@ FORMS: list[tuple[re.Pattern[str], Wordings]] = [
         (rf"what (?P<be>{BE}) (?P<s>.+) (?P<like>like)", ("{s} {be} {o}", "here {s} {be} {o}", "as one can see, {s} {be} {o}")),
         (rf"(?:what|who|which) (?P<be>{BE}|can be) (?P<s>(?:the|a) (?:\w+ )??{_TITLE} (?:of|for|between|on) .+"
          r"(?<!ing)(?<! for)(?<! from)(?<! with)(?<! of)(?<! in)(?<! on)(?<! at)(?<! as)(?<! to)(?<! called))", EQUATED),
-        (rf"(?:what|who|whom) (?P<gap>(?:{BE}) .+)", _CLEFT),
+        (rf"(?:what|who|whom) (?P<gap>(?:{BE}) .+)", CLEFT),
         (rf"(?:what|who|which) (?P<be>{BE}|can be) (?P<s>{DET} (?:\w+ ){{1,2}}of .+)", EQUATED),
-        (rf"(?:what|who|whom) (?P<gap>(?!{BE}){AUX} .+)", _CLEFT),
+        (rf"(?:what|who|whom) (?P<gap>(?!{BE}){AUX} .+)", CLEFT),
         (rf"(?:what|who|which) (?P<be>{BE}|can be) (?P<s>(?!the (?:same|only)\b){_ANY_SUBJECT}.*(?<! like)(?<! do))", EQUATED),
         (rf"(?:which|what) {_K} (?P<be>{BE}) (?:this|that|these|those|it)(?: (?:most )?likely| probably)?", HERE),
         (rf"(?P<sided>(?P<p>(?:{_BEFORE}) )?)(?:which|what) (?P<n>.+?) (?P<gap>{AUX} {_ANY_SUBJECT}.*)",
@@ -118,7 +118,7 @@ FORMS: list[tuple[re.Pattern[str], Wordings]] = [
         (r"(?:who|what) (?P<n>)(?P<vp>\S+ .+)", CHOSEN),
         (rf"how (?P<tall>tall|wide|long|old|deep) (?P<be>{BE}) (?P<s>.+)",
          ("{s} {be} {o} {tall}", "here {s} {be} {o} {tall}", "as one can see, {s} {be} {o} {tall}")),
-        (r"how (?:did|does|do|has|have) (?P<s>(?:the|this) \w+|i|you|it)\b.*",
+        (r"how (?:did|does|do) (?P<s>(?:the|this) \w+|i|you|it)\b.*",
          ACTED),
         (rf"how (?P<inverted>{AUX} {_ANY_SUBJECT}.*)", SO),
         (rf"how (?P<inverted>{AUX} {_ANY_SUBJECT}.*)", NAMED_WAY),
@@ -147,7 +147,7 @@ NAMED = _words("""
     airline manufacturer team league religion meal cuisine flavor flavour fabric pattern design breed species genus
     temperature climate terrain transportation transport travel century currency capital value score price amount
     percentage percent liquid beverage alcohol condition status hobby level stage phase subject topic theme motion
-    artist author president actor actress celebrity hero singer band movie film character store restaurant hotel
+    artist author president sponsor manufacturer maker designer player star singer actor actress celebrity hero singer band movie film character store restaurant hotel
     university street neighborhood ethnicity style service precipitation landscape element gas metal wood maintenance
     technology software system social gathering industry business way branch diet fuel energy power lighting
     phrase attraction
@@ -169,6 +169,9 @@ NOUNS_TOO = _words("""
     catch laugh smile love hate rest pose stop start end water slow land record frame brush
 """)
 """Verbs that an option names as a thing as often: "walk", "drink"."""
+LIVING = _words("animal bird fruit vegetable insect utensil tool instrument mammal reptile creature pet fish")
+"""Nouns whose kinds are named by nouns alone, so that they are counted even after "kind of"."""
+ACTIONS = _words("activity action task")
 JOBS = _words("profession occupation job career")
 """Nouns whose kinds are what somebody is: "the man is a nurse"."""
 COMPOUND = _words("""
@@ -203,7 +206,7 @@ NAMING = re.compile(
 FINITE = "is|are|was|were|has|have|had|do|does|did|can|cannot|could|will|would|should|may|might|must|isn't|doesn't|don't"
 ALONE = re.compile(
     rf"(?:{DET}|{PRONOUN}|neither|none|no|nothing|nobody|zero|one|seven|eight|nine|ten|eleven|twelve|twenty|thirty|"
-    r"[A-Z\W\d].*|(?!(?:king|ring|string|thing|wing|building|painting)\b)\w+ing|in|on|at|to|for|by|under|behind|because|"
+    rf"[A-Z\W\d].*|(?!(?:{'|'.join(sorted(NOUNS))})\b)\w+ing|in|on|at|to|for|by|under|behind|because|"
     r"none of)\b"
 )
 """Options that stand without an article."""

@@ -95,12 +95,12 @@ _REST = _words("standing sitting lying walking leaning hanging flying parked loc
 PLURAL_ONLY = "sunglasses|glasses|headphones|scissors|pants|trousers|shorts|jeans|goggles|binoculars|tweezers|pliers"
 _IRREGULAR_PLURALS = "people|children|men|women|feet|teeth|mice|geese|sheep|police|cattle|legos"
 MASS = _words("""
-    water food grass snow sand wood metal plastic glass paper ice mud dirt rain fog hail steam smoke milk juice coffee
+    water food grass snow sand wood metal plastic glass paper ice mud dirt rain fog hail steam smoke wind milk juice coffee
     tea wine beer soda coke bread cheese butter rice pasta meat beef pork ham turkey bacon lettuce cabbage spinach broccoli
     celery corn garlic parsley basil mint salt sugar pepper mayo ketchup mustard cream icing frosting chocolate honey
     syrup oil gas electricity coal steel iron leather cotton wool silk denim rubber concrete cement brick stone clay
     furniture clothing jewelry luggage equipment money mail trash garbage traffic fire air hair fur skin dust paint
-    rust powder propane cardboard fabric foam gold silver wax weather music art football basketball baseball tennis soccer
+    rust powder propane cardboard fabric foam gold silver wax weather acrylic music art football basketball baseball tennis soccer
     hockey golf volleyball badminton lacrosse baseball rugby cricket polo chess poker skiing surfing fun safety decoration protection transportation
     advertising exercise balance fashion visibility tradition privacy storage breakfast lunch dinner brunch noon dusk
     dawn midnight night summer winter spring autumn fall christmas halloween easter thanksgiving hearing home
@@ -115,6 +115,15 @@ ADJECTIVES = _words("""
     wooden golden greek french dutch irish welsh swiss british english spanish mexican asian african european
     sunny cloudy windy rainy snowy stormy foggy hilly grassy sandy muddy rocky busy crowded fancy furry curly wavy messy
 """)
+COMPARATIVES = _words("""
+    bigger smaller larger taller shorter longer wider higher lower older younger newer softer harder darker brighter
+    warmer colder hotter faster slower heavier thinner thicker closer farther
+""")
+LIKE_ADJECTIVES = _words("""
+    table vegetable cable stable constable turntable fish dish goldfish swordfish catfish jellyfish radish cheese geese
+    lantern pattern fern tern attic mosaic crucible bible mobile arabic mystic critic hospital
+""")
+"""Nouns that end like adjectives."""
 _ADJECTIVE = r".*(?:[^aeiou]ish|ional|cial|ural|ese|ous|ful|less|able|ible|[a-z]{3}ical|[a-z]{2}tic|ern)"
 
 
@@ -215,6 +224,9 @@ def _subject_end(words: Sequence[str], be: bool = True) -> int | None:
             continue
         if word in ("of", "with", "without"):
             continue
+        verbs = [j for j in range(k + 2, len(words)) if _verbal(words[j]) and words[j - 1] not in _GOVERNED]
+        if word == "in" and verbs and not re.fullmatch(DET, after):
+            return verbs[0]
         if word in ("a", "an", "the") and words[k - 1] in PREPOSITIONS:
             continue
         if word in ("a", "an", "the") and any(re.fullmatch(AUX, later) for later in words[k:]):
@@ -224,6 +236,7 @@ def _subject_end(words: Sequence[str], be: bool = True) -> int | None:
         if word.endswith("ing") and _verbal(word) and after not in PREPOSITIONS and after:
             later = [j for j in range(k + 2, len(words)) if _verbal(words[j]) and words[j - 1] not in _GOVERNED]
             later = [j for j in later if not re.fullmatch(_BOUND, words[j - 1]) and words[j] not in ("being", "facing")]
+            later = [j for j in later if not (re.fullmatch(DET, words[j - 2]) and words[j - 3] in PREPOSITIONS)]
             return later[0] if later else k
         if _begins(word, after) and not re.match(IN_PICTURE, f" {' '.join(words[k : k + 3])}"):
             return k
@@ -256,7 +269,7 @@ def _verb_begins(words: Sequence[str], perfect: bool) -> int | None:
     verb = next((word for word in words[1:] if not adverb(word)), "")
     if words[0] in ("this", "that", "these", "those") and verb in VERBS and verb not in _AMBIGUOUS:
         return 1
-    if words[0] in VERBS or words[0] in PREPOSITIONS:
+    if words[0] in VERBS or words[0] in PREPOSITIONS or adverb(words[0]):
         return None
     relative = next((k for k, word in enumerate(words) if word in ("that", "who", "which") and k), None)
     fits = (lambda word: word == "been" or _verbal(word)) if perfect else (lambda word: word in VERBS)
@@ -283,7 +296,10 @@ def _verb_begins(words: Sequence[str], perfect: bool) -> int | None:
 def _gap(words: Sequence[str]) -> int | None:
     """Where the predicate begins of which the object is asked for, after a form of to be: the last verb that has none."""
     last = len(words) - 1
-    if words[0] in PREPOSITIONS or _verbal(words[0]) or adverb(words[0]) or words[0] in STATES:
+    if words[0] in PREPOSITIONS or _verbal(words[0]) or adverb(words[0]) or words[0] in STATES | ADJECTIVES:
+        return None
+    named = re.fullmatch(f"{DET}|{PRONOUN}", words[0]) or words[0].endswith("'s") or is_plural(words[0])
+    if not named and len(words) > 3:
         return None
     for k in range(last, 0, -1):
         before = words[k - 1]
@@ -301,11 +317,21 @@ def _gap(words: Sequence[str]) -> int | None:
         return min([k, *earlier])
     if words[last] in PREPOSITIONS and last > 0 and not any(re.fullmatch(AUX, word) for word in words):
         first = last
+        phrase = re.search(_COMPLEX, " ".join(words))
+        if phrase:
+            first = last + 1 - len(phrase[0].split())
         while first > 1 and words[first - 1] in ("next", "out", "on", "in", "close", "up") and words[last] != "in":
             first -= 1
         before = next((k for k in range(2, first) if adverb(words[k]) and (words[k] != "most" or adverb(words[k + 1]))), first)
         return before
     return None
+
+
+_COMPLEX = (
+    r"\b(?:on top of|in front of|next to|close to|out of|off of|part of|up against|made of|made up of|made out of|"
+    r"on the (?:left|right|side|back|front|top|bottom) of)$"
+)
+"""Prepositions of several words at a clause's end."""
 
 
 def _lacks_object(words: Sequence[str], k: int) -> bool:
@@ -334,6 +360,11 @@ def third(verb: str) -> str:
     return verb + ("es" if re.search(r"(?:s|sh|ch|x|o|z)$", verb) else "s")
 
 
+def ambiguous(verb: str) -> bool:
+    """Whether a verb in its third person may be a noun in the plural as well: "stops", "signs"."""
+    return verb.endswith("s") and bool({verb[:-1], verb[:-2]} & _AMBIGUOUS)
+
+
 def finite(word: str) -> bool:
     """Whether a word is a verb that a subject in the singular may have: "is", "holds", "made"."""
     word = word.lower()
@@ -348,7 +379,7 @@ def finite(word: str) -> bool:
 
 def is_plural(noun: str) -> bool:
     """Whether a noun phrase is in the plural."""
-    head = re.split(r" (?:of|in|on|with|that|to|from|for|at)\b", noun)[0].split(" ")[-1].lower()
+    head = re.split(rf" (?:that|which|who|{'|'.join(PREPOSITIONS)})\b", noun)[0].split(" ")[-1].lower()
     return re.fullmatch(rf".*[^sui]s|{_IRREGULAR_PLURALS}", head) is not None and head not in (
         "gas", "lens", "tennis", "christmas", "this", "its", "chess", "canvas", "texas", "paris", "yes", "always",
     )  # fmt: skip
@@ -365,8 +396,12 @@ def many(subject: str) -> bool:
 
 def adjectival(option: str) -> bool:
     """Whether an option is an adjective, or a phrase that ends in one."""
-    last = option.lower().split(" ")[-1] if option else ""
-    if last in ADJECTIVES or re.fullmatch(_ADJECTIVE, last):
+    first, last = option.lower().split(" ")[0], option.lower().split(" ")[-1] if option else ""
+    if first in ("very", "too", "more", "less", "not", "so"):
+        return True
+    if last in ADJECTIVES or last in COMPARATIVES:
+        return True
+    if last not in LIKE_ADJECTIVES and re.fullmatch(_ADJECTIVE, last):
         return True
     return " " not in option and _verbal(last) and not last.endswith("ing")
 
@@ -395,6 +430,6 @@ def mended(sentence: str) -> str:
     """With "an" before a vowel, and no article before a noun that has no singular ("a sunglasses")."""
     sentence = re.sub(rf"\ban? ({PLURAL_ONLY})\b", r"\1", sentence)
     return re.sub(
-        r"(^A|\ba) (?!(?:is|are|of|in|on|at|and|or|as)\b)([aeio]\w+)",
+        r"(^A|\ba) (?!(?:is|are|of|in|on|at|and|or|as)\b)([aeiou]\w+)",
         lambda found: f"{found[1]}{article(found[2])[1:]} {found[2]}", sentence,
     )  # fmt: skip

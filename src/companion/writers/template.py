@@ -66,6 +66,7 @@ def _plain(text: str) -> str:
     text = re.sub(r"\b(what|where|who|which|there|it)'s\b", r"\1 is", text, flags=re.IGNORECASE)
     text = re.sub(r"\b(the|an?|is|are|in|of|on) \1\b", r"\1", text, flags=re.IGNORECASE)
     text = re.sub(r"\bthe an? ", "the ", text)
+    text = re.sub(r"\bthe (his|her|its|their|my|your)\b", r"\1", text)
     parts = [""]
     for part in re.split(r"(?<=[\w)][.?!]) (?=[A-Z])", text):
         follows = not parts[-1] or forms.ABBREVIATION.search(parts[-1])
@@ -116,6 +117,8 @@ def _holds(question: str, true: bool) -> Wordings | None:
 def _there(be: str, rest: str, true: bool) -> Wordings:
     """That there is something, or none of it: "no" stands before one noun phrase with no other quantity."""
     rest = re.sub("^an? ", "", rest) if be in ("are", "were") else rest
+    bare = not re.match(f"{grammar.DET}\\b|one\\b|no\\b", rest, re.IGNORECASE)
+    be = _agreeing(be, True) if bare and grammar.is_plural(_head(rest)) else be
     if true:
         return _fill(forms.THERE, be=be, rest=rest)
     article, noun = re.fullmatch(r"((?:an?|any|some) |)(.+)", rest, re.IGNORECASE).groups()  # type: ignore[union-attr]
@@ -168,7 +171,7 @@ def _asked_last(question: str, options: Sequence[str]) -> list[Wordings] | None:
         return None
     before, noun = found["before"], found["k"] or ""
     first = before.split(" ")[0]
-    if grammar.is_plural(first) or re.fullmatch(f"{grammar.DET}|{grammar.PRONOUN}", first, re.IGNORECASE):
+    if grammar.is_plural(first) or first.endswith("ing") or re.fullmatch(f"{grammar.DET}|{grammar.PRONOUN}", first, re.IGNORECASE):
         before = f"{before[0].lower()}{before[1:]}"
     verbs = [word for word in before.split() if grammar.finite(word) or word in grammar.VERBS]
     if not verbs or re.search(r"\b(?:what|which|else)\b", f"{before} {noun}"):
@@ -176,7 +179,7 @@ def _asked_last(question: str, options: Sequence[str]) -> list[Wordings] | None:
     if re.match(r"(?:to|with|in|on|at|for|from|by|of)\b", noun) and not before.endswith((" do", " doing")):
         return None
     noun, tail = (noun, "") if before.endswith((" do", " doing")) else _head_and_tail(noun)
-    if any(map(grammar.finite, tail.split())):
+    if any(map(grammar.finite, f"{noun} {tail}".split())):
         return None
     if re.search(r"\b(?:reason|purpose)$", noun) and any(map(grammar.adjectival, options)):
         return None
@@ -193,20 +196,26 @@ def _asked_last(question: str, options: Sequence[str]) -> list[Wordings] | None:
     kinds = re.fullmatch(r"(?:kind|type|sort) of (?:an? )?(\w+)", noun)
     if kinds and all(map(grammar.adjectival, options)):
         return [_fill(forms.SAID, said=f"{before} {grammar.article(o)} {o} {kinds[1]}") for o in options]
-    bare = re.search(r" (?:called|named|for|as|being|of|be|to be|like|from|a|an)$", before) and not noun
-    taken = last in grammar.PREPOSITIONS or grammar.finite(last) or last in grammar.VERBS or last.endswith("ing")
-    bare = bare or (not noun and not taken)
-    said = []
-    for o in options:
+    if noun:
+        if _head(noun) not in forms.NAMED | forms.KINDS | forms.ITEMS | {"design", "pattern"}:
+            return None
         many = grammar.is_plural(noun.split(" of ")[-1])
-        one = o if bare or (noun and many) else _of_kind(o, noun) if noun else grammar.indefinite(o)
-        one = f"{grammar.article(o)} {o} {noun}" if re.fullmatch("design|pattern|logo|print", noun) else one
-        one = f"the {noun} {o}" if re.search(r"\b(?:colou?r|number|letter|word|shape)$", noun) else one
-        if before.endswith((" a", " an")):
-            said.append(f"{before.rsplit(' ', 1)[0]} {grammar.indefinite(o)}{tail}")
-        else:
-            said.append(f"{before} {one}{tail}")
-    return [_fill(forms.SAID, said=one) for one in said]
+        labels = _labelled(noun, options)
+        said = [f"{before} {f'“{o}”' if labels else _in_place(o, noun, many)}{tail}" for o in options]
+        return [_fill(forms.SAID, said=one) for one in said]
+    if re.search(r" (?:if|that|when|because|a|an|the|newly \w+)$", before) or last in ("be", "being"):
+        return None
+    parts = {"predicate": before, "said": before}
+    return [_fill(forms.CLEFT, said=before, the=_worded(parts, o, question)["the"]) for o in options]
+
+
+def _in_place(o: str, noun: str, many: bool) -> str:
+    """An option in the place of the noun that is asked for: "the number nine", "a striped pattern", "a park"."""
+    if re.fullmatch("colou?r|number|letter|word|shape", noun):
+        return f"the {noun} {o}"
+    if re.fullmatch("design|pattern|logo|print", noun):
+        return f"{grammar.article(o)} {o} {noun}"
+    return o if many else _of_kind(o, noun)
 
 
 def _head_and_tail(noun: str) -> tuple[str, str]:
@@ -217,7 +226,8 @@ def _head_and_tail(noun: str) -> tuple[str, str]:
 
 def _formed(question: str, options: Sequence[str]) -> list[Wordings] | None:
     """By the first of `forms.FORMS` that fits the question and the options."""
-    if any(re.match(r"(?:if|how|why|whether|because|so)\b", o) for o in options):
+    cut = rf"(?:if|how|why|whether|because|so|{grammar.BE}|has|have|they|it|he|she)\b"
+    if any(re.match(cut, o) and not _is_sentence(o) for o in options):
         return None
     if re.match(r"where\b", question, re.IGNORECASE) and all(re.match(r"an? ", o) for o in options):
         return [_fill(forms.SHOWN, o=o) for o in options]
@@ -229,7 +239,10 @@ def _formed(question: str, options: Sequence[str]) -> list[Wordings] | None:
         parts = _parts({name: part or "" for name, part in found.groupdict().items()}, options) if found else None
         own = [o for o in options if not _is_sentence(o)]
         if parts is not None and _suits(three, parts, own):
-            return [_fill(three, **_worded(parts, o, question)) for o in options]
+            parts["adjectives"] = "all" if all(map(grammar.adjectival, own)) else ""
+            labels = _labelled(parts.get("k", ""), own)
+            worded = [_worded(parts, o, question) for o in options]
+            return [_fill(three, **one | ({"one": f"“{one['o']}”"} if labels else {})) for one in worded]
     return None
 
 
@@ -269,12 +282,20 @@ def _verb_phrase(asked: str) -> tuple[str, str] | None:
     for k in range(1, len(words)):
         word = words[k].strip(",")
         verb = next((later for later in words[k:] if not grammar.adverb(later)), "")
-        if words[k - 1].lower() in ("of", "the", "a", "an", "that", "which", "who"):
+        if re.fullmatch(f"{grammar.DET}|of|that|which|who|and|or", words[k - 1].lower()):
+            continue
+        if grammar.ambiguous(word) and any(re.fullmatch(grammar.AUX, later) for later in words[k:]):
             continue
         many = word in grammar.VERBS and grammar.is_plural(words[k - 1])
         if many or grammar.finite(word) or (grammar.adverb(word) and grammar.finite(verb)):
             if any(re.fullmatch("he|she|it|they|you|we|i", one, re.IGNORECASE) for one in words[:k]):
                 return None
+            if re.search(r"(?<!\bof) (?<!\bin )(?<!\bon )(?:this|these|the|his|her)\b", " ".join(words[:k])):
+                return None
+            if word in ("can", "could", "will", "would", "should", "may", "might", "must") and verb == word:
+                base = next((later for later in words[k + 1 :] if not grammar.adverb(later) and later not in ("not", "never")), "")
+                if base not in grammar.VERBS:
+                    return None
             superlative = re.match(r"an? |the (?:\w+est|most|least|same|only|one)\b", " ".join(words[k + 1 :]))
             inverted = not superlative and re.fullmatch(grammar.AUX, word) and re.match(rf"{grammar.DET} |{grammar.PRONOUN}\b", " ".join(words[k + 1 :]))
             return None if inverted and word not in ("has", "have", "had") else (" ".join(words[:k]), " ".join(words[k:]))
@@ -308,6 +329,8 @@ def _suits(three: Wordings, parts: dict[str, str], options: Sequence[str]) -> bo
         whole = not re.fullmatch("do|does|did", verb) and not (not superlative and re.fullmatch(grammar.AUX, verb) and re.fullmatch(f"{grammar.DET}|{grammar.PRONOUN}", after) and not parts["n"] and not re.match("ha[sd]|have", verb))
         if any(plural) and re.search(r" and (?:is|was|has)\b", parts["vp"]):
             return False
+        if "happen" in parts["vp"] and any(map(grammar.adjectival, options)):
+            return False
         return bool(agrees) and whole and (grammar.finite(verb) or grammar.adverb(verb))
     if three == forms.SO:
         return _how(parts, options)
@@ -317,6 +340,12 @@ def _suits(three: Wordings, parts: dict[str, str], options: Sequence[str]) -> bo
         return all(map(grammar.adjectival, options))
     if "tall" in parts:
         return not all(re.fullmatch(r"[\d.,]+|\w+teen|\w+ty|two|three|four|five|six|seven|eight|nine|ten", o) for o in options)
+    if three == forms.EVENT:
+        return not any(map(grammar.adjectival, options)) or "happen" not in parts["event"]
+    if three == forms.NAMED_WAY:
+        return parts["predicate"].split(" ")[-1] not in grammar.PREPOSITIONS - {"in", "on", "up", "off", "out", "down"}
+    if three == forms.EQUATED and not _whole(parts["s"].lower().split()):
+        return False
     if three == forms.REASON:
         return all(re.match(r"(?:to|for|from|so)\b|\w+ing\b", o) for o in options)
     if three == forms.EQUATED and "k" in parts:
@@ -328,6 +357,19 @@ def _suits(three: Wordings, parts: dict[str, str], options: Sequence[str]) -> bo
     if three == forms.PLACE_OF:
         return not any(word.endswith(("ing", "ed")) for word in parts["s"].split())
     return True
+
+
+def _whole(subject: Sequence[str]) -> bool:
+    """Whether a subject, and not a clause of another order, stands before what is asked for: "the bag he holds"."""
+    if subject[-1] in ("not", "do", "does", "can", *grammar.BE.split("|")):
+        return False
+    verbs = [k for k, word in enumerate(subject) if re.fullmatch(grammar.AUX, word)]
+    for k in verbs:
+        linked = re.search(rf"\S+ (?:\S+ )*?(?:that|which|who|whose|where|when|if|{grammar.DET}|{grammar.PRONOUN})\b", " ".join(subject[:k]))
+        if not linked:
+            return False
+    stranded = subject[-1] in grammar.PREPOSITIONS and len(subject) > 2
+    return not stranded or (bool(verbs) and len(subject) - verbs[-1] <= 4)
 
 
 def _how(parts: dict[str, str], options: Sequence[str]) -> bool:
@@ -353,7 +395,7 @@ def _worded(parts: dict[str, str], o: str, question: str) -> dict[str, str]:
     the = _with_article(o, question)
     if re.fullmatch(f"{forms.SIDES}|{forms.COLOUR}", o) and noun:
         which = f"the {o} one {noun}" if noun.startswith("of ") else f"the {o} {noun}"
-    elif noun and grammar.adjectival(o) and " " not in noun and not forms.ALONE.match(o):
+    elif noun and parts.get("adjectives") and " " not in noun and not forms.ALONE.match(o):
         which = f"the {o} {noun}"
     elif noun and _singular(_head(noun)) in forms.NAMED:
         which = o
@@ -362,20 +404,24 @@ def _worded(parts: dict[str, str], o: str, question: str) -> dict[str, str]:
     if "chosen" in parts or not noun:
         vp = _agreeing(vp, grammar.is_plural(which) and which.split(" ")[-1] not in forms.UNNAMED)
     if "k" in parts:
-        one = grammar.indefinite(o) if "s" in parts and _head(parts["k"]) in forms.JOBS else _of_kind(o, parts["k"])
+        one = grammar.indefinite(o) if _head(parts["k"]) in forms.JOBS else _of_kind(o, parts["k"])
     elif "s" in parts and "a" not in parts:
         one = _of_kind(o, re.sub(rf"^{grammar.DET} ", "", parts["s"], flags=re.IGNORECASE))
     else:
         one = o
-    if o.split(" ")[0] in grammar.VERBS and _head(parts.get("s", "")) in forms.AIMS:
-        one = f"to {o}"
+    if _head(parts.get("s", "")) in forms.AIMS and not re.match(r"(?:to|for)\b|\w+ing\b", o):
+        one = f"to {o}" if o.split(" ")[0] in grammar.VERBS and " " in o else f"“{o}”"
     be = parts.get("be", "").lower()
     be = _agreeing(be, True) if grammar.many(parts.get("s", "")) else be
     be = _agreeing(be, False) if _head(parts.get("k", "")) in forms.KINDS and "s" not in parts else be
     ends = parts.get("predicate", "")
-    if re.search(r"\b(?:do|doing|(?:made|consist|composed|out|up) of|from|called|named|say|says|saying)$|\b(?:do|say)\b", ends) or (ends.endswith(" for") and _uncounted(o)):
+    if re.search(r"\b(?:do|doing|(?:made|consist|composed|out|up) of|(?:made|constructed|built) from|called|named|say|says|saying)$|\b(?:do|say)\b", ends) or (ends.endswith(" for") and _uncounted(o)):
         the = o
-    elif o.split(" ")[0] in grammar.VERBS and o.split(" ")[0] not in forms.NOUNS_TOO:
+    elif re.search(r"\b(?:mean|indicate|tell|advise|instruct)s?\b", ends) and o.split(" ")[0] in grammar.VERBS:
+        the = o
+    elif " " in o and o.split(" ")[0] in grammar.VERBS and o.split(" ")[0] not in forms.NOUNS_TOO and "said" in parts:
+        the = o
+    elif grammar.adjectival(o) and not re.fullmatch(forms.COLOUR, o) and "said" in parts:
         the = o
     elif re.search(r"\b(?:as|like)$", ends) and not forms.ALONE.match(o):
         the = grammar.indefinite(o)
@@ -396,8 +442,20 @@ def _agreeing(vp: str, plural: bool) -> str:
     return re.sub(r"^\w+", lambda found: verbs.get(found[0].lower(), found[0]), vp)
 
 
+def _labelled(noun: str, options: Sequence[str]) -> bool:
+    """Whether the options are words for kinds that no article fits for sure: "the type of hat is “chef”"."""
+    found = re.fullmatch(r"(?:\S+ )*?\S+ of (?:an? )?(.+)", noun)
+    if _head(noun) in forms.KINDS and found:
+        plain = _head(found[1]) in forms.LIVING or all(map(_uncounted, options))
+    else:
+        plain = _head(noun) not in forms.ACTIONS or all(o.endswith("ing") or _uncounted(o) for o in options)
+    return not plain
+
+
 def _of_kind(o: str, noun: str) -> str:
     """An option as what is one of a kind: "the animal is a cat", "the country is Peru", "the food is the pasta"."""
+    if re.fullmatch(r"(?:\d\d)?\d0s", o):
+        return f"the {o}"
     head, (of,) = _head(noun), re.findall(r"^(?:\S+ )*?\S+ of (?:an? )?(.+)", noun)[:1] or [""]
     of = _head(of) if head in forms.KINDS else ""
     if "famous" in noun or (forms.ALONE.match(o) and not _compound(o)) or (grammar.adjectival(o) and head != "fruit") or o.split(" ")[-1] in forms.UNNAMED:
@@ -418,7 +476,8 @@ def _compound(o: str) -> bool:
 
 
 def _uncounted(o: str) -> bool:
-    return grammar.is_plural(o) or grammar.adjectival(o) or grammar.mass(o)
+    doing = re.match(r"\w+ing\b", o) is not None and not _compound(o)
+    return grammar.is_plural(o) or grammar.adjectival(o) or grammar.mass(o) or (doing and o not in grammar.NOUNS)
 
 
 def _singular(noun: str) -> str:
@@ -452,6 +511,8 @@ def _own(option: str) -> str:
 
 def _with_article(o: str, question: str) -> str:
     """An option as a noun: with "the", unless it has a determiner, or is a name, a number, a place or an activity."""
+    if re.fullmatch(r"(?:\d\d)?\d0s", o):
+        return f"the {o}"
     first, last = o.split(" ")[0], o.split(" ")[-1]
     doing = last.endswith("ing") and last not in grammar.NOUNS
     alone = (forms.ALONE.match(o) and not _compound(o)) or last in forms.UNNAMED or first in grammar.PREPOSITIONS or doing
