@@ -200,8 +200,9 @@ def _asked_last(question: str, options: Sequence[str]) -> list[Wordings] | None:
         if _head(noun) not in forms.NAMED | forms.KINDS | forms.ITEMS | {"design", "pattern"}:
             return None
         many = grammar.is_plural(noun.split(" of ")[-1])
-        labels = _labelled(noun, options)
-        said = [f"{before} {f'“{o}”' if labels else _in_place(o, noun, many)}{tail}" for o in options]
+        if _labelled(noun, options) and _head(re.sub(r"^.* of (?:an? )?", "", noun)) not in forms.ITEMS:
+            return None
+        said = [f"{before} {_in_place(o, noun, many)}{tail}" for o in options]
         return [_fill(forms.SAID, said=one) for one in said]
     if re.search(r" (?:if|that|when|because|a|an|the|newly \w+)$", before) or last in ("be", "being"):
         return None
