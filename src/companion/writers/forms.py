@@ -147,7 +147,7 @@ NAMED = _words("""
     airline manufacturer team league religion meal cuisine flavor flavour fabric pattern design breed species genus
     temperature climate terrain transportation transport travel century currency capital value score price amount
     percentage percent liquid beverage alcohol condition status hobby level stage phase subject topic theme motion
-    artist author president sponsor manufacturer maker designer player star singer actor actress celebrity hero singer band movie film character store restaurant hotel
+    artist author president sponsor manufacturer maker designer player star singer actor actress celebrity hero singer band movie film show character store restaurant hotel
     university street neighborhood ethnicity style service precipitation landscape element gas metal wood maintenance
     technology software system social gathering industry business way branch diet fuel energy power lighting
     phrase attraction
@@ -159,14 +159,14 @@ ITEMS = _words("""
     garment container structure place location venue event party machine weapon person creature furniture boat plane
     truck dog cat pet footwear accessory establishment area facility celebration ceremony shop kitchen tree flower plant
     mammal reptile product computer bag bed chair table lamp display resort dwelling house home symbol document
-    mirror window door bottle board trick shot bike business body environment setting habitat clock lounge instrument ball shape move stroke jump show
+    mirror window door bottle board trick shot bike business body environment setting habitat clock lounge instrument ball shape move stroke jump
 """)
 """Nouns whose kinds are counted: "the animal is a cat"."""
 NOUNS_TOO = _words("""
     cook drink fish dance fall fence show park cover play store board rain snow stick bite kiss lead bake clean chase
     fear hope plan order swing slide sail ski surf skate help need use work walk talk call look touch taste smell watch
     stand sign point lie match move turn face belt bat fan block cut mix plant light press ride drive kick jump throw
-    catch laugh smile love hate rest pose stop start end water slow land record frame brush
+    catch laugh smile love hate rest pose stop start end water slow land record frame brush fire tour pet bus train store wave water
 """)
 """Verbs that an option names as a thing as often: "walk", "drink"."""
 LIVING = _words("animal bird fruit vegetable insect utensil tool instrument mammal reptile creature pet fish")
@@ -175,7 +175,7 @@ ACTIONS = _words("activity action task")
 JOBS = _words("profession occupation job career")
 """Nouns whose kinds are what somebody is: "the man is a nurse"."""
 COMPOUND = _words("""
-    room pan lot pool board bag machine area meter mall cart boots shoes shoe table hall bell car station court stick oven
+    room pan lot ball pool board bag machine area meter mall cart boots shoes shoe table hall bell car station court stick oven
     sink plate truck center rack ground track dress suit
 """)
 """Last words of options that begin with a word in -ing and are nouns: "frying pan", but not "frying fish"."""

@@ -18,7 +18,7 @@ def _words(text: str) -> frozenset[str]:
 
 
 BE = "is|are|was|were"
-AUX = rf"(?:{BE}|does|do|did|can|could|will|would|has|have|had|should|may|might|must)"
+AUX = rf"(?:{BE}|does|do|did|can|cannot|could|will|would|has|have|had|should|may|might|must)"
 DET = (
     "(?:the|a|an|this|that|these|those|his|her|its|their|your|my|our|each|every|both|any|some|all|no|two|three|four|"
     "five|six|several|many)"
@@ -27,7 +27,7 @@ PRONOUN = "(?:i|you|he|she|it|they|we|someone|somebody|one|people|there)"
 PREPOSITIONS = _words("""
     in on at to under behind above below over inside outside beside near next between beneath underneath from away far
     around against towards toward within across along by among through into onto upon off with without for of about as
-    during after before past beyond up down out
+    during after before past beyond up down out besides
 """)
 ADVERBS = _words("""
     likely usually often probably also currently always never sometimes just now most mostly mainly possibly still
@@ -113,11 +113,11 @@ ADJECTIVES = _words("""
     modern ancient formal informal casual urban rural suburban domestic commercial residential digital analog plain
     striped plaid floral fresh raw ripe rotten sweet sour spicy salty bitter wild tame dead alive sick healthy fat skinny
     wooden golden greek french dutch irish welsh swiss british english spanish mexican asian african european
-    sunny cloudy windy rainy snowy stormy foggy hilly grassy sandy muddy rocky busy crowded fancy furry curly wavy messy
+    chilly mad drunk natural central tame ripe sober angry upset pleased sunny cloudy windy rainy snowy stormy foggy hilly grassy sandy muddy rocky busy crowded fancy furry curly wavy messy
 """)
 COMPARATIVES = _words("""
     bigger smaller larger taller shorter longer wider higher lower older younger newer softer harder darker brighter
-    warmer colder hotter faster slower heavier thinner thicker closer farther
+    warmer colder hotter faster slower heavier thinner thicker closer farther more less better worse further
 """)
 LIKE_ADJECTIVES = _words("""
     table vegetable cable stable constable turntable fish dish goldfish swordfish catfish jellyfish radish cheese geese
@@ -168,6 +168,8 @@ def parsed(text: str, gap: bool = False) -> Clause | None:
         return None
     determined = re.fullmatch("the|an?|his|her|its|their|my|your|our|no|every", words[0])
     nameless = determined and all(adverb(word) for word in words[1:end])
+    if auxiliary in ("do", "does") and "not" in words[end : end + 2]:
+        return None
     if nameless or re.fullmatch(BE, words[end - 1]) or (words[end : end + 1] and re.fullmatch(BE, words[end])):
         return None
     return Clause(auxiliary, " ".join(rest[:end]), " ".join(rest[end:]))
@@ -203,7 +205,7 @@ def _verbal(word: str) -> bool:
 
 
 _BOUND = rf"{DET}|and|or|of|with|to|than|very|'s"
-_GOVERNED = _words("to by for while when after before and or is are was were been being be has have that who which from in")
+_GOVERNED = _words("of without than to by for while when after before and or is are was were been being be has have that who which from in")
 
 
 def _subject_end(words: Sequence[str], be: bool = True) -> int | None:
@@ -212,7 +214,7 @@ def _subject_end(words: Sequence[str], be: bool = True) -> int | None:
         return 1
     if len(words) < 2:
         return None
-    compared = [k for k in range(1, len(words) - 1) if words[k + 1] == "than"]
+    compared = [k for k in range(1, len(words) - 1) if words[k + 1] == "than" and words[k] in COMPARATIVES]
     if compared:
         return compared[0] - (compared[0] > 1 and words[compared[0] - 1] in ("more", "less", "much"))
     final = _verbal(words[-1]) and not re.fullmatch(_BOUND, words[-2]) and words[-2] not in (*_GOVERNED, *ADJECTIVES)

@@ -197,6 +197,10 @@ def _asked_last(question: str, options: Sequence[str]) -> list[Wordings] | None:
     if kinds and all(map(grammar.adjectival, options)):
         return [_fill(forms.SAID, said=f"{before} {grammar.article(o)} {o} {kinds[1]}") for o in options]
     if noun:
+        if last in grammar.PREPOSITIONS and any(map(grammar.adjectival, options)) and "colo" not in noun:
+            return None
+        if noun in ("shape", "region"):
+            return None
         if _head(noun) not in forms.NAMED | forms.KINDS | forms.ITEMS | {"design", "pattern"}:
             return None
         many = grammar.is_plural(noun.split(" of ")[-1])
@@ -212,7 +216,7 @@ def _asked_last(question: str, options: Sequence[str]) -> list[Wordings] | None:
 
 def _in_place(o: str, noun: str, many: bool) -> str:
     """An option in the place of the noun that is asked for: "the number nine", "a striped pattern", "a park"."""
-    if re.fullmatch("colou?r|number|letter|word|shape", noun):
+    if re.fullmatch("colou?r|number|letter|word", noun):
         return f"the {noun} {o}"
     if re.fullmatch("design|pattern|logo|print", noun):
         return f"{grammar.article(o)} {o} {noun}"
@@ -298,7 +302,7 @@ def _verb_phrase(asked: str) -> tuple[str, str] | None:
                 if base not in grammar.VERBS:
                     return None
             superlative = re.match(r"an? |the (?:\w+est|most|least|same|only|one)\b", " ".join(words[k + 1 :]))
-            inverted = not superlative and re.fullmatch(grammar.AUX, word) and re.match(rf"{grammar.DET} |{grammar.PRONOUN}\b", " ".join(words[k + 1 :]))
+            inverted = not superlative and re.fullmatch(grammar.AUX, word) and re.match(rf"(?:{grammar.DET}|{grammar.PRONOUN})\b", " ".join(words[k + 1 :]))
             return None if inverted and word not in ("has", "have", "had") else (" ".join(words[:k]), " ".join(words[k:]))
     return None
 
@@ -330,7 +334,7 @@ def _suits(three: Wordings, parts: dict[str, str], options: Sequence[str]) -> bo
         whole = not re.fullmatch("do|does|did", verb) and not (not superlative and re.fullmatch(grammar.AUX, verb) and re.fullmatch(f"{grammar.DET}|{grammar.PRONOUN}", after) and not parts["n"] and not re.match("ha[sd]|have", verb))
         if any(plural) and re.search(r" and (?:is|was|has)\b", parts["vp"]):
             return False
-        if "happen" in parts["vp"] and any(map(grammar.adjectival, options)):
+        if not parts["n"] and any(grammar.adjectival(o) for o in options) and not _sided(options):
             return False
         return bool(agrees) and whole and (grammar.finite(verb) or grammar.adverb(verb))
     if three == forms.SO:
@@ -350,7 +354,11 @@ def _suits(three: Wordings, parts: dict[str, str], options: Sequence[str]) -> bo
     if three == forms.REASON:
         return all(re.match(r"(?:to|for|from|so)\b|\w+ing\b", o) for o in options)
     if three == forms.EQUATED and "k" in parts:
-        return not re.search(r" (?:to|which|that) |(?:ed|ing|in|taken|made|seen|worn|held)$", parts["s"])
+        twice = any(
+            one in grammar.PREPOSITIONS and other in grammar.PREPOSITIONS
+            for one, other in zip(parts["s"].split(), parts["s"].split()[1:], strict=False)
+        )
+        return not twice and not re.search(r" (?:to|which|that) |(?:ed|ing|in|taken|made|seen|worn|held)$", parts["s"])
     if "part" in parts and not parts["part"].endswith((" on", " at", " in", " to")):
         placed = f"{forms.SIDES}|{forms.SIDE} behind"
         others = [o for o in options if not re.fullmatch(placed, o)]
@@ -362,7 +370,7 @@ def _suits(three: Wordings, parts: dict[str, str], options: Sequence[str]) -> bo
 
 def _whole(subject: Sequence[str]) -> bool:
     """Whether a subject, and not a clause of another order, stands before what is asked for: "the bag he holds"."""
-    if subject[-1] in ("not", "do", "does", "can", *grammar.BE.split("|")):
+    if subject[-1] in ("not", "doing", "do", "does", "can", *grammar.BE.split("|")):
         return False
     verbs = [k for k, word in enumerate(subject) if re.fullmatch(grammar.AUX, word)]
     for k in verbs:
@@ -422,7 +430,7 @@ def _worded(parts: dict[str, str], o: str, question: str) -> dict[str, str]:
         the = o
     elif " " in o and o.split(" ")[0] in grammar.VERBS and o.split(" ")[0] not in forms.NOUNS_TOO and "said" in parts:
         the = o
-    elif grammar.adjectival(o) and not re.fullmatch(forms.COLOUR, o) and "said" in parts:
+    elif grammar.adjectival(o) and not re.fullmatch(forms.COLOUR, o) and "gap" in parts:
         the = o
     elif re.search(r"\b(?:as|like)$", ends) and not forms.ALONE.match(o):
         the = grammar.indefinite(o)
