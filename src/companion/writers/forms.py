@@ -37,7 +37,11 @@ _COUNTED = ("the number of {n} is {o}", "counting the {n} gives {o}", "in all, t
 EQUATED = ("{s} {be} {one}", "here {s} {be} {one}", "as one can see, {s} {be} {one}")
 CLEFT = ("what {said} is {the}", "here, what {said} is {the}", "as one can see, what {said} is {the}")
 CHOSEN = ("{which} {vp}", "it is {which} that {vp}", "here {which} {vp}")
-KIND = ("the {k} that {vp} {is} {one}", "here the {k} that {vp} {is} {one}", "as one can see, the {k} that {vp} {is} {one}")
+KIND = (
+    "the {k} that {vp} {is} {one}",
+    "here the {k} that {vp} {is} {one}",
+    "as one can see, the {k} that {vp} {is} {one}",
+)
 KIND_IN = (
     "the {k} {p} which {said} {is} {one}", "here the {k} {p} which {said} {is} {one}",
     "as one can see, the {k} {p} which {said} {is} {one}",
@@ -203,7 +207,9 @@ NAMING = re.compile(
     re.IGNORECASE,
 )
 """Questions whose answers may be names."""
-FINITE = "is|are|was|were|has|have|had|do|does|did|can|cannot|could|will|would|should|may|might|must|isn't|doesn't|don't"
+FINITE = (
+    "is|are|was|were|has|have|had|do|does|did|can|cannot|could|will|would|should|may|might|must|isn't|doesn't|don't"
+)
 ALONE = re.compile(
     rf"(?:{DET}|{PRONOUN}|neither|none|no|nothing|nobody|zero|one|seven|eight|nine|ten|eleven|twelve|twenty|thirty|"
     rf"[A-Z\W\d].*|(?!(?:{'|'.join(sorted(NOUNS))})\b)\w+ing|in|on|at|to|for|by|under|behind|because|"
@@ -219,5 +225,7 @@ POINTING = re.compile(
     re.IGNORECASE,
 )
 """What stands before a question and only points to the picture."""
-ABBREVIATION = re.compile(r"(?:\b(?:mr|mrs|ms|dr|st|no|vs|etc|approx|ave|jr|sr|prof|fig|e\.g|i\.e)|\b[A-Za-z])\.$", re.IGNORECASE)
+ABBREVIATION = re.compile(
+    r"(?:\b(?:mr|mrs|ms|dr|st|no|vs|etc|approx|ave|jr|sr|prof|fig|e\.g|i\.e)|\b[A-Za-z])\.$", re.IGNORECASE
+)
 """A full stop that ends no sentence."""

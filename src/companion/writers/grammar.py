@@ -33,7 +33,9 @@ ADVERBS = _words("""
     likely usually often probably also currently always never sometimes just now most mostly mainly possibly still
     frequently generally already commonly typically primarily perhaps either together really even almost
 """)
-LY_NOUNS = _words("family fly butterfly dragonfly jelly lily belly bully ally assembly reply supply italy july early only")
+LY_NOUNS = _words(
+    "family fly butterfly dragonfly jelly lily belly bully ally assembly reply supply italy july early only"
+)
 STATES = _words("""
     visible open closed empty full parallel perpendicular similar present same shown seen worn held made able directly
     closer farther further higher lower taller shorter bigger larger smaller more less likely also partially not
@@ -205,7 +207,9 @@ def _verbal(word: str) -> bool:
 
 
 _BOUND = rf"{DET}|and|or|of|with|to|than|very|'s"
-_GOVERNED = _words("of without than to by for while when after before and or is are was were been being be has have that who which from in")
+_GOVERNED = _words(
+    "of without than to by for while when after before and or is are was were been being be has have that who which from in"
+)
 
 
 def _subject_end(words: Sequence[str], be: bool = True) -> int | None:
@@ -253,7 +257,12 @@ IN_PICTURE = " (?:in|on) (?:the|this) (?:picture|image|photo|scene)"
 
 def _begins(word: str, after: str) -> bool:
     """Whether a word after a subject may begin what is said of it."""
-    if word in PREPOSITIONS or word in STATES or word in ("a", "an", "the") or (adverb(word) and (word != "most" or adverb(after))):
+    if (
+        word in PREPOSITIONS
+        or word in STATES
+        or word in ("a", "an", "the")
+        or (adverb(word) and (word != "most" or adverb(after)))
+    ):
         return True
     if word in ("left", "right"):
         return after in ("of", "")
@@ -306,7 +315,12 @@ def _gap(words: Sequence[str]) -> int | None:
     for k in range(last, 0, -1):
         before = words[k - 1]
         held = words[k] in ("about", "supposed", "able", "ready", "likely", "going") and words[k + 1 : k + 2] == ["to"]
-        if not (held or _verbal(words[k])) or words[k] == "being" or re.fullmatch(DET, before) or (before in _GOVERNED and before != "being"):
+        if (
+            not (held or _verbal(words[k]))
+            or words[k] == "being"
+            or re.fullmatch(DET, before)
+            or (before in _GOVERNED and before != "being")
+        ):
             continue
         if not (held or _lacks_object(words, k)):
             continue
@@ -324,7 +338,9 @@ def _gap(words: Sequence[str]) -> int | None:
             first = last + 1 - len(phrase[0].split())
         while first > 1 and words[first - 1] in ("next", "out", "on", "in", "close", "up") and words[last] != "in":
             first -= 1
-        before = next((k for k in range(2, first) if adverb(words[k]) and (words[k] != "most" or adverb(words[k + 1]))), first)
+        before = next(
+            (k for k in range(2, first) if adverb(words[k]) and (words[k] != "most" or adverb(words[k + 1]))), first
+        )
         return before
     return None
 
@@ -423,7 +439,7 @@ def mass(noun: str) -> bool:
 
 
 def article(noun: str) -> str:
-    """"a" or "an", by the first sound as spelling tells it."""
+    """ "a" or "an", by the first sound as spelling tells it."""
     vowel = re.match(r"(?!uni(?!n|m)|use|usu|eu|one\b|once|ur[aio]n)(?:[aeiou]|hour|hono|heir)", noun, re.IGNORECASE)
     return "an" if vowel else "a"
 
