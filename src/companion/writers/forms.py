@@ -14,7 +14,8 @@ SIDE = "(?:left|right|front|back|top|bottom|middle|upper|lower|up|down|rear|cent
 SIDES = f"{SIDE}(?:[ -]{SIDE})?"
 COLOUR = "(?:(?:light|dark) )?(?:red|green|blue|yellow|black|white|brown|pink|purple|orange|gr[ae]y|beige|gold|silver)"
 _VIEW = r"(?P<view> (?:from|in) [^,]*?(?:perspective|viewpoint|point of view)s?(?: of .+)?)?"
-_PLACED = rf"(?P<part> (?:(?!(?:{'|'.join(sorted(NOT_PARTICIPLES))})\b)\w+ed|place|lying|sitting|standing|hung)(?: (?:on|at|in|to))?)?(?: at)?"
+_PARTICIPLE = rf"(?!(?:{'|'.join(sorted(NOT_PARTICIPLES))})\b)\w+ed"
+_PLACED = rf"(?P<part> (?:{_PARTICIPLE}|place|lying|sitting|standing|hung)(?: (?:on|at|in|to))?)?(?: at)?"
 _RELATION = r"(?: (?:in (?:the )?relation (?:to|with)|with respect to|relative to|compared (?:to|with)) (?P<ref>.+?))?"
 _FACING = "(?P<verb>facing|looking|heading|headed|pointing|moving|turned|walking|driving|flying|going)"
 _ATTRIBUTE = (
@@ -80,11 +81,11 @@ FORMS: list[tuple[re.Pattern[str], Wordings]] = [
         (r"(?:which|what)\b.*\b(?:captions?|descriptions?|sentences?)\b.*"
          r"|(?:which|what)\b.*\bdescribes? (?:the|this) (?:picture|image|photo|scene)\b.*"
          r"|what does (?:the|this) (?:picture|image|photo) (?:\w+ )?(?:show|depict|describe)", SHOWN),
-        (rf"how many (?P<n>.+?)(?: (?:{BE}) there| (?:do|can) you see| can be seen| exist| appear)(?P<tail>|(?! to\b) .*)",
-         _COUNTED),
-        (rf"how many (?P<n>.+?) (?P<gap>{AUX} {_SUBJECT}.*)", _COUNTED),
-        (rf"how many (?P<n>.+?) (?P<vp>{AUX} .+)", _COUNTED),
-        (r"how many (?P<kind>.+)", _COUNTED),
+        (rf"how many (?:of )?(?P<n>.+?)(?: (?:{BE}) there| (?:do|can) you see| can be seen| exist| appear)"
+         r"(?P<tail>|(?! to\b) .*)", _COUNTED),
+        (rf"how many (?:of )?(?P<n>.+?) (?P<gap>{AUX} {_SUBJECT}.*)", _COUNTED),
+        (rf"how many (?:of )?(?P<n>.+?) (?P<vp>{AUX} .+)", _COUNTED),
+        (r"how many (?:of )?(?P<kind>.+)", _COUNTED),
         (rf"(?:(?:in|to|towards?) )?(?:which|what) (?:direction|way|side) (?P<be>{BE}) (?P<s>.+?) {_FACING}"
          rf"(?: at| to| towards?| in)?{_VIEW}",
          ("{s} {be} {verb} {to}{view}", "here {s} {be} {verb} {to}{view}",
@@ -100,16 +101,19 @@ FORMS: list[tuple[re.Pattern[str], Wordings]] = [
         (rf"(?:what|which) (?:is the (?=(?:{_ATTRIBUTE}) of )|(?=(?:{_ATTRIBUTE}) (?:{BE}) ))"
          rf"(?P<a>{_ATTRIBUTE}) (?:(?P<whole>{BE})|of) (?P<s>(?:{_ANY_SUBJECT}|\w+ from\b).*)",
          ("the {a} of {s} is {o}", "{o} is the {a} of {s}", "one can see that the {a} of {s} is {o}")),
-        (rf"what (?P<event>(?:{AUX}|seems to be|appears to be) (?:(?:most|likely|probably|possibly|about to|going to|be|"
-         r"being|currently|now|have|also) )*(?:happen\w*|done|going on|taking place)\b.*)", EVENT),
+        (rf"what (?P<event>(?:{AUX}|seems to be|appears to be) (?:(?:most|likely|probably|possibly|about to|going to|"
+         r"be|being|currently|now|have|also) )*(?:happen\w*|done|going on|taking place)\b.*)", EVENT),
         (r"what (?P<event>(?:best|most \w+|likely|probably) \w+s .+)", EVENT),
-        (rf"what (?P<be>{BE}) (?P<s>.+) (?P<like>like)", ("{s} {be} {o}", "here {s} {be} {o}", "as one can see, {s} {be} {o}")),
+        (rf"what (?P<be>{BE}) (?P<s>.+) (?P<like>like)",
+         ("{s} {be} {o}", "here {s} {be} {o}", "as one can see, {s} {be} {o}")),
         (rf"(?:what|who|which) (?P<be>{BE}|can be) (?P<s>(?:the|a) (?:\w+ )??{_TITLE} (?:of|for|between|on) .+"
-         r"(?<!ing)(?<! for)(?<! from)(?<! with)(?<! of)(?<! in)(?<! on)(?<! at)(?<! as)(?<! to)(?<! called))", EQUATED),
+         r"(?<!ing)(?<! for)(?<! from)(?<! with)(?<! of)(?<! in)(?<! on)(?<! at)(?<! as)(?<! to)(?<! called))",
+         EQUATED),
         (rf"(?:what|who|whom) (?P<gap>(?:{BE}) .+)", CLEFT),
         (rf"(?:what|who|which) (?P<be>{BE}|can be) (?P<s>{DET} (?:\w+ ){{1,2}}of .+)", EQUATED),
         (rf"(?:what|who|whom) (?P<gap>(?!{BE}){AUX} .+)", CLEFT),
-        (rf"(?:what|who|which) (?P<be>{BE}|can be) (?P<s>(?!the (?:same|only)\b){_ANY_SUBJECT}.*(?<! like)(?<! do))", EQUATED),
+        (rf"(?:what|who|which) (?P<be>{BE}|can be) (?P<s>(?!the (?:same|only)\b){_ANY_SUBJECT}.*(?<! like)(?<! do))",
+         EQUATED),
         (rf"(?:which|what) {_K} (?P<be>{BE}) (?:this|that|these|those|it)(?: (?:most )?likely| probably)?", HERE),
         (rf"(?P<sided>(?P<p>(?:{_BEFORE}) )?)(?:which|what) (?P<n>.+?) (?P<gap>{AUX} {_ANY_SUBJECT}.*)",
          ("it is {p}{which} that {said}", "here it is {p}{which} that {said}",
@@ -133,9 +137,9 @@ FORMS: list[tuple[re.Pattern[str], Wordings]] = [
 """Question forms, of which the first that fits counts, and how each is worded.
 
 {o}: the option; {the}, {one}: with its article; {which}: with the noun that is asked for; {at}, {to}: as a place or a
-direction; {said}: what was `inverted`, or lacked its object (`gap`), as a statement; {n}: what is counted; {k}: the noun
-that is asked for; the others: parts of the question. `sided` fits where the options are sides or colours, `kind` and
-`chosen` are taken apart where the verb begins.
+direction; {said}: what was `inverted`, or lacked its object (`gap`), as a statement; {n}: what is counted; {k}: what is
+asked for; the others: parts of the question. `sided` fits where the options are sides or colours, `kind` and `chosen`
+are taken apart where the verb begins.
 """
 
 
@@ -145,42 +149,46 @@ def _words(text: str) -> frozenset[str]:
 
 NAMED = _words("""
     name title term word letter number digit color colour size material brand make model gender sex race texture
-    position direction purpose function reason cause use weather season sport game activity action occupation profession
-    job career relationship relation emotion feeling mood expression language time hour day month year date holiday
-    decade age height length width country continent nation nationality state city town region county territory company
-    airline manufacturer team league religion meal cuisine flavor flavour fabric pattern design breed species genus
-    temperature climate terrain transportation transport travel century currency capital value score price amount
-    percentage percent liquid beverage alcohol condition status hobby level stage phase subject topic theme motion
-    artist author president sponsor manufacturer maker designer player star singer actor actress celebrity hero singer band movie film show character store restaurant hotel
-    university street neighborhood ethnicity style service precipitation landscape element gas metal wood maintenance
-    technology software system social gathering industry business way branch diet fuel energy power lighting
-    phrase attraction
+    position direction purpose function reason cause use weather season sport game activity action occupation
+    profession job career relationship relation emotion feeling mood expression language time hour day month year
+    date holiday decade age height length width country continent nation nationality state city town region county
+    territory company airline manufacturer team league religion meal cuisine flavor flavour fabric pattern design
+    breed species genus temperature climate terrain transportation transport travel century currency capital value
+    score price amount percentage percent liquid beverage alcohol condition status hobby level stage phase subject
+    topic theme motion artist author president sponsor manufacturer maker designer player star singer actor actress
+    celebrity hero singer band movie film show character store restaurant hotel university street neighborhood
+    ethnicity style service precipitation landscape element gas metal wood maintenance technology software system
+    social gathering industry business way branch diet fuel energy power lighting phrase attraction
 """)
 """Nouns whose kinds go without an article: "the colour is red", "the country is Peru"."""
 KINDS = _words("type kind sort category class form style types kinds sorts styles")
 ITEMS = _words("""
-    animal bird vehicle room building fruit vegetable utensil tool instrument device appliance item object toy insect hat
-    garment container structure place location venue event party machine weapon person creature furniture boat plane
-    truck dog cat pet footwear accessory establishment area facility celebration ceremony shop kitchen tree flower plant
-    mammal reptile product computer bag bed chair table lamp display resort dwelling house home symbol document
-    mirror window door bottle board trick shot bike business body environment setting habitat clock lounge instrument ball shape move stroke jump
+    animal bird vehicle room building fruit vegetable utensil tool instrument device appliance item object toy
+    insect hat garment container structure place location venue event party machine weapon person creature furniture
+    boat plane truck dog cat pet footwear accessory establishment area facility celebration ceremony shop kitchen
+    tree flower plant mammal reptile product computer bag bed chair table lamp display resort dwelling house home
+    symbol document mirror window door bottle board trick shot bike business body environment setting habitat clock
+    lounge instrument ball shape move stroke jump
 """)
 """Nouns whose kinds are counted: "the animal is a cat"."""
 NOUNS_TOO = _words("""
-    cook drink fish dance fall fence show park cover play store board rain snow stick bite kiss lead bake clean chase
-    fear hope plan order swing slide sail ski surf skate help need use work walk talk call look touch taste smell watch
-    stand sign point lie match move turn face belt bat fan block cut mix plant light press ride drive kick jump throw
-    catch laugh smile love hate rest pose stop start end water slow land record frame brush fire tour pet bus train store wave water
+    cook drink fish dance fall fence show park cover play store board rain snow stick bite kiss lead bake clean
+    chase fear hope plan order swing slide sail ski surf skate help need use work walk talk call look touch taste
+    smell watch stand sign point lie match move turn face belt bat fan block cut mix plant light press ride drive
+    kick jump throw catch laugh smile love hate rest pose stop start end water slow land record frame brush fire
+    tour pet bus train store wave water
 """)
 """Verbs that an option names as a thing as often: "walk", "drink"."""
-LIVING = _words("animal bird fruit vegetable insect utensil tool instrument mammal reptile creature pet fish")
+LIVING = _words("""
+    animal bird fruit vegetable insect utensil tool instrument mammal reptile creature pet fish
+""")
 """Nouns whose kinds are named by nouns alone, so that they are counted even after "kind of"."""
 ACTIONS = _words("activity action task")
 JOBS = _words("profession occupation job career")
 """Nouns whose kinds are what somebody is: "the man is a nurse"."""
 COMPOUND = _words("""
-    room pan lot ball pool board bag machine area meter mall cart boots shoes shoe table hall bell car station court stick oven
-    sink plate truck center rack ground track dress suit
+    man woman person room pan lot ball pool board bag machine area meter mall cart boots shoes shoe table hall bell
+    car station court stick oven sink plate truck center rack ground track dress suit
 """)
 """Last words of options that begin with a word in -ing and are nouns: "frying pan", but not "frying fish"."""
 AIMS = _words("state purpose goal function plan intention use job task aim role intent duty")
@@ -188,11 +196,11 @@ AIMS = _words("state purpose goal function plan intention use job task aim role 
 UNNAMED = _words("""
     africa asia europe australia america antarctica china japan france germany italy spain england britain scotland
     ireland wales russia canada mexico brazil india usa us uk london paris rome berlin madrid tokyo beijing moscow
-    chicago boston seattle miami philadelphia california texas florida hawaii alaska arizona nevada egypt kenya greece
-    turkey poland sweden norway denmark finland portugal switzerland austria thailand vietnam korea peru chile
-    argentina nepal nigeria york angeles francisco vegas jersey zealand indoors outdoors outside inside home upstairs
-    downstairs downtown here there everywhere nowhere nothing nobody anything everyone everything none neither both all
-    christmas halloween easter thanksgiving
+    chicago boston seattle miami philadelphia california texas florida hawaii alaska arizona nevada egypt kenya
+    greece turkey poland sweden norway denmark finland portugal switzerland austria thailand vietnam korea peru
+    chile argentina nepal nigeria york angeles francisco vegas jersey zealand indoors outdoors outside inside home
+    upstairs downstairs downtown here there everywhere nowhere nothing nobody anything everyone everything none
+    neither both all christmas halloween easter thanksgiving
 """)
 """Last words of options that go without an article: places' names in small letters, and adverbs of place."""
 SMALL = re.compile(
@@ -212,7 +220,7 @@ FINITE = (
 )
 ALONE = re.compile(
     rf"(?:{DET}|{PRONOUN}|neither|none|no|nothing|nobody|zero|one|seven|eight|nine|ten|eleven|twelve|twenty|thirty|"
-    rf"[A-Z\W\d].*|(?!(?:{'|'.join(sorted(NOUNS))})\b)\w+ing|in|on|at|to|for|by|under|behind|because|"
+    rf"[A-Z\W\d].*|being|(?!(?:{'|'.join(sorted(NOUNS))})\b)\w+ing|in|on|at|to|for|by|under|behind|because|"
     r"none of)\b"
 )
 """Options that stand without an article."""

@@ -2,7 +2,7 @@
 
 Closed classes are listed whole; of verbs, mass nouns and adjectives those that questions about pictures use. A clause
 whose parts these words do not settle has no statement (None), and `template` quotes its question instead. A parser
-would know more words; those that come without a download (lemminflect, inflect) know words and not where a subject ends,
+would know more words; what comes without a download (lemminflect, inflect) knows words and not where a subject ends,
 and spaCy's model of English is at no package registry under its authors' name.
 """
 
@@ -25,9 +25,9 @@ DET = (
 )
 PRONOUN = "(?:i|you|he|she|it|they|we|someone|somebody|one|people|there)"
 PREPOSITIONS = _words("""
-    in on at to under behind above below over inside outside beside near next between beneath underneath from away far
-    around against towards toward within across along by among through into onto upon off with without for of about as
-    during after before past beyond up down out besides
+    in on at to under behind above below over inside outside beside near next between beneath underneath from away
+    far around against towards toward within across along by among through into onto upon off with without for of
+    about as during after before past beyond up down out besides
 """)
 ADVERBS = _words("""
     likely usually often probably also currently always never sometimes just now most mostly mainly possibly still
@@ -37,49 +37,52 @@ LY_NOUNS = _words(
     "family fly butterfly dragonfly jelly lily belly bully ally assembly reply supply italy july early only"
 )
 STATES = _words("""
-    visible open closed empty full parallel perpendicular similar present same shown seen worn held made able directly
-    closer farther further higher lower taller shorter bigger larger smaller more less likely also partially not
-    about supposed ready allowed available missing alone happy sad wet dry hot cold clean dirty safe dangerous
-    older younger longer wider brighter darker heavier lighter thicker thinner touching facing visible edible
+    visible open closed empty full parallel perpendicular similar present same shown seen worn held made able
+    directly closer farther further higher lower taller shorter bigger larger smaller more less likely also
+    partially not about supposed ready allowed available missing alone happy sad wet dry hot cold clean dirty safe
+    dangerous older younger longer wider brighter darker heavier lighter thicker thinner touching facing visible
+    edible
 """)
 """What may begin what is said of a subject, beside prepositions and participles."""
 VERBS = _words("""
-    be have look appear seem contain show include wear hold face belong need cover touch stand sit want mean represent
-    depict describe say express indicate tell do point lie match get see use like move turn become happen go come carry
-    feature convey suggest think infer keep stop slow run walk wait take make eat drink play try block reach ride drive
-    work live sleep read write sell buy serve throw catch hit kick jump fly swim grow feel give help find bring put cut
-    cook bake prepare clean wash provide produce support connect lead open close protect prevent start begin end enjoy
-    watch listen hear speak talk call share resemble refer relate travel visit pull push lift climb fall lean rest lay
-    hang pose smile laugh cry consume graze land park pass separate specialize depend share attach fit fill require
-    create cause allow let avoid attract advertise promote offer receive win lose know learn teach study perform
-    participate compete practice celebrate symbolize signify signal warn warm cool heat freeze melt burn break fix
-    repair build drop pick pour mix add remove expect plan hope intend prefer love hate fear chase hunt bite chew lick
-    swing spin slide roll skate surf ski sail row fish dance sing direct order pay cost measure weigh store fold wrap
-    tie reflect emit shine blow rain snow swing sail utilize transport arrive depart leave enter exit approach cross
-    follow guide steer ask answer surround differ originate reside occupy emphasize spell stick gain resort board engage
-    yell shout scream sniff scratch sip taste step steal stretch scoop stir spray squeeze strike swallow sweep trim trap
-    type unload weave wipe wish advise adjust aim apply arrange attack attend balance bark beg behave benefit bounce bow
-    brush bump bury camp charge check choose clip collect combine communicate compare complete concentrate consist
-    contact control count crash crawl deliver desire destroy dig dine dip discuss display dive drain drape drift employ
-    entertain escape evoke examine exercise exhibit explain explore export extend fasten feed fetch fight fire float flow
-    focus force form gather generate greet grab grip guard handle harvest haul imply import imitate improve inform
-    inspect install invite judge kneel label launch load locate mark mention mow notice obey observe obstruct operate own
-    pack paddle paint peel permit pet photograph pretend propel purchase raise recommend recycle reduce refuse release
-    remind replace respond reveal rub satisfy scare secure select send set shake shape shoot shop spot state steam strap
-    succeed supply switch target tend threaten trade train transfer treat trust understand wander warn wave work utter
+    be have look appear seem contain show include wear hold face belong need cover touch stand sit want mean
+    represent depict describe say express indicate tell do point lie match get see use like move turn become happen
+    go come carry feature convey suggest think infer keep stop slow run walk wait take make eat drink play try block
+    reach ride drive work live sleep read write sell buy serve throw catch hit kick jump fly swim grow feel give
+    help find bring put cut cook bake prepare clean wash provide produce support connect lead open close protect
+    prevent start begin end enjoy watch listen hear speak talk call share resemble refer relate travel visit pull
+    push lift climb fall lean rest lay hang pose smile laugh cry consume graze land park pass separate specialize
+    depend share attach fit fill require create cause allow let avoid attract advertise promote offer receive win
+    lose know learn teach study perform participate compete practice celebrate symbolize signify signal warn warm
+    cool heat freeze melt burn break fix repair build drop pick pour mix add remove expect plan hope intend prefer
+    love hate fear chase hunt bite chew lick swing spin slide roll skate surf ski sail row fish dance sing direct
+    order pay cost measure weigh store fold wrap tie reflect emit shine blow rain snow swing sail utilize transport
+    arrive depart leave enter exit approach cross follow guide steer ask answer surround differ originate reside
+    occupy emphasize spell stick gain resort board engage yell shout scream sniff scratch sip taste step steal
+    stretch scoop stir spray squeeze strike swallow sweep trim trap type unload weave wipe wish advise adjust aim
+    apply arrange attack attend balance bark beg behave benefit bounce bow brush bump bury camp charge check choose
+    clip collect combine communicate compare complete concentrate consist contact control count crash crawl deliver
+    desire destroy dig dine dip discuss display dive drain drape drift employ entertain escape evoke examine
+    exercise exhibit explain explore export extend fasten feed fetch fight fire float flow focus force form gather
+    generate greet grab grip guard handle harvest haul imply import imitate improve inform inspect install invite
+    judge kneel label launch load locate mark mention mow notice obey observe obstruct operate own pack paddle paint
+    peel permit pet photograph pretend propel purchase raise recommend recycle reduce refuse release remind replace
+    respond reveal rub satisfy scare secure select send set shake shape shoot shop spot state steam strap succeed
+    supply switch target tend threaten trade train transfer treat trust understand wander warn wave work utter
 """)
 """Verbs as they stand after "does" or "can"."""
 _AMBIGUOUS = _words("""
     drink cover play show work walk stop call move ride run turn touch watch board park store face point stand sign
-    light cut fish swing plant record frame press train set shop shape label load mark form fire pet paint pack brush bow
-    bark camp check clip count display drain exercise focus force guard handle judge match notice spot spray state steam
-    strap switch target trade treat trust wave type step trap balance charge control supply lock order plan
+    light cut fish swing plant record frame press train set shop shape label load mark form fire pet paint pack
+    brush bow bark camp check clip count display drain exercise focus force guard handle judge match notice spot
+    spray state steam strap switch target trade treat trust wave type step trap balance charge control supply lock
+    order plan
 """)
 """Verbs that are nouns as often."""
 PARTICIPLES = _words("""
-    made worn held shown seen built kept known written taken hung cut put set found used drawn driven eaten thrown given
-    told meant bought sold caught hit led lit lost born done gone grown sewn spread stuck struck tied woven wrapped
-    cast fed fought paid read spent stood torn bent broken chosen frozen hidden ridden stolen
+    made worn held shown seen built kept known written taken hung cut put set found used drawn driven eaten thrown
+    given told meant bought sold caught hit led lit lost born done gone grown sewn spread stuck struck tied woven
+    wrapped cast fed fought paid read spent stood torn bent broken chosen frozen hidden ridden stolen
 """)
 NOT_PARTICIPLES = _words("""
     bed red shed sled seed weed reed breed feed need speed hundred sacred naked bleed greed deed bobsled infrared
@@ -87,43 +90,47 @@ NOT_PARTICIPLES = _words("""
 """)
 """Words in -ed that are nouns, adjectives or bare verbs."""
 NOUNS = _words("""
-    building painting ceiling clothing king ring string thing wing swing spring evening morning earring railing awning
-    pudding dressing duckling sibling lightning being icing topping sling crossing wedding stuffing meeting frosting
-    landing drawing wiring lettering flooring seasoning filling clearing bearing lighting covering something nothing
-    anything everything shopping parking
+    building painting ceiling clothing king ring string thing wing swing spring evening morning earring railing
+    awning pudding dressing duckling sibling lightning being icing topping sling crossing wedding stuffing meeting
+    frosting landing drawing wiring lettering flooring seasoning filling clearing bearing lighting covering
+    something nothing anything everything shopping parking
 """)
 """Nouns that end like participles."""
-_REST = _words("standing sitting lying walking leaning hanging flying parked located placed running resting going")
+_REST = _words("""
+    standing sitting lying walking leaning hanging flying parked located placed running resting going
+""")
 PLURAL_ONLY = "sunglasses|glasses|headphones|scissors|pants|trousers|shorts|jeans|goggles|binoculars|tweezers|pliers"
 _IRREGULAR_PLURALS = "people|children|men|women|feet|teeth|mice|geese|sheep|police|cattle|legos"
 MASS = _words("""
-    water food grass snow sand wood metal plastic glass paper ice mud dirt rain fog hail steam smoke wind milk juice coffee
-    tea wine beer soda coke bread cheese butter rice pasta meat beef pork ham turkey bacon lettuce cabbage spinach broccoli
-    celery corn garlic parsley basil mint salt sugar pepper mayo ketchup mustard cream icing frosting chocolate honey
-    syrup oil gas electricity coal steel iron leather cotton wool silk denim rubber concrete cement brick stone clay
-    furniture clothing jewelry luggage equipment money mail trash garbage traffic fire air hair fur skin dust paint
-    rust powder propane cardboard fabric foam gold silver wax weather acrylic music art football basketball baseball tennis soccer
-    hockey golf volleyball badminton lacrosse baseball rugby cricket polo chess poker skiing surfing fun safety decoration protection transportation
-    advertising exercise balance fashion visibility tradition privacy storage breakfast lunch dinner brunch noon dusk
-    dawn midnight night summer winter spring autumn fall christmas halloween easter thanksgiving hearing home
+    water food grass snow sand wood metal plastic glass paper ice mud dirt rain fog hail steam smoke wind milk juice
+    coffee tea wine beer soda coke bread cheese butter rice pasta meat beef pork ham turkey bacon lettuce cabbage
+    spinach broccoli celery corn garlic parsley basil mint salt sugar pepper mayo ketchup mustard cream icing
+    frosting chocolate honey syrup oil gas electricity coal steel iron leather cotton wool silk denim rubber
+    concrete cement brick stone clay furniture clothing jewelry luggage equipment money mail trash garbage traffic
+    fire air hair fur skin dust paint rust powder propane cardboard fabric foam gold silver wax weather acrylic
+    music art football basketball baseball tennis soccer hockey golf volleyball badminton lacrosse baseball rugby
+    cricket polo chess poker skiing surfing fun safety decoration protection transportation advertising exercise
+    balance fashion visibility tradition privacy storage breakfast lunch dinner brunch noon dusk dawn midnight night
+    summer winter spring autumn fall christmas halloween easter thanksgiving hearing home
 """)
 ADJECTIVES = _words("""
-    red green blue yellow black white brown pink purple orange gray grey beige gold silver teal tan maroon navy
-    old young new big small large tall short long wide thin thick round square oval flat deep high low hot cold warm
-    cool wet dry clean dirty full empty open closed happy sad angry calm bored tired scared afraid alone asleep awake
-    hard soft smooth rough sharp dull bright dark light heavy fast slow early late good bad safe free male female
-    modern ancient formal informal casual urban rural suburban domestic commercial residential digital analog plain
-    striped plaid floral fresh raw ripe rotten sweet sour spicy salty bitter wild tame dead alive sick healthy fat skinny
-    wooden golden greek french dutch irish welsh swiss british english spanish mexican asian african european
-    chilly mad drunk natural central tame ripe sober angry upset pleased sunny cloudy windy rainy snowy stormy foggy hilly grassy sandy muddy rocky busy crowded fancy furry curly wavy messy
+    red green blue yellow black white brown pink purple orange gray grey beige gold silver teal tan maroon navy old
+    young new big small large tall short long wide thin thick round square oval flat deep high low hot cold warm
+    cool wet dry clean dirty full empty open closed happy sad angry calm bored tired scared afraid alone asleep
+    awake hard soft smooth rough sharp dull bright dark light heavy fast slow early late good bad safe free male
+    female modern ancient formal informal casual urban rural suburban domestic commercial residential digital analog
+    plain striped plaid floral fresh raw ripe rotten sweet sour spicy salty bitter wild tame dead alive sick healthy
+    fat skinny wooden golden greek french dutch irish welsh swiss british english spanish mexican asian african
+    european chilly mad drunk natural central tame ripe sober angry upset pleased sunny cloudy windy rainy snowy
+    stormy foggy hilly grassy sandy muddy rocky busy crowded fancy furry curly wavy messy
 """)
 COMPARATIVES = _words("""
     bigger smaller larger taller shorter longer wider higher lower older younger newer softer harder darker brighter
     warmer colder hotter faster slower heavier thinner thicker closer farther more less better worse further
 """)
 LIKE_ADJECTIVES = _words("""
-    table vegetable cable stable constable turntable fish dish goldfish swordfish catfish jellyfish radish cheese geese
-    lantern pattern fern tern attic mosaic crucible bible mobile arabic mystic critic hospital
+    table vegetable cable stable constable turntable fish dish goldfish swordfish catfish jellyfish radish cheese
+    geese lantern pattern fern tern attic mosaic crucible bible mobile arabic mystic critic hospital
 """)
 """Nouns that end like adjectives."""
 _ADJECTIVE = r".*(?:[^aeiou]ish|ional|cial|ural|ese|ous|ful|less|able|ible|[a-z]{3}ical|[a-z]{2}tic|ern)"
@@ -131,7 +138,7 @@ _ADJECTIVE = r".*(?:[^aeiou]ish|ional|cial|ural|ese|ous|ful|less|able|ible|[a-z]
 
 @dataclass(frozen=True)
 class Clause:
-    """An inverted clause in its parts: "is the cup on it" → `is`, `the cup`, `on it`; an empty predicate for "is this"."""
+    """An inverted clause in its parts: "is the cup on it" → `is`, `the cup`, `on it`; "is this" has no predicate."""
 
     auxiliary: str
     subject: str
@@ -172,6 +179,10 @@ def parsed(text: str, gap: bool = False) -> Clause | None:
     nameless = determined and all(adverb(word) for word in words[1:end])
     if auxiliary in ("do", "does") and "not" in words[end : end + 2]:
         return None
+    within = [word for word in words[1 : end - 1] if re.fullmatch(AUX, word)]
+    relative = any(word in ("that", "which", "who", "whose") for word in words[:end])
+    if be and within and not relative and not gap:
+        return None
     if nameless or re.fullmatch(BE, words[end - 1]) or (words[end : end + 1] and re.fullmatch(BE, words[end])):
         return None
     return Clause(auxiliary, " ".join(rest[:end]), " ".join(rest[end:]))
@@ -207,9 +218,11 @@ def _verbal(word: str) -> bool:
 
 
 _BOUND = rf"{DET}|and|or|of|with|to|than|very|'s"
-_GOVERNED = _words(
-    "of without than to by for while when after before and or is are was were been being be has have that who which from in"
-)
+_GOVERNED = _words("""
+    of without than to by for while when after before and or is are was were been being be has have that who which from
+    in
+""")
+"""Words after which a participle is not a clause's own."""
 
 
 def _subject_end(words: Sequence[str], be: bool = True) -> int | None:
@@ -257,13 +270,10 @@ IN_PICTURE = " (?:in|on) (?:the|this) (?:picture|image|photo|scene)"
 
 def _begins(word: str, after: str) -> bool:
     """Whether a word after a subject may begin what is said of it."""
-    if (
-        word in PREPOSITIONS
-        or word in STATES
-        or word in ("a", "an", "the")
-        or (adverb(word) and (word != "most" or adverb(after)))
-    ):
+    if word in PREPOSITIONS or word in STATES or word in ("a", "an", "the"):
         return True
+    if adverb(word):
+        return word != "most" or adverb(after)
     if word in ("left", "right"):
         return after in ("of", "")
     if word == "being":
@@ -305,7 +315,7 @@ def _verb_begins(words: Sequence[str], perfect: bool) -> int | None:
 
 
 def _gap(words: Sequence[str]) -> int | None:
-    """Where the predicate begins of which the object is asked for, after a form of to be: the last verb that has none."""
+    """Where the predicate begins whose object is asked for, after a form of to be: at the last verb without one."""
     last = len(words) - 1
     if words[0] in PREPOSITIONS or _verbal(words[0]) or adverb(words[0]) or words[0] in STATES | ADJECTIVES:
         return None
@@ -315,12 +325,8 @@ def _gap(words: Sequence[str]) -> int | None:
     for k in range(last, 0, -1):
         before = words[k - 1]
         held = words[k] in ("about", "supposed", "able", "ready", "likely", "going") and words[k + 1 : k + 2] == ["to"]
-        if (
-            not (held or _verbal(words[k]))
-            or words[k] == "being"
-            or re.fullmatch(DET, before)
-            or (before in _GOVERNED and before != "being")
-        ):
+        governed = re.fullmatch(DET, before) or (before in _GOVERNED and before != "being")
+        if governed or words[k] == "being" or not (held or _verbal(words[k])):
             continue
         if not (held or _lacks_object(words, k)):
             continue
@@ -333,18 +339,20 @@ def _gap(words: Sequence[str]) -> int | None:
         return min([k, *earlier])
     if words[last] in PREPOSITIONS and last > 0 and not any(re.fullmatch(AUX, word) for word in words):
         first = last
-        phrase = re.search(_COMPLEX, " ".join(words))
-        if phrase:
-            first = last + 1 - len(phrase[0].split())
+        complex_one = re.search(_COMPLEX, " ".join(words))
+        if complex_one:
+            first = last + 1 - len(complex_one[0].split())
         while first > 1 and words[first - 1] in ("next", "out", "on", "in", "close", "up") and words[last] != "in":
             first -= 1
-        before = next(
-            (k for k in range(2, first) if adverb(words[k]) and (words[k] != "most" or adverb(words[k + 1]))), first
-        )
-        return before
+        while first > 1 and (words[first - 1] in STATES | _CALLING or words[first - 1].endswith("est")):
+            first -= 1
+        adverbs = (k for k in range(2, first) if adverb(words[k]) and (words[k] != "most" or adverb(words[k + 1])))
+        return next(adverbs, first)
     return None
 
 
+_CALLING = _words("useful famous known fond afraid scared proud capable similar good safe responsible")
+"""Adjectives that call for a preposition: "famous for"."""
 _COMPLEX = (
     r"\b(?:on top of|in front of|next to|close to|out of|off of|part of|up against|made of|made up of|made out of|"
     r"on the (?:left|right|side|back|front|top|bottom) of)$"
@@ -359,6 +367,8 @@ def _lacks_object(words: Sequence[str], k: int) -> bool:
         words[n] in ("for", "of", "with", "from", "at") and words[n + 1] in (*PREPOSITIONS, "when", "while", "if")
         for n in range(k + 1, len(words) - 1)
     )
+    if words[k] in ("pictured", "shown", "seen", "mentioned", "listed") and last in ("above", "below"):
+        return False
     purpose = k < len(words) - 2 and words[-2] == "to" and last in VERBS
     trailing = (last in PREPOSITIONS and k < len(words) - 1) or stranded or purpose
     if words[k] in ("called", "named"):
@@ -426,7 +436,6 @@ def adjectival(option: str) -> bool:
 
 def indefinite(noun: str) -> str:
     """With "a" or "an", unless it is in the plural, a mass, an adjective or has a determiner."""
-    words = noun.lower().split(" ")
     if is_plural(noun) or mass(noun) or adjectival(noun) or not noun[:1].isalpha() or noun[:1].isupper():
         return noun
     return f"{article(noun)} {noun}"

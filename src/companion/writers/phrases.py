@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from companion.writers import forms, grammar
 
-
 _DECADE = re.compile(r"(?:\d\d)?\d0s")
 _OF = re.compile(r"(?:\S+ )*?\S+ of (?:an? )?(.+)")
 
@@ -104,7 +103,7 @@ def direction(o: str) -> str:
 
 def head(noun: str) -> str:
     """The noun of a phrase that decides its number: "piece of clothing on the bed" → "piece"."""
-    after = "of|in|on|at|with|that|to|from|for|between|which|behind|near|next|inside|above|below|or"
+    after = "of|in|on|at|with|that|all|to|from|for|between|which|behind|near|next|inside|above|below|or"
     return re.split(rf",? (?:{after})\b", noun)[0].split(" ")[-1].lower()
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from companion.writers import forms, grammar, phrases
 from companion.writers.forms import Wordings
@@ -62,7 +63,7 @@ def _plain(text: str) -> str:
     """The last question of a text, without its mark, the boxes that it points to, and contractions."""
     text = re.sub(r"\s+", " ", text.replace("’", "'")).strip(" \"'")
     text = re.sub(r" \([^()]*\b(?:box|bbox|rectangle|circle)\b[^()]*\)", "", text)
-    text = re.sub(r"\b(what|where|who|which|there|it)'s\b", r"\1 is", text, flags=re.IGNORECASE)
+    text = re.sub(r"\b(what|where|who|which|there)'s\b", r"\1 is", text, flags=re.IGNORECASE)
     parts = [""]
     for part in re.split(r"(?<=[\w)][.?!]) (?=[A-Z])", text):
         follows = not parts[-1] or forms.ABBREVIATION.search(parts[-1])
@@ -192,7 +193,7 @@ def _asked_last(question: str, options: Sequence[str]) -> list[Wordings] | None:
         if (
             placed
             or tail
-            or last in ("be", "being")
+            or re.fullmatch("be|being|his|her|its|their", last)
             or re.search(r" (?:if|that|when|because|a|an|the|newly \w+)$", before)
         ):
             return None
@@ -217,7 +218,9 @@ def _with_noun(before: str, last: str, noun: str, options: Sequence[str]) -> lis
         return [f"{before} {grammar.article(o)} {o} {kinds[1]}" for o in options]
     if preposition and any(map(grammar.adjectival, options)) and "colo" not in noun:
         return None
-    if noun in ("shape", "region") or (last == "of" and noun in ("relation", "relationship", "type", "kind")):
+    if noun in ("shape", "region", "kind", "type", "sort") or (
+        last == "of" and noun in ("relation", "relationship", "type", "kind")
+    ):
         return None
     if phrases.head(noun) not in forms.NAMED | forms.KINDS | forms.ITEMS | {"design", "pattern"}:
         return None
@@ -263,6 +266,7 @@ def _formed(question: str, options: Sequence[str]) -> list[Wordings] | None:
         found = pattern.fullmatch(asked)
         parts = _parts({name: part or "" for name, part in found.groupdict().items()}) if found else None
         if parts is not None and _suits(three, parts, own):
+            parts["sides"] = "all" if phrases.sided(own) else ""
             parts["adjectives"] = "all" if all(map(grammar.adjectival, own)) else ""
             labels = phrases.labelled(parts.get("k", ""), own)
             worded = [_worded(parts, o, question) for o in options]
@@ -327,6 +331,8 @@ def _is_said(verb: str, rest: Sequence[str]) -> bool:
     if not re.fullmatch(grammar.AUX, verb) or verb in ("has", "have", "had"):
         return True
     after = " ".join(rest)
+    if rest[:1] == ["only"]:
+        return False
     superlative = re.match(r"an? |the (?:\w+est|most|least|same|only|one)\b", after)
     return superlative is not None or not re.match(rf"(?:{grammar.DET}|{grammar.PRONOUN})\b", after)
 
@@ -358,6 +364,8 @@ def _suits(three: Wordings, parts: dict[str, str], options: Sequence[str]) -> bo
         return all(map(grammar.adjectival, options))
     if "tall" in parts:
         return not phrases.numbers(options)
+    if "part" in parts and subject.endswith("ing") and subject.split(" ")[-1] not in grammar.NOUNS:
+        return False
     if "part" in parts and not parts["part"].endswith((" on", " at", " in", " to")):
         others = [o for o in options if not re.fullmatch(f"{forms.SIDES}|{forms.SIDE} behind", o)]
         return not any(phrases.place(o, parts["ref"]) == f"at {phrases.with_article(o)}" for o in others)
@@ -421,10 +429,7 @@ def _is_whole(subject: Sequence[str]) -> bool:
 def _is_thing(subject: str) -> bool:
     """Whether a subject may be of a kind, and does not end in what is said of it ("this area located")."""
     words = subject.split()
-    stranded = any(
-        word in grammar.PREPOSITIONS and after in grammar.PREPOSITIONS
-        for word, after in zip(words, words[1:], strict=False)
-    )
+    stranded = any(word in grammar.PREPOSITIONS and after in grammar.PREPOSITIONS for word, after in pairwise(words))
     return not stranded and not re.search(r" (?:to|which|that) |(?:ed|ing|in|taken|made|seen|worn|held)$", subject)
 
 
@@ -451,7 +456,7 @@ def _worded(parts: dict[str, str], o: str, question: str) -> dict[str, str]:
 def _which(parts: dict[str, str], o: str, question: str) -> str:
     """An option with the noun that is asked for where it stands before it: "the left hand"."""
     noun = parts.get("n", "")
-    if noun and phrases.sided([o]):
+    if noun and (parts.get("sides") or re.fullmatch(forms.SIDES, o)):
         return f"the {o} one {noun}" if noun.startswith("of ") else f"the {o} {noun}"
     if noun and parts.get("adjectives") and " " not in noun and not forms.ALONE.match(o):
         return f"the {o} {noun}"
