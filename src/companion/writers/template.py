@@ -194,7 +194,7 @@ def _asked_last(question: str, options: Sequence[str]) -> list[Wordings] | None:
             placed
             or tail
             or re.fullmatch("be|being|his|her|its|their", last)
-            or re.search(r" (?:if|that|when|because|a|an|the|newly \w+)$", before)
+            or re.search(r" (?:if|that|when|because|a|an|the|newly \w+|an? [\w-]+)$", before)
         ):
             return None
         parts = {"said": before, "predicate": before}
@@ -439,7 +439,8 @@ def _worded(parts: dict[str, str], o: str, question: str) -> dict[str, str]:
     kind, subject = phrases.head(parts.get("k", "")), parts.get("s", "")
     which = _which(parts, o, question)
     if "chosen" in parts or not noun:
-        vp = _agreeing(vp, grammar.is_plural(which) and which.split(" ")[-1] not in forms.UNNAMED)
+        acting = re.match(r"\w+ing ", which) is not None
+        vp = _agreeing(vp, grammar.is_plural(which) and not acting and which.split(" ")[-1] not in forms.UNNAMED)
     be = parts.get("be", "").lower()
     be = _agreeing(be, True) if grammar.many(subject) else be
     be = _agreeing(be, False) if kind in forms.KINDS and not subject else be
@@ -488,7 +489,7 @@ def _completing(predicate: str, o: str, question: str, parts: dict[str, str]) ->
         return o
     if verb and re.search(r"\b(?:mean|indicate|tell|advise|instruct)s?\b", predicate):
         return o
-    if verb and " " in o and first not in forms.NOUNS_TOO and "said" in parts:
+    if verb and " " in o and first not in forms.NOUNS_TOO and predicate.endswith(" for"):
         return o
     if grammar.adjectival(o) and not re.fullmatch(forms.COLOUR, o) and "gap" in parts:
         return o
