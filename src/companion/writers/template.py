@@ -2,9 +2,8 @@
 
 A question is turned into a statement by its form: "Where is the cup in relation to the plate?" and *left* give "The cup
 is to the left of the plate." Each form has three wordings, one of which the question's text draws, so that the claims
-of a question differ in the option alone. Options that are sentences stand for themselves. The forms are those of the
-paper's benchmarks. English only, and no parser: it knows the words of the closed classes, so a long subject may end in
-the wrong place, and a question of no known form is quoted.
+of a question differ in the option alone. Options that are sentences stand for themselves. English only, and no parser
+(see `grammar`); a question of no form, or whose parts are not found for sure, is quoted.
 """
 
 from __future__ import annotations
@@ -12,8 +11,9 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
-from companion.writers import forms
+from companion.writers import forms, grammar, phrases
 from companion.writers.forms import Wordings
 
 
@@ -26,11 +26,12 @@ def claims(text: str, options: Sequence[str]) -> tuple[str, ...]:
 def wordings(text: str, options: Sequence[str]) -> list[Wordings]:
     """For each option the three sentences of which `claims` draws one."""
     asked = _plain(text)
-    lead, question = _parted(asked)
+    lead, question = _parted(_repaired(asked))
     inner = [_inner(option, asked) for option in options]
     said = (
         _yes_or_no(question, inner)
         or _filled_in(question, inner)
+        or _asked_last(question, inner)
         or _either_or(question, inner)
         or _formed(question, inner)
     )
@@ -54,7 +55,7 @@ def _each(sentences: Iterable[str]) -> Wordings:
 
 def _sentence(text: str) -> str:
     """With a capital, a full stop and single spaces."""
-    text = re.sub(r"\s+", " ", text).strip()
+    text = grammar.mended(re.sub(r"\s+", " ", text).strip())
     return text[:1].upper() + text[1:] + ("" if re.search(r"[.!?][”\"']?$", text) else ".")
 
 
@@ -62,15 +63,26 @@ def _plain(text: str) -> str:
     """The last question of a text, without its mark, the boxes that it points to, and contractions."""
     text = re.sub(r"\s+", " ", text.replace("’", "'")).strip(" \"'")
     text = re.sub(r" \([^()]*\b(?:box|bbox|rectangle|circle)\b[^()]*\)", "", text)
-    text = re.sub(r"\b(what|where|who|which|there|it)'s\b", r"\1 is", text, flags=re.IGNORECASE)
-    parts = re.split(r"(?<=[a-z\d)][.?!]) (?=[A-Z])", text)
+    text = re.sub(r"\b(what|where|who|which|there)'s\b", r"\1 is", text, flags=re.IGNORECASE)
+    parts = [""]
+    for part in re.split(r"(?<=[\w)][.?!]) (?=[A-Z])", text):
+        follows = not parts[-1] or forms.ABBREVIATION.search(parts[-1])
+        parts = [*parts[:-1], f"{parts[-1]} {part}".strip()] if follows else [*parts, part]
     question = ([part for part in parts if part.endswith("?")] or parts)[-1].rstrip(" ?.")
-    question = re.sub(rf"^where (?:({forms.BE}) )?(.+? facing)\b", _facing, question, flags=re.IGNORECASE)
+    facing = rf"^where (?:({grammar.BE}) )?(.+? facing)(?= (?:from|to|at|towards?|in)\b|$)"
+    question = re.sub(facing, _facing, question, flags=re.IGNORECASE)
     return re.sub(r"^what (is|are) the positions? of ", r"where \1 ", question, flags=re.IGNORECASE)
 
 
 def _facing(found: re.Match[str]) -> str:
     return f"which direction {found[1] or 'is'} {found[2]}"
+
+
+def _repaired(question: str) -> str:
+    """Without a word written twice, or two determiners of one noun ("the his foot"), as real questions have them."""
+    question = re.sub(r"\b(the|an?|is|are|in|of|on) \1\b", r"\1", question, flags=re.IGNORECASE)
+    question = re.sub(r"\bthe an? ", "the ", question)
+    return re.sub(r"\bthe (his|her|its|their|my|your)\b", r"\1", question)
 
 
 def _parted(question: str) -> tuple[str, str]:
@@ -91,18 +103,42 @@ def _yes_or_no(question: str, options: Sequence[str]) -> list[Wordings] | None:
 
 
 def _holds(question: str, true: bool) -> Wordings | None:
-    """That it is so, or not so, what a question asks."""
-    there = re.fullmatch(rf"({forms.BE}) there ((?:an?|any|some) |)(.+)", question, re.IGNORECASE)
-    if there and (true or there[2] or not re.match(forms.DET, there[3], re.IGNORECASE)):
-        be, article, rest = there.groups()
-        return _fill(forms.THERE if true else forms.NOT_THERE, be=be.lower(), rest=article + rest if true else rest)
-    said = _declared(question, not true)
-    return _fill(forms.SAID, said=said) if said else None
+    """That it is so, or not so, what a question asks. "Is there not a cup?" is taken by its words: yes, there is not;
+    "isn't there" expects what "is there" asks."""
+    question = re.sub(r"^(can|\w+?)n't\b", lambda found: {"wo": "will", "ca": "can"}.get(found[1], found[1]), question)
+    auxiliary, *rest = question.split(" ")
+    if "not" in rest and (rest[0] == "there" or grammar.parsed(question)):
+        rest.remove("not")
+        question, true = " ".join([auxiliary, *rest]), not true
+    elif rest[:1] == ["no"]:
+        question, true = " ".join([auxiliary, grammar.article(rest[1]), *rest[1:]]), not true
+    there = re.fullmatch(rf"({grammar.BE}) there (.+)", question, re.IGNORECASE)
+    if there:
+        return _there(there[1].lower(), there[2], true)
+    clause = grammar.parsed(question)
+    return _fill(forms.SAID, said=clause.said(negated=not true)) if clause and clause.predicate else None
+
+
+def _there(be: str, rest: str, true: bool) -> Wordings:
+    """That there is something, or none of it: "no" stands before one noun phrase with no other quantity."""
+    rest = re.sub("^an? ", "", rest) if be in ("are", "were") else rest
+    bare = not re.match(f"(?:{grammar.DET}|one|no)\\b", rest, re.IGNORECASE)
+    be = _agreeing(be, True) if bare and grammar.is_plural(phrases.head(rest)) else be
+    if true:
+        return _fill(forms.THERE, be=be, rest=rest)
+    article = "".join(re.findall(r"^(?:an?|any|some) ", rest, re.IGNORECASE))
+    noun = rest.removeprefix(article)
+    quantities = rf"(?:{grammar.DET}|more|fewer|less|enough|only|exactly|at least|one|\d+)\b"
+    counted = re.match(quantities, noun, re.IGNORECASE) and not noun.startswith("other ")
+    if counted or re.search(r" (?:and|or) (?:an?|any|some|no)\b", noun):
+        article = "any " if article.lower() == "some " else article
+        return _fill(forms.SAID, said=f"there {be} not {article}{noun}")
+    return _fill(forms.NOT_THERE, be=be, rest=noun)
 
 
 def _filled_in(question: str, options: Sequence[str]) -> list[Wordings] | None:
     """Of a sentence with a gap, or one that the options complete."""
-    asks = re.match(rf"(?:which|what|where|who|how|{forms.AUX})\b", question, re.IGNORECASE)
+    asks = re.match(rf"(?:which|what|where|who|how|{grammar.AUX})\b", question, re.IGNORECASE)
     gap, is_gap = re.subn("_{2,}", "{o}", question)
     if asks or not (is_gap or re.search(r"[:…]$|\b(?:is|are|the|an?|of)$", question)):
         return None
@@ -113,7 +149,7 @@ def _filled_in(question: str, options: Sequence[str]) -> list[Wordings] | None:
 def _either_or(question: str, options: Sequence[str]) -> list[Wordings] | None:
     """Of "Is it on the left or right of me?", where options stand on both sides of the "or"."""
     before, _, after = question.rpartition(" or ")
-    if not before or not re.match(rf"{forms.AUX}\b", question, re.IGNORECASE):
+    if not before or not re.match(rf"{grammar.AUX}\b", question, re.IGNORECASE):
         return None
     bare = [re.sub(r"^(?:the|an?) ", "", o) for o in options]
     first = [found for o in bare for found in re.finditer(rf"\b{re.escape(o)}\b", before, re.IGNORECASE)]
@@ -123,13 +159,103 @@ def _either_or(question: str, options: Sequence[str]) -> list[Wordings] | None:
         return None
     start = before[: max(first, key=lambda found: found.end()).start()]
     auxiliary, _, subject = start.partition(" ")
-    said = [_declared(f"{start}{o}{tails[0]}") or f"{subject}{auxiliary.lower()} {o}{tails[0]}" for o in bare]
-    return [_fill(forms.SAID, said=one) for one in said]
+    clauses = [grammar.parsed(f"{start}{o}{tails[0]}") for o in bare]
+    whole = all(clause and clause.predicate for clause in clauses)
+    if not whole and not re.fullmatch(grammar.BE, auxiliary, re.IGNORECASE):
+        return None
+    return [
+        _fill(forms.SAID, said=clause.said() if clause and whole else f"{subject}{auxiliary.lower()} {o}{tails[0]}")
+        for o, clause in zip(bare, clauses, strict=True)
+    ]
+
+
+def _asked_last(question: str, options: Sequence[str]) -> list[Wordings] | None:
+    """Of a statement with what is asked for in its place: "The men are all wearing what?"."""
+    found = re.fullmatch(r"([^,]+(?:, [^,]+)?) (?:what|which)(?: (.+))?", question, re.IGNORECASE)
+    asks = rf"(?:what|which|who|where|when|how|why|if|in|on|at|{grammar.AUX})\b"
+    if not found or re.match(asks, question, re.IGNORECASE):
+        return None
+    before, after = _uncapitalised(found[1]), found[2] or ""
+    stated = any(grammar.finite(word) or word in grammar.VERBS for word in before.split())
+    if (
+        not stated
+        or re.search(r"\b(?:what|which|else)\b", f"{before} {after}")
+        or any(map(grammar.finite, after.split()))
+    ):
+        return None
+    if before.endswith((" do", " doing")):
+        own = re.match(r"$|(?:to|with|in|on|at|for)\b", after)
+        return [_fill(forms.SAID, said=f"what {before} {after} is {o}") for o in options] if own else None
+    noun, tail = _noun_and_rest(after)
+    last = before.split(" ")[-1]
+    if not noun:
+        placed = last in grammar.PREPOSITIONS and any(o.split(" ")[0] in grammar.PREPOSITIONS for o in options)
+        if (
+            placed
+            or tail
+            or re.fullmatch("be|being|his|her|its|their", last)
+            or re.search(r" (?:if|that|when|because|a|an|the|newly \w+|an? [\w-]+)$", before)
+        ):
+            return None
+        parts = {"said": before, "predicate": before}
+        return [_fill(forms.CLEFT, said=before, the=_worded(parts, o, question)["the"]) for o in options]
+    said = _with_noun(before, last, noun, options)
+    return [_fill(forms.SAID, said=f"{one}{tail}") for one in said] if said else None
+
+
+def _with_noun(before: str, last: str, noun: str, options: Sequence[str]) -> list[str] | None:
+    """Of "The cat is looking in what direction?" what stands before the noun, with each option in the noun's place;
+    None where an option does not fit there. last: the last word before it."""
+    preposition = last in grammar.PREPOSITIONS
+    if noun == "direction":
+        way = rf"{forms.SIDES}|\w+wards?|behind|sideways|ahead|straight|north|south|east|west"
+        directed = all(re.fullmatch(way, o) for o in options)
+        return [f"{before.removesuffix(' in')} {o}" for o in options] if directed else None
+    if preposition and any(o.split(" ")[0] in grammar.PREPOSITIONS for o in options):
+        return None
+    kinds = re.fullmatch(r"(?:kind|type|sort) of (?:an? )?(\w+)", noun)
+    if kinds and all(map(grammar.adjectival, options)):
+        return [f"{before} {grammar.article(o)} {o} {kinds[1]}" for o in options]
+    if preposition and any(map(grammar.adjectival, options)) and "colo" not in noun:
+        return None
+    if noun in ("shape", "region", "kind", "type", "sort") or (
+        last == "of" and noun in ("relation", "relationship", "type", "kind")
+    ):
+        return None
+    if phrases.head(noun) not in forms.NAMED | forms.KINDS | forms.ITEMS | {"design", "pattern"}:
+        return None
+    if phrases.labelled(noun, options) and phrases.head(re.sub(r"^.* of (?:an? )?", "", noun)) not in forms.ITEMS:
+        return None
+    return [f"{before} {_in_place(o, noun)}" for o in options]
+
+
+def _uncapitalised(statement: str) -> str:
+    """A statement that goes on a sentence: with a capital only where it may be a name's."""
+    first = statement.split(" ")[0]
+    common = re.fullmatch(f"{grammar.DET}|{grammar.PRONOUN}|.+ing", first, re.IGNORECASE) or grammar.is_plural(first)
+    return f"{statement[0].lower()}{statement[1:]}" if common else statement
+
+
+def _in_place(o: str, noun: str) -> str:
+    """An option in the place of the noun that is asked for: "the number nine", "a striped pattern", "a park"."""
+    if re.fullmatch("colou?r|number|letter|word", noun):
+        return f"the {noun} {o}"
+    if re.fullmatch("design|pattern", noun):
+        return f"{grammar.article(o)} {o} {noun}"
+    return o if grammar.is_plural(noun.split(" of ")[-1]) else phrases.of_kind(o, noun)
+
+
+def _noun_and_rest(asked: str) -> tuple[str, str]:
+    """What is asked for, and the phrase that follows it: "number on the scale" → "number", " on the scale"."""
+    found = re.fullmatch(r"((?:\S+ )*?(?:\S+ of )?\S+(?: \S+)??)((?: (?:in|on|at|with|from|to|for|by)\b.*)?)", asked)
+    alone = not asked or re.match(r"(?:to|with|in|on|at|for|from|by|of)\b", asked)
+    return ("", asked) if alone else (found[1], found[2]) if found else (asked, "")
 
 
 def _formed(question: str, options: Sequence[str]) -> list[Wordings] | None:
-    """By the first of `forms.FORMS` that fits."""
-    if any(re.match(r"(?:if|how|why|whether|because|so)\b", o) for o in options):
+    """By the first of `forms.FORMS` that fits the question and the options."""
+    own = [o for o in options if not _is_sentence(o)]
+    if any(re.match(rf"(?:if|how|why|whether|because|so|{grammar.BE}|has|have|they|it|he|she)\b", o) for o in own):
         return None
     if re.match(r"where\b", question, re.IGNORECASE) and all(re.match(r"an? ", o) for o in options):
         return [_fill(forms.SHOWN, o=o) for o in options]
@@ -138,94 +264,254 @@ def _formed(question: str, options: Sequence[str]) -> list[Wordings] | None:
     asked = question[: ending.start()] if ending and named else question
     for pattern, three in forms.FORMS:
         found = pattern.fullmatch(asked)
-        parts = {name: part or "" for name, part in found.groupdict().items()} if found else {}
-        if parts.get("inverted"):
-            parts["said"] = parts["vp"] = _declared(parts["inverted"]) or ""
-        if found and parts.get("said", "-"):
-            return [_fill(three, **_worded(parts, o, question)) for o in options]
+        parts = _parts({name: part or "" for name, part in found.groupdict().items()}) if found else None
+        if parts is not None and _suits(three, parts, own):
+            parts["sides"] = "all" if phrases.sided(own) else ""
+            parts["adjectives"] = "all" if all(map(grammar.adjectival, own)) else ""
+            labels = phrases.labelled(parts.get("k", ""), own)
+            worded = [_worded(parts, o, question) for o in options]
+            return [_fill(three, **one | ({"one": f"“{one['o']}”"} if labels else {})) for one in worded]
     return None
+
+
+def _parts(parts: dict[str, str]) -> dict[str, str] | None:
+    """The parts of a question with those that have to be found in them; None if one is not found."""
+    for name in ("gap", "inverted"):
+        if name in parts:
+            clause = grammar.parsed(parts[name], gap=name == "gap" and not parts.get("p"))
+            if not clause or not clause.predicate:
+                return None
+            parts |= {"said": clause.said(), "vp": clause.said(), "predicate": clause.predicate}
+    asked = parts.get("kind", parts.get("chosen"))
+    if asked is not None:
+        split = _verb_phrase(asked)
+        if not split:
+            return None
+        parts |= {"k": split[0], "n": split[0], "vp": split[1]}
+    subject, noun = parts.get("s", ""), parts.get("k", "")
+    if re.match(r"(?:the|an?) (?:in|on|at|of|to|with)\b", subject) or re.search(r"'s [a-z]+$", noun):
+        return None
+    if grammar.adverb(noun) or any(re.fullmatch(grammar.AUX, word, re.IGNORECASE) for word in noun.split()):
+        return None
+    if "whole" in parts and grammar.parsed(f"{parts['whole'] or 'is'} {subject}", gap=True):
+        return None
+    return parts
+
+
+def _verb_phrase(asked: str) -> tuple[str, str] | None:
+    """What is asked for, and what is said of it: "item on the desk could help" → "item on the desk", "could help"."""
+    words = asked.split(" ")
+    if grammar.adverb(words[0]) or grammar.finite(words[0]) or words[0].lower() in grammar.PREPOSITIONS - {"of"}:
+        return None
+    for k in range(1, len(words)):
+        word, rest = words[k].strip(","), words[k + 1 :]
+        verb = next((later for later in words[k:] if not grammar.adverb(later)), "")
+        if re.fullmatch(f"{grammar.DET}|of|that|which|who|and|or", words[k - 1].lower()):
+            continue
+        if grammar.ambiguous(word) and any(re.fullmatch(grammar.AUX, later) for later in words[k:]):
+            continue
+        many = word in grammar.VERBS and grammar.is_plural(words[k - 1])
+        if many or grammar.finite(word) or (grammar.adverb(word) and grammar.finite(verb)):
+            noun, said = " ".join(words[:k]), " ".join(words[k:])
+            return (noun, said) if _is_noun(noun) and _is_said(word, rest) else None
+    return None
+
+
+def _is_noun(noun: str) -> bool:
+    """Whether what stands before a verb is what is asked for alone, and not that and a subject ("shirt he")."""
+    determined = re.search(r"(?<!\bof) (?<!\bin )(?<!\bon )(?:this|these|the|his|her)\b", noun)
+    return not determined and not re.search(r"\b(?:he|she|it|they|you|we|i)\b", noun, re.IGNORECASE)
+
+
+def _is_said(verb: str, rest: Sequence[str]) -> bool:
+    """Whether a verb and what follows it are a predicate, and not an inverted clause ("would most people use")."""
+    if re.fullmatch("can|could|will|would|should|may|might|must", verb):
+        base = next((later for later in rest if not grammar.adverb(later) and later not in ("not", "never")), "")
+        return base in grammar.VERBS
+    if not re.fullmatch(grammar.AUX, verb) or verb in ("has", "have", "had"):
+        return True
+    after = " ".join(rest)
+    if rest[:1] == ["only"]:
+        return False
+    superlative = re.match(r"an? |the (?:\w+est|most|least|same|only|one)\b", after)
+    return superlative is not None or not re.match(rf"(?:{grammar.DET}|{grammar.PRONOUN})\b", after)
+
+
+def _suits(three: Wordings, parts: dict[str, str], options: Sequence[str]) -> bool:
+    """Whether the options are such that a form's sentences are English with each."""
+    subject = parts.get("s", "")
+    if "sided" in parts:
+        return "colo" not in phrases.head(parts["n"]) and phrases.sided(options)
+    if three in (forms.KIND, forms.KIND_IN, forms.HERE):
+        return _suits_kind(parts, options)
+    if three == forms.CHOSEN:
+        return _suits_choice(parts, options)
+    if three == forms.SO:
+        return _suits_manner(parts, options)
+    if three == forms.ACTED:
+        return all(re.match(r"(?:\w+ed|did)\b", o) for o in options)
+    if three == forms.REASON:
+        return all(re.match(r"(?:to|for|from|so)\b|\w+ing\b", o) for o in options)
+    if three == forms.EVENT:
+        return not any(map(grammar.adjectival, options)) or "happen" not in parts["event"]
+    if three == forms.NAMED_WAY:
+        return parts["predicate"].split(" ")[-1] not in grammar.PREPOSITIONS - {"in", "on", "up", "off", "out", "down"}
+    if three == forms.PLACE_OF:
+        return not any(word.endswith(("ing", "ed")) for word in subject.split())
+    if three == forms.EQUATED:
+        return _is_whole(subject.lower().split()) and ("k" not in parts or _is_thing(subject))
+    if "like" in parts:
+        return all(map(grammar.adjectival, options))
+    if "tall" in parts:
+        return not phrases.numbers(options)
+    if "part" in parts and subject.endswith("ing") and subject.split(" ")[-1] not in grammar.NOUNS:
+        return False
+    if "part" in parts and not parts["part"].endswith((" on", " at", " in", " to")):
+        others = [o for o in options if not re.fullmatch(f"{forms.SIDES}|{forms.SIDE} behind", o)]
+        return not any(phrases.place(o, parts["ref"]) == f"at {phrases.with_article(o)}" for o in others)
+    return True
+
+
+def _suits_kind(parts: dict[str, str], options: Sequence[str]) -> bool:
+    """Of "the animal that is on the bed is a cat"."""
+    head = phrases.head(parts["k"])
+    if parts.get("picked") and head not in forms.NAMED | forms.KINDS:
+        return False
+    if "kind" in parts:
+        before_noun = (phrases.sided(options) and "colo" not in head) or all(map(grammar.adjectival, options))
+        if re.fullmatch(forms.THING, head) or (phrases.sided(options) and "colo" not in head):
+            return False
+        if before_noun and head not in forms.NAMED | forms.KINDS:
+            return False
+    return (
+        not grammar.is_plural(head) or head in forms.KINDS or all(grammar.is_plural(o) or " and " in o for o in options)
+    )
+
+
+def _suits_choice(parts: dict[str, str], options: Sequence[str]) -> bool:
+    """Of "the cat is on the bed", where the verb agrees with each option."""
+    said, noun = parts["vp"], parts["n"]
+    verb, _, rest = said.partition(" ")
+    verb = verb.lower()
+    plural = any(grammar.is_plural(o) or " and " in o for o in options)
+    if noun and phrases.head(noun) not in ("number", "one") and phrases.numbers(options):
+        return False
+    if plural and (
+        re.search(r" and (?:is|was|has)\b", said) or (verb.endswith("s") and not re.fullmatch(grammar.AUX, verb))
+    ):
+        return False
+    if not noun and any(map(grammar.adjectival, options)) and not phrases.sided(options):
+        return False
+    inverted = re.fullmatch("do|does|did", verb) or not (noun or _is_said(verb, rest.split(" ")))
+    return not inverted and (grammar.finite(verb) or grammar.adverb(verb))
+
+
+def _suits_manner(parts: dict[str, str], options: Sequence[str]) -> bool:
+    """Of "the girl is feeling happy" and "they travel by train"."""
+    looks = re.search(r"\b(?:feel|look|feeling|looking|taste|smell|sound)s?$", parts["predicate"])
+    return all(re.match(r"(?:by|with|in|on|from|using)\b|\w+ly$", o) for o in options) or (
+        looks is not None and all(map(grammar.adjectival, options))
+    )
+
+
+def _is_whole(subject: Sequence[str]) -> bool:
+    """Whether a subject, and not a clause of another order, stands before what is asked for: "the bag he holds"."""
+    if subject[-1] in ("not", "doing", "do", "does", "can", *grammar.BE.split("|")):
+        return False
+    linking = rf"\S+ (?:\S+ )*?(?:that|which|who|whose|where|when|if|{grammar.DET}|{grammar.PRONOUN})\b"
+    verbs = [k for k, word in enumerate(subject) if re.fullmatch(grammar.AUX, word)]
+    if not all(re.search(linking, " ".join(subject[:k])) for k in verbs):
+        return False
+    stranded = subject[-1] in grammar.PREPOSITIONS and len(subject) > 2
+    return not stranded or (bool(verbs) and len(subject) - verbs[-1] <= 4)
+
+
+def _is_thing(subject: str) -> bool:
+    """Whether a subject may be of a kind, and does not end in what is said of it ("this area located")."""
+    words = subject.split()
+    stranded = any(word in grammar.PREPOSITIONS and after in grammar.PREPOSITIONS for word, after in pairwise(words))
+    return not stranded and not re.search(r" (?:to|which|that) |(?:ed|ing|in|taken|made|seen|worn|held)$", subject)
 
 
 def _worded(parts: dict[str, str], o: str, question: str) -> dict[str, str]:
     """The parts of a question, and the option in each of the ways in which a wording may need it."""
-    noun, vp, verb, preposition = (parts.get(name, "") for name in ("n", "vp", "verb", "p"))
-    the = _with_article(o, question)
-    if re.fullmatch(f"{forms.SIDES}|{forms.COLOUR}", o) and noun:
-        which = f"the {o} one {noun}" if noun.startswith("of ") else f"the {o} {noun}"
-    else:
-        which = o if preposition and o in forms.PREPOSITIONS else the
-    if _is_plural(which):
-        vp = re.sub(r"^(?:is|was|has)\b", lambda found: {"is": "are", "was": "were", "has": "have"}[found[0]], vp)
-    if "a" not in parts and re.match(rf"{forms.DET} {forms.THING}\b", parts.get("s", "")):
-        o = the
-    elif parts.get("be") and o.split(" ")[0] in forms.VERBS:
-        o = f"to {o}"
-    at = the if re.search(r" (?:on|at|in|to)$", parts.get("part", "")) else _place(o, parts.get("ref", ""))
+    noun, vp, preposition = (parts.get(name, "") for name in ("n", "vp", "p"))
+    kind, subject = phrases.head(parts.get("k", "")), parts.get("s", "")
+    which = _which(parts, o, question)
+    if "chosen" in parts or not noun:
+        acting = re.match(r"\w+ing ", which) is not None
+        vp = _agreeing(vp, grammar.is_plural(which) and not acting and which.split(" ")[-1] not in forms.UNNAMED)
+    be = parts.get("be", "").lower()
+    be = _agreeing(be, True) if grammar.many(subject) else be
+    be = _agreeing(be, False) if kind in forms.KINDS and not subject else be
+    the = _completing(parts.get("predicate", ""), o, question, parts)
+    at = the if re.search(r" (?:on|at|in|to)$", parts.get("part", "")) else phrases.place(o, parts.get("ref", ""))
     counted = noun + parts["tail"] if "tail" in parts else re.sub(r"that are (in|on|at)\b", r"\1", f"{noun} that {vp}")
     return {
-        **parts, "o": o, "the": the, "which": which, "vp": vp, "n": counted, "be": parts.get("be", "").lower(),
-        "p": preposition.lower(), "at": at, "to": _direction(o.removeprefix(f"{verb} ")),
+        **parts, "o": o, "one": _one(parts, o), "the": the, "which": which, "vp": vp, "n": counted, "be": be,
+        "p": preposition.lower(), "at": at, "to": phrases.direction(o.removeprefix(f"{parts.get('verb', '')} ")),
+        "is": "are" if grammar.is_plural(kind) and kind not in forms.KINDS else "is",
     }  # fmt: skip
 
 
-def _declared(clause: str, negated: bool = False) -> str | None:
-    """The statement of an inverted clause: "is the cup on it" → "the cup is on it"; None where its subject's end is
-    not found."""
-    auxiliary, *rest = clause.split() or [""]
-    aux = auxiliary.lower()
-    end = _subject_end([word.lower().strip(",") for word in rest], aux in forms.BE.split("|"))
-    if end is None or not re.fullmatch(forms.AUX, aux):
-        return None
-    subject, verb, others = rest[:end], rest[end], rest[end + 1 :]
-    if negated:
-        said = ["cannot" if aux == "can" else f"{aux} not", verb]
-    else:
-        said = {"do": [verb], "does": [_third(verb)]}.get(aux, [aux, verb])
-    return " ".join([*subject, *said, *others])
+def _which(parts: dict[str, str], o: str, question: str) -> str:
+    """An option with the noun that is asked for where it stands before it: "the left hand"."""
+    noun = parts.get("n", "")
+    if noun and (parts.get("sides") or re.fullmatch(forms.SIDES, o)):
+        return f"the {o} one {noun}" if noun.startswith("of ") else f"the {o} {noun}"
+    if noun and parts.get("adjectives") and " " not in noun and not forms.ALONE.match(o):
+        return f"the {o} {noun}"
+    if noun and phrases.singular(phrases.head(noun)) in forms.NAMED:
+        return o
+    return o if parts.get("p") and o in grammar.PREPOSITIONS else phrases.with_article(o, question)
 
 
-def _subject_end(words: Sequence[str], be: bool) -> int | None:
-    """Where the predicate begins, in a clause after its auxiliary. be: that is a form of to be."""
-    if len(words) < 2:
-        return None
-    phrase = re.fullmatch(forms.DET, words[1]) or words[1] in forms.PREPOSITIONS
-    if re.fullmatch(forms.PRONOUN, words[0]) or (words[0] in ("this", "that", "these", "those") and phrase):
-        return 1
-    compared = [k for k in range(1, len(words) - 1) if words[k + 1] == "than"]
-    if be and compared:
-        return compared[0]
-    for k in range(1, len(words)):
-        word, after = words[k], words[k + 1] if k + 1 < len(words) else ""
-        if re.fullmatch(f"{forms.DET}|and|or|of|with|to", words[k - 1]):
-            continue
-        if not be and word in forms.VERBS:
-            return k
-        if be and _begins(word, after) and not re.match(forms.IN_PICTURE, f" {' '.join(words[k : k + 3])}"):
-            return k
-    return None
+def _one(parts: dict[str, str], o: str) -> str:
+    """An option behind "is": with the article that its kind needs, or as a word for it."""
+    aimed = phrases.head(parts.get("s", "")) in forms.AIMS
+    if aimed and not re.match(r"(?:to|for)\b|\w+ing\b", o):
+        return f"to {o}" if o.split(" ")[0] in grammar.VERBS and " " in o else f"“{o}”"
+    if "k" in parts:
+        job = phrases.head(parts["k"]) in forms.JOBS
+        return grammar.indefinite(o) if job else phrases.of_kind(o, parts["k"])
+    if "s" in parts and "a" not in parts:
+        return phrases.of_kind(o, re.sub(rf"^{grammar.DET} ", "", parts["s"], flags=re.IGNORECASE))
+    return o
 
 
-def _begins(word: str, after: str) -> bool:
-    """Whether a word after a subject may begin what is said of it."""
-    if word in forms.PREPOSITIONS or word in forms.STATES or word in ("a", "an", "the"):
-        return True
-    if word in ("left", "right"):
-        return after in ("of", "")
-    return (word.endswith("ing") and word not in forms.NOUNS) or (
-        word.endswith("ed") and (after in forms.PREPOSITIONS or not after)
-    )
+def _completing(predicate: str, o: str, question: str, parts: dict[str, str]) -> str:
+    """An option as what a predicate lacks: bare after "is made of", "is doing", "says"; as a noun after "holds"."""
+    first = o.split(" ")[0]
+    verb = first in grammar.VERBS
+    if re.search(rf"\b(?:doing|{_MADE}|called|named|says|saying)$|\b(?:do|say)\b", predicate):
+        return o
+    if predicate.endswith(" for") and phrases.uncounted(o):
+        return o
+    if verb and re.search(r"\b(?:mean|indicate|tell|advise|instruct)s?\b", predicate):
+        return o
+    if verb and " " in o and first not in forms.NOUNS_TOO and predicate.endswith(" for"):
+        return o
+    if grammar.adjectival(o) and not re.fullmatch(forms.COLOUR, o) and "gap" in parts:
+        return o
+    if re.search(r"\b(?:as|like)$", predicate) and not forms.ALONE.match(o):
+        return grammar.indefinite(o)
+    return phrases.with_article(o, question)
 
 
-def _third(verb: str) -> str:
-    """The third person of a verb."""
-    if verb == "have":
-        return "has"
-    return verb + ("es" if re.search(r"(?:s|sh|ch|x|o)$", verb) else "s")
+_MADE = "(?:made|consist|composed|out|up) of|(?:made|constructed|built) from"
+
+
+def _agreeing(vp: str, plural: bool) -> str:
+    """What is said of a subject, with its verb in the subject's number."""
+    pairs = {"is": "are", "was": "were", "has": "have"}
+    verbs = pairs if plural else {many: one for one, many in pairs.items()}
+    return re.sub(r"^\w+", lambda found: verbs.get(found[0].lower(), found[0]), vp)
 
 
 def _inner(option: str, question: str = "who") -> str:
     """An option in the middle of a sentence: no full stop, and a capital only where it may be a name's."""
-    option = re.sub(r"[\s_]+", " ", option).strip().removesuffix(".")
+    option = re.sub(r"[\s_]+", " ", option).strip()
+    option = option if forms.ABBREVIATION.search(option) else option.removesuffix(".")
     first, _, rest = option.partition(" ")
     small = forms.SMALL.fullmatch(first) or (rest[:1].islower() if rest else not forms.NAMING.search(question))
     return option[:1].lower() + option[1:] if small and re.fullmatch("[A-Z][a-z]+|A", first) else option
@@ -236,49 +522,14 @@ def _is_sentence(option: str) -> bool:
     main = re.sub(r"\b(?:that|which|who|what|where|how)\b.*", "", option)
     if re.match(r"(?:in|on|at|by|to|if|because|when|from|of|with)\b", main, re.IGNORECASE):
         return False
-    finite = re.search(rf"^\S+.*? (?:{forms.FINITE}) \S", main, re.IGNORECASE)
+    finite = re.search(rf"^\S+.*?(?<!\ba)(?<!\ban)(?<!\bthe) (?:{forms.FINITE}) \S", main, re.IGNORECASE)
     acts = re.search(r"^(?:an?|the|two|some) .*?\b\w{2,}[^sui]s (?:an?|the|his|her|their) ", main, re.IGNORECASE)
     return bool(finite or acts)
 
 
 def _own(option: str) -> str:
     """An option that is a sentence, as one."""
-    bare = option[:1].islower() and not re.match(rf"(?:{forms.DET}|{forms.PRONOUN}|there|neither|none|no)\b", option)
+    bare = option[:1].islower() and not re.match(
+        rf"(?:{grammar.DET}|{grammar.PRONOUN}|there|neither|none|no)\b", option
+    )
     return _sentence(f"the {option}" if bare else option)
-
-
-def _with_article(o: str, question: str) -> str:
-    """An option as a noun: with "the", unless it has a determiner, or is a name, a number, a place or an activity."""
-    return o if forms.ALONE.match(o) and f"the {o}" not in question else f"the {o}"
-
-
-def _is_plural(noun: str) -> bool:
-    head = re.split(r" (?:of|in|on|with|that|to)\b", noun)[0].split(" ")[-1]
-    return re.search(r"[^sui]s$|^(?:people|children|men|women)$", head) is not None
-
-
-def _place(o: str, ref: str) -> str:
-    """Where something is, by an option such as "left", "top right", "behind", "under the table" or "Paris"."""
-    of = f" of {ref}" if ref else ""
-    if o in ("front", "in front", "in front of"):
-        return f"in front{of}"
-    if o in ("middle", "center", "centre"):
-        return f"in the {o}{of}"
-    if o in ("top", "bottom", "back", "side", "rear"):
-        return f"at the {o}{of}"
-    if re.fullmatch(f"{forms.SIDES}|{forms.SIDE} behind", o) and o not in ("up", "down"):
-        return f"to the {o}{of}" if ref else f"on the {o}" if o in ("left", "right") else f"at the {o}"
-    if o in ("ahead", "on top", "forward"):
-        return f"{o}{of}"
-    if o in ("under", "beneath") and not ref:
-        return "underneath"
-    if o.split(" ")[0] in forms.PREPOSITIONS | {"up", "down", "upwards", "upward", "back", "for"}:
-        return f"{o} {ref}" if " " not in o or o == "next to" else o
-    if re.search(r"\b(?:corner|area|part|region|half|quadrant|center|centre|middle|edge)\b", o) or o[:1].isupper():
-        return f"in {_with_article(o, '')}"
-    return f"at {_with_article(o, '')}"
-
-
-def _direction(o: str) -> str:
-    """Which way something faces."""
-    return f"to the {o}" if re.fullmatch(forms.SIDES, o) and o not in ("up", "down") else o
