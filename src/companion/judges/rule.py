@@ -229,6 +229,8 @@ class _Reader:
         text = re.sub("|".join(f"§{k}" for k in denied), "¬", text) if denied else text
         text = words.OPEN.sub(lambda m: m[0].replace("§", "?"), text)
         named = frozenset(int(k) for k in re.findall(r"§(\d)", text))
+        if len(named) > 2 and words.LISTED.search(text):
+            return _Said()
         back = words.TAKES_BACK.search(text)
         elsewhere = not named and not denied and words.ELSEWHERE.search(text)
         leaves_open = len(set(re.findall(r"\?(\d)", text))) > 1 and not words.RESTATES.search(text)
@@ -253,7 +255,7 @@ class _Reader:
     def marked(self, clause: str) -> str:
         """The clause in plain words, with "§1" wherever the second option is named."""
         letters = LETTERS[: self.count]
-        clause = re.sub(rf"(?<![\w'])\(?([{letters}])(?:\)|(?![\w']))", lambda m: _letter(m, clause), clause)
+        clause = re.sub(rf"(?<![\w'°])\(?([{letters}])(?:\)|(?![\w']))", lambda m: _letter(m, clause), clause)
         clause = words.HYPHENS.sub(lambda m: m[0] if self.scene.parts(m[0]) else m[0].replace("-", ""), clause)
         text = " ".join(words.plain(clause, marks=True)[-_LONGEST:])
         found = self.whole.sub(self._mark, text) if self.whole else text

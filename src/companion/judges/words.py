@@ -139,6 +139,10 @@ def concluded(text: str, after: re.Match[str] | None) -> int | None:
     return int(options.pop()) if len(options) == 1 else None
 
 
+LISTED = re.compile(r"\b(?:options|choices|answers?|ones?)\b[^§]*§\d(?: ,?(?: (?:and|or))? ?§\d){2,}")
+"""The options are only listed: "from the given options: A, B, C"."""
+
+
 def last(pattern: re.Pattern[str], text: str, after: re.Match[str] | None) -> int | None:
     """The option of the last place where the pattern fits, after another one."""
     places = list(pattern.finditer(text, after.end() if after else 0))
