@@ -244,7 +244,8 @@ class _Reader:
         elif (found := words.concluded(text, back)) is not None:
             option, firmness = found, CONCLUDED
         elif len(named) == 1 and not (back or leaves_open or self.scene.reference):
-            option = next(iter(named))
+            option = next((k for k in named if f"§{k}" in self.marked(clause, lone=False)), None)
+            named = named if option is not None else frozenset()
         elif self.no is not None and not (named or denied or back) and (self.yes is not None or self.scene.about(text)):
             option = self.no if words.NO.search(text) else self.yes if words.YES.search(text) else None
             firmness = CONCLUDED if words.SO_YES.search(text) or self.scene.shared(text) else MENTIONED
@@ -252,10 +253,11 @@ class _Reader:
         beside = frozenset(int(k) for k in re.findall(r"~(\d)", text))
         return _Said(option, firmness, named, beside, frozenset(denied), turns, bool(back or elsewhere), leaves_open)
 
-    def marked(self, clause: str) -> str:
-        """The clause in plain words, with "§1" wherever the second option is named."""
+    def marked(self, clause: str, lone: bool = True) -> str:
+        """The clause in plain words, with "§1" wherever the second option is named. lone: by a letter alone too."""
         letters = LETTERS[: self.count]
-        clause = re.sub(rf"(?<![\w'°])\(?([{letters}])(?:\)|(?![\w']))", lambda m: _letter(m, clause), clause)
+        pattern = rf"(?<![\w'°])\(?([{letters}])(?:\)|(?![\w']|\.\w))"
+        clause = re.sub(pattern, lambda m: _letter(m, clause, lone), clause)
         clause = words.HYPHENS.sub(lambda m: m[0] if self.scene.parts(m[0]) else m[0].replace("-", ""), clause)
         text = " ".join(words.plain(clause, marks=True)[-_LONGEST:])
         found = self.whole.sub(self._mark, text) if self.whole else text
@@ -282,8 +284,10 @@ class _Reader:
         return there[0] if len(there) == 1 else None
 
 
-def _letter(match: re.Match[str], clause: str) -> str:
+def _letter(match: re.Match[str], clause: str, lone: bool) -> str:
     """The mark of a letter; an A that opens "A man" is an article, and "point A" is a thing in the picture."""
+    if not lone and match[0] == match[1] and not words.OFFERED.search(clause, 0, match.start()):
+        return match[0]
     article = match[0] == "A" and words.ARTICLE.match(clause, match.end())
     before = clause[: match.start()]
     if match[0] == match[1]:

@@ -37,7 +37,7 @@ _SPELLING = (
 
 _THINGS = (
     "point|object|container|sample|figure|pair|vitamin|group|person|item|panel|line|plate|type|player|team|block|"
-    "building|gate|platform|section|zone|column|row|room|country|planet|organism|gas|solution|magnet|particle|city|"
+    "building|gate|platform|section|zone|column|row|room|country|countrie|planet|organism|gas|solution|magnet|particle|city|"
     "area|region|circle|shape|node|position|location|bottle|box|class|grade|plan|step|side|image|picture"
 )
 LETTERED = re.compile(rf"\b(?:{_THINGS})s? $", re.IGNORECASE)
@@ -48,6 +48,8 @@ _ONE = re.compile(
     r"(?= (?!is|of|has|on|in|at|that|which|who|can|might|may|could|would|must|should|to|with|by|from|side|hand|"
     r"another|more|or|and|way)[a-z])|(?<=\bonly )one\b|(?<=\bexactly )one\b|(?<=\bjust )one\b"
 )
+OFFERED = re.compile(r"\b(?:option|choice|answer):? $|(?:^|: )\W*$", re.IGNORECASE)
+"""What makes a letter by itself the name of an option, where no conclusion is drawn."""
 _LETTER_A = re.compile(rf"\b((?:{_THINGS}|option))\s+A\b", re.IGNORECASE)
 
 
@@ -295,9 +297,10 @@ class Scene:
             elsewhere = bool(following) and following not in _FUNCTION
             return bool(_FRAMING & set(before)) or (elsewhere and not self._from_reference(said, said.index("§")))
         ordinary = following in _FUNCTION | self.known or _stem(following) in self.topic
-        strange = following.isascii() and bool(following) and not ordinary
+        strange = bool(self.topic and following) and following.isascii() and not ordinary
         if self.numbers:
-            return strange or bool(before and LETTERED.search(f"{before[0]} "))
+            name = bool(before) and LETTERED.search(f"{before[0]} ") is not None
+            return strange or (name and _stem(following) not in self.topic)
         return self.attribute and (strange or (match[0].split()[-1], following) in self.described)
 
     def parts(self, word: str) -> bool:
@@ -310,10 +313,10 @@ class Scene:
         return word[:4] == self.compared[:4] and _COMPARED.fullmatch(word) is not None
 
     def _from_reference(self, said: list[str], place: int) -> bool:
-        """Whether the words around a direction name what it is taken from: "left of the car", "on its left", "relative
-        to the car, it is on the left"."""
+        """Whether the words around a direction name what it is taken from: "left of the car", "relative to the car,
+        it is on the left"."""
         behind = list(takewhile(lambda word: word not in (",", ":", "and", "or", "but"), said[place + 1 : place + 5]))
-        if (self.reference | _PRONOUNS) & set(map(_stem, behind)) or said[max(place - 1, 0)] == "its":
+        if (self.reference | _PRONOUNS) & set(map(_stem, behind)):
             return True
         return said[0] in ("relative", "compared", "from") and bool(self.reference & set(map(_stem, said[:place])))
 
