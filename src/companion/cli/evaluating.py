@@ -209,6 +209,8 @@ def _agree(options: argparse.Namespace, account: Account, estimates: Mapping[str
 
 
 def _judge(options: argparse.Namespace) -> None:
+    from datetime import date
+
     import pandas as pd
 
     from companion.datasets import find_questions
@@ -221,7 +223,8 @@ def _judge(options: argparse.Namespace) -> None:
         chosen, pairs = _judge_named(options), read_pairs(options.rows)
         print(score(chosen, pairs).to_string(index=False, float_format="{:.3f}".format))
         if options.csv:
-            errors(chosen, pairs).to_csv(options.csv, index=False, lineterminator="\n")
+            counts = errors(chosen, pairs).assign(date=f"{date.today()}")
+            counts.to_csv(options.csv, index=False, lineterminator="\n")
         return
     variants = parse_variants(options.variants)
     rows = to_frame(list(Store(options.rows).read().values()))

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from companion.judges import Case, Verdict, compare, words
+from companion.judges.scene import Scene
 from companion.questions import LETTERS
 
 
@@ -110,8 +111,11 @@ _END = re.compile(
 )
 
 
-_LEAD = re.compile(r"(?:^|(?<=[\s.,:]))[\s✅]*(?:so|thus|hence|therefore)?,?\s*(?:the|my)?\s*(?:final|correct|right|best)*\s*(?:answer)?\s*$",
-                   re.IGNORECASE)  # fmt: skip
+_LEAD = re.compile(
+    r"(?:^|(?<=[\s.,:]))[\s✅]*(?:so|thus|hence|therefore)?,?\s*(?:the|my)?\s*(?:final|correct|right|best)*\s*(?:answer)?"
+    r"\s*$",
+    re.IGNORECASE,
+)
 """Words before an answer that a text breaks off with."""
 
 
@@ -128,7 +132,9 @@ def _clauses(text: str) -> list[str]:
     return [part.strip() for part in _END.split(text) if part.strip(" \t,:-")]
 
 
-_ITEM = re.compile(r"[ \t]*(?:(?:option|choice)[ \t]+)?\(?([A-F])(?:\)|[.:])(?![ \t]*(?:and\b|or\b|,))[ \t]*(.*)", re.IGNORECASE)
+_ITEM = re.compile(
+    r"[ \t]*(?:(?:option|choice)[ \t]+)?\(?([A-F])(?:\)|[.:])(?![ \t]*(?:and\b|or\b|,))[ \t]*(.*)", re.IGNORECASE
+)
 _NEAR = 3
 """The options are gone through where lines that begin with different letters stand at most so many lines apart."""
 
@@ -196,9 +202,11 @@ class _Reader:
         self.whole, self.telling = _finder(forms), _finder(telling)
         self.forms, self.loose = forms, telling
         self.yes = forms.index(["yes"]) if ["yes"] in forms else None
-        self.negative = any(words.plain(option)[:1] == ["no"] and form != ["no"] for option, form in zip(options, forms))
+        self.negative = any(
+            words.plain(option)[:1] == ["no"] and form != ["no"] for option, form in zip(options, forms, strict=True)
+        )
         self.no = next((k for k, form in enumerate(forms) if form and form[0] in words.NONE), None)
-        self.scene = words.Scene(question, {word for form in forms for word in form}, telling)
+        self.scene = Scene(question, {word for form in forms for word in form}, telling)
         self.read = lru_cache(maxsize=4096)(self._read)
 
     def statements(self, text: str) -> Iterator[tuple[str, _Said]]:
@@ -239,9 +247,9 @@ class _Reader:
             option, firmness = claimed, STATED
         elif (found := words.last(words.STATES, text, back)) is not None:
             option, firmness = found, STATED
-        elif (found := self.scene.answer(text, named)) is not None and not (back or leaves_open):
-            option, firmness = found, CONCLUDED
-        elif (found := words.concluded(text, back)) is not None:
+        elif (found := None if back or leaves_open else self.scene.answer(text, named)) is not None or (
+            found := words.concluded(text, back)
+        ) is not None:
             option, firmness = found, CONCLUDED
         elif len(named) == 1 and not (back or leaves_open or self.scene.reference):
             option = next((k for k in named if f"§{k}" in self.marked(clause, lone=False)), None)
