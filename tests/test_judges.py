@@ -3,8 +3,10 @@
 import json
 import random
 
+import pandas as pd
 import pytest
 
+from companion import plots
 from companion.cli import main
 from companion.errors import CompanionError
 from companion.judges import Case, compare
@@ -297,3 +299,20 @@ def test_the_reference_contradicts_what_misled_it():
         assert "I see something else." in lesson.target
         assert bool(lesson.prefill) != ("The caption says" in lesson.target)
         assert lesson.target.endswith(f"<answer>{item.letter}</answer>")
+
+
+@pytest.mark.parametrize(("benchmark", "bands"), [("cv-bench", 1), ("microworld", 0)])
+def test_where_the_judge_may_err_its_error_is_drawn(benchmark, bands):
+    """A pale band from the missed to the invented contradictions that there may be; none where it is exact."""
+    lines = [("accuracy", 0.8), ("consistent_accuracy", 0.5)]
+    table = pd.DataFrame([
+        {"benchmark": benchmark, "variant": "base", "measure": name, "value": value, "low": value, "high": value}
+        for name, value in lines
+    ])  # fmt: skip
+    figure = plots.shrinking(table, "What is shown", ["base"], by="benchmark")
+    pale = [line for line in figure.axes[0].lines if line.get_alpha() == 0.25]
+    assert len(pale) == bands
+    assert (said() in figure.get_suptitle()) == bool(bands)
+    for line in pale:
+        error = measured()
+        assert list(line.get_xdata()) == pytest.approx([50 - 100 * error.missed.high, 50 + 100 * error.invented.high])
