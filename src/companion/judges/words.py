@@ -108,7 +108,8 @@ OPEN = _any(
     rf"{_LIST} (?:(?:is|are|both|also) )*(?:possible|plausible|would have|conceivable)",
     rf"§\d(?: ,)? (?:or|oder|ou|o) {_FEW}§\d(?:(?: ,)? (?:or|oder|ou|o) {_FEW}§\d)*",
     rf"\b(?:than|als|que) {_FEW}§\d",
-    r"^(?:if|assuming|suppose)\b(?!.*\b(?:choose|must|forced|pick|have)\b).*|.*\bin which case\b.*",
+    r"^(?:if(?! (?:i|you|we) (?!assume|interpret|take|consider))|assuming|suppose)\b"
+    r"(?!.*\b(?:choose|must|forced|pick|have)\b).*|.*\bin which case\b.*",
 )
 """Options that are left open, or are what another one is compared with."""
 _THEN = r"(?: (?:(?!since|because|given|based|as )[^\s§¬?]+ ){0,8}?|[ :,=]*)§(\d)"
