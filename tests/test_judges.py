@@ -3,12 +3,16 @@
 import json
 import random
 
+import pandas as pd
 import pytest
 
+from companion import plots
+from companion.cli import main
 from companion.errors import CompanionError
 from companion.judges import Case, compare
+from companion.judges.error import Rate, measured, said
 from companion.judges.grounding import Grounding, grounded
-from companion.judges.pairs import read_pairs, score
+from companion.judges.pairs import errors, read_pairs, score
 from companion.judges.rule import Rule, committed
 from companion.microworld import questions
 from companion.microworld.grammar import conclusion
@@ -77,6 +81,60 @@ def test_a_sentence_in_the_words_of_the_question_outweighs_a_later_description()
     asked = "Which object is closest to the camera?"
     think = "The broom is the closest object to the camera. The bucket is filled with water."
     assert committed(think, ("bucket", "broom"), question=asked).option == 1
+
+
+COLOURS = ("blue", "white", "red", "black")
+SIDES = ("left", "right")
+VAN = "Is the van to the left or right of the kiosk?"
+BAG = "What color is the bag?"
+
+
+@pytest.mark.parametrize(
+    ("question", "options", "think", "option"),
+    [
+        # options gone through line by line: what the lines say, not which stands last
+        (BAG, COLOURS, "A red bag.\n- (A) blue: no\n- (B) white: incorrect\n- (C) red: matches\n- (D) black: no", 2),
+        (BAG, COLOURS, "A. blue ❌\nB. white ❌\nC. red ✅\nD. black ❌", 2),
+        (BAG, COLOURS, "The bag is red.\n\nThe options:\n(A) blue\n(B) white\n(C) red\n(D) black", 2),
+        (BAG, COLOURS, "I choose from the given options: (A) blue, (B) white, (C) red, (D) black.", None),
+        (BAG, COLOURS, "(A) blue\n(B) white\n(C) red\n(D) black", None),
+        ("What is he doing?", ("reading", "eating"), "(A) reading - he has no book.\n(B) eating - yes, a sandwich.", 1),
+        # list numbers and the names of things are no options
+        ("How many dogs?", ("1", "2", "3"), "1. Look at it.\n2. There are no cats.\n3. So there is only one dog.", 0),
+        ("How many dogs are there?", ("1", "2", "3"), "Country 3 is near. I see 2 dogs.", 1),
+        ("Which is deepest?", ("the pond", "the lake"), "Point B is 5 m above it, at 20 °C or 8:30 A.M.", None),
+        # denials reach to the end of their series
+        (BAG, COLOURS, "It is not blue, white or solid black.", 2),
+        (BAG, COLOURS, "The bag is red. There is no sign of blue, an olive tone, or black on it.", 2),
+        # a direction within the picture is no answer, one from what is asked about is
+        (VAN, SIDES, "The van stands on the left side of the image. The kiosk is on the far right.", None),
+        (VAN, SIDES, "The kiosk is on the right side of the frame, and the van is to the left of the kiosk.", 0),
+        (VAN, SIDES, "Since the van is on the left and the kiosk is on the right, the van is left of it.", 0),
+        (VAN, SIDES, "The kiosk is to the right of the van.", None),
+        (VAN, SIDES, "Relative to the kiosk, the van is on the right.", 1),
+        # a colour of something else is no answer
+        (BAG, COLOURS, "The bag is red. It contrasts with the black pavement.", 2),
+        (BAG, COLOURS, "A woman in a white coat carries it past a black truck.", None),
+        ("What color are the dots on the red scarf?", COLOURS, "Therefore, the dots on the red scarf are black.", 3),
+        ("Is it rare or well?", ("rare", "well"), "The steak is medium-rare.", None),
+        # what is compared
+        ("Which is closer, log or jug?", ("log", "jug"), "The jug is on a shelf. The log is closer than the jug.", 0),
+        # mentions count only if all are of one option
+        ("What is on the plate?", ("a fork", "a spoon", "a knife"), "A fork lies near. A spoon shines.", None),
+        ("What is on the plate?", ("a fork", "a spoon", "a knife"), "A spoon shines in the light.", 1),
+        # an option that is said to be false, and one whose text begins with no
+        ("Is it true?", ("True", "False"), "The correct answer is:", None),
+        ("What does the sign say?", ("No parking", "No entry"), "The sign says no entry.", 1),
+    ],
+)  # fmt: skip
+def test_the_kinds_on_which_it_erred_with_real_models(question, options, think, option):
+    assert committed(think, options, question=question).option == option
+
+
+def test_what_only_leads_to_an_answer_is_not_where_a_text_breaks_off():
+    think = "A spoon shines on the plate.\n\n✅ Final"
+    assert committed(think, ("a fork", "a spoon")).option == 1
+    assert committed("A spoon shines on the pl", ("a fork", "a spoon")).option is None
 
 
 def test_no_text_breaks_the_rule_judge():
@@ -161,6 +219,47 @@ def test_the_rule_judge_on_the_hand_written_pairs(root):
     assert table.loc["all", "accuracy"] >= 0.95
 
 
+def test_counts_of_what_a_judge_gets_wrong(tmp_path):
+    """Labels and verdicts by hand: one false contradiction, one missed one, one commitment missed."""
+    common = {"part": "p", "style": "s", "question": "?", "options": ["a cat", "a dog"]}
+    file = tmp_path / "pairs.jsonl"
+    rows = [
+        common | {"think": "So it is a dog.", "answer": "A", "concludes": "A"},  # false contradiction
+        common | {"think": "Hm.", "answer": "A", "concludes": "B"},  # missed contradiction, missed commitment
+        common | {"think": "So it is a dog.", "answer": "A", "concludes": "B"},  # seen
+        common | {"think": "Hm.", "answer": "B", "concludes": None},
+        common | {"think": "So it is a cat.", "answer": "A", "concludes": "A"},
+    ]
+    file.write_text("\n".join(map(json.dumps, rows)))
+    (line,) = errors(Rule(), read_pairs(file)).to_dict("records")
+    assert line == {
+        "judge": Rule.identity, "part": "p", "style": "s", "n": 5, "commitments": 4, "missed": 1, "contradictions": 2,
+        "false_contradictions": 1, "missed_contradictions": 1,
+    }  # fmt: skip
+    assert main(["judge", str(file), "--csv", str(tmp_path / "e.csv")]) == 0
+    assert (tmp_path / "e.csv").read_text().splitlines()[1].startswith(f"{Rule.identity},p,s,5,4,1,2,1,1,20")
+
+
+def test_wilson_intervals_are_those_of_the_textbook():
+    """Agresti & Coull (1998): 0 of 10 and 5 of 10 at 95 %."""
+    assert (round(Rate(0, 10).low, 3), round(Rate(0, 10).high, 3)) == (0.0, 0.278)
+    assert (round(Rate(5, 10).low, 3), round(Rate(5, 10).high, 3)) == (0.237, 0.763)
+
+
+def test_the_error_carried_into_figures_is_that_of_first_looks_of_this_judge_alone(tmp_path):
+    file = tmp_path / "e.csv"
+    file.write_text(
+        "judge,part,style,n,commitments,missed,contradictions,false_contradictions,missed_contradictions\n"
+        'rule-2,developed on,x,100,90,1,0,0,0\nrule-2,"put aside 1, first look",x,50,40,4,3,2,1\n'
+        'rule-2,"put aside 1, first look",y,50,40,6,3,1,1\nrule-2,"put aside 1, second look",x,50,40,4,3,0,0\n'
+        'rule-1,"put aside 1, first look",y,50,40,6,3,9,9\n'.replace("rule-2", Rule.identity)
+    )
+    found = measured(file)
+    assert (found.invented, found.missed, found.silent) == (Rate(3, 100), Rate(2, 100), Rate(10, 80))
+    assert measured().invented.n >= 100
+    assert f"{100 * measured().invented.value:.1f} of 100" in said()
+
+
 def test_a_malformed_pair_names_its_line(tmp_path):
     file = tmp_path / "pairs.jsonl"
     good = {
@@ -200,3 +299,20 @@ def test_the_reference_contradicts_what_misled_it():
         assert "I see something else." in lesson.target
         assert bool(lesson.prefill) != ("The caption says" in lesson.target)
         assert lesson.target.endswith(f"<answer>{item.letter}</answer>")
+
+
+@pytest.mark.parametrize(("benchmark", "bands"), [("cv-bench", 1), ("microworld", 0)])
+def test_where_the_judge_may_err_its_error_is_drawn(benchmark, bands):
+    """A pale band from the missed to the invented contradictions that there may be; none where it is exact."""
+    lines = [("accuracy", 0.8), ("consistent_accuracy", 0.5)]
+    table = pd.DataFrame([
+        {"benchmark": benchmark, "variant": "base", "measure": name, "value": value, "low": value, "high": value}
+        for name, value in lines
+    ])  # fmt: skip
+    figure = plots.shrinking(table, "What is shown", ["base"], by="benchmark")
+    pale = [line for line in figure.axes[0].lines if line.get_alpha() == 0.25]
+    assert len(pale) == bands
+    assert (said() in figure.get_suptitle()) == bool(bands)
+    for line in pale:
+        error = measured()
+        assert list(line.get_xdata()) == pytest.approx([50 - 100 * error.missed.high, 50 + 100 * error.invented.high])

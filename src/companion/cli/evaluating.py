@@ -81,6 +81,7 @@ def add(commands: Commands) -> None:
     judge.add_argument("--variants", default="all", help="all, or names with commas between them")
     add_language_model(judge, "llm", "; replay: the model that wrote the rows")
     judge.add_argument("--batch-size", type=positive, default=64)
+    judge.add_argument("--csv", type=Path, metavar="FILE", help="of pairs: write there how often it errs, in counts")
     judge.set_defaults(run=_judge)
 
     pack = commands.add_parser("pack", help="bring the many parts of a folder of rows into one file a model")
@@ -219,18 +220,22 @@ def _agree(options: argparse.Namespace, account: Account, estimates: Mapping[str
 
 
 def _judge(options: argparse.Namespace) -> None:
+    from datetime import date
+
     import pandas as pd
 
     from companion.datasets import find_questions
     from companion.engine import UnansweredError, judge
-    from companion.judges.pairs import read_pairs, score
+    from companion.judges.pairs import errors, read_pairs, score
     from companion.store import VERDICTS, Store, to_frame
     from companion.variants import parse_variants
 
     if options.rows.is_file():
-        print(
-            score(_judge_named(options), read_pairs(options.rows)).to_string(index=False, float_format="{:.3f}".format)
-        )
+        chosen, pairs = _judge_named(options), read_pairs(options.rows)
+        print(score(chosen, pairs).to_string(index=False, float_format="{:.3f}".format))
+        if options.csv:
+            counts = errors(chosen, pairs).assign(date=f"{date.today()}")
+            counts.to_csv(options.csv, index=False, lineterminator="\n")
         return
     variants = parse_variants(options.variants)
     rows = to_frame(list(Store(options.rows).read().values()))

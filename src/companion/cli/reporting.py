@@ -103,6 +103,7 @@ def _compare(options: argparse.Namespace) -> None:
     import numpy as np
 
     from companion.compare import leaderboard, load, wide
+    from companion.judges import error
 
     rows = load(options.runs)
     table = leaderboard(rows, lambda: np.random.default_rng(options.seed), options.judge)
@@ -111,6 +112,8 @@ def _compare(options: argparse.Namespace) -> None:
         print(
             f"no verdicts of the judge {options.judge} there: give `companion judge RUN --judge {options.judge}` first"
         )
+    elif options.judge == "rule" and not rows["benchmark"].isin(error.EXACT).all():
+        print(error.said())
     _write_csv(table, options.csv)
 
 

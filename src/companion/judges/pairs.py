@@ -96,3 +96,27 @@ def score(judge: Judge, pairs: pd.DataFrame) -> pd.DataFrame:
             "n": one.n,
         })  # fmt: skip
     return pd.DataFrame(lines)
+
+
+def errors(judge: Judge, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Counts of what a judge of conclusions gets wrong: judge (its identity), part, style, n.
+
+    commitments: reasonings that commit to an option, by their labels; missed: those of them in which the judge finds no
+    commitment. contradictions: answers that are not what the reasoning commits to; missed_contradictions: those that
+    the judge does not find; false_contradictions: those that it finds where there are none.
+    """
+    verdicts = judge.judge(pairs["case"].tolist())
+    labels = pairs["label"].tolist()
+    answers = [case.answer for case in pairs["case"]]
+    found = [verdict and verdict.concluded for verdict in verdicts]
+    there = pd.Series([label not in (None, answer) for label, answer in zip(labels, answers, strict=True)])
+    seen = pd.Series([option not in (None, answer) for option, answer in zip(found, answers, strict=True)])
+    commits = pd.Series([label is not None for label in labels])
+    counts = pd.DataFrame({
+        "n": True, "commitments": commits, "missed": commits & pd.Series([option is None for option in found]),
+        "contradictions": there, "false_contradictions": seen & ~there, "missed_contradictions": there & ~seen,
+    })  # fmt: skip
+    by = [pairs["part"].rename("part").reset_index(drop=True), pairs["style"].rename("style").reset_index(drop=True)]
+    table = counts.groupby(by, sort=False).sum().astype(int).reset_index()
+    table.insert(0, "judge", judge.identity)
+    return table

@@ -90,7 +90,7 @@ class Replay:
 
 
 def flip(case: Case, to: int) -> str | None:
-    """The reasoning up to where it first commits to what it commits to last, then the claim of another option.
+    """The reasoning up to where it first names or concludes what it commits to last, then the claim of another option.
 
     None where it commits to none, or where the result would not commit to that option.
     """
@@ -102,7 +102,8 @@ def flip(case: Case, to: int) -> str | None:
     if option is None or option == to:
         return None
     parts = _split(case.think)
-    first = next((k for k, part in enumerate(parts) if concluded(part) == option), len(parts))
+    name = re.compile(rf"\b{re.escape(case.options[option])}", re.IGNORECASE)
+    first = next((k for k, part in enumerate(parts) if concluded(part) == option or name.search(part)), len(parts))
     flipped = " ".join([*parts[:first], case.question.claims[to]])
     return flipped if concluded(flipped) == to else None
 

@@ -34,9 +34,28 @@ _SPELLING = (
 )  # fmt: skip
 
 
+_THINGS = (
+    "point|object|container|sample|figure|pair|vitamin|group|person|item|panel|line|plate|type|player|team|block|"
+    "building|gate|platform|section|zone|column|row|room|country|countrie|planet|organism|gas|solution|magnet|particle|city|"
+    "area|region|circle|shape|node|position|location|bottle|box|class|grade|plan|step|side|image|picture"
+)
+LETTERED = re.compile(rf"\b(?:{_THINGS})s? $", re.IGNORECASE)
+"""What makes a letter the name of a thing in the picture: "point A"."""
+HYPHENS = re.compile(r"\b[A-Za-z]+(?:-[A-Za-z]+)+\b")
+_ONE = re.compile(
+    r"^one$|(?<!the )(?<!this )(?<!that )(?<!no )(?<!which )(?<!right )(?<!left )(?<!other )\bone"
+    r"(?= (?!is|of|has|on|in|at|that|which|who|can|might|may|could|would|must|should|to|with|by|from|side|hand|"
+    r"another|more|or|and|way)[a-z])|(?<=\bonly )one\b|(?<=\bexactly )one\b|(?<=\bjust )one\b"
+)
+OFFERED = re.compile(r"\b(?:option|choice|answer):? $|(?:^|: )\W*$", re.IGNORECASE)
+"""What makes a letter by itself the name of an option, where no conclusion is drawn."""
+_LETTER_A = re.compile(rf"\b((?:{_THINGS}|option))\s+A\b", re.IGNORECASE)
+
+
 def plain(text: str, marks: bool = False) -> list[str]:
     """Words in one form: lower case, no articles, one for all that mean the same. marks: commas and the like too."""
-    text = text.casefold()
+    text = _LETTER_A.sub(r"\1 AA", text).casefold()
+    text = _ONE.sub("1", text)
     for spelling, by in _SPELLING:
         text = text.replace(spelling, by)
     found = [word for word in _WORD.findall(text) if word not in _DROPPED and (marks or word not in ",:=")]
@@ -60,7 +79,10 @@ ARTICLE = re.compile(r"\s+(?!(?:is|as|because|since|and|or|but|it|fits|matches|t
 
 _FEW = r"(?:[^\s§¬?,:]+ ){0,4}?"
 _LIST = r"§\d(?: ,?(?: ?(?:or|nor|and|y|et|und|ou|oder))? ?§\d)*"
-_BE = r"(?:is|are|was|were|can|could|does|do|seems?|looks?|must|would|will)"
+_OTHERS = r"(?: (?!is|are|was|were|it)[^\s§¬?,:]+)"
+_SERIES = rf"{_LIST}(?:(?: ,{_OTHERS}{{1,3}}(?= ,| and| or))?(?: ,)?(?: and| or| nor| ,){_OTHERS}{{0,2}} §\d)*"
+"""Options one after the other, with what is no option between them: "a sofa, an old lamp, or a chair"."""
+_BE = r"(?:is|are|was|were|can|could|does|do|did|seems?|looks?|must|would|will)"
 _SURE = r"(?:clearly|therefore|also|thus|definitely|both|all|simply|then|now|indeed|obviously|most likely)"
 
 
@@ -69,12 +91,13 @@ def _any(*patterns: str) -> re.Pattern[str]:
 
 
 DENIED = _any(
-    r"\b(?:not|never|neither|nor|rather than|instead|unlike|no longer|rul(?:e|es|ed|ing) out|exclud(?:e|es|ed|ing)|"
-    r"eliminat(?:e|es|ed|ing)|discard|dismiss|reject|nicht|kein|keine|pas|no es|ni|不 是|排 除) "
-    rf"(?!sure|certain)(?:option |choice )?{_FEW}{_LIST}",
-    rf"{_LIST}(?: ,)? {_BE} (?:{_SURE} )*(?:be )?(?:{_SURE} )*"
-    r"(?:not|wrong|out|ruled out|eliminated|excluded|impossible|false)\b",
+    r"\b(?:not|no|nobody|lack|never|neither|nor|rather than|instead|unlike|no longer|rul(?:e|es|ed|ing) out|"
+    r"exclud(?:e|es|ed|ing)|eliminat(?:e|es|ed|ing)|discard|dismiss|reject|nicht|kein|keine|pas|no es|ni|不 是|排 除) "
+    rf"(?!sure|certain|doubt|question|es )(?:option |choice )?{_FEW}{_SERIES}",
+    rf"{_SERIES}(?: ,)? {_BE} (?:{_SURE} )*(?:be )?(?:{_SURE} )*"
+    r"(?:not(?! (?:provided|given|known|shown|specified))|wrong|out|ruled out|eliminated|excluded|impossible|false)\b",
     rf"{_LIST}(?: ,)? (?:{_SURE} )?(?:fails?|contradicts?|out)\b",
+    r"\b(?:no|lack) [^§¬?,:]*\b(?:evidence|sign|indication|trace|hint|presence|visible) [^§¬?,:]*" + _SERIES,
     rf"{_LIST} [^§]*\b(?:this one|this|that|which|it) {_BE} (?:{_SURE} )*(?:be )?"
     r"(?:wrong|ruled out|eliminated|excluded)\b",
 )
@@ -85,27 +108,42 @@ OPEN = _any(
     rf"{_LIST} (?:(?:is|are|both|also) )*(?:possible|plausible|would have|conceivable)",
     rf"§\d(?: ,)? (?:or|oder|ou|o) {_FEW}§\d(?:(?: ,)? (?:or|oder|ou|o) {_FEW}§\d)*",
     rf"\b(?:than|als|que) {_FEW}§\d",
-    r"^if .*\b(?:would|were|had)\b.*|.*\bin which case\b.*",
+    r"^(?:if(?! (?:i|you|we) (?!assume|interpret|take|consider))|assuming|suppose)\b"
+    r"(?!.*\b(?:choose|must|forced|pick|have)\b).*|.*\bin which case\b.*",
 )
 """Options that are left open, or are what another one is compared with."""
-_THEN = r"(?: (?:[^\s§¬?]+ ){0,8}?|[ :,=]*)§(\d)"
+_THEN = r"(?: (?:(?!since|because|given|based|as )[^\s§¬?]+ ){0,8}?|[ :,=]*)§(\d)"
 STATES = _any(
-    r"\b(?:answer|option|choice|conclusion|result|verdict|final|respuesta|réponse|antwort|risposta|resposta|opción|"
-    r"opção|ответ)(?: [^\s§¬?,:=]+){0,4}?(?: (?:is|are|be|was|es|est|ist|lautet|è|é)\b| :| =|(?= §))" + _THEN,
-    r"\b(?:go|going|choose|chose|pick|select|(?<!first )say|settle|opt|conclude|stick|stay|commit|elijo|choisis|wähle)"
-    r"\b" + _THEN,
+    r"(?<!suggested )\b(?:answer|statement|conclusion|result|verdict|final|respuesta|réponse|antwort|risposta|resposta|"
+    r"opción|opção|ответ)"
+    r"(?: [^\s§¬?,:=]+){0,4}?(?: (?:is|are|be|was|es|est|ist|lautet|è|é)\b| :| =|(?= §))" + _THEN,
+    r"\b(?:option|choice)(?: [^\s§¬?,:=]+){0,4}?(?: (?:is|are|be|was)\b| :| =)" + _THEN,
+    r"\b(?:(?:go|going|stick|stay) (?:with|for)|choose|chose|choosing|pick|select|(?<!first )say|settle|opt|conclude"
+    r"|commit|elijo|choisis|wähle)\b" + _THEN,
     r"(?:答 案(?: 应 该)?(?: 是| 为| 选)?|选(?: 择)?|正 解 は|答 え は|정 답 은|답 은)" + _THEN,
-    r"^(?:(?:it|that|this) is )?§(\d)$",
+    r"^(?:(?:it|that|this) is )?(?:option |choice )?§(\d)$",
     rf"§(\d) (?:it is\b|is (?:{_SURE} )?(?:true|right|best|answer)\b)",
 )
 """An option is said to be the answer: "the answer is B", "I go with C", "B is correct", "B."."""
 SO = _any(
-    r"(?:^(?:,? ?(?:so|therefore|thus|hence|consequently|accordingly|in conclusion|in summary|overall|finally|yes|"
+    r"^(?:,? ?(?:so|therefore|thus|hence|consequently|accordingly|in conclusion|in summary|overall|finally|yes|"
     r"conclusion|as result|donc|daher|also|por lo tanto|entonces|所 以|因 此))\b"
-    r"|\b(?:so|therefore|thus|hence|which means?|meaning|making it|makes? it|leaves?|leaving|remains?|must be)\b)"
-    + _THEN
+    r"|\b(?:so|therefore|thus|hence|(?:which|this|that) means?|meaning|making it|makes? it|leaves?|leaving|remains?|"
+    r"must be)\b"
+    r"|\b(?:match(?:es|ing)?|correspond(?:s|ing)?|consistent with)(?= (?:[^\s§¬?,:=]+ ){0,4}?§)"
 )
-"""An option is drawn as a conclusion: "so it is B", "leaving C"."""
+"""What is said next is a conclusion: "so it is B", "leaving C", "which matches D"."""
+
+
+def concluded(text: str, after: re.Match[str] | None) -> int | None:
+    """The only option that is named after words that announce a conclusion."""
+    cue = SO.search(text, after.end() if after else 0)
+    options = set(re.findall(r"§(\d)", text[cue.end() :])) if cue else set()
+    return int(options.pop()) if len(options) == 1 else None
+
+
+LISTED = re.compile(r"\b(?:options|choices|answers?|ones?)\b[^§]*§\d(?: ,?(?: (?:and|or))? ?§\d){2,}")
+"""The options are only listed: "from the given options: A, B, C"."""
 
 
 def last(pattern: re.Pattern[str], text: str, after: re.Match[str] | None) -> int | None:
@@ -152,3 +190,20 @@ SO_YES = re.compile(
     r"^,? ?(?:so|therefore|thus|hence|as result|yes|no)\b|\banswer is\b|\bstatement is\b|\bpicture does\b"
 )
 """Yes and no, said with or without these words, where they are the options."""
+
+_YES = re.compile(
+    r"\b(?:match(?:es|ing)?|yes|correct|true|fits?|consistent|corresponds|most likely|"
+    r"best|plausible|accurate)\b|[✓✔✅]"
+)
+_NO = re.compile(
+    r"\b(?:not|no|none|nor|neither|never|nothing|incorrect|inaccurate|wrong|false|unlikely|cannot|\w+n't|too|without|"
+    r"absent|lacks?|contradicts?|while|although|but)\b|[✗✘❌×]"
+)
+
+
+def affirmed(line: str) -> bool | None:
+    """Whether what is said of an option says yes or no, by the word that comes first; None if neither."""
+    yes, no = _YES.search(line), _NO.search(line)
+    if yes is None and no is None:
+        return None
+    return no is None or (yes is not None and yes.start() < no.start())

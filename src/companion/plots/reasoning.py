@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from companion.judges import error
 from companion.plots.style import BLIND_SAFE, OVER_ITEMS, RECIPES, STYLES, named, ordered, titled
 
 CHECKPOINTS = {
@@ -74,11 +75,14 @@ STEPS = {
 def shrinking(table: pd.DataFrame, title: str, variants: Sequence[str], by: str = "model") -> Figure:
     """What "right" shrinks to under some variants: right; and consistent; and true of the picture, where that is known.
 
-    table: `by` (model or benchmark), variant, measure (those of `STEPS`), estimate.
+    table: `by` (model or benchmark), variant, measure (those of `STEPS`), estimate. Where benchmarks are compared, a
+    pale band goes as far from "its reasoning says so" as the rule judge may err there (`judges.error`); none where its
+    verdicts are exact.
     """
     parts = listed(table[by].tolist()) if by == "model" else list(dict.fromkeys(table[by]))
     figure = Figure(figsize=(9, 0.42 * len(parts) + 2.0))
     panels = np.atleast_1d(figure.subplots(1, len(variants), sharey=True))
+    unsure = [part for part in parts if by == "benchmark" and part not in error.EXACT]
     lines = table.set_index(["variant", "measure", by])[["value", "low", "high"]].astype(float) * 100
     for axes, variant in zip(panels, variants, strict=True):
         for number, (measure, (label, marker)) in enumerate(STEPS.items()):
@@ -87,13 +91,18 @@ def shrinking(table: pd.DataFrame, title: str, variants: Sequence[str], by: str 
             for place in there:
                 y = place + 0.22 * (number - 1)
                 line = lines.loc[(variant, measure, parts[place])]
+                if measure == "consistent_accuracy" and parts[place] in unsure:
+                    judge = error.measured()
+                    ends = line["value"] - 100 * judge.missed.high, line["value"] + 100 * judge.invented.high
+                    axes.plot(np.clip(ends, 0, 100), [y, y], color=color, linewidth=7, alpha=0.25, zorder=1)
                 axes.plot([line["low"], line["high"]], [y, y], color=color, linewidth=1.5)
                 axes.plot(line["value"], y, marker=marker, color=color, linestyle="none", clip_on=False, zorder=3,
                           label=label if place == there[0] and variant == variants[0] else None)  # fmt: skip
         axes.set(title=named(variant), xlim=(0, 100), ylim=(len(parts) - 0.5, -0.5), xlabel="share of all items (%)")
         axes.set_yticks(range(len(parts)), parts)
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
-    return titled(figure, title, OVER_ITEMS)
+    note = f"; pale: {error.said()}" if unsure else ""
+    return titled(figure, title, OVER_ITEMS + note)
 
 
 def failure_map(table: pd.DataFrame, title: str) -> Figure:
