@@ -11,20 +11,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from PIL import Image
 
-from companion.answers import read
+from companion.answers import Reading, read
 from companion.chat import fit, get_profile, messages
 from companion.endpoint import HEADROOM, Endpoint, tokens
 from companion.errors import CompanionError
-from companion.models import Response, Sampling
+from companion.models import Response, Sampling, letters
 from companion.prices import Price
-from companion.questions import LETTERS
 from companion.variants import Prompt
 
 DELIVERIES = ("user turn", "prefill")
@@ -33,6 +31,9 @@ EFFORTS = ("low", "medium", "high")
 
 TOP = 20
 """Tokens whose probability is asked for at each step: the most that servers give."""
+
+SAME = 1e-3
+"""How far two logarithms of one token's probability may be apart: servers tell that of what was written twice."""
 
 PIXELS = 500
 """Of a token of a picture, at least."""
@@ -131,26 +132,42 @@ class EndpointModel:
         text = choice.message.content or ""
         prefill = prompt.prefill if self.delivery == "prefill" else ""
         reply = read(text, prefill, prompt.options, self.profile.reading)
-        probs = mass = None
-        steps = getattr(choice.logprobs, "content", None)
+        steps, found = getattr(choice.logprobs, "content", None), None
         if reply.letter and reply.position is not None and steps:
-            raw = _letters(steps, reply.position, len(prompt.options))
-            mass = math.fsum(raw)
-            probs = tuple(p / mass for p in raw) if mass > 0 else None
+            found = _letters(steps, text, reply.position, prompt.options, prefill, self.profile.reading)
+        probs, mass = found or (None, None)
         finish = "length" if choice.finish_reason == "length" else "stop"
         _, written = tokens(answer)
         return Response(text, written, finish, reply.think, reply.answer, probs, mass)
 
 
-def _letters(steps: Sequence[Any], position: int, options: int) -> list[float]:
-    """The probability of each letter at the step that wrote the character at `position`; 0 where it was not told."""
-    written = b""
-    for step in steps:
-        written += bytes(step.bytes) if step.bytes else step.token.encode()
-        if len(written.decode(errors="ignore")) > position:
-            found = {other.token: math.exp(other.logprob) for other in [step, *(step.top_logprobs or [])]}
-            return [sum(p for token, p in found.items() if token.strip() == letter) for letter in LETTERS[:options]]
-    return [0.0] * options
+def _letters(
+    steps: Sequence[Any], text: str, position: int, options: Sequence[str], prefill: str, reading: Reading
+) -> tuple[tuple[float, ...], float] | None:
+    """`letters.distribution` of what a server tells of its tokens, at the step that wrote the character at position."""
+    number = letters.step_at([_bytes(step) for step in steps], text, position)
+    if number is None:
+        return None
+    previous = _step(steps[number - 1]) if number else None
+    return letters.distribution(_step(steps[number]), text, position, options, prefill, reading, previous)
+
+
+def _step(step: Any) -> letters.Step:
+    """What was written mostly stands among the likeliest too, which must not count it twice."""
+    written = _bytes(step).decode(errors="replace")
+    told = [
+        (_bytes(other).decode(errors="replace"), other.logprob)
+        for other in step.top_logprobs or []
+        if other.logprob is not None
+    ]
+    if step.logprob is None or any(token == written and abs(p - step.logprob) < SAME for token, p in told):
+        return letters.Step(written, told)
+    return letters.Step(written, [*told, (written, step.logprob)])
+
+
+def _bytes(token: Any) -> bytes:
+    """What a server says that a token is."""
+    return bytes(token.bytes) if getattr(token, "bytes", None) else token.token.encode(errors="replace")
 
 
 def _length(prompt: Prompt, image: Image.Image) -> int:
