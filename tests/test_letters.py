@@ -110,6 +110,18 @@ def test_what_servers_tell_of_blanks():
         assert found[0] == pytest.approx((0.5, 0.3, 0.1, 0.1), abs=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("untold", "known"), [(0.0, True), (0.001, True), (0.0049, True), (0.0051, False), (0.3, False)]
+)
+def test_letters_that_are_not_told_must_be_few(untold, known):
+    """Two of four, so that they may have half a hundredth each."""
+    told = step("A", letters(0.7, 0.3))
+    found = distribution(Step("A", told.told, untold), "<answer>A</answer>", 8, OPTIONS)
+    assert (found is not None) == known
+    told = step(">A", [*letters(0.7, 0.2, form=">%s"), (">", max(1e-9, 1.8 * untold))])
+    assert (distribution(told, "<answer>A</answer>", 8, OPTIONS) is not None) == known
+
+
 TEKKEN = [">A", "(A", "(B", "(C", "(D", *"ABCD"]
 """Mistral's tekken has ">A" as one token, and none for the other letters of this form."""
 

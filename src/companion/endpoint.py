@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -97,6 +98,7 @@ class Endpoint:
         self.identity = f"{self.label}@{url}"
         self.longest = 0
         self.refused: set[str] = set()
+        self.top: int | None = None  # so many top_logprobs does the server allow, where it has said so
         self._reason: BaseException | None = None
         self._stopped = threading.Event()
 
@@ -208,6 +210,8 @@ class Endpoint:
         own = {name: value for name, value in options.items() if name not in self.refused}
         if "max_tokens" in self.refused:
             own["max_completion_tokens"] = options["max_tokens"]
+        if self.top and "top_logprobs" in own:
+            own["top_logprobs"] = min(self.top, own["top_logprobs"])
         return own
 
     def _refuses(self, error: Any, sent: dict[str, Any]) -> bool:
@@ -215,9 +219,19 @@ class Endpoint:
         said = error.response.text.lower()
         named = {name for name in OPTIONAL if name in sent and name in said}
         if "logprobs" in named or "top_logprobs" in named:
+            if self._allows_fewer(said, sent.get("top_logprobs", 0)):
+                return True
             named |= {"logprobs", "top_logprobs"}
         self.refused |= named
         return bool(named)
+
+    def _allows_fewer(self, said: str, sent: int) -> bool:
+        """Whether a server that refuses that many top_logprobs says how many it allows, which is believed once."""
+        if self.top is not None:
+            return sent > self.top  # under way while another request was told
+        numbers = re.findall(r"(?<![\w.])(?<![a-z]-)\d{1,4}(?!\w|\.\d)", said)  # those of models' names left out
+        self.top = max((n for n in map(int, numbers) if 0 < n < sent), default=None)
+        return self.top is not None
 
     def _first_model(self) -> str:
         import openai

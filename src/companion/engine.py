@@ -9,7 +9,9 @@ import bisect
 import itertools
 import json
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -28,6 +30,13 @@ FLUSH_SECONDS = 10.0
 
 MOST = 4096
 """Jobs in one batch, however light they are."""
+
+NOISE = 1e-3
+"""By so much a letter's probability may be above that of a greedy answer: servers round, and some tell probabilities of
+another pass than the one that chose the token. Equal ones, as bfloat16 often has, are below it."""
+
+NAMED = 5
+"""Rows that a warning names."""
 
 Row = dict[str, Any]
 Job = TypeVar("Job")
@@ -63,16 +72,30 @@ def ask(
     sampling = (sampling or Sampling()).of(model.profile)
     plan = _plan(model, prompts, sampling, progress)
 
+    contradicted: list[str] = []
+
     def compute(batch: Sequence[tuple[str, Prompt]]) -> Iterator[tuple[int, Row | None]]:
         for number, response in model.generate([prompt for _, prompt in batch], sampling):
             key, prompt = batch[number]
+            if response and _contradicts(response, sampling):
+                contradicted.append(f"{prompt.question.id} under {prompt.variant}")
+                response = replace(response, letter_probs=None, letter_mass=None)
             yield number, None if response is None else _row(key, model, prompt, response, sampling)
 
     def weigh(prompt: Prompt) -> int:
         return model.tokens(prompt, sampling)
 
     label = model.label if progress else None
-    rows = work_off(plan, compute, store, lambda: token_budget or model.budget, weigh, label)
+    try:
+        rows = work_off(plan, compute, store, lambda: token_budget or model.budget, weigh, label)
+    finally:
+        if contradicted:
+            named = ", ".join(contradicted[:NAMED]) + (", …" if len(contradicted) > NAMED else "")
+            warnings.warn(
+                f"{model.label}: {len(contradicted)} greedy rows have an answer that is not their most probable "
+                f"letter, and carry no letter probabilities: {named}",
+                stacklevel=2,
+            )
     if missing := sum(key not in rows for key, _ in plan):
         raise CompanionError(
             f"{model.label} gave no answer to {missing} of {len(plan)} prompts; the others are stored, and the same "
@@ -192,6 +215,18 @@ def _key(asked: Mapping[str, Any], prompt: Prompt) -> str:
         **asked, question=question.id, source=question.source, image=question.image_hash, variant=prompt.variant,
         text=prompt.text, prefill=prompt.prefill, options=prompt.options, answer=question.answer,
     )  # fmt: skip
+
+
+def _contradicts(response: Response, sampling: Sampling) -> bool:
+    """Whether a greedy response's answer is not the most probable letter, ties and `NOISE` aside.
+
+    The token that wrote the answer was the likeliest of all, so either the probabilities are not those of its place, or
+    another letter is ahead only with several forms together (P("A") = .4, P("B") = P(" B") = .3): accuracy and
+    P(correct) would then speak of different answers. In either case the row has no distribution. Answers that are given
+    by an option's text have none anyway, and a sample need not be the likeliest.
+    """
+    probs, answer = response.letter_probs, response.answer
+    return not sampling.temperature and probs is not None and answer is not None and probs[answer] < max(probs) - NOISE
 
 
 def _row(key: str, model: Model, prompt: Prompt, response: Response, sampling: Sampling) -> Row:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -160,9 +161,10 @@ def _step(step: Any) -> letters.Step:
         for other in step.top_logprobs or []
         if other.logprob is not None
     ]
-    if step.logprob is None or any(token == written and abs(p - step.logprob) < SAME for token, p in told):
-        return letters.Step(written, told)
-    return letters.Step(written, [*told, (written, step.logprob)])
+    if step.logprob is not None and not any(token == written and abs(p - step.logprob) < SAME for token, p in told):
+        told.append((written, step.logprob))
+    probs = [math.exp(p) for _, p in told]
+    return letters.Step(written, told, max(0.0, min([*probs, 1 - math.fsum(probs)])))
 
 
 def _bytes(token: Any) -> bytes:

@@ -37,6 +37,10 @@ _END = re.compile(rb"(?:<[^<>]*>)?")
 """A token that a server tells, but that is no part of the content: the end of the turn."""
 
 
+UNTOLD = 0.01
+"""The share of the letters' probability that those which are not told may have together, at most, to count as 0."""
+
+
 class Split(NamedTuple):
     """A token that holds one option letter: ">A" is (">", "A", "")."""
 
@@ -64,10 +68,12 @@ def split(token: str) -> Split | None:
 @dataclass(frozen=True)
 class Step:
     """The token that was written at a step, and tokens that could have been, it among them, with the natural logarithms
-    of their probabilities. What is not told has none. One token may stand there several times, under different ids."""
+    of their probabilities. One token may stand there several times, under different ids. untold: the probability that
+    a token which is not among them has at most."""
 
     written: str
     told: Sequence[tuple[str, float]]
+    untold: float = 0.0
 
 
 def distribution(
@@ -84,19 +90,20 @@ def distribution(
 
     step: the one that wrote the letter at text[position], which is the answer of the response `text`. prefill, reading:
     as `answers.read` takes them. previous: the step before it, if there is one. vocabulary: all tokens that hold a
-    letter, or None where they are not known.
+    letter, or None where they are not known. Letters that were not told have a probability of 0, unless together they
+    might have more than `UNTOLD` of the letters'.
     """
-    own = split(step.written)
-    if own is None or own.letter != text[position]:
+    own, wanted = split(step.written), LETTERS[: len(options)]
+    if own is None or own.letter != text[position] or own.letter not in wanted:
         return None
-    wanted = LETTERS[: len(options)]
 
     # 1) Are there tokens of this form for all letters? If not, others are written in two: "(" and then "B".
     there = [token for token, _ in step.told] if vocabulary is None else vocabulary
-    alike = {other.letter for token in there if (other := split(token)) and other.form == own.form}
-    begun = {token.strip() for token, _ in step.told}
-    if not alike.issuperset(wanted) and (vocabulary is not None or (own.form[0] and own.form[0] in begun)):
-        return None
+    unknown = 0.0
+    if not {other.letter for token in there if (other := split(token)) and other.form == own.form}.issuperset(wanted):
+        if vocabulary is not None:
+            return None
+        unknown = math.fsum(math.exp(p) for token, p in step.told if own.form[0] and token.strip() == own.form[0])
 
     # 2) The response without what the token wrote before its letter.
     head, rest = text[:position], text[position:]
@@ -112,9 +119,10 @@ def distribution(
     @cache
     def stands(before: str) -> bool:
         """Whether the response would give the same answer, by its letter, with this before it."""
+        if before == own.before:
+            return True
         reply = read(head + before + rest, prefill, options, reading)
-        place = (LETTERS.index(own.letter), len(head) + len(before))
-        return before == own.before or (reply.letter and (reply.answer, reply.position) == place)
+        return reply.letter and (reply.answer, reply.position) == (wanted.index(own.letter), len(head) + len(before))
 
     def sums(told: Sequence[tuple[str, float]], begin: str = "") -> list[float]:
         """The probability of each letter in tokens that begin so and go on with a form that can stand there."""
@@ -130,13 +138,15 @@ def distribution(
     # 3) Sum over the forms, and over what would have written the letter a step earlier.
     raw = sums(step.told) if any(token == step.written for token, _ in step.told) else []
     if raw and previous and previous.written:
-        earlier = sums(previous.told, previous.written)
+        earlier = sums(previous.told, previous.written.translate(_BLANKS))
         went_on = math.fsum(math.exp(p) for token, p in previous.told if token == previous.written)
         if went_on:
             both = went_on + math.fsum(earlier)  # of having written what stands before the letter, one way or the other
             raw = [(first + went_on * then) / both for first, then in zip(earlier, raw, strict=True)]
     mass = math.fsum(raw)
-    return (tuple(p / mass for p in raw), mass) if mass > 0 else None
+    if not mass or unknown + step.untold * raw.count(0.0) > UNTOLD * mass:
+        return None
+    return tuple(p / mass for p in raw), mass
 
 
 def step_at(tokens: Sequence[bytes], text: str, position: int) -> int | None:

@@ -246,19 +246,20 @@ class LocalModel:
         found = None
         if reply.letter and reply.position is not None:
             number = self._step_of(reply.position, ids)
-            step, previous = (
-                letters.Step(
-                    self.letter_tokens.get(ids[k], ""),
-                    [(self.letter_tokens[id], p) for id, p in told(k).items() if id in self.letter_tokens],
-                )
-                for k in (number, max(0, number - 1))
-            )
+            step, previous = (self._step(ids[k], told(k)) for k in (number, max(0, number - 1)))
             found = letters.distribution(
                 step, text, reply.position, prompt.options, prefill, self.profile.reading,
                 previous if number else None, self.letter_tokens.values(),
             )  # fmt: skip
         probs, mass = found or (None, None)
         return Response(text, len(ids), finish, reply.think, reply.answer, probs, mass)
+
+    def _step(self, written: int, told: Mapping[int, float]) -> letters.Step:
+        """A step, its letter tokens alone. told: by id, logarithms of the probabilities of all of these, or of the
+        likeliest tokens."""
+        own = [(self.letter_tokens[id], p) for id, p in told.items() if id in self.letter_tokens]
+        untold = math.exp(min(told.values())) if told and len(own) < len(self.letter_tokens) else 0.0
+        return letters.Step(self.letter_tokens.get(written, ""), own, untold)
 
     def _decode(self, ids: list[int]) -> str:
         return self.processor.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
