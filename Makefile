@@ -5,7 +5,7 @@
 
 SHELL := bash
 .DELETE_ON_ERROR:
-.PHONY: figures report audit test test-browser lint site lab train study card rows gap benchmarks clean help
+.PHONY: figures report audit test test-browser test-vocabularies lint site lab train study card rows gap benchmarks clean help
 
 PYTHON ?= python3
 TORCH_INDEX ?=
@@ -34,6 +34,10 @@ test: $(READY)  ## run the tests
 test-browser: $(READY)  ## run the notebooks in JupyterLab in headless Chromium
 	$(BIN)/python -m pip install -q --disable-pip-version-check selenium
 	$(BIN)/python tests/browser_lab.py
+
+test-vocabularies: $(READY)  ## letter probabilities over real tokenizers, which it installs
+	$(BIN)/python -m pip install -q --disable-pip-version-check --constraint requirements.lock --editable '.[vocabularies]'
+	$(BIN)/python -m pytest tests/test_vocabularies.py
 
 lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

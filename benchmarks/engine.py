@@ -31,7 +31,7 @@ from companion.engine import evaluate
 from companion.microworld import questions
 from companion.models import Sampling, responses
 from companion.models.local import LocalModel
-from companion.questions import Question
+from companion.questions import LETTERS, Question
 from companion.store import Store
 from companion.variants import VARIANTS, Prompt, apply
 
@@ -83,8 +83,10 @@ def plain(
             logits = model.model(
                 **again, position_ids=(mask.cumsum(-1) - 1).clamp(min=0), logits_to_keep=1
             ).logits[:, -1]  # fmt: skip
+            encoded = [[tokenizer.encode(form, add_special_tokens=False) for form in (c, f" {c}")] for c in LETTERS]
+            tokens = [[ids[0] for ids in forms if len(ids) == 1] for forms in encoded]
             for n, row in zip(known, logits.softmax(-1), strict=True):
-                letters = torch.stack([row[ids].sum() for ids in model.letter_tokens[: len(batch[n].options)]])
+                letters = torch.stack([row[ids].sum() for ids in tokens[: len(batch[n].options)]])
                 probs[n] = tuple((letters / letters.sum()).tolist())
         found += [(text, probs.get(n)) for n, text in enumerate(texts)]
     return found

@@ -33,7 +33,7 @@ class Proxy:
     JSON. wrong: `content` instead of the model's answer. empty: no content. blank: not a byte. schema: no choices. cut:
     half of an answer. drop: the connection is closed without an answer; refused: so too, and nobody listens for a
     while; short: in the middle of one; stall: half of one, and then nothing for `late` seconds. dribble: the whole of
-    one, bit by bit. max_tokens, logprobs: a refusal of that option, by name.
+    one, bit by bit. max_tokens, logprobs: a refusal of that option, by name; "top N": of more than N top_logprobs.
 
     own: of the body of a POST what is answered to it, (status, JSON object, headers), or None to go on as above.
     key: without which it refuses, repeating what it was given.
@@ -95,6 +95,9 @@ class Proxy:
                 if fault == "logprobs" and "logprobs" in body:
                     said = "You are not allowed to request logprobs from this model"
                     return self.reply(403, json.dumps({"error": {"message": said, "param": None}}).encode())
+                if fault and fault.startswith("top "):
+                    said = f"top_logprobs: at most {fault[4:]} are allowed"
+                    return self.reply(400, json.dumps({"error": {"message": said}}).encode())
                 if "max_completion_tokens" in body:
                     body["max_tokens"] = body.pop("max_completion_tokens")
                 if fault == "refused":

@@ -8,13 +8,24 @@ import pytest
 from PIL import Image
 
 from companion import engine
-from companion.chat import PIXELS, PROFILES, Profile, fit, get_profile, messages, read_system
+from companion.chat import (
+    PIXELS,
+    PROFILES,
+    Profile,
+    begin_turn,
+    fit,
+    get_profile,
+    messages,
+    opening,
+    read_system,
+)
 from companion.errors import CompanionError
 from companion.microworld import questions
 from companion.models import Sampling
 from companion.models.endpoint import EndpointModel
 from companion.models.local import LocalModel
 from companion.models.opening import open_model
+from companion.models.vllm import VLLMModel
 from companion.store import Store
 from companion.variants import VARIANTS, apply
 
@@ -241,3 +252,46 @@ def test_a_shipped_checkpoint_computes_nothing(root, tmp_path):
     assert len(rows) == 10
     assert not list(tmp_path.iterdir())
     assert "model" not in vars(model)  # its weights were not even loaded
+
+
+OPEN, EMPTY = "user: ?\nassistant: <think>\n", "user: ?\nassistant: <think>\n\n</think>\n\n"
+
+
+@pytest.mark.parametrize(
+    ("rendered", "prefill", "expected", "left_open"),
+    [
+        ("assistant: ", "<think>It is red.", "assistant: <think>It is red.", ""),
+        ("assistant: ", "", "assistant: ", ""),
+        (OPEN, "<think>It is red.", OPEN + "It is red.", "<think>"),
+        (OPEN, "<think></think>", OPEN + "</think>", "<think>"),
+        (OPEN, "<think>No need to think.</think>", OPEN + "No need to think.</think>", "<think>"),
+        (OPEN, "", OPEN, "<think>"),
+        (OPEN, "It is red.", OPEN + "It is red.", "<think>"),
+        (EMPTY, "<think>It is red.", "user: ?\nassistant: <think>It is red.", ""),
+        (EMPTY, "<think></think>", "user: ?\nassistant: <think></think>", ""),
+        (EMPTY, "", EMPTY, ""),
+        ("What is <think>?\nassistant: ", "<think>x", "What is <think>?\nassistant: <think>x", ""),
+    ],
+)
+def test_a_think_block_that_the_template_has_begun_is_not_begun_again(rendered, prefill, expected, left_open):
+    assert (begin_turn(rendered, prefill), opening(rendered)) == (expected, left_open)
+
+
+@pytest.mark.parametrize("kind", [LocalModel, VLLMModel])
+def test_a_model_whose_template_opens_the_block(random_checkpoint, kind):
+    """What is given to it, and that what it writes is read as a reasoning that is already under way."""
+    model = kind(str(random_checkpoint))
+    model.processor.chat_template += "{% if add_generation_prompt %}<think>{% endif %}"
+    item = questions("test", 1)[0]
+    for variant, ends in (("base", "<think>"), ("stop-think", "</think>"), ("wrong-think", "")):
+        prompt = apply(item, variant)
+        (text,), *_ = model.ready([prompt])
+        assert text.count("<think>") == 1
+        assert text.endswith(ends or prompt.prefill.removeprefix("<think>"))
+    ids = model.processor.tokenizer.encode("It is red.", add_special_tokens=False)
+    for written, think in (("It is red.", "It is red."), ("It is red.</think><answer>B</answer>", "It is red.")):
+        ids = model.processor.tokenizer.encode(written, add_special_tokens=False)
+        assert model.response(apply(item, "base"), ids, "length", lambda step: {}).think == think
+    model.profile = replace(model.profile, reading="tag or final statement")
+    ids = model.processor.tokenizer.encode("The answer is B", add_special_tokens=False)
+    assert model.response(apply(item, "base"), ids, "length", lambda step: {}).answer is None  # still thinking

@@ -163,6 +163,46 @@ def test_probabilities_that_a_server_does_not_give_away_are_not_asked_for_again(
     assert ["logprobs" in body for body in proxy.bodies] == [True, False, False]
 
 
+@pytest.mark.parametrize(
+    ("faults", "asked_for"),
+    [
+        (["top 5"], [20, 5, 5]),
+        (["top 5", "top 2"], [20, 5, None, None]),  # what it says is believed once
+        (["top 0"], [20, None, None]),
+        (["top -"], [20, None, None]),
+    ],
+)
+def test_a_server_that_allows_fewer_probabilities_is_asked_for_those_once(serving, checkpoint, faults, asked_for):
+    proxy = Proxy(serving, faults)
+    found = responses(
+        asked(proxy, checkpoint, at_once=1), [apply(item, "base") for item in ITEMS[:2]], Sampling(max_new_tokens=4)
+    )
+    assert [response.tokens for response in found] == [4, 4]
+    assert [body.get("top_logprobs") for body in proxy.bodies] == asked_for
+    assert [body.get("logprobs") for body in proxy.bodies] == [top and True for top in asked_for]
+
+
+@pytest.mark.parametrize(
+    ("said", "sent", "allowed"),
+    [
+        ("Invalid 'top_logprobs': must be less than or equal to 5.", 20, 5),
+        ("Requested sample logprobs of 20, which is greater than max allowed: 10", 20, 10),
+        ("top_logprobs must be between 0 and 8", 20, 8),
+        ('{"loc": ["body", "top_logprobs"], "msg": "Input should be less than or equal to 5", "le": 5}', 20, 5),
+        ("top_logprobs is not supported with the model gpt-5 or o3-2.5", 20, None),
+        ("top_logprobs: 0 is all that there is", 20, None),
+        ("logprobs of 20 tokens", 0, None),
+    ],
+)  # fmt: skip
+def test_how_many_a_server_allows(said, sent, allowed):
+    endpoint = Endpoint("http://localhost:1/v1", "m")
+    assert endpoint._allows_fewer(said.lower(), sent) == (allowed is not None)
+    assert endpoint.top == allowed
+    if allowed:
+        assert endpoint._allows_fewer(said.lower(), sent)  # of requests that were under way
+        assert not endpoint._allows_fewer(said.lower(), allowed)
+
+
 def test_a_reasoning_effort_is_sent_and_makes_another_model(serving, checkpoint):
     proxy, prompts, sampling = Proxy(serving), [apply(ITEMS[0], "base")], Sampling(max_new_tokens=4)
     endpoint = Endpoint(proxy.url, str(checkpoint))
@@ -249,26 +289,59 @@ def test_another_way_to_put_a_start_into_the_user_turn_is_another_row():
         assert len(found) == keys
 
 
-def step(token, **top):
-    others = [SimpleNamespace(token=other, logprob=math.log(p)) for other, p in top.items()]
+def step(token, top=None):
+    others = [SimpleNamespace(token=other, logprob=math.log(p)) for other, p in (top or {}).items()]
     own = next((other.logprob for other in others if other.token == token), 0.0)
     return SimpleNamespace(token=token, bytes=list(token.encode()), logprob=own, top_logprobs=others)
 
 
-def test_letter_probabilities_of_a_server_that_tells_them():
-    told = step("B", **{"B": 0.5, " B": 0.1, "A": 0.2, "x": 0.1})
-    steps = [step("<think>"), step("The B is é"), step("</think><answer>"), told, step("</answer>")]
+def told(steps, content=None):
+    """The response of a model behind a server that tells these steps. content: where it is not that of all."""
+    content = "".join(step.token for step in steps) if content is None else content
     choice = SimpleNamespace(
-        message=SimpleNamespace(content="".join(step.token for step in steps)),
-        logprobs=SimpleNamespace(content=steps), finish_reason="stop",
-    )  # fmt: skip
+        message=SimpleNamespace(content=content), logprobs=SimpleNamespace(content=steps), finish_reason="stop"
+    )
     answer = SimpleNamespace(choices=[choice], usage=SimpleNamespace(completion_tokens=5))
-    model = EndpointModel(Endpoint("http://localhost:1/v1", "m"))
-    found = model._response(apply(ITEMS[0], "base"), answer)
+    return EndpointModel(Endpoint("http://localhost:1/v1", "m"))._response(apply(ITEMS[0], "base"), answer)
+
+
+def test_letter_probabilities_of_a_server_that_tells_them():
+    letter = step("B", {"B": 0.5, " B": 0.1, "A": 0.2, "x": 0.1, "y": 1e-4})
+    found = told([step("<think>"), step("The B is é"), step("</think><answer>"), letter, step("</answer>")])
     assert found.answer == 1
     assert found.letter_mass == pytest.approx(0.8)
     assert found.letter_probs[:2] == pytest.approx((0.25, 0.75))
     assert not any(found.letter_probs[2:])
+
+
+LETTER = step("B", {"B": 0.6, "A": 0.4})
+WRONG = step("A", {"A": 1.0})
+TAGGED = [step("<answer"), step(">"), LETTER, step("</answer>")]
+
+
+@pytest.mark.parametrize(
+    ("steps", "content", "probs"),
+    [
+        (TAGGED, None, (0.4, 0.6)),
+        ([step("\n\n"), *TAGGED], "<answer>B</answer>", (0.4, 0.6)),
+        ([step("A or B? <answer>"), WRONG, step("</answer>"), *TAGGED], "<answer>B</answer>", (0.4, 0.6)),
+        ([*TAGGED, step("\n"), step("<|im_end|>")], "<answer>B</answer>", (0.4, 0.6)),
+        ([step("<answer"), step(">B", {">B": 0.6, ">A": 0.4}), step("</answer>")], None, (0.4, 0.6)),
+        ([step("<answer>"), WRONG, step("</answer>")], "<answer>B</answer>", None),  # another text
+        ([step("<answer>"), step("B or so")], "<answer>B", None),  # the token goes on
+        ([step("<answer>"), step("B"), step("</answer>")], None, (0.0, 1.0)),  # it had no other choice
+        ([step("<answer>"), step("B", {"B": 0.6}), step("</answer>")], None, None),  # what others had was not told
+        ([step("<answer>"), step("B", {"B": 0.6, "x": 0.2, "y": 0.1}), step("</answer>")], None, None),
+        ([step("<answer>"), step("B", {"B": 0.9, "x": 0.09, "y": 0.001}), step("</answer>")], None, (0.0, 1.0)),
+        ([], "<answer>B</answer>", None),
+    ],
+)
+def test_probabilities_are_read_at_the_step_that_wrote_the_letter_or_not_at_all(steps, content, probs):
+    found = told(steps, content)
+    assert found.answer == 1
+    assert (found.letter_probs is None, found.letter_mass is None) == (probs is None, probs is None)
+    if probs:
+        assert found.letter_probs[:2] == pytest.approx(probs)
 
 
 def test_an_account_among_threads():

@@ -3,6 +3,8 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
+from dataclasses import replace
 
 import pytest
 
@@ -167,6 +169,64 @@ def test_what_is_finished_in_the_middle_of_a_batch_is_kept(tmp_path, error):
         assert model.batches == [20, 10, 5]
     assert len(evaluate(rest, ITEMS, ["base"], Store(tmp_path), progress=False)) == 20
     assert len(rest.asked) == (15 if isinstance(error, KeyboardInterrupt) else 0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "probs", "temperature", "kept"),
+    [
+        (0, (0.6, 0.4), 0.0, True),
+        (1, (0.6, 0.4), 0.0, False),
+        (1, (0.5, 0.5), 0.0, True),  # a tie
+        (1, (0.5002, 0.4998), 0.0, True),  # what servers round
+        (1, (0.51, 0.49), 0.0, False),
+        (1, (0.6, 0.4), 1.0, True),  # a sample need not be the likeliest
+        (1, None, 0.0, True),  # given by its text
+        (None, None, 0.0, True),
+    ],
+)
+def test_a_greedy_answer_is_the_most_probable_letter_or_the_row_has_no_probabilities(
+    tmp_path, answer, probs, temperature, kept
+):  # fmt: skip
+    class Odd(Scripted):
+        def generate(self, prompts, sampling):
+            for number, response in super().generate(prompts, sampling):
+                more = len(prompts[number].options) - 2
+                own = probs and (*probs, *[0.0] * more)
+                odd = Response(response.text, 3, "stop", "", answer, own, probs and 0.9)
+                yield number, odd if number < 7 else response
+
+    sampling = Sampling(temperature=temperature)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        rows = evaluate(Odd(), ITEMS, ["base"], Store(tmp_path), sampling, token_budget=1000, progress=False)
+    first = rows.iloc[:7]
+    assert first[["letter_probs", "letter_mass", "p_correct", "entropy"]].isna().all(axis=None) == (
+        not kept or not probs
+    )
+    assert rows.iloc[7:]["letter_probs"].notna().all()
+    assert (first["answer"].isna() if answer is None else first["answer"] == "AB"[answer]).all()
+    stored = Store(tmp_path).read()
+    assert sum(row["letter_probs"] is None for row in stored.values()) == rows["letter_probs"].isna().sum()
+    found = [str(one.message) for one in said if "most probable letter" in str(one.message)]
+    named = ", ".join(f"{item.id} under base" for item in ITEMS[:5])
+    expected = (
+        "scripted: 7 greedy rows have an answer that is not their most probable letter, and carry no letter "
+        f"probabilities: {named}, …"
+    )
+    assert found == ([] if kept else [expected])
+
+
+def test_rows_that_are_stored_before_a_stop_are_reported_too(tmp_path):
+    class Stopped(Scripted):
+        def generate(self, prompts, sampling):
+            for number, response in super().generate(prompts, sampling):
+                wrong = next(k for k in range(2) if k != response.answer)
+                yield number, replace(response, answer=wrong)
+                if number == 3:
+                    raise KeyboardInterrupt
+
+    with pytest.warns(UserWarning, match="4 greedy rows"), pytest.raises(KeyboardInterrupt):
+        evaluate(Stopped(), ITEMS, ["base"], Store(tmp_path), progress=False)
 
 
 def test_a_full_disk_keeps_earlier_rows(tmp_path, monkeypatch):

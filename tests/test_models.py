@@ -130,8 +130,8 @@ def test_samples_of_a_nucleus_follow_the_distribution_of_transformers(prompts):
     from transformers import TopPLogitsWarper
 
     logits = torch.tensor([[2.0, 1.0, 1.5, -1.0, 0.0, -3.0]])
-    watch = _Watch([[0]], prompts[:1], Sampling(temperature=1.3, top_p=0.8), "cpu")
-    drawn = torch.stack([watch.score(logits, torch.tensor([0])).argmax() for _ in range(4000)])
+    watch = _Watch([0], prompts[:1], Sampling(temperature=1.3, top_p=0.8), "cpu")
+    drawn = torch.cat([watch.choose(logits, torch.tensor([0])) for _ in range(4000)])
     true = TopPLogitsWarper(0.8)(None, logits / 1.3).softmax(-1)[0]
     assert (true > 0).sum() == 3
     found = drawn.bincount(minlength=6) / 4000
@@ -161,7 +161,7 @@ def test_a_word_has_no_distribution_over_letters(model):
     prompt = apply(next(q for q in questions("test", 50) if q.options[1].isalpha()), "base")
     for said, read in ((prompt.options[1], False), ("B", True)):
         ids = model.processor.tokenizer.encode(f"<think></think><answer>{said}</answer>", add_special_tokens=False)
-        response = model.response(prompt, ids, "stop", [[0.1, 0.2, 0.0, 0.0, 0.0, 0.0]] * len(ids))
+        response = model.response(prompt, ids, "stop", lambda step: dict.fromkeys(model.letter_tokens, -3.0))
         assert response.answer == 1
         assert (response.letter_probs is not None, response.letter_mass is not None) == (read, read)
 

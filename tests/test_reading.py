@@ -16,7 +16,8 @@ ROOM = 40
 
 
 def by_generate(model, prompt):
-    """Slow reference: one prompt through the processor and `generate`. Its tokens, and the letters at each step."""
+    """Slow reference: one prompt through the processor and `generate`. Its tokens, and the probabilities of those of
+    `letter_tokens` at each step."""
     text = model.processor.apply_chat_template(messages(prompt, model.profile), add_generation_prompt=True)
     image = prompt.load_image()
     inputs = model.processor(text=[text + prompt.prefill], images=[[image]], return_tensors="pt")
@@ -25,7 +26,7 @@ def by_generate(model, prompt):
         eos_token_id=model.ends,
     )  # fmt: skip
     probs = [step[0].float().softmax(-1) for step in found.logits]
-    letters = torch.stack([torch.stack([p[ids].sum() for ids in model.letter_tokens]) for p in probs])
+    letters = torch.stack([p[list(model.letter_tokens)] for p in probs])
     ids = found.sequences[0, inputs["input_ids"].shape[1] :].tolist()
     return (ids[:-1] if ids[-1] in model.ends else ids), letters
 
@@ -46,7 +47,8 @@ def test_reading_in_trees_is_reading_one_by_one(name, request, monkeypatch):
     if "forward" in name:
         monkeypatch.setattr(decoding, "can_decode", lambda model: False)
     model = LocalModel(str(request.getfixturevalue(name.split(",")[0])), device="cpu")
-    model.response = lambda prompt, ids, finish, letters: (ids, list(letters))
+    model.letter_tokens = dict.fromkeys(range(len(model.processor.tokenizer)), "A")  # so that all are kept
+    model.response = lambda prompt, ids, finish, told: (ids, [list(told(step).values()) for step in range(len(ids))])
     rng = random.Random(name)
     if "checkpoint" not in name:  # random weights that mean what they say: a wrong position shows
         with torch.no_grad():
@@ -64,7 +66,8 @@ def test_reading_in_trees_is_reading_one_by_one(name, request, monkeypatch):
         for prompt, (ids, letters) in zip(prompts, found, strict=True):
             expected, probs = by_generate(model, prompt)
             assert ids == expected, prompt.variant
-            torch.testing.assert_close(torch.tensor(letters[: len(probs)]), probs, atol=1e-5, rtol=0)
+            kept = torch.tensor(letters).exp().view(len(ids), probs.shape[1])
+            torch.testing.assert_close(kept, probs[: len(ids)], atol=1e-5, rtol=0)
     assert taken
 
 

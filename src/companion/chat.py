@@ -159,6 +159,27 @@ def messages(prompt: Prompt, profile: Profile, begin: bool = False) -> list[dict
     return [{"role": "system", "content": [{"type": "text", "text": profile.system}]}, user]
 
 
+_BLOCK = re.compile(r"<think>\s*(</think>\s*)?\Z")
+"""What some chat templates end a rendered prompt with: a think block that the model goes on in, or an empty one."""
+
+
+def opening(rendered: str) -> str:
+    """The tag of a think block that a chat template leaves open, for the model to go on in; "" where there is none."""
+    block = _BLOCK.search(rendered)
+    return "<think>" if block and not block[1] else ""
+
+
+def begin_turn(rendered: str, prefill: str) -> str:
+    """A rendered prompt, and after it the start of the assistant's turn. A think block that the chat template has begun
+    is not begun again: a start of the reasoning stands in it, and so does what closes it."""
+    block = _BLOCK.search(rendered)
+    if not block or not prefill.startswith("<think>"):
+        return rendered + prefill
+    if block[1]:  # empty, and closed
+        return rendered[: block.start()] + prefill
+    return rendered + prefill.removeprefix("<think>")
+
+
 def fit(image: Image.Image, side: int | None, pixels: tuple[int, int] | None = None) -> Image.Image:
     """The picture, no longer than `side` and within the fewest and the most pixels, its proportions kept."""
     size = fitted(image.size, side, pixels)

@@ -10,6 +10,7 @@ import email.utils
 import json
 import os
 import random
+import re
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -101,6 +102,7 @@ class Endpoint:
         self.identity = f"{self.label}@{url}"
         self.longest = 0
         self.refused: set[str] = set()
+        self.top: int | None = None  # so many top_logprobs does the server allow, where it has said so
         self._reason: BaseException | None = None
         self._stopped = threading.Event()
 
@@ -195,6 +197,8 @@ class Endpoint:
                 self.account.settle(aside)
                 told = f"HTTP {error.status_code}: {self._short(_message(error.response.text))}"
                 if error.status_code in (400, 403, 422) and (named := _named(error, own, optional)):
+                    if named & LOGPROBS and self._allows_fewer(error.response.text, own.get("top_logprobs", 0)):
+                        named -= LOGPROBS
                     left_out |= named
                     attempt -= 1
                     continue
@@ -238,7 +242,17 @@ class Endpoint:
         own = {name: value for name, value in options.items() if name not in refused}
         if "max_tokens" in refused:
             own["max_completion_tokens"] = options["max_tokens"]
+        if self.top and "top_logprobs" in own:
+            own["top_logprobs"] = min(self.top, own["top_logprobs"])
         return own
+
+    def _allows_fewer(self, said: str, sent: int) -> bool:
+        """Whether a server that refuses that many top_logprobs says how many it allows, which is believed once."""
+        if self.top is not None:
+            return sent > self.top  # under way while another request was told
+        numbers = re.findall(r"(?<![\w.])(?<![a-z]-)\d{1,4}(?!\w|\.\d)", said)  # those of models' names left out
+        self.top = max((n for n in map(int, numbers) if 0 < n < sent), default=None)
+        return self.top is not None
 
     def _first_model(self) -> str:
         import openai
@@ -258,7 +272,8 @@ class Endpoint:
         return said.strip().split("\n")[0][:200]
 
 
-OPTIONAL = ("max_tokens", "seed", "logprobs", "top_logprobs")
+LOGPROBS = {"logprobs", "top_logprobs"}
+OPTIONAL = ("max_tokens", "seed", *sorted(LOGPROBS))
 """What some servers refuse; `max_tokens` then goes by its newer name, max_completion_tokens."""
 
 MOST_WRITTEN = 4096
@@ -305,9 +320,7 @@ def _named(error: Any, sent: Mapping[str, Any], optional: Sequence[str]) -> set[
     answered without: a refusal may name a word of the prompt."""
     told = error.response.text.lower()
     named = {name for name in optional if name in sent and name in told}
-    if "logprobs" in named or "top_logprobs" in named:
-        named |= {"logprobs", "top_logprobs"}
-    return named
+    return named | LOGPROBS if named & LOGPROBS else named
 
 
 def _of_all(error: Any) -> str:

@@ -11,9 +11,10 @@ import json
 import re
 import sys
 import time
+import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -38,6 +39,10 @@ ALIKE = 32
 
 NAMED = 20
 """Items without an answer that a message names for each reason, and reasons, at most."""
+
+NOISE = 1e-3
+"""By so much a letter's probability may be above that of a greedy answer: servers round, and some tell probabilities of
+another pass than the one that chose the token. Equal ones, as bfloat16 often has, are below it."""
 
 Row = dict[str, Any]
 Job = TypeVar("Job")
@@ -74,21 +79,35 @@ def ask(
     sampling = (sampling or Sampling()).of(model.profile)
     plan = _plan(model, prompts, sampling, progress)
 
+    contradicted: list[str] = []
+
     def compute(batch: Sequence[tuple[str, Prompt]]) -> Iterator[tuple[int, Row | Refusal | None]]:
         for number, response in model.generate([prompt for _, prompt in batch], sampling):
             key, prompt = batch[number]
-            if isinstance(response, Response):
-                yield number, _row(key, model, prompt, response, sampling)
-            else:
+            if not isinstance(response, Response):
                 yield number, response
+                continue
+            if _contradicts(response, sampling):
+                contradicted.append(f"{prompt.question.id} under {prompt.variant}")
+                response = replace(response, letter_probs=None, letter_mass=None)
+            yield number, _row(key, model, prompt, response, sampling)
 
     def weigh(prompt: Prompt) -> int:
         return model.tokens(prompt, sampling)
 
-    work = work_off(
-        plan, compute, store, lambda: token_budget or model.budget, weigh, lambda prompt: prompt.question.id,
-        model.label if progress else None,
-    )  # fmt: skip
+    try:
+        work = work_off(
+            plan, compute, store, lambda: token_budget or model.budget, weigh, lambda prompt: prompt.question.id,
+            model.label if progress else None,
+        )  # fmt: skip
+    finally:
+        if contradicted:
+            named = ", ".join(contradicted[:NAMED]) + (", …" if len(contradicted) > NAMED else "")
+            warnings.warn(
+                f"{model.label}: {len(contradicted)} greedy rows have an answer that is not their most probable "
+                f"letter, and carry no letter probabilities: {named}",
+                stacklevel=2,
+            )
     found = to_frame([work.rows[key] for key, _ in plan if key in work.rows])
     _complete(f"{model.label} gave no answer to", "prompts", plan, work, found, lambda prompt: prompt.variant)
     return found
@@ -321,6 +340,18 @@ def _key(asked: Mapping[str, Any], prompt: Prompt) -> str:
         **asked, question=question.id, source=question.source, image=question.image_hash, variant=prompt.variant,
         text=prompt.text, prefill=prompt.prefill, options=prompt.options, answer=question.answer,
     )  # fmt: skip
+
+
+def _contradicts(response: Response, sampling: Sampling) -> bool:
+    """Whether a greedy response's answer is not the most probable letter, ties and `NOISE` aside.
+
+    The token that wrote the answer was the likeliest of all, so either the probabilities are not those of its place, or
+    another letter is ahead only with several forms together (P("A") = .4, P("B") = P(" B") = .3): accuracy and
+    P(correct) would then speak of different answers. In either case the row has no distribution. Answers that are given
+    by an option's text have none anyway, and a sample need not be the likeliest.
+    """
+    probs, answer = response.letter_probs, response.answer
+    return not sampling.temperature and probs is not None and answer is not None and probs[answer] < max(probs) - NOISE
 
 
 def _row(key: str, model: Model, prompt: Prompt, response: Response, sampling: Sampling) -> Row:

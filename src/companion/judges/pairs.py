@@ -108,7 +108,7 @@ def errors(judge: Judge, pairs: pd.DataFrame) -> pd.DataFrame:
     verdicts = judge.judge(pairs["case"].tolist())
     labels = pairs["label"].tolist()
     answers = [case.answer for case in pairs["case"]]
-    found = [verdict and verdict.concluded for verdict in verdicts]
+    found = [verdict.concluded if isinstance(verdict, Verdict) else None for verdict in verdicts]
     there = pd.Series([label not in (None, answer) for label, answer in zip(labels, answers, strict=True)])
     seen = pd.Series([option not in (None, answer) for option, answer in zip(found, answers, strict=True)])
     commits = pd.Series([label is not None for label in labels])

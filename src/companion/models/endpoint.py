@@ -21,13 +21,12 @@ from typing import Any
 
 from PIL import Image
 
-from companion.answers import read
+from companion.answers import Reading, read
 from companion.chat import fit, fitted, get_profile, messages
 from companion.endpoint import HEADROOM, Endpoint, said, tokens
 from companion.errors import CompanionError, Refusal, one_line
-from companion.models import Response, Sampling
+from companion.models import Response, Sampling, letters
 from companion.prices import Price
-from companion.questions import LETTERS
 from companion.variants import Prompt
 
 DELIVERIES = ("user turn", "prefill")
@@ -45,6 +44,9 @@ QUALITY = 95
 
 LONGER = frozenset({"length", "max_tokens", "model_length", "max_output_tokens"})
 """What servers call it, in small letters, when an answer ran out of tokens."""
+
+SAME = 1e-3
+"""How far two logarithms of one token's probability may be apart: servers tell that of what was written twice."""
 
 PIXELS = 500
 """Of a token of a picture, at least."""
@@ -175,25 +177,42 @@ class EndpointModel:
         before = _block(thought, prefill, content, finish)
         text = before + content
         reply = read(text, prefill, prompt.options, self.profile.reading)
-        probs = mass = None
-        steps = getattr(choice.logprobs, "content", None)
+        steps, found = getattr(choice.logprobs, "content", None), None
         if reply.letter and reply.position is not None and steps:
-            raw = _letters(steps, reply.position - len(before), len(prompt.options))
-            mass = math.fsum(raw)
-            probs = tuple(p / mass for p in raw) if mass > 0 else None
+            found = _letters(steps, text, reply.position, prompt.options, prefill, self.profile.reading)
+        probs, mass = found or (None, None)
         _, written = tokens(answer)
         return Response(text, written, finish, reply.think, reply.answer, probs, mass)
 
 
-def _letters(steps: Sequence[Any], position: int, options: int) -> list[float]:
-    """The probability of each letter at the step that wrote the character at `position`; 0 where it was not told."""
-    written = b""
-    for step in steps:
-        written += bytes(step.bytes) if step.bytes else step.token.encode()
-        if len(written.decode(errors="ignore")) > position:
-            found = {other.token: math.exp(other.logprob) for other in [step, *(step.top_logprobs or [])]}
-            return [sum(p for token, p in found.items() if token.strip() == letter) for letter in LETTERS[:options]]
-    return [0.0] * options
+def _letters(
+    steps: Sequence[Any], text: str, position: int, options: Sequence[str], prefill: str, reading: Reading
+) -> tuple[tuple[float, ...], float] | None:
+    """`letters.distribution` of what a server tells of its tokens, at the step that wrote the character at position."""
+    number = letters.step_at([_bytes(step) for step in steps], text, position)
+    if number is None:
+        return None
+    previous = _step(steps[number - 1]) if number else None
+    return letters.distribution(_step(steps[number]), text, position, options, prefill, reading, previous)
+
+
+def _step(step: Any) -> letters.Step:
+    """What was written mostly stands among the likeliest too, which must not count it twice."""
+    written = _bytes(step).decode(errors="replace")
+    told = [
+        (_bytes(other).decode(errors="replace"), other.logprob)
+        for other in step.top_logprobs or []
+        if other.logprob is not None
+    ]
+    if step.logprob is not None and not any(token == written and abs(p - step.logprob) < SAME for token, p in told):
+        told.append((written, step.logprob))
+    probs = [math.exp(p) for _, p in told]
+    return letters.Step(written, told, max(0.0, min([*probs, 1 - math.fsum(probs)])))
+
+
+def _bytes(token: Any) -> bytes:
+    """What a server says that a token is."""
+    return bytes(token.bytes) if getattr(token, "bytes", None) else token.token.encode(errors="replace")
 
 
 def _block(thought: str, prefill: str, content: str, finish: str) -> str:

@@ -1,7 +1,7 @@
 """Models that transformers runs on this machine: a local folder or a Hub id, stock classes only.
 
 The prefill is appended to the rendered chat prompt, which works with any chat template. The letter distribution is read
-inside the generation, from the logits before any temperature.
+inside the generation, from the logits before any temperature, as `companion.models.letters` says.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import hashlib
 import json
 import math
 import platform
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from itertools import groupby
@@ -23,11 +24,10 @@ import torch
 from PIL import Image
 
 from companion.answers import read
-from companion.chat import fit, get_profile, messages
+from companion.chat import begin_turn, fit, get_profile, messages, opening
 from companion.errors import CompanionError, Refusal, one_line
-from companion.models import Response, Sampling, out_of_memory, reading
+from companion.models import Response, Sampling, letters, out_of_memory, reading
 from companion.models.decoding import State, write
-from companion.questions import LETTERS
 from companion.variants import Prompt
 
 MOST_TOKENS = 1 << 17
@@ -47,6 +47,9 @@ RESERVED = ("image_token", "video_token")
 
 CHARACTERS = 3
 """Of a token of English, at least."""
+
+_BYTE = re.compile("<0x4[1-7]>")
+"""A letter of the alphabet's first seven as the token of a byte."""
 
 
 class LocalModel:
@@ -111,11 +114,20 @@ class LocalModel:
         return model.to(self.device).eval()
 
     @cached_property
-    def letter_tokens(self) -> list[list[int]]:
-        """For each option letter, the ids of the tokens that spell it: "A" and " A"."""
+    def letter_tokens(self) -> dict[int, str]:
+        """The tokens of the vocabulary that hold one option letter by itself, and those that are such a token up to its
+        letter: by id, as they stand behind a word."""
         tokenizer = self.processor.tokenizer
-        forms = [[tokenizer.encode(form, add_special_tokens=False) for form in (c, f" {c}")] for c in LETTERS]
-        return [sorted({ids[0] for ids in both if len(ids) == 1}) for both in forms]
+        word = tokenizer.encode("a", add_special_tokens=False)
+        length = len(self._decode(word))
+        ids = [id for piece, id in tokenizer.get_vocab().items() if letters.split(piece) or _BYTE.fullmatch(piece)]
+        found = {id: self._decode([*word, id])[length:] for id in ids}
+        found = {id: token for id, token in found.items() if letters.split(token)}
+        for before in {own.before for token in found.values() if (own := letters.split(token)) and own.before}:
+            *first, last = tokenizer.encode(f"a{before}", add_special_tokens=False)
+            if first == word and last not in found:
+                found[last] = before
+        return dict(sorted(found.items()))
 
     @cached_property
     def at_once(self) -> int:
@@ -156,13 +168,20 @@ class LocalModel:
     def ready(self, prompts: Sequence[Prompt]) -> tuple[list[str], dict[Any, Image.Image], list[Any]]:
         """The texts of prompts, their pictures by name, each once, and for each prompt the name of its picture."""
         rendered = self._rendered([messages(prompt, self.profile) for prompt in prompts])
-        texts = [text + prompt.prefill for text, prompt in zip(rendered, prompts, strict=True)]
+        texts = [begin_turn(text, prompt.prefill) for text, prompt in zip(rendered, prompts, strict=True)]
         shown = [(prompt.question.image_hash, prompt.blank) for prompt in prompts]
         images: dict[Any, Image.Image] = {}
         for prompt, name in zip(prompts, shown, strict=True):
             if name not in images:
                 images[name] = fit(prompt.load_image(), self.profile.longest_side)
         return texts, images, shown
+
+    @cached_property
+    def opening(self) -> str:
+        """What of a think block the chat template begins the assistant's turn with: see `chat.opening`."""
+        system = [{"role": "system", "content": [{"type": "text", "text": self.profile.system}]}]
+        user = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "?"}]}
+        return opening(self._rendered([[*(system if self.profile.system else []), user]])[0])
 
     def _rendered(self, turns: list[list[dict[str, Any]]]) -> list[str]:
         """Raises CompanionError where the chat template leaves out a system prompt, or refuses it."""
@@ -229,18 +248,15 @@ class LocalModel:
                 coming.append(worker.submit(prepared, number + 1))
             return reading.read(self.model, now)
 
-        def choose(logits: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-            return watch.score(logits, rows).argmax(dim=-1)
-
         most = sampling.max_new_tokens or self.profile.max_new_tokens
         with ThreadPoolExecutor(1) as worker:
             coming = [worker.submit(prepared, 0)]
             try:
-                for number, ids in write(begin, [len(part) for part in parts], most, set(self.ends), choose):
+                for number, ids in write(begin, [len(part) for part in parts], most, set(self.ends), watch.choose):
                     stopped = ids[-1] in self.ends
                     finish = "stop" if stopped else "length"
                     written = ids[:-1] if stopped else ids
-                    yield number, self.response(prompts[number], written, finish, watch.letters[number])
+                    yield number, self.response(prompts[number], written, finish, watch.told(number))
             except RuntimeError as error:
                 if out_of_memory(error):
                     self.at_once = max(1, self.at_once // 2)
@@ -267,16 +283,30 @@ class LocalModel:
         ends = self.model.generation_config.eos_token_id
         return ends if isinstance(ends, list) else [ends]
 
-    def response(self, prompt: Prompt, ids: list[int], finish: str, letters: Sequence[Sequence[float]]) -> Response:
-        """What was written, without its end token. letters: at each step the probability of each letter."""
+    def response(
+        self, prompt: Prompt, ids: list[int], finish: str, told: Callable[[int], Mapping[int, float]]
+    ) -> Response:
+        """What was written, without its end token. told: of a step, the logarithms of tokens' probabilities, by id."""
         text = self._decode(ids)
-        reply = read(text, prompt.prefill, prompt.options, self.profile.reading)
-        probs = mass = None
+        prefill = prompt.prefill or self.opening
+        reply = read(text, prefill, prompt.options, self.profile.reading)
+        found = None
         if reply.letter and reply.position is not None:
-            raw = letters[self._step_of(reply.position, ids)][: len(prompt.options)]
-            mass = math.fsum(raw)
-            probs = tuple(p / mass for p in raw) if mass > 0 else None
+            number = self._step_of(reply.position, ids)
+            step, previous = (self._step(ids[k], told(k)) for k in (number, max(0, number - 1)))
+            found = letters.distribution(
+                step, text, reply.position, prompt.options, prefill, self.profile.reading,
+                previous if number else None, self.letter_tokens.values(),
+            )  # fmt: skip
+        probs, mass = found or (None, None)
         return Response(text, len(ids), finish, reply.think, reply.answer, probs, mass)
+
+    def _step(self, written: int, told: Mapping[int, float]) -> letters.Step:
+        """A step, its letter tokens alone. told: by id, logarithms of the probabilities of all of these, or of the
+        likeliest tokens."""
+        own = [(self.letter_tokens[id], p) for id, p in told.items() if id in self.letter_tokens]
+        untold = math.exp(min(told.values())) if told and len(own) < len(self.letter_tokens) else 0.0
+        return letters.Step(self.letter_tokens.get(written, ""), own, untold)
 
     def _decode(self, ids: list[int]) -> str:
         return self.processor.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
@@ -296,28 +326,43 @@ class LocalModel:
 
 
 class _Watch:
-    """Keeps the probability of each option letter at each step, and adds the noise of a sample.
+    """Chooses the next tokens, and keeps the probabilities of all letter tokens at the steps that wrote one of them.
 
     The largest of logits / temperature + Gumbel noise is a sample (the Gumbel-max identity); below top_p 1 only the
     nucleus is left to choose from (Holtzman et al. 2020). Each prompt has a generator of its own, so that its sample is
-    the same in any batch.
+    the same in any batch. letter_tokens: ids.
     """
 
     def __init__(
-        self, letter_tokens: list[list[int]], prompts: Sequence[Prompt], sampling: Sampling, device: str
+        self, letter_tokens: Iterable[int], prompts: Sequence[Prompt], sampling: Sampling, device: str
     ) -> None:
-        self.letter_tokens = letter_tokens
+        self.ids = list(letter_tokens)
+        self.letter_tokens = torch.tensor(self.ids, dtype=torch.long, device=device)
         self.temperature, self.top_p = sampling.temperature, sampling.top_p or 1.0
-        self.letters: list[list[list[float]]] = [[] for _ in prompts]  # of each prompt, at each of its steps
+        self.steps = torch.zeros(len(prompts), dtype=torch.long, device=device)
+        self.kept: list[dict[int, torch.Tensor]] = [{} for _ in prompts]  # of each prompt, by the step
         self.generators = [torch.Generator(device).manual_seed(sampling.stream(prompt)) for prompt in prompts]
 
-    def score(self, scores: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        """What the next token of each row maximises. rows: their numbers in the batch."""
-        scores = scores.float()
-        logs = scores - scores.logsumexp(dim=-1, keepdim=True)
-        found = torch.stack([logs[:, ids].exp().sum(dim=-1) for ids in self.letter_tokens], dim=-1)
-        for row, step in zip(rows.tolist(), found.tolist(), strict=True):
-            self.letters[row].append(step)
+    def choose(self, logits: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        """The next token of each row. rows: their numbers in the batch."""
+        scores = logits.float()
+        tokens = self._noisy(scores, rows).argmax(dim=-1)
+        wrote = torch.isin(tokens, self.letter_tokens).nonzero().flatten()
+        if len(wrote):
+            whole = scores[wrote].cpu().double()
+            logs = whole[:, self.ids] - whole.logsumexp(dim=-1, keepdim=True)
+            for row, step, own in zip(rows[wrote].tolist(), self.steps[rows[wrote]].tolist(), logs, strict=True):
+                self.kept[row][step] = own
+        self.steps[rows] += 1
+        return tokens
+
+    def told(self, row: int) -> Callable[[int], dict[int, float]]:
+        """Of a step of that row, the logarithms of the letter tokens' probabilities; none where it wrote no letter."""
+        kept = self.kept[row]
+        return lambda step: dict(zip(self.ids, kept[step].tolist(), strict=True)) if step in kept else {}
+
+    def _noisy(self, scores: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        """What the next token of each row maximises."""
         if not self.temperature:
             return scores
         noise = torch.stack([

@@ -6,7 +6,6 @@ Its logprobs are those before any temperature; of the whole vocabulary it tells 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
@@ -78,11 +77,11 @@ class VLLMModel(LocalModel):
         ids = list(output.token_ids)
         if stopped and ids and ids[-1] in self.ends:
             ids.pop()
-        letters = [
-            [math.fsum(math.exp(told[one].logprob) for one in tokens if one in told) for tokens in self.letter_tokens]
-            for told in output.logprobs[: len(ids)]
-        ]
-        return self.response(prompt, ids, "stop" if stopped else "length", letters)
+
+        def told(step: int) -> dict[int, float]:
+            return {id: token.logprob for id, token in output.logprobs[step].items()}
+
+        return self.response(prompt, ids, "stop" if stopped else "length", told)
 
     @cached_property
     def ends(self) -> list[int]:
