@@ -19,7 +19,6 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property, lru_cache, partial
-from io import BytesIO
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, cast
@@ -30,6 +29,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from companion.datasets.benchmark import TOLERATED, Benchmark, Copy, MalformedError, Row
+from companion.datasets.pictures import picture
 from companion.errors import CompanionError
 
 DATA = Path("data")
@@ -223,7 +223,7 @@ class Table:
         value = self._cell(number)
         if isinstance(value, str) and len(value) < REFERENCE:
             value = self._cell(self._by_index.get(value, number))
-        return picture(lambda: value, f"{self._place(number)}, column {self.column}")
+        return in_cell(lambda: value, f"{self._place(number)}, column {self.column}")
 
     @cached_property
     def _by_index(self) -> dict[str, int]:
@@ -244,23 +244,22 @@ class Table:
             return pq.ParquetFile(file).read_row_group(group, columns=[self.column])[self.column]
 
 
-def picture(load: Callable[[], Any], place: str) -> Image.Image:
-    """A picture as RGB, of what `load` returns: a file's bytes, these in base64, a struct that has them, or a list.
+def in_cell(load: Callable[[], Any], place: str) -> Image.Image:
+    """The picture of what `load` returns: a file's bytes, these in base64, a struct that has them, or a list.
 
     Raises CompanionError, naming the place, where it is damaged.
     """
-    try:
-        content = load()
-        if isinstance(content, list):
-            content = content[0]
-        if isinstance(content, dict):
-            content = content["bytes"]
-        if isinstance(content, str):
-            content = base64.b64decode(content, validate=True)
-        with Image.open(BytesIO(content)) as image:
-            return image.convert("RGB")
-    except (OSError, SyntaxError, ValueError, TypeError, Image.DecompressionBombError) as error:
-        raise CompanionError(f"{place}: the picture is damaged ({error}); get the file anew") from error
+
+    def content() -> bytes:
+        value: Any = load()
+        value = (value or [None])[0] if isinstance(value, list) else value
+        value = value.get("bytes") if isinstance(value, dict) else value
+        try:
+            return base64.b64decode(value, validate=True) if isinstance(value, str) else bytes(memoryview(value))
+        except (TypeError, ValueError) as error:
+            raise CompanionError(f"{place}: the picture is damaged ({error}); get the file anew") from error
+
+    return picture(content, place, "get the file anew")
 
 
 @contextmanager
@@ -326,7 +325,7 @@ def json_rows(name: str, copy: Copy, file: Path, columns: Sequence[str], path: s
     for number, (values, found) in enumerate(zip(rows, files, strict=True)):
         place = f"{name}, {file.name}, row {number}, column {path}"
         problem = None if found else MalformedError(path, f"no picture {values.get(path)} in {copy.folder}")
-        load = partial(picture, found.read_bytes if found else bytes, place)
+        load = partial(in_cell, found.read_bytes if found else bytes, place)
         yield Row(name, file.name, number, values, load, problem)
 
 
