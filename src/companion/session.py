@@ -18,6 +18,7 @@ from IPython.display import Image
 from matplotlib.figure import Figure
 
 from companion import claims, consistency, plots, tables
+from companion.asked import numbered
 from companion.datasets import load_benchmark
 from companion.dynamics import describe, load_runs
 from companion.endpoint import Account
@@ -225,12 +226,17 @@ def open_report(notebook: str, parameters: Mapping[str, Any], variants: Sequence
     """
     _prepare()
     model = _open(parameters)
+    given = [
+        load_benchmark(name, parameters["n_items"], parameters["seed"]) for name in parameters["benchmark"].split(",")
+    ]
+    names = numbered((items[0].source, items[0].folder) for items in given)
     questions: dict[tuple[str, str], Question] = {}
     rows = []
-    for name in parameters["benchmark"].split(","):
-        items = load_benchmark(name, parameters["n_items"], parameters["seed"])
-        questions |= {(item.source, item.id): item for item in items}
-        rows.append(_judged(evaluate(model, items, variants, _rows(), seed=parameters["seed"]), items))
+    for items in given:
+        name = names[items[0].source, items[0].folder]
+        questions |= {(name, item.id): item for item in items}
+        found = _judged(evaluate(model, items, variants, _rows(), seed=parameters["seed"]), items)
+        rows.append(found.assign(benchmark=name))
     found = pd.concat(rows, ignore_index=True)
     on = found["benchmark"].iloc[0] if len(rows) == 1 else f"{len(rows)} benchmarks"
     about = f"{on} · {model.label} · {len(questions)} items · one checkpoint, one seed{_unread(found)}"

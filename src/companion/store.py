@@ -114,7 +114,7 @@ class Store:
         """
         wanted = None if keys is None else set(keys)
         rows: dict[str, dict[str, Any]] = {}
-        for part in (part for folder in (self.folder, *self.shipped) for part in sorted(folder.glob("*.parquet"))):
+        for part in (part for folder in (self.folder, *self.shipped) for part in parts(folder)):
             try:
                 if wanted is not None and wanted.isdisjoint(pq.read_table(part, columns=["key"])["key"].to_pylist()):
                     continue
@@ -150,7 +150,7 @@ class Store:
 
         Stopped half-way, rows may be there twice, which does no harm; none is ever lost.
         """
-        parts = sorted(self.folder.glob("*.parquet"))
+        before = parts(self.folder)
         table = pa.Table.from_pylist(list(self.read().values()), schema=self.schema)
         packed = []
         for value in table[column].unique().to_pylist():
@@ -160,9 +160,14 @@ class Store:
             pq.write_table(own, unfinished, compression="zstd")
             unfinished.replace(file)
             packed.append(file)
-        for part in set(parts) - set(packed):
+        for part in set(before) - set(packed):
             part.unlink()
         return packed
+
+
+def parts(folder: Path) -> list[Path]:
+    """The parts in a folder. What macOS puts beside a file on foreign disks, as "._name", is none."""
+    return sorted(part for part in folder.glob("*.parquet") if not part.name.startswith("._"))
 
 
 def to_frame(rows: list[dict[str, Any]], schema: pa.Schema = ROWS) -> pd.DataFrame:
