@@ -91,9 +91,10 @@ def _check(rows: pd.DataFrame) -> None:
         )
 
 
-COLUMNS = ("accuracy", "paper", "wrong-caption", "wrong-think", "robust", "consistent", "no answer")
+COLUMNS = ("accuracy", "chance", "paper", "wrong-caption", "wrong-think", "robust", "consistent", "no answer")
 """Of the leaderboard, before a benchmark's own scores. paper: as quoted in reading notes. wrong-…: change of accuracy.
-robust: right under the plain prompt and both of these. consistent: right, and the reasoning says so."""
+chance: of guessing. robust: right under the plain prompt and both of these. consistent: right, and the reasoning says
+so."""
 
 
 def leaderboard(rows: pd.DataFrame, rng: Callable[[], np.random.Generator], judge: str = "rule") -> pd.DataFrame:
@@ -109,6 +110,7 @@ def leaderboard(rows: pd.DataFrame, rng: Callable[[], np.random.Generator], judg
             for measure, function in _measures(panel, str(benchmark), judge).items():
                 lines.append({"benchmark": benchmark, "model": model, "measure": measure} |
                              asdict(estimate(function, panel.weights)))  # fmt: skip
+            lines.append({"benchmark": benchmark, "model": model, "measure": "chance", "value": panel.guessed.mean()})
             if (reported := quoted(str(benchmark), str(model))) is not None:
                 lines.append({"benchmark": benchmark, "model": model, "measure": "paper", "value": reported})
     return pd.DataFrame(lines)

@@ -239,7 +239,11 @@ def open_report(notebook: str, parameters: Mapping[str, Any], variants: Sequence
         rows.append(found.assign(benchmark=name))
     found = pd.concat(rows, ignore_index=True)
     on = found["benchmark"].iloc[0] if len(rows) == 1 else f"{len(rows)} benchmarks"
-    about = f"{on} · {model.label} · {len(questions)} items · one checkpoint, one seed{_unread(found)}"
+    guessing = [
+        benchmark for benchmark, _ in claims.at_chance(found, lambda: np.random.default_rng(parameters["seed"]))
+    ]
+    told = f"\nnot above chance: {', '.join(guessing)}" if guessing else ""
+    about = f"{on} · {model.label} · {len(questions)} items · one checkpoint, one seed{_unread(found)}{told}"
     gallery = Gallery(
         Path(parameters["figures"]), notebook, parameters, _facts(model, len(questions), parameters["seed"])
     )

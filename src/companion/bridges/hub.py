@@ -142,7 +142,8 @@ def local(run: str) -> Path:
 def pack(run: Path, name: str, folder: Path) -> list[Path]:
     """Write what `push` uploads into an empty folder: rows by model, verdicts by judge, and the card; returns these.
 
-    Rows on questions that were corrected since stay at home. The run is not changed. Raises CompanionError, naming key and column, for a row that holds a key or a path.
+    Rows on questions that were corrected since stay at home. The run is not changed. Raises CompanionError, naming key
+    and column, for a row that holds a key or a path.
     """
     if folder.is_dir() and any(folder.iterdir()):
         raise CompanionError(f"{folder} is not empty; choose another --out, or remove it first")

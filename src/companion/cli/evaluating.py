@@ -169,6 +169,7 @@ def _evaluate(options: argparse.Namespace) -> None:
             part = rows[rows["variant"] == variant]
             unread = part["answer"].isna().mean()
             print(f"{variant:26} accuracy {part['correct'].mean():6.1%}   no answer {unread:6.1%}   n {len(part)}")
+        print(f"{'(chance)':26} accuracy {(1 / rows['n_options']).mean():6.1%}")
         if options.samples > 1:
             found = confidence(rows, np.random.default_rng(options.seed))
             print(found.to_string(index=False, float_format="{:.3f}".format))

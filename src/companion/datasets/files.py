@@ -10,6 +10,8 @@ network.
 from __future__ import annotations
 
 import base64
+import errno
+import hashlib
 import json
 import os
 import re
@@ -40,6 +42,9 @@ GROUPS_KEPT = 2
 
 ROWS_IN_GROUP = 32
 """Of the Parquet file that is made of a TSV file."""
+
+STATE = b"companion: made of"
+"""Key of the note in that file: size, and time of the last change, of the TSV file."""
 
 BLOCK = 1 << 26
 """Bytes of a TSV file that are read at a time: more than any row has."""
@@ -131,7 +136,7 @@ def _of_snapshot(benchmark: Benchmark, folder: Path, beside: Path) -> Copy:
 
 def _matching(folder: Path, patterns: Sequence[str]) -> list[Path]:
     """Files in the order of the patterns; none where one of these has none."""
-    found = [sorted(folder.glob(pattern)) for pattern in patterns]
+    found = [[file for file in sorted(folder.glob(pattern)) if not forked(file)] for pattern in patterns]
     return [file for files in found for file in files] if all(found) else []
 
 
@@ -271,29 +276,58 @@ def _readable(file: Path) -> Iterator[None]:
 
 
 def _as_parquet(file: Path) -> Path:
-    """The Parquet file beside a TSV file, which is made of it once: pictures of TSV could only be read all at once."""
-    made = file.with_suffix(".parquet")
-    if made.exists() and made.stat().st_mtime >= file.stat().st_mtime:
-        return made
+    """The Parquet file that is made of a TSV file once: pictures of TSV could only be read all at once.
+
+    It lies beside the TSV file, or in the user's cache where that folder takes none, and notes of which state of that
+    file it was made: one of another size or time, be it earlier, is another state.
+    """
+    state = f"{file.stat().st_size} {file.stat().st_mtime_ns}".encode()
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "companion"
+    digest = hashlib.blake2b(os.path.abspath(file).encode(), digest_size=8).hexdigest()
+    places = (file.with_suffix(".parquet"), cache / f"{file.stem}-{digest}.parquet")
+    for made in places:
+        if made.exists() and _state(made) == state:
+            return made
+    for made in places:
+        try:
+            made.parent.mkdir(parents=True, exist_ok=True)
+            _convert(file, made, state)
+            return made
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            if made != places[-1] and isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EROFS):
+                continue
+            raise CompanionError(
+                f"{file} cannot be turned into Parquet at {made} ({error}); see whether it is whole, and the disk not "
+                "full"
+            ) from error
+    raise AssertionError("the last place either takes the file or raises")
+
+
+def _state(made: Path) -> bytes | None:
+    try:
+        return (pq.read_schema(made).metadata or {}).get(STATE)
+    except (pa.ArrowException, OSError):
+        return None
+
+
+def _convert(file: Path, made: Path, state: bytes) -> None:
+    """Write a TSV file as Parquet: a hidden file first, then renamed."""
+    with file.open(encoding="utf-8-sig") as lines:
+        columns = next(lines, "").rstrip("\r\n").split("\t")
+    reader = pc.open_csv(
+        file,
+        pc.ReadOptions(block_size=BLOCK),
+        pc.ParseOptions(delimiter="\t", newlines_in_values=True),
+        pc.ConvertOptions(column_types=dict.fromkeys(columns, pa.string()), strings_can_be_null=False),
+    )
     unfinished = made.with_name(f".{made.name}.{os.getpid()}")
     try:
-        with file.open(encoding="utf-8") as lines:
-            columns = next(lines, "").rstrip("\r\n").split("\t")
-        reader = pc.open_csv(
-            file,
-            pc.ReadOptions(block_size=BLOCK),
-            pc.ParseOptions(delimiter="\t", newlines_in_values=True),
-            pc.ConvertOptions(column_types=dict.fromkeys(columns, pa.string()), strings_can_be_null=False),
-        )
-        with pq.ParquetWriter(unfinished, reader.schema) as writer:
+        with pq.ParquetWriter(unfinished, reader.schema.with_metadata({STATE: state})) as writer:
             for batch in reader:
                 writer.write_batch(batch, row_group_size=ROWS_IN_GROUP)
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise CompanionError(
-            f"{file} cannot be turned into Parquet beside it ({error}); see whether it is whole"
-        ) from error
-    unfinished.replace(made)
-    return made
+        unfinished.replace(made)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def json_rows(name: str, copy: Copy, file: Path, columns: Sequence[str], path: str, source: str) -> Iterator[Row]:
@@ -313,7 +347,7 @@ def json_rows(name: str, copy: Copy, file: Path, columns: Sequence[str], path: s
             raise CompanionError(f"{name}: {file} has no column {column!r}; it is not a file of this set")
     pictures: dict[str, list[Path]] = {}
     for one in sorted(copy.folder.rglob("*")):
-        if one.suffix.lower() in PICTURES:
+        if one.suffix.lower() in PICTURES and not forked(one):
             pictures.setdefault(one.name, []).append(one)
     wanted = [Path(str(row.get(path))) for row in rows]
     files = [next((one for one in pictures.get(end.name, []) if _ends(one, end)), None) for end in wanted]
@@ -327,6 +361,11 @@ def json_rows(name: str, copy: Copy, file: Path, columns: Sequence[str], path: s
         problem = None if found else MalformedError(path, f"no picture {values.get(path)} in {copy.folder}")
         load = partial(in_cell, found.read_bytes if found else bytes, place)
         yield Row(name, file.name, number, values, load, problem)
+
+
+def forked(file: Path) -> bool:
+    """Whether macOS has put it beside a file on a foreign disk, as "._name": it has no content of that."""
+    return file.name.startswith("._")
 
 
 def _ends(file: Path, end: Path) -> bool:

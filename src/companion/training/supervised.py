@@ -105,7 +105,7 @@ def train_supervised(
     model.save_pretrained(out)
     build_processor(tokenizer).save_pretrained(out)
     record = {"recipe": asdict(recipe), "seconds": round(progress["seconds"])}
-    (out / "recipe.json").write_text(json.dumps(record, indent=1) + "\n")
+    (out / "recipe.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return out
 
 
@@ -313,7 +313,7 @@ def _restore(model: LlavaForConditionalGeneration, optimizers: Optimizers, state
 
 def _log(file: Path, row: tuple) -> None:
     new = not file.exists()
-    with file.open("a", newline="") as opened:
+    with file.open("a", newline="", encoding="utf-8") as opened:
         writer = csv.writer(opened)
         if new:
             writer.writerow(CURVE)
