@@ -32,7 +32,10 @@ def opened(tree):
 
 def test_the_check_finds_what_it_should():
     bad = "p.read_text()\np.write_text('x')\nopen('x')\np.open('a', newline='')\nsubprocess.run(c, text=True)"
-    good = "p.read_text(encoding='utf-8')\np.write_text('x', 'utf-8')\np.read_text('utf-8')\np.open('rb')\nImage.open(p)\nos.open(p, 1)"
+    good = (
+        "p.read_text(encoding='utf-8')\np.read_text('utf-8')\np.write_text('x', 'utf-8')\np.open('rb')\n"
+        "Image.open(p)\nos.open(p, 1)"
+    )
     assert len(list(opened(ast.parse(bad)))) == 5
     assert not list(opened(ast.parse(good)))
 

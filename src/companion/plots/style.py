@@ -68,8 +68,8 @@ def set_theme() -> None:
 def titled(figure: Figure, title: str, note: str) -> Figure:
     """Put over a figure its title (`Desk.title`: what it shows, what it is about) and how its marks are read.
 
-    Lines that are longer than the figure is wide go on below. What is above three lines makes the figure higher, so that
-    it does not press the axes flat.
+    Lines that are longer than the figure is wide go on below. What is above three lines makes the figure higher, so
+    that it does not press the axes flat.
     """
     more = title.count("\n") - 1
     if more > 0:
