@@ -76,6 +76,7 @@ def album(tmp_path, monkeypatch):
 
 def test_every_photograph_is_seen_as_a_person_sees_it(album):
     questions = load_benchmark(str(album))
+    assert load_benchmark(str(album / "questions.jsonl")) == questions
     assert len(questions) == 12
     for question in questions:
         shown = question.load_image()
@@ -107,6 +108,7 @@ def test_evaluate_judge_compare_claims_and_report(album, tmp_path, root, monkeyp
     assert "n 12" in out
     assert "(chance)" in out
     assert "my photos" in said("judge", "runs")
+    assert "my photos" in said("judge", "runs", "--benchmark", "my photos/questions.jsonl")
     out = said("compare", "runs")
     assert "my photos" in out
     assert "41.7" in out  # half of the items with two options, half with three

@@ -217,6 +217,7 @@ def _judge(options: argparse.Namespace) -> None:
 
     from companion.asked import current
     from companion.datasets import PUBLIC, find_questions, load_benchmark
+    from companion.datasets.folder import own_folder
     from companion.engine import judge
     from companion.judges.pairs import read_pairs, score
     from companion.store import VERDICTS, Store, to_frame
@@ -238,13 +239,14 @@ def _judge(options: argparse.Namespace) -> None:
         rows = rows[rows["model_hash"] == chosen.model.identity]
     if rows.empty:
         raise CompanionError(
-            f"no rows to judge in {options.rows}; make some with `companion evaluate --out {options.rows}`"
+            f"no rows to judge in {options.rows}; give the folder that `companion evaluate` wrote: runs, unless its "
+            "--out was another"
         )
     store = Store(options.rows / "verdicts", VERDICTS)
     given, asked = [], 0
     for name, source in _sources(options, rows, found.folders).items():
         part = rows[rows["benchmark"] == name]
-        if Path(source).is_dir() and source not in PUBLIC:
+        if own_folder(source) and source not in PUBLIC:
             questions: Sequence[Question] = load_benchmark(source)
             part = _unchanged(name, part, questions, source)
         else:
@@ -268,6 +270,7 @@ def _sources(options: argparse.Namespace, rows: pd.DataFrame, folders: Mapping[s
     A folder is where the run says that its questions came from, or else the one that is given.
     """
     from companion.datasets import PUBLIC
+    from companion.datasets.folder import own_folder
 
     there = list(dict.fromkeys(rows["benchmark"]))
     if not options.benchmark:
@@ -284,14 +287,14 @@ def _sources(options: argparse.Namespace, rows: pd.DataFrame, folders: Mapping[s
         return found
     found = {}
     for given in options.benchmark.split(","):
-        here = Path(os.path.abspath(given))
+        here = Path(os.path.abspath(own_folder(given) or given))
         own = [name for name, folder in folders.items() if folder == here]
         names = [name for name in own or [given, here.name] if name in there]
         if not names:
             raise CompanionError(
                 f"no rows on the benchmark {given!r} in {options.rows}; name those that it was made on"
             )
-        found[names[0]] = given
+        found[names[0]] = str(folders[given]) if given in folders and not own else given
     return found
 
 

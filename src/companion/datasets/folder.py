@@ -27,6 +27,14 @@ FIELDS = ("image", "question", "options", "answer")
 """What each line needs."""
 
 
+def own_folder(name: str) -> Path | None:
+    """The folder of questions that is meant: the one of this name, or the one of this questions.jsonl, or None."""
+    path = Path(name)
+    if path.is_dir():
+        return path
+    return path.parent if path.name == FILE and path.is_file() else None
+
+
 def read_folder(folder: Path) -> list[Question]:
     """All questions of a folder; an error names the line, and the field, that is malformed."""
     file = folder / FILE

@@ -48,7 +48,7 @@ def picture(content: Callable[[], Path | bytes], place: str, mend: str) -> Image
             image.load()
             return _upright(_rgb(image), image)
     except FileNotFoundError as error:
-        raise CompanionError(f"{place}: there is no picture; put it there, or {mend}") from error
+        raise CompanionError(f"{place}: there is no picture; put it there, in just this spelling") from error
     except Image.DecompressionBombError as error:
         raise CompanionError(
             f"{place}: the picture has more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels, which only a JPEG may "
