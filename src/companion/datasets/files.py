@@ -136,7 +136,7 @@ def _of_snapshot(benchmark: Benchmark, folder: Path, beside: Path) -> Copy:
 
 def _matching(folder: Path, patterns: Sequence[str]) -> list[Path]:
     """Files in the order of the patterns; none where one of these has none."""
-    found = [[file for file in sorted(folder.glob(pattern)) if not forked(file)] for pattern in patterns]
+    found = [sorted(folder.glob(pattern)) for pattern in patterns]
     return [file for files in found for file in files] if all(found) else []
 
 
@@ -347,7 +347,7 @@ def json_rows(name: str, copy: Copy, file: Path, columns: Sequence[str], path: s
             raise CompanionError(f"{name}: {file} has no column {column!r}; it is not a file of this set")
     pictures: dict[str, list[Path]] = {}
     for one in sorted(copy.folder.rglob("*")):
-        if one.suffix.lower() in PICTURES and not forked(one):
+        if one.suffix.lower() in PICTURES:
             pictures.setdefault(one.name, []).append(one)
     wanted = [Path(str(row.get(path))) for row in rows]
     files = [next((one for one in pictures.get(end.name, []) if _ends(one, end)), None) for end in wanted]
@@ -361,11 +361,6 @@ def json_rows(name: str, copy: Copy, file: Path, columns: Sequence[str], path: s
         problem = None if found else MalformedError(path, f"no picture {values.get(path)} in {copy.folder}")
         load = partial(in_cell, found.read_bytes if found else bytes, place)
         yield Row(name, file.name, number, values, load, problem)
-
-
-def forked(file: Path) -> bool:
-    """Whether macOS has put it beside a file on a foreign disk, as "._name": it has no content of that."""
-    return file.name.startswith("._")
 
 
 def _ends(file: Path, end: Path) -> bool:
