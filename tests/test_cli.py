@@ -123,7 +123,7 @@ def test_a_corrupt_image_is_named_and_finished_rows_are_kept(folder, tmp_path, r
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"answer": "Z"}, "line 2: the answer 'Z' is neither a letter"),
+        ({"answer": "Z"}, "line 2, field answer: 'Z' is neither a letter"),
         ({"options": ["one"]}, "1 options; give 2 to 6"),
         ({"options": ["a", "a", "b", "c"]}, "two options are the same"),
         ({"claims": ["x"]}, "1 claims for 4 options"),

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from companion import claims, compare
+from companion import claims, compare, tables
 from companion.cli import main
 from companion.errors import CompanionError
 from companion.store import ROWS, VERDICTS, Store
@@ -77,7 +77,7 @@ def confident(variant, k):
     [(paperlike, confident, "supported"), (opposite, lambda v, k: 0.3 if v == "base" else 0.6, "contradicted")],
 )
 def test_the_findings_on_one_models_rows(tmp_path, right, sure, verdict):
-    run = stored(tmp_path / "run", made_up(right, sure, agrees=lambda v, k: v == "base" or k % 3 > 0))
+    run = stored(tmp_path / "run", made_up(right, sure, agrees=lambda v, k: v == "base" or k % 3 > 0, n_options=4))
     tests = claims.of_answers(compare.load([run]), rng)
     joint = claims.verdicts(tests, ["benchmark", "model"])["cv-bench", "m"]
     assert joint[["F1", "F2", "F12", "F13"]].eq(verdict).all()
@@ -107,6 +107,78 @@ def test_types_of_models_take_more_than_one(tmp_path):
     assert types["what"].str.extract(r"\((\w+)\)")[0].tolist() == ["firm", "soft"]
     assert types["value"].tolist() == [1.0, -1.0]
     assert set(types["verdict"]) == {"supported"}
+
+
+def guesses(variant, k):
+    return NAMES if not variant else k % 2 == 0
+
+
+@pytest.mark.parametrize(
+    ("right", "options", "above"),
+    [
+        (guesses, 2, False),
+        (guesses, 4, True),
+        (paperlike, 2, True),
+        (lambda v, k: NAMES if not v else k == 0, 2, False),
+    ],
+)
+def test_a_model_that_is_not_above_chance_gets_no_verdicts(tmp_path, capsys, right, options, above):
+    """Half of the items right is chance with two options, and is not with four."""
+    run = stored(tmp_path / "run", made_up(right, confident, n_options=options))
+    tests = claims.of_answers(compare.load([run]), rng)
+    assert (set(tests["verdict"]) == {"not above chance"}) is not above
+    assert (claims.verdicts(tests, ["benchmark"]) == "not above chance").all() == (not above)
+    sentences = claims.at_chance(compare.load([run]), rng)
+    assert list(sentences) == ([] if above else [("cv-bench", "m")])
+    assert main(["claims", run, "--csv", str(tmp_path / "tests.csv")]) == 0
+    out = capsys.readouterr().out
+    if above:
+        assert "F1" in out
+    else:
+        assert "m on cv-bench is not above chance: right in" in out
+        assert "where guessing gives 50.0 %" in out.replace("%", " %")
+        assert "F1" not in out
+
+
+def test_chance_is_that_of_each_item(tmp_path):
+    """Of two options and of four, half each: V* has 8 attributes of two options among those of four."""
+    rows, verdicts = made_up(lambda v, k: NAMES if not v else k % 4 == 0)
+    for row in rows:
+        row["n_options"] = 2 if int(row["question"][1:]) % 2 else 4
+    run = stored(tmp_path / "run", (rows, verdicts))
+    table = compare.leaderboard(compare.load([run]), rng).set_index("measure")
+    assert table.loc["chance", "value"] == pytest.approx(0.375)
+    assert compare.wide(table.reset_index())["chance"].tolist() == ["37.5"]
+    over = tables.over_chance(compare.load([run]), rng())
+    assert over.value == pytest.approx(0.25 - 0.375)
+    assert set(tables.accuracy(compare.load([run]), rng())["chance"].dropna()) == {0.375}
+
+
+def test_models_that_guess_are_no_types(tmp_path):
+    """F11 picks the most extreme of the models; one that guesses is none of them."""
+    firm = made_up(lambda v, k: True if v else NAMES, agrees=lambda v, k: v != "wrong-think", model="firm")
+    soft = made_up(lambda v, k: NAMES if not v else v != "wrong-think", model="soft")
+    run = stored(tmp_path / "run", firm, soft, made_up(guesses, agrees=lambda v, k: k % 2, model="guesser"))
+    tests = claims.of_answers(compare.load([run]), rng)
+    types = tests[tests["finding"] == "F11"]
+    assert types["what"].str.extract(r"\((\w+)\)")[0].tolist() == ["firm", "soft"]
+
+
+def test_the_plain_prompt_alone_tests_nothing(tmp_path, capsys):
+    run = stored(tmp_path / "run", made_up(lambda v, k: ("base",) if not v else True))
+    assert main(["claims", run]) == 2
+    assert "these rows are of the plain prompt alone; evaluate wrong-caption" in capsys.readouterr().err
+
+
+def test_what_macos_puts_beside_files_is_no_part(tmp_path):
+    run = stored(tmp_path / "run", made_up(paperlike))
+    count = len(compare.load([run]))
+    for folder in (tmp_path / "run", tmp_path / "run" / "verdicts"):
+        (part,) = folder.glob("*.parquet")
+        (folder / f"._{part.name}").write_bytes(b"\0\5\x16\7")
+    assert len(compare.load([run])) == count
+    Store(tmp_path / "run").pack("model")
+    assert len(Store(tmp_path / "run").read()) == count
 
 
 def test_the_leaderboard_against_plain_counting(tmp_path):

@@ -29,7 +29,7 @@ def rows(**variants):
             lines.append({
                 "key": f"{name}-{k}", "model": "m", "question": f"q{k}", "group": f"q{k}", "category": "position",
                 "variant": name.replace("_", "-"), "correct": correct, "answer": "B" if misled else "A",
-                "suggested": "B", "rule": verdict,
+                "suggested": "B", "rule": verdict, "n_options": 4,
             })  # fmt: skip
     return pd.DataFrame(lines)
 

@@ -1,5 +1,6 @@
 """The public benchmarks, on small copies in their real schemas."""
 
+import errno
 import io
 import itertools
 import json
@@ -249,6 +250,62 @@ def test_damaged_files_are_named(copies):
     file.write_text(file.read_text()[:-3])
     with pytest.raises(CompanionError, match=r"controlled_clevr_dataset.json is damaged"):
         load_benchmark("whatsup", data=data)
+
+
+def test_a_tsv_file_that_was_replaced_is_read_anew_also_by_an_older_one(copies):
+    """A file that is copied with its date is older than the Parquet file that was made of the one before."""
+    rows = real_schemas.rows("mmbench")
+    before = load_benchmark("mmbench", data=copies("mmbench", rows, "tsv"))
+    (file,) = (copies("mmbench", rows, "tsv") / "mmbench").glob("*.tsv")
+    file.write_text(file.read_text(encoding="utf-8").replace(before[0].text, "What else is there?"), encoding="utf-8")
+    os.utime(file, (1e9, 1e9))
+    after = load_benchmark("mmbench", data=file.parent.parent)
+    assert after[0].text == "What else is there?"
+    made = file.with_suffix(".parquet").stat()
+    assert load_benchmark("mmbench", data=file.parent.parent) == after
+    assert file.with_suffix(".parquet").stat().st_mtime_ns == made.st_mtime_ns  # not made again
+
+
+@pytest.mark.parametrize("refusal", [errno.EACCES, errno.EROFS, errno.ENOSPC])
+def test_a_tsv_file_in_a_folder_that_takes_nothing_is_read(copies, tmp_path, monkeypatch, refusal):
+    data = copies("mmbench", form="tsv")
+    writer = pq.ParquetWriter
+
+    def refuse(place, *arguments, **settings):
+        if str(place).startswith(str(data)):
+            raise OSError(refusal, os.strerror(refusal), str(place))
+        return writer(place, *arguments, **settings)
+
+    monkeypatch.setattr(pq, "ParquetWriter", refuse)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "own"))
+    if refusal == errno.ENOSPC:
+        with pytest.raises(
+            CompanionError, match=r"cannot be turned into Parquet at .*No space left.*the disk not full"
+        ):
+            load_benchmark("mmbench", data=data)
+        return
+    assert len(load_benchmark("mmbench", data=data)) == len(real_schemas.rows("mmbench"))
+    assert len(list((tmp_path / "own" / "companion").iterdir())) == 1
+
+
+@pytest.mark.parametrize(("name", "form"), [("cv-bench", "parquet"), ("mmbench", "tsv"), ("whatsup", "json")])
+def test_what_macos_puts_beside_files_is_passed_over(name, form, copies):
+    data = copies(name, form=form)
+    before = load_benchmark(name, data=data)
+    for file in [file for file in data.rglob("*") if file.is_file()]:
+        file.with_name(f"._{file.name}").write_bytes(b"\0\5\x16\7")
+    after = load_benchmark(name, data=data)
+    assert after == before
+    assert after[0].image_hash == before[0].image_hash
+
+
+def test_chance_of_the_attributes_of_vstar_with_two_options(copies):
+    """8 of the 115 have two options only; each item has the number that it has."""
+    rows = real_schemas.rows("vstar")
+    rows[0] = {**rows[0], "text": "Is the glove blue or red? (A) blue (B) red", "label": "B"}
+    question = load_benchmark("vstar", data=copies("vstar", rows))[0]
+    assert (question.category, question.options, question.letter) == ("direct_attributes", ("blue", "red"), "B")
+    assert "8 of the 115" in BENCHMARKS["vstar"].note
 
 
 def test_pictures_are_read_from_several_threads_and_few_of_them_are_kept(copies):

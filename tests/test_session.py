@@ -27,7 +27,9 @@ def parameters(tmp_path, monkeypatch, random_checkpoint):
 def test_figures_say_when_answers_could_not_be_read(parameters, checkpoint):
     variants = ("base", "wrong-think")
     assert open_session("x", parameters, variants).title("Drops").endswith("% of the answers could not be read")
-    assert open_report("x", parameters, variants).title("Drops").endswith("% of the answers could not be read")
+    title = open_report("x", parameters, variants).title("Drops")
+    assert "% of the answers could not be read\n" in title
+    assert title.endswith("\nnot above chance: microworld")
     able = open_report("x", parameters | {"model": str(checkpoint)}, variants)
     assert able.title("Drops") == "Drops\nmicroworld · base · 3 items · one checkpoint, one seed"
     assert set(able.rows["rule"]) <= {"agree", "disagree", "no commitment", "no answer"}

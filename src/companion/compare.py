@@ -6,6 +6,7 @@ Left out: a single number for all benchmarks; they differ in size, options and c
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,13 +15,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from companion.asked import current
 from companion.bridges.hub import local
 from companion.consistency import consistent, with_verdicts
 from companion.datasets import BENCHMARKS
 from companion.errors import CompanionError
 from companion.measures import Measure, difference, mean
 from companion.statistics import estimate
-from companion.store import VERDICTS, Store, to_frame
+from companion.store import VERDICTS, Store, parts, to_frame
 from companion.tables import Panel
 
 QUOTED = {
@@ -45,18 +47,22 @@ def load(runs: Sequence[str]) -> pd.DataFrame:
     Of each model and benchmark the items that were asked under all of its variants. Raises CompanionError where a run
     is not there or holds no rows.
     """
-    rows: dict[str, dict[str, Any]] = {}
     verdicts: dict[str, dict[str, Any]] = {}
-    for folder in (local(run) for run in runs):
-        found = Store(folder).read()
-        if not found:
+    folders = [local(run) for run in runs]
+    for folder in folders:
+        if not any(parts(folder)):
             raise CompanionError(f"no rows in {folder}; give a folder that `companion evaluate --out` has written")
-        rows |= found
         if (folder / "verdicts").is_dir():
             verdicts |= Store(folder / "verdicts", VERDICTS).read()
-    frame = to_frame(list(rows.values()))
+    found = current(folders)
+    for sentence in found.told():
+        print(sentence, file=sys.stderr)
+    frame = to_frame(found.rows)
     frame = pd.concat(_labelled(part) for _, part in frame.groupby("model", sort=False))
     whole = pd.concat(_complete(part) for _, part in frame.groupby(["benchmark", "model"], sort=False))
+    if whole.empty:
+        raise CompanionError(f"no item in {', '.join(runs)} was asked under all variants yet; let the runs finish")
+    _check(whole)
     return with_verdicts(whole, to_frame(list(verdicts.values()), VERDICTS)).reset_index(drop=True)
 
 
@@ -74,9 +80,21 @@ def _complete(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["question"].map(asked) == rows["variant"].nunique()]
 
 
-COLUMNS = ("accuracy", "paper", "wrong-caption", "wrong-think", "robust", "consistent", "no answer")
+def _check(rows: pd.DataFrame) -> None:
+    """Raises CompanionError where a model answered one item under one variant twice."""
+    twice = rows[rows.duplicated(["benchmark", "model", "question", "variant"])]
+    if len(twice):
+        one = twice.iloc[0]
+        raise CompanionError(
+            f"{one['model']} answered question {one['question']} of {one['benchmark']} twice under {one['variant']}: "
+            "in two wordings, or with other settings; give each run an --out of its own"
+        )
+
+
+COLUMNS = ("accuracy", "chance", "paper", "wrong-caption", "wrong-think", "robust", "consistent", "no answer")
 """Of the leaderboard, before a benchmark's own scores. paper: as quoted in reading notes. wrong-…: change of accuracy.
-robust: right under the plain prompt and both of these. consistent: right, and the reasoning says so."""
+chance: of guessing. robust: right under the plain prompt and both of these. consistent: right, and the reasoning says
+so."""
 
 
 def leaderboard(rows: pd.DataFrame, rng: Callable[[], np.random.Generator], judge: str = "rule") -> pd.DataFrame:
@@ -92,6 +110,7 @@ def leaderboard(rows: pd.DataFrame, rng: Callable[[], np.random.Generator], judg
             for measure, function in _measures(panel, str(benchmark), judge).items():
                 lines.append({"benchmark": benchmark, "model": model, "measure": measure} |
                              asdict(estimate(function, panel.weights)))  # fmt: skip
+            lines.append({"benchmark": benchmark, "model": model, "measure": "chance", "value": panel.guessed.mean()})
             if (reported := quoted(str(benchmark), str(model))) is not None:
                 lines.append({"benchmark": benchmark, "model": model, "measure": "paper", "value": reported})
     return pd.DataFrame(lines)

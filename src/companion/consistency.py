@@ -59,7 +59,8 @@ def quadrants(rows: pd.DataFrame, judge: str, rng: np.random.Generator) -> pd.Da
 
     Measures: the shares of `QUADRANTS`; consistency; accuracy and consistent_accuracy (right and consistent), their
     changes against base, paired, and `extra`: how much more the latter falls (F3). Where there are verdicts of the
-    grounding judge also grounded_accuracy: right, consistent, and every statement of the reasoning true.
+    grounding judge also grounded_accuracy: right, consistent, and every statement of the reasoning true. Beside them
+    the chance level of the accuracy.
     """
     panel = Panel(rows, rng)
     base, base_agrees = panel.numbers("base", "correct"), consistent(panel, "base", judge)
@@ -75,7 +76,8 @@ def quadrants(rows: pd.DataFrame, judge: str, rng: np.random.Generator) -> pd.Da
         }  # fmt: skip
         if "grounding" in rows:
             found["grounded_accuracy"] = both * (panel.column(name, "grounding") == "agree").to_numpy(dtype=float)
-        lines += [panel.line(mean(values), variant=name, measure=measure) for measure, values in found.items()]
+        chance = {"chance": panel.guessed.mean()}
+        lines += [panel.line(mean(values), variant=name, measure=measure) | chance for measure, values in found.items()]
     return pd.DataFrame(lines)
 
 

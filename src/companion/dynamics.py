@@ -40,7 +40,7 @@ def load_runs(folder: Path) -> pd.DataFrame:
     """
     frames = []
     for record in sorted(folder.glob("*/run.json")):
-        config = json.loads(record.read_text())["config"]
+        config = json.loads(record.read_text(encoding="utf-8"))["config"]
         items = pd.read_parquet(record.parent / "items.parquet")
         frames.append(items.assign(start=config["start"], recipe=config["recipe"]["name"], seed=config["seed"]))
     if not frames:
@@ -54,7 +54,7 @@ def describe(folder: Path) -> pd.DataFrame:
     """One line a run: start, recipe, seed, steps, training_seconds, code_revision, cores and threads."""
     lines = []
     for record in sorted(folder.glob("*/run.json")):
-        run = json.loads(record.read_text())
+        run = json.loads(record.read_text(encoding="utf-8"))
         lines.append({
             "start": run["config"]["start"], "recipe": run["config"]["recipe"]["name"], "seed": run["config"]["seed"],
             "steps": run["config"]["recipe"]["steps"], "training_seconds": run["training_seconds"],

@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 import pandas as pd
 from tqdm import tqdm
 
+from companion.asked import note
 from companion.chat import BEGIN
 from companion.errors import CompanionError, Refusal, one_line
 from companion.judges import CASE, Case, Judge, Verdict, case_of
@@ -78,6 +79,7 @@ def ask(
     """One row for each prompt, in their order: what `evaluate` does with the prompts that it makes."""
     sampling = (sampling or Sampling()).of(model.profile)
     plan = _plan(model, prompts, sampling, progress)
+    note(store, plan, _asked(model, sampling))
 
     contradicted: list[str] = []
 
@@ -123,14 +125,20 @@ def open_jobs(model: Model, prompts: Sequence[Prompt], store: Store, sampling: S
 def _plan(
     model: Model, prompts: Sequence[Prompt], sampling: Sampling, progress: bool = True
 ) -> list[tuple[str, Prompt]]:  # fmt: skip
+    asked = _asked(model, sampling)
+    looked_at = tqdm(prompts, desc="pictures", unit="prompt", delay=3, leave=False, disable=not progress)
+    return [(_key(asked | _packing(model, prompt), prompt), prompt) for prompt in looked_at]
+
+
+def _asked(model: Model, sampling: Sampling) -> dict[str, Any]:
+    """What is the same in the keys of all rows of a model that is asked in one way."""
     asked = {
         "model": model.identity, "profile": model.profile.content(), "delivery": model.delivery,
         "sampling": sampling.content(),
     }  # fmt: skip
     if model.delivery == "user turn" and model.profile.begin != BEGIN:
         asked["begin"] = model.profile.begin
-    looked_at = tqdm(prompts, desc="pictures", unit="prompt", delay=3, leave=False, disable=not progress)
-    return [(_key(asked | _packing(model, prompt), prompt), prompt) for prompt in looked_at]
+    return asked
 
 
 def _packing(model: Model, prompt: Prompt) -> dict[str, str]:

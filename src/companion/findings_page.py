@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from companion.claims import DELIVERIES, ENOUGH_SEEDS, FINDINGS, PAPER, RULE, SOURCES, TESTED, verdicts
+from companion.claims import AT_CHANCE, DELIVERIES, ENOUGH_SEEDS, FINDINGS, PAPER, RULE, SOURCES, TESTED, verdicts
 from companion.claims.power import OPEN, SMALL, UNBOUNDED, half, meaning, needed, stretch, stretched
 from companion.claims.wording import delivered, expected, listed, table, value
 from companion.dynamics import EQUIVALENT
@@ -236,11 +236,22 @@ def _legend(run: pd.DataFrame | None) -> str:
         f"`make report MODEL=… BENCHMARK=…` writes `reports/{NAME}` with a column for your run."
         if run is None
         else f"*Your run* is {', '.join(f'`{name}`' for name in run['model'].unique())}: one checkpoint, with the item "
-        "as the unit, so that its verdicts are about that checkpoint alone."
+        "as the unit, so that its verdicts are about that checkpoint alone." + _guessing(run)
     )
     return (
         "Each cell has the verdict, how many of its tests are supported, and the deciding test that is least on the "
         f"paper's side. {yours}"
+    )
+
+
+def _guessing(run: pd.DataFrame) -> str:
+    """A sentence on the benchmarks of a report on which its model is not above chance, or nothing."""
+    names = run.loc[run["verdict"] == AT_CHANCE, "benchmark"].unique()
+    if not len(names):
+        return ""
+    return (
+        f" On {' and '.join(f'`{name}`' for name in names)} its accuracy under the plain prompt is {AT_CHANCE}, so "
+        "that it gets no verdicts there."
     )
 
 

@@ -59,10 +59,11 @@ class Gallery:
         }  # fmt: skip
         manifest = self.folder / MANIFEST
         with alone(self.folder):
-            entries = json.loads(manifest.read_text()) if manifest.exists() else {}
+            entries = json.loads(manifest.read_text(encoding="utf-8")) if manifest.exists() else {}
             entries[name] = entry
             unfinished = manifest.with_suffix(".part")
-            unfinished.write_text(json.dumps(dict(sorted(entries.items())), indent=1, ensure_ascii=False) + "\n")
+            text = json.dumps(dict(sorted(entries.items())), indent=1, ensure_ascii=False) + "\n"
+            unfinished.write_text(text, encoding="utf-8")
             unfinished.replace(manifest)
         return alt
 
@@ -90,7 +91,9 @@ def code_state(start: Path) -> dict[str, Any]:
 
 def _git(root: Path, *arguments: str) -> str | None:
     try:
-        done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            ["git", *arguments], cwd=root, capture_output=True, check=True, encoding="utf-8", errors="replace"
+        )
     except (OSError, subprocess.CalledProcessError):
         return None
     return done.stdout.strip()

@@ -22,7 +22,8 @@ class Question:
     `claims` has one declarative sentence for each option, which asserts that this option is right; captions and
     reasoning starts are made of it. `group` joins items that are resampled together (flipped or rotated copies of
     one item); an item that stands alone has its own id there. `load_image` returns an RGB image, or raises
-    `CompanionError`.
+    `CompanionError`. `folder` is the path of the folder that it was read from, where it is a user's own; it goes into
+    no row.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Question:
     category: str = ""
     group: str = ""
     difficulty: str = ""
+    folder: str = field(default="", repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not 2 <= len(self.options) < len(LETTERS):

@@ -19,7 +19,7 @@ def headline(figures: Path) -> str:
     """The main figure and what it says, from its table and its entry in the manifest."""
     name = "perturbation_drops"
     table = pd.read_csv(figures / f"{name}.csv").set_index(["variant", "measure"])
-    entry = json.loads((figures / "manifest.json").read_text())[name]
+    entry = json.loads((figures / "manifest.json").read_text(encoding="utf-8"))[name]
 
     def change(variant: str) -> str:
         line = table.loc[(variant, "change")] * 100

@@ -19,6 +19,7 @@ from IPython.display import Image
 from matplotlib.figure import Figure
 
 from companion import claims, consistency, plots, tables
+from companion.asked import numbered
 from companion.datasets import load_benchmark
 from companion.dynamics import describe, load_runs
 from companion.endpoint import Account
@@ -227,17 +228,25 @@ def open_report(notebook: str, parameters: Mapping[str, Any], variants: Sequence
     """
     _prepare()
     model = _open(parameters)
+    given = [
+        load_benchmark(name, parameters["n_items"], parameters["seed"]) for name in parameters["benchmark"].split(",")
+    ]
+    names = numbered((items[0].source, items[0].folder) for items in given)
     questions: dict[tuple[str, str], Question] = {}
     rows = []
-    for name in parameters["benchmark"].split(","):
-        items = load_benchmark(name, parameters["n_items"], parameters["seed"])
+    for items in given:
+        name = names[items[0].source, items[0].folder]
         asked = partial(evaluate, model, items, variants, _rows(), seed=parameters["seed"])
         answered, items = _whole([asked], items)
-        questions |= {(item.source, item.id): item for item in items}
-        rows.append(_judged(answered, items))
+        questions |= {(name, item.id): item for item in items}
+        rows.append(_judged(answered, items).assign(benchmark=name))
     found = pd.concat(rows, ignore_index=True)
     on = found["benchmark"].iloc[0] if len(rows) == 1 else f"{len(rows)} benchmarks"
-    about = f"{on} · {model.label} · {len(questions)} items · one checkpoint, one seed{_unread(found)}"
+    guessing = [
+        benchmark for benchmark, _ in claims.at_chance(found, lambda: np.random.default_rng(parameters["seed"]))
+    ]
+    told = f"\nnot above chance: {', '.join(guessing)}" if guessing else ""
+    about = f"{on} · {model.label} · {len(questions)} items · one checkpoint, one seed{_unread(found)}{told}"
     gallery = Gallery(
         Path(parameters["figures"]), notebook, parameters, _facts(model, len(questions), parameters["seed"])
     )

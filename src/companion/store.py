@@ -118,7 +118,7 @@ class Store:
         """
         wanted = None if keys is None else set(keys)
         rows: dict[str, dict[str, Any]] = {}
-        for part in (part for folder in (self.folder, *self.shipped) for part in sorted(folder.glob("*.parquet"))):
+        for part in (part for folder in (self.folder, *self.shipped) for part in parts(folder)):
             try:
                 if wanted is not None and wanted.isdisjoint(pq.read_table(part, columns=["key"])["key"].to_pylist()):
                     continue
@@ -196,7 +196,7 @@ class Store:
 
         Stopped half-way, rows may be there twice, which does no harm; none is ever lost.
         """
-        parts = sorted(self.folder.glob("*.parquet"))
+        before = parts(self.folder)
         table = pa.Table.from_pylist(list(self.read().values()), schema=self.schema)
         values = table[column].unique().to_pylist()
         stems = dict(zip(values, _stems(values), strict=True))
@@ -206,7 +206,7 @@ class Store:
             own = table.filter(pa.compute.equal(table[column], value)).sort_by("key")
             pq.write_table(own, unfinished, compression="zstd")
             unfinished.replace(self.folder / f"{stem}{_PACKED}")
-        for part in parts:
+        for part in before:
             if not part.name.endswith(_PACKED) or part.name.removesuffix(_PACKED) not in stems.values():
                 part.unlink()
         return [(self.folder / f"{stem}{_PACKED}").replace(self.folder / f"{stem}.parquet") for stem in stems.values()]
@@ -231,6 +231,11 @@ def _as_text(value: Any) -> str | None:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     return legible(value if isinstance(value, str) else str(value))
+
+
+def parts(folder: Path) -> list[Path]:
+    """The parts in a folder. What macOS puts beside a file on foreign disks, as "._name", is none."""
+    return sorted(part for part in folder.glob("*.parquet") if not part.name.startswith("._"))
 
 
 def to_frame(rows: list[dict[str, Any]], schema: pa.Schema = ROWS) -> pd.DataFrame:

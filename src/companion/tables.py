@@ -47,6 +47,11 @@ class Panel:
     def numbers(self, variant: str, name: str) -> Array:
         return self.rows[variant][name].to_numpy(dtype=float)
 
+    @property
+    def guessed(self) -> Array:
+        """How likely each item is right by chance: one over the number of its options, (items,)."""
+        return 1 / self.numbers("base", "n_options")
+
     def line(self, measure: Measure, mask: Any = None, /, **labels: Any) -> dict[str, Any]:
         """One line of a table; mask: (items,), boolean, the items that it is about, or None for all."""
         weights = self.weights if mask is None else self.weights[:, mask]
@@ -61,17 +66,25 @@ def for_each(rows: pd.DataFrame, column: str, table: Callable[[pd.DataFrame], pd
 
 
 def accuracy(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    """variant, measure (accuracy; change: against base, paired; no_answer: share of unreadable answers), estimate."""
+    """variant, measure (accuracy; change: against base, paired; no_answer: share of unreadable answers), estimate,
+    chance level of the accuracy."""
     panel = Panel(rows, rng)
     base = panel.numbers("base", "correct")
+    chance = panel.guessed.mean()
     lines = []
     for name in panel.variants:
         correct = panel.numbers(name, "correct")
         unread = panel.column(name, "answer").isna()
-        lines.append(panel.line(mean(correct), variant=name, measure="accuracy"))
+        lines.append(panel.line(mean(correct), variant=name, measure="accuracy") | {"chance": chance})
         lines.append(panel.line(difference(correct, base), variant=name, measure="change"))
         lines.append(panel.line(mean(unread), variant=name, measure="no_answer"))
     return pd.DataFrame(lines)
+
+
+def over_chance(rows: pd.DataFrame, rng: np.random.Generator) -> Estimate:
+    """Accuracy under the plain prompt minus chance level, item by item: options differ in number."""
+    panel = Panel(rows, rng)
+    return estimate(difference(panel.numbers("base", "correct"), panel.guessed), panel.weights)
 
 
 def contrast(rows: pd.DataFrame, one: str, other: str, rng: np.random.Generator) -> Estimate:
@@ -85,7 +98,7 @@ def by_column(rows: pd.DataFrame, column: str, rng: np.random.Generator) -> pd.D
     panel = Panel(rows, rng)
     base = panel.numbers("base", "correct")
     part = panel.column("base", column).to_numpy()
-    chance = 1 / panel.numbers("base", "n_options")
+    chance = panel.guessed
     lines = []
     for value in dict.fromkeys(part):
         mask = part == value

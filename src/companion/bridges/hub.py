@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from companion.asked import current
 from companion.bridges import made_by
 from companion.errors import CompanionError
 from companion.store import ROWS, VERDICTS, Store, to_frame
@@ -141,11 +142,12 @@ def local(run: str) -> Path:
 def pack(run: Path, name: str, folder: Path) -> list[Path]:
     """Write what `push` uploads into an empty folder: rows by model, verdicts by judge, and the card; returns these.
 
-    The run is not changed. Raises CompanionError, naming key and column, for a row that holds a key or a path.
+    Rows on questions that were corrected since stay at home. The run is not changed. Raises CompanionError, naming key
+    and column, for a row that holds a key or a path.
     """
     if folder.is_dir() and any(folder.iterdir()):
         raise CompanionError(f"{folder} is not empty; choose another --out, or remove it first")
-    rows = list(Store(run).read().values()) if run.is_dir() else []
+    rows = current([run]).rows if run.is_dir() else []
     if not rows:
         raise CompanionError(f"no rows in {run}; make some with `companion evaluate --out {run}`")
     files = _packed(rows, ROWS, folder, "model")

@@ -7,14 +7,24 @@ seed as the unit; `power` says what undecided tests could have told; `wording` p
 is shown holds for what was measured: on the microworld it is no statement about large models.
 """
 
-from companion.claims.answers import of_answers
-from companion.claims.findings import ENOUGH_SEEDS, FINDINGS, PAPER, RULE, SOURCES, TESTED, Quantity, verdicts
+from companion.claims.answers import at_chance, of_answers
+from companion.claims.findings import (
+    AT_CHANCE,
+    ENOUGH_SEEDS,
+    FINDINGS,
+    PAPER,
+    RULE,
+    SOURCES,
+    TESTED,
+    Quantity,
+    verdicts,
+)
 from companion.claims.gap import DELIVERIES, answers_of, by_delivery, load_gap, measured, of_gap
 from companion.claims.runs import consistency, dynamics, perturbations, table
 from companion.claims.wording import delivered, listed, told
 
 __all__ = [
-    "DELIVERIES", "ENOUGH_SEEDS", "FINDINGS", "PAPER", "RULE", "SOURCES", "TESTED", "Quantity", "answers_of",
-    "by_delivery", "consistency", "delivered", "dynamics", "listed", "load_gap", "measured", "of_answers", "of_gap",
-    "perturbations", "table", "told", "verdicts",
+    "AT_CHANCE", "DELIVERIES", "ENOUGH_SEEDS", "FINDINGS", "PAPER", "RULE", "SOURCES", "TESTED", "Quantity",
+    "answers_of", "at_chance", "by_delivery", "consistency", "delivered", "dynamics", "listed", "load_gap", "measured",
+    "of_answers", "of_gap", "perturbations", "table", "told", "verdicts",
 ]  # fmt: skip

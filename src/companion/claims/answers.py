@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from companion.claims.findings import FINDINGS, Quantity
+from companion.claims.findings import AT_CHANCE, FINDINGS, Quantity
 from companion.consistency import consistent, leaning
+from companion.errors import CompanionError
 from companion.measures import Measure, auroc, difference, mean, minus
-from companion.statistics import estimate
-from companion.tables import Panel
+from companion.statistics import estimate, points
+from companion.tables import Panel, over_chance
 
 
 def answers(rows: pd.DataFrame, rng: np.random.Generator, judge: str = "rule") -> list[Quantity]:
@@ -88,21 +89,46 @@ ALL = "all models"
 """What stands for the model where a finding is about several."""
 
 
+def at_chance(rows: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> dict[tuple[str, str], str]:
+    """(benchmark, model) → a sentence, of those whose interval of accuracy under the plain prompt minus chance level is
+    not above zero. No finding can be tested on them."""
+    found = {}
+    for (benchmark, model), part in rows.groupby(["benchmark", "model"], sort=False):
+        over = over_chance(part, rng())
+        if not over.low > 0:
+            plain = part[part["variant"] == "base"]
+            found[str(benchmark), str(model)] = (
+                f"{model} on {benchmark} is not above chance: right in {plain['correct'].mean():.1%} of {over.n} items "
+                f"under the plain prompt, where guessing gives {(1 / plain['n_options']).mean():.1%} (difference "
+                f"{points(over)} points). So it gets no verdicts."
+            )
+    return found
+
+
 def of_answers(rows: pd.DataFrame, rng: Callable[[], np.random.Generator], judge: str = "rule") -> pd.DataFrame:
     """finding, statement, benchmark, model, `Quantity.columns`, n, verdict: one line a quantity.
 
-    rows: of any models and benchmarks (`compare.runs` labels them). rng: gives a fresh generator for each.
+    rows: of any models and benchmarks (`compare.runs` labels them). rng: gives a fresh generator for each. A model that
+    is not above chance (`at_chance`) gets that for its verdicts. Raises CompanionError where nothing can be tested.
     """
+    guessing = at_chance(rows, rng)
     lines = []
     for benchmark, part in rows.groupby("benchmark", sort=False):
         models = {str(model): own for model, own in part.groupby("model", sort=False)}
         tested = {model: answers(own, rng(), judge) for model, own in models.items()}
         if judge in rows:
-            tested[ALL] = _types(models, rng, judge)
+            able = {model: own for model, own in models.items() if (benchmark, model) not in guessing}
+            tested[ALL] = _types(able, rng, judge)
         for model, quantities in tested.items():
             for q in quantities:
                 lines.append({
                     "finding": q.finding, "statement": FINDINGS[q.finding], "benchmark": benchmark, "model": model,
-                    **q.columns(), "n": q.found.n, "verdict": q.verdict,
+                    **q.columns(), "n": q.found.n,
+                    "verdict": AT_CHANCE if (benchmark, model) in guessing else q.verdict,
                 })  # fmt: skip
+    if not lines:
+        raise CompanionError(
+            "the findings are about what perturbations do, and these rows are of the plain prompt alone; evaluate "
+            "wrong-caption and wrong-think too"
+        )
     return pd.DataFrame(lines)

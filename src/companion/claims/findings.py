@@ -113,6 +113,11 @@ if wholly outside. Where the most extreme of k recipes or models is picked after
 """The rule of `Quantity.verdict` and `verdicts`, in words."""
 
 
+AT_CHANCE = "not above chance"
+"""What stands for the verdict on a single model whose plain accuracy, with its interval, is not above chance: what does
+not read the picture cannot be misled about it."""
+
+
 @dataclass(frozen=True)
 class Quantity:
     """One test of a finding. expected: "up" (above `against`), "down" (below it) or "same" (within ±`EQUIVALENT`).
@@ -153,7 +158,7 @@ def verdicts(tests: pd.DataFrame, by: Sequence[str] = ("start",)) -> pd.Series:
     """(…by, finding) → verdict of all its tests together, by the `RULE`. by: columns that tell apart what is tested."""
 
     def joint(parts: pd.Series) -> str:
-        for verdict in ("too few seeds", "contradicted"):
+        for verdict in (AT_CHANCE, "too few seeds", "contradicted"):
             if (parts == verdict).any():
                 return verdict
         return "supported" if (parts == "supported").all() else "undecided"

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import io
 import sys
 from collections.abc import Sequence
 
 from companion.cli import evaluating, reporting, sharing, training
 from companion.errors import CompanionError
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+"""What the system says of a disk that takes nothing."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command. Returns 0, 2 for bad input or a failing machine (one sentence on stderr), 130 if interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # where "−" or "é" cannot be shown, "?" stands for it
+            stream.reconfigure(errors="replace")
     options = parser().parse_args(arguments)
     try:
         options.run(options)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        where = f" {error.filename}" if error.filename else ""
+        print(f"companion: cannot write{where}: {error.strerror}; free some space, or write elsewhere", file=sys.stderr)
+        return 2
     except (CompanionError, FloatingPointError) as error:
         print(f"companion: {error}", file=sys.stderr)
         return 2

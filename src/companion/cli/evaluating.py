@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import math
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -25,7 +26,10 @@ from companion.endpoint import Account
 from companion.errors import CompanionError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from companion.models.endpoint import Estimate
+    from companion.questions import Question
     from companion.variants import Prompt
 
 PAPERS_JUDGE = "Qwen/Qwen3-32B"
@@ -175,6 +179,8 @@ def _evaluate(options: argparse.Namespace) -> None:
             part = rows[rows["variant"] == variant]
             unread = part["answer"].isna().mean()
             print(f"{variant:26} accuracy {part['correct'].mean():6.1%}   no answer {unread:6.1%}   n {len(part)}")
+        if not rows.empty:
+            print(f"{'(chance)':26} accuracy {(1 / rows['n_options']).mean():6.1%}")
         if options.samples > 1 and not rows.empty:
             found = confidence(rows, np.random.default_rng(options.seed))
             print(found.to_string(index=False, float_format="{:.3f}".format))
@@ -224,7 +230,9 @@ def _judge(options: argparse.Namespace) -> None:
 
     import pandas as pd
 
-    from companion.datasets import find_questions
+    from companion.asked import current
+    from companion.datasets import PUBLIC, find_questions, load_benchmark
+    from companion.datasets.folder import own_folder
     from companion.engine import UnansweredError, judge
     from companion.judges.pairs import errors, read_pairs, score
     from companion.store import VERDICTS, Store, to_frame
@@ -238,36 +246,106 @@ def _judge(options: argparse.Namespace) -> None:
             counts.to_csv(options.csv, index=False, lineterminator="\n")
         return
     variants = parse_variants(options.variants)
-    rows = to_frame(list(Store(options.rows).read().values()))
+    found = current([options.rows])
+    for sentence in found.told():
+        print(sentence, file=sys.stderr)
+    rows = to_frame(found.rows)
     rows = rows[rows["variant"].isin(variants)]
     chosen = _judge_named(options)
     if options.judge == "replay":
         rows = rows[rows["model_hash"] == chosen.model.identity]
     if rows.empty:
         raise CompanionError(
-            f"no rows to judge in {options.rows}; make some with `companion evaluate --out {options.rows}`"
+            f"no rows to judge in {options.rows}; give the folder that `companion evaluate` wrote: runs, unless its "
+            "--out was another"
         )
     store = Store(options.rows / "verdicts", VERDICTS)
-    unanswered: list[str] = []
-    named = options.benchmark.split(",") if options.benchmark else rows["benchmark"].unique()
-    given = []
-    for name in named:
-        part = rows[rows["benchmark"] == Path(name).name]
-        if part.empty:
-            raise CompanionError(f"no rows on the benchmark {name!r} in {options.rows}; name those that it was made on")
-        questions = find_questions(name, part["question"], options.data)
+    given, unanswered = [], []
+    for name, source in _sources(options, rows, found.folders).items():
+        part = rows[rows["benchmark"] == name]
+        if own_folder(source) and source not in PUBLIC:
+            questions: Sequence[Question] = load_benchmark(source)
+            part = _unchanged(name, part, questions, source)
+        else:
+            questions = find_questions(source, part["question"], options.data)
         try:
-            given.append(judge(chosen, part, questions, store, options.batch_size))
+            verdicts = judge(chosen, part, questions, store, options.batch_size)
         except UnansweredError as error:  # which keeps none of the others from being judged
             unanswered.append(str(error))
-            given.append(error.found)
+            verdicts = error.found
+        given.append(verdicts.assign(benchmark=name))
     verdicts = pd.concat(given)
-    found = rows.merge(verdicts, left_on="key", right_on="row", suffixes=("", "_verdict"))
+    judged = rows.merge(
+        verdicts, left_on=["key", "benchmark"], right_on=["row", "benchmark"], suffixes=("", "_verdict")
+    )
     by = ["model", "benchmark", "variant"]
-    shares = pd.crosstab([found[name] for name in by], found["verdict"], normalize="index")
-    print(shares.map(lambda share: f"{share:.1%}").assign(n=found.groupby(by).size()).to_string())
+    shares = pd.crosstab([judged[name] for name in by], judged["verdict"], normalize="index")
+    print(shares.map(lambda share: f"{share:.1%}").assign(n=judged.groupby(by).size()).to_string())
     if unanswered:
         raise CompanionError("\n".join(unanswered))
+
+
+def _sources(options: argparse.Namespace, rows: pd.DataFrame, folders: Mapping[str, Path]) -> dict[str, str]:
+    """By the name of each benchmark in the rows, or of those of --benchmark, what `load_benchmark` takes for it.
+
+    A folder is where the run says that its questions came from, or else the one that is given.
+    """
+    from companion.datasets import PUBLIC
+    from companion.datasets.folder import own_folder
+
+    there = list(dict.fromkeys(rows["benchmark"]))
+    if not options.benchmark:
+        found = {}
+        for name in there:
+            folder = folders.get(name)
+            if folder and not folder.is_dir():
+                raise CompanionError(f"the folder {folder}, where {name} came from, is gone; give --benchmark FOLDER")
+            if not folder and not (name == "microworld" or name in PUBLIC):
+                raise CompanionError(
+                    f"the rows on {name} do not say which folder their questions came from; give --benchmark FOLDER"
+                )
+            found[name] = str(folder or name)
+        return found
+    found = {}
+    for given in options.benchmark.split(","):
+        here = Path(os.path.abspath(own_folder(given) or given))
+        own = [name for name, folder in folders.items() if folder == here]
+        names = [name for name in own or [given, here.name] if name in there]
+        if not names:
+            raise CompanionError(
+                f"no rows on the benchmark {given!r} in {options.rows}; name those that it was made on"
+            )
+        found[names[0]] = str(folders[given]) if given in folders and not own else given
+    return found
+
+
+def _unchanged(name: str, rows: pd.DataFrame, questions: Sequence[Question], folder: str) -> pd.DataFrame:
+    """The rows whose question stands in the folder as it was asked; says how many others there are.
+
+    Raises CompanionError where there is none.
+    """
+    by_id = {question.id: question for question in questions}
+
+    def same(row: Any) -> bool:
+        question = by_id.get(row.question)
+        return question is not None and (
+            question.text in row.prompt
+            and question.options == tuple(row.options[: row.n_options])
+            and question.letter == row.right
+        )
+
+    kept = rows[[same(row) for row in rows.itertuples()]]
+    if kept.empty:
+        raise CompanionError(
+            f"no row on {name} answers a question that {folder} holds; give the folder that they are on"
+        )
+    if len(kept) < len(rows):
+        print(
+            f"{len(rows) - len(kept)} rows on {name} are left out: their questions were changed since they were asked, "
+            "or are gone",
+            file=sys.stderr,
+        )
+    return kept
 
 
 def _judge_named(options: argparse.Namespace) -> Any:

@@ -85,17 +85,25 @@ def _findings(options: argparse.Namespace) -> None:
 def _claims(options: argparse.Namespace) -> None:
     import numpy as np
 
-    from companion.claims import of_answers, verdicts
+    from companion.claims import AT_CHANCE, at_chance, of_answers, verdicts
     from companion.claims.wording import expected, value
     from companion.compare import load
 
-    tests = of_answers(load(options.runs), lambda: np.random.default_rng(options.seed), options.judge)
+    def rng() -> np.random.Generator:
+        return np.random.default_rng(options.seed)
+
+    rows = load(options.runs)
+    tests = of_answers(rows, rng, options.judge)
     joint = verdicts(tests, ["benchmark", "model"])
-    for (benchmark, model, finding), part in tests.groupby(["benchmark", "model", "finding"], sort=False):
+    for sentence in at_chance(rows, rng).values():
+        print(sentence)
+    told = tests[tests["verdict"] != AT_CHANCE]
+    for (benchmark, model, finding), part in told.groupby(["benchmark", "model", "finding"], sort=False):
         print(f"{model} on {benchmark}: {finding} {joint[benchmark, model, finding]}: {part['statement'].iloc[0]}")
         for test in part.itertuples():
             print(f"    {test.what}: {value(test)}, {test.n} items, the paper has it {expected(test)}: {test.verdict}")
-    print("Each verdict is about that checkpoint: the item is the unit, and another seed may give another.")
+    if len(told):
+        print("Each verdict is about that checkpoint: the item is the unit, and another seed may give another.")
     _write_csv(tests, options.csv)
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 from companion.datasets.benchmark import Benchmark
 from companion.datasets.cv_bench import CV_BENCH
 from companion.datasets.files import DATA, at_hand, locate
-from companion.datasets.folder import read_folder
+from companion.datasets.folder import own_folder, read_folder
 from companion.datasets.mmbench import MMBENCH
 from companion.datasets.mme_realworld import MME_REALWORLD_LITE
 from companion.datasets.spatial_mm import SPATIAL_MM, SPATIAL_MM_MULTIHOP
@@ -58,8 +58,8 @@ def load_benchmark(
     if name in PUBLIC:
         benchmark = PUBLIC[name]
         return draw(benchmark.read(locate(benchmark, data), known_bad), n_items, seed)
-    if Path(name).is_dir():
-        return read_folder(Path(name))[:n_items]
+    if folder := own_folder(name):
+        return read_folder(folder)[:n_items]
     raise CompanionError(
         f"unknown benchmark {name!r}; give microworld, {', '.join(PUBLIC)}, or a folder that holds a questions.jsonl"
     )

@@ -10,6 +10,8 @@ network.
 from __future__ import annotations
 
 import base64
+import errno
+import hashlib
 import json
 import os
 import re
@@ -19,7 +21,6 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property, lru_cache, partial
-from io import BytesIO
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, cast
@@ -30,6 +31,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from companion.datasets.benchmark import TOLERATED, Benchmark, Copy, MalformedError, Row
+from companion.datasets.pictures import picture
 from companion.errors import CompanionError
 
 DATA = Path("data")
@@ -40,6 +42,9 @@ GROUPS_KEPT = 2
 
 ROWS_IN_GROUP = 32
 """Of the Parquet file that is made of a TSV file."""
+
+STATE = b"companion: made of"
+"""Key of the note in that file: size, and time of the last change, of the TSV file."""
 
 BLOCK = 1 << 26
 """Bytes of a TSV file that are read at a time: more than any row has."""
@@ -223,7 +228,7 @@ class Table:
         value = self._cell(number)
         if isinstance(value, str) and len(value) < REFERENCE:
             value = self._cell(self._by_index.get(value, number))
-        return picture(lambda: value, f"{self._place(number)}, column {self.column}")
+        return in_cell(lambda: value, f"{self._place(number)}, column {self.column}")
 
     @cached_property
     def _by_index(self) -> dict[str, int]:
@@ -244,23 +249,22 @@ class Table:
             return pq.ParquetFile(file).read_row_group(group, columns=[self.column])[self.column]
 
 
-def picture(load: Callable[[], Any], place: str) -> Image.Image:
-    """A picture as RGB, of what `load` returns: a file's bytes, these in base64, a struct that has them, or a list.
+def in_cell(load: Callable[[], Any], place: str) -> Image.Image:
+    """The picture of what `load` returns: a file's bytes, these in base64, a struct that has them, or a list.
 
     Raises CompanionError, naming the place, where it is damaged.
     """
-    try:
-        content = load()
-        if isinstance(content, list):
-            content = content[0]
-        if isinstance(content, dict):
-            content = content["bytes"]
-        if isinstance(content, str):
-            content = base64.b64decode(content, validate=True)
-        with Image.open(BytesIO(content)) as image:
-            return image.convert("RGB")
-    except (OSError, SyntaxError, ValueError, TypeError, Image.DecompressionBombError) as error:
-        raise CompanionError(f"{place}: the picture is damaged ({error}); get the file anew") from error
+
+    def content() -> bytes:
+        value: Any = load()
+        value = (value or [None])[0] if isinstance(value, list) else value
+        value = value.get("bytes") if isinstance(value, dict) else value
+        try:
+            return base64.b64decode(value, validate=True) if isinstance(value, str) else bytes(memoryview(value))
+        except (TypeError, ValueError) as error:
+            raise CompanionError(f"{place}: the picture is damaged ({error}); get the file anew") from error
+
+    return picture(content, place, "get the file anew")
 
 
 @contextmanager
@@ -272,29 +276,58 @@ def _readable(file: Path) -> Iterator[None]:
 
 
 def _as_parquet(file: Path) -> Path:
-    """The Parquet file beside a TSV file, which is made of it once: pictures of TSV could only be read all at once."""
-    made = file.with_suffix(".parquet")
-    if made.exists() and made.stat().st_mtime >= file.stat().st_mtime:
-        return made
+    """The Parquet file that is made of a TSV file once: pictures of TSV could only be read all at once.
+
+    It lies beside the TSV file, or in the user's cache where that folder takes none, and notes of which state of that
+    file it was made: one of another size or time, be it earlier, is another state.
+    """
+    state = f"{file.stat().st_size} {file.stat().st_mtime_ns}".encode()
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "companion"
+    digest = hashlib.blake2b(os.path.abspath(file).encode(), digest_size=8).hexdigest()
+    places = (file.with_suffix(".parquet"), cache / f"{file.stem}-{digest}.parquet")
+    for made in places:
+        if made.exists() and _state(made) == state:
+            return made
+    for made in places:
+        try:
+            made.parent.mkdir(parents=True, exist_ok=True)
+            _convert(file, made, state)
+            return made
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            if made != places[-1] and isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EROFS):
+                continue
+            raise CompanionError(
+                f"{file} cannot be turned into Parquet at {made} ({error}); see whether it is whole, and the disk not "
+                "full"
+            ) from error
+    raise AssertionError("the last place either takes the file or raises")
+
+
+def _state(made: Path) -> bytes | None:
+    try:
+        return (pq.read_schema(made).metadata or {}).get(STATE)
+    except (pa.ArrowException, OSError):
+        return None
+
+
+def _convert(file: Path, made: Path, state: bytes) -> None:
+    """Write a TSV file as Parquet: a hidden file first, then renamed."""
+    with file.open(encoding="utf-8-sig") as lines:
+        columns = next(lines, "").rstrip("\r\n").split("\t")
+    reader = pc.open_csv(
+        file,
+        pc.ReadOptions(block_size=BLOCK),
+        pc.ParseOptions(delimiter="\t", newlines_in_values=True),
+        pc.ConvertOptions(column_types=dict.fromkeys(columns, pa.string()), strings_can_be_null=False),
+    )
     unfinished = made.with_name(f".{made.name}.{os.getpid()}")
     try:
-        with file.open(encoding="utf-8") as lines:
-            columns = next(lines, "").rstrip("\r\n").split("\t")
-        reader = pc.open_csv(
-            file,
-            pc.ReadOptions(block_size=BLOCK),
-            pc.ParseOptions(delimiter="\t", newlines_in_values=True),
-            pc.ConvertOptions(column_types=dict.fromkeys(columns, pa.string()), strings_can_be_null=False),
-        )
-        with pq.ParquetWriter(unfinished, reader.schema) as writer:
+        with pq.ParquetWriter(unfinished, reader.schema.with_metadata({STATE: state})) as writer:
             for batch in reader:
                 writer.write_batch(batch, row_group_size=ROWS_IN_GROUP)
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise CompanionError(
-            f"{file} cannot be turned into Parquet beside it ({error}); see whether it is whole"
-        ) from error
-    unfinished.replace(made)
-    return made
+        unfinished.replace(made)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def json_rows(name: str, copy: Copy, file: Path, columns: Sequence[str], path: str, source: str) -> Iterator[Row]:
@@ -326,7 +359,7 @@ def json_rows(name: str, copy: Copy, file: Path, columns: Sequence[str], path: s
     for number, (values, found) in enumerate(zip(rows, files, strict=True)):
         place = f"{name}, {file.name}, row {number}, column {path}"
         problem = None if found else MalformedError(path, f"no picture {values.get(path)} in {copy.folder}")
-        load = partial(picture, found.read_bytes if found else bytes, place)
+        load = partial(in_cell, found.read_bytes if found else bytes, place)
         yield Row(name, file.name, number, values, load, problem)
 
 

@@ -1,4 +1,4 @@
-"""V*-Bench: small details of large pictures; attributes (4 options) and relative positions (2 options)."""
+"""V*-Bench: small details of large pictures; attributes (4 options, a few 2) and relative positions (2 options)."""
 
 from __future__ import annotations
 
@@ -49,6 +49,6 @@ def scores(rows: pd.DataFrame) -> dict[str, Measure]:
 # Count: 115 + 76, README of lmms-eval's task. The authors' card at the Hub (craigwu/vstar_bench) names no licence.
 VSTAR = Benchmark(
     name=NAME, title="V*-Bench", home="lmms-lab-encoder/vstar-bench", files=("data/test-*.parquet",), revision=None,
-    licence=NOT_STATED, items=191, options="2 or 4", note="Chance is 1/4 for attributes, 1/2 for positions.", read=read,
-    scores=scores,
+    licence=NOT_STATED, items=191, options="2 or 4", read=read, scores=scores,
+    note="Chance is 1/2 for positions and for 8 of the 115 attributes, which have two options; for the others 1/4.",
 )  # fmt: skip

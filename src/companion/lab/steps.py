@@ -85,7 +85,7 @@ def ladder(start: str, recipe: str, folder: Path = CHECKPOINTS) -> list[Rung]:
     """The shipped models of a recipe's runs from a start, by step. They need not be of one seed (see `Rung`)."""
     rungs = [Rung(0, folder / start, None)]
     for record in sorted([*folder.glob("*/recipe.json"), *folder.glob("ladder/*/recipe.json")]):
-        made = json.loads(record.read_text())
+        made = json.loads(record.read_text(encoding="utf-8"))
         if made["recipe"]["name"] == recipe and Path(made.get("start", "")).name == start:
             rungs.append(Rung(made["step"], record.parent, made["seed"]))
     return sorted(rungs, key=lambda rung: rung.step)

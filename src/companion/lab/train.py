@@ -180,7 +180,7 @@ class TrainPanel(ipywidgets.VBox):
             self.start.value, recipe, self.name.value.strip(), self.seconds.value, self.folder, self.seed.value,
             self.halt, self._watch,
         )  # fmt: skip
-        record = json.loads((made / "recipe.json").read_text())
+        record = json.loads((made / "recipe.json").read_text(encoding="utf-8"))
         return (
             f"The training ended: {record['ended']}. The model after {record['step']} steps ({record['seconds']:.0f} "
             f"seconds) lies in {made}. Ask it in the panel in which prompts are composed, or in a terminal: "

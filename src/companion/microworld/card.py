@@ -26,7 +26,7 @@ def write_card(checkpoint: Path, n_items: int, store: Store) -> Path:
     recipe_file = checkpoint / "recipe.json"
     if not recipe_file.is_file():
         raise CompanionError(f"{recipe_file} is missing; a card is written for a checkpoint of `companion train` only")
-    record = json.loads(recipe_file.read_text())
+    record = json.loads(recipe_file.read_text(encoding="utf-8"))
     model = LocalModel(str(checkpoint), device="cpu")
     rows = evaluate(model, load_benchmark("microworld", n_items), VARIANTS, store)
     parameters = sum(weight.numel() for weight in model.model.parameters())

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from companion.judges import error
-from companion.plots.style import BLIND_SAFE, OVER_ITEMS, RECIPES, STYLES, named, ordered, titled
+from companion.plots.style import BLIND_SAFE, CHANCE, OVER_ITEMS, RECIPES, STYLES, named, ordered, titled
 
 CHECKPOINTS = {
     **{name: look for name, look in RECIPES.items() if name != "before RL"},
@@ -84,7 +84,11 @@ def shrinking(table: pd.DataFrame, title: str, variants: Sequence[str], by: str 
     panels = np.atleast_1d(figure.subplots(1, len(variants), sharey=True))
     unsure = [part for part in parts if by == "benchmark" and part not in error.EXACT]
     lines = table.set_index(["variant", "measure", by])[["value", "low", "high"]].astype(float) * 100
+    chance = table.groupby(by)["chance"].first() * 100 if "chance" in table else {}
     for axes, variant in zip(panels, variants, strict=True):
+        for place, part in enumerate(parts):
+            if part in chance:
+                axes.plot([chance[part]] * 2, [place - 0.4, place + 0.4], **CHANCE)
         for number, (measure, (label, marker)) in enumerate(STEPS.items()):
             color = (BLIND_SAFE[0], BLIND_SAFE[2], BLIND_SAFE[3])[number]
             there = [place for place, part in enumerate(parts) if (variant, measure, part) in lines.index]
@@ -101,8 +105,12 @@ def shrinking(table: pd.DataFrame, title: str, variants: Sequence[str], by: str 
         axes.set(title=named(variant), xlim=(0, 100), ylim=(len(parts) - 0.5, -0.5), xlabel="share of all items (%)")
         axes.set_yticks(range(len(parts)), parts)
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
-    note = f"; pale: {error.said()}" if unsure else ""
-    return titled(figure, title, OVER_ITEMS + note)
+    told = [OVER_ITEMS]
+    if len(chance):
+        told.append("dotted: chance of being right")
+    if unsure:
+        told.append(f"pale: {error.said()}")
+    return titled(figure, title, "; ".join(told))
 
 
 def failure_map(table: pd.DataFrame, title: str) -> Figure:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 import seaborn as sns
@@ -22,6 +23,9 @@ BLIND_SAFE = [to_hex((0.85 * r, 0.85 * g, 0.85 * b)) for r, g, b in sns.color_pa
 
 OVER_ITEMS = "lines through points: 95 % intervals over items"
 OVER_RUNS = "lines through points: 95 % intervals over seeds and items"
+
+CHANCE: dict[str, Any] = {"color": "#666666", "linewidth": 1.2, "linestyle": ":"}
+"""The line at the accuracy of guessing."""
 
 STYLES = {
     "base": ("#222222", "o"),
@@ -64,8 +68,12 @@ def set_theme() -> None:
 def titled(figure: Figure, title: str, note: str) -> Figure:
     """Put over a figure its title (`Desk.title`: what it shows, what it is about) and how its marks are read.
 
-    Lines that are longer than the figure is wide go on below.
+    Lines that are longer than the figure is wide go on below. What is above three lines makes the figure higher, so
+    that it does not press the axes flat.
     """
+    more = title.count("\n") - 1
+    if more > 0:
+        figure.set_figheight(figure.get_figheight() + 0.25 * more)
     figure.suptitle(f"{title}\n{note}", x=0.01, ha="left", wrap=True)
     return figure
 

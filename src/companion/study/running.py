@@ -207,7 +207,7 @@ def _initial(run: Run, protocol: Protocol, results: Path, work: Path, device: st
         began = time.monotonic()
         model = LocalModel(str(folder), device)
         answers = {0: _answers(model, protocol.n_items, protocol, work)}
-        seconds = json.loads((folder / "recipe.json").read_text())["seconds"]
+        seconds = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))["seconds"]
         record = {
             "protocol": protocol.identity, "initial": asdict(run.initial), "seed": run.seed,
             "start_hash": LocalModel(run.initial.start).identity, "hashes": {0: model.identity},

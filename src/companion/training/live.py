@@ -129,7 +129,7 @@ def _train(
         "recipe": asdict(recipe), "start": start, "start_hash": live.start, "seed": seed, "step": steps,
         "seconds": round(live.seconds, 1), "ended": ended, "items": N_ITEMS, "variants": WATCHED,
     }  # fmt: skip
-    (made / "recipe.json").write_text(json.dumps(record, indent=1) + "\n")
+    (made / "recipe.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     live.curve[live.curve["step"] <= steps].to_csv(made / "curve.csv", index=False)
     pd.DataFrame(live.log[:steps]).dropna(axis=1, how="all").to_csv(made / "log.csv", index=False)
     return made

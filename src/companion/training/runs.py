@@ -73,7 +73,7 @@ def run(
     config = json.loads(json.dumps(config))  # as it will be read back
     folder, work = results / name, scratch / f"{name}-{content_key(**config)[:8]}"
     if (folder / "run.json").exists():
-        if json.loads((folder / "run.json").read_text())["config"] == config:
+        if json.loads((folder / "run.json").read_text(encoding="utf-8"))["config"] == config:
             return folder
         raise CompanionError(f"{folder} holds a run of another configuration; move it away, or give another --out")
     for made in (folder, work):
@@ -102,7 +102,7 @@ def run(
                      "threads": torch.get_num_threads()},
         "versions": {package: version(package) for package in ("torch", "transformers", "trl")},
     }  # fmt: skip
-    (folder / "run.json").write_text(json.dumps(record, indent=1) + "\n")
+    (folder / "run.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     if world == 1:
         shutil.rmtree(work / "trainer")
     return folder
@@ -225,7 +225,7 @@ def release(
 
 def _models(run: Path, scratch: Path) -> tuple[dict[str, Any], dict[int, Path]]:
     """The record of a run, and its models that are still there: step → folder, in order."""
-    record = json.loads((run / "run.json").read_text())
+    record = json.loads((run / "run.json").read_text(encoding="utf-8"))
     found = scratch.glob(f"{run.name}-{content_key(**record['config'])[:8]}/step-*")
     return record, dict(sorted((int(folder.name.removeprefix("step-")), folder) for folder in found))
 
@@ -238,5 +238,5 @@ def _copy(source: Path, folder: Path, record: dict[str, Any]) -> Path:
     kept = {"recipe": config["recipe"], "start": f"checkpoints/{config['start']}", "start_hash": config["start_hash"],
             "seed": config["seed"], "step": int(source.name.removeprefix("step-")),
             "seconds": record["training_seconds"]}  # fmt: skip
-    (folder / "recipe.json").write_text(json.dumps(kept, indent=1) + "\n")
+    (folder / "recipe.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     return folder

@@ -107,7 +107,7 @@ def train_supervised(
     model.save_pretrained(out)
     build_processor(tokenizer).save_pretrained(out)
     record = {"recipe": asdict(recipe), "seconds": round(progress["seconds"])}
-    (out / "recipe.json").write_text(json.dumps(record, indent=1) + "\n")
+    (out / "recipe.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return out
 
 
@@ -342,7 +342,7 @@ def _rewind(file: Path, recipe: SupervisedRecipe, progress: dict) -> None:
 
 def _log(file: Path, row: tuple) -> None:
     new = not file.exists()
-    with file.open("a", newline="") as opened:
+    with file.open("a", newline="", encoding="utf-8") as opened:
         writer = csv.writer(opened)
         if new:
             writer.writerow(CURVE)

@@ -30,7 +30,7 @@ from urllib.error import HTTPError, URLError
 from tqdm import tqdm
 
 from companion.datasets.benchmark import Benchmark, Copy, MalformedError, Row, accuracy, collect
-from companion.datasets.files import Table, picture
+from companion.datasets.files import Table, in_cell
 from companion.errors import CompanionError
 from companion.questions import Question
 from companion.writers.template import claims
@@ -89,7 +89,7 @@ def _question(row: Row, images: Path, there: set[str]) -> Question | None:
     text = f"How many {row.text('label')} are there in the picture?"
     return Question(
         id, text, options, answer, claims(text, options),
-        partial(picture, (images / sha).read_bytes, f"{row.place}, column image_url"), source=NAME,
+        partial(in_cell, (images / sha).read_bytes, f"{row.place}, column image_url"), source=NAME,
         group=f"{NAME}-{sha[:16]}",
     )  # fmt: skip
 
