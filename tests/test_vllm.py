@@ -1,17 +1,30 @@
-"""vLLM needs a GPU, so its part is played by transformers: what is asked, how answers and logprobs are read."""
+"""Models that vLLM runs.
 
+Its part is played by transformers: what is asked, how answers and logprobs are read. One test asks vLLM itself, in the
+Python that COMPANION_VLLM_PYTHON names, or in this one where vLLM is installed; its build for the CPU will do.
+"""
+
+import importlib.util
+import json
+import os
+import re
+import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
 
 from companion.errors import CompanionError
 from companion.microworld import questions
 from companion.models import Sampling, responses
 from companion.models.local import LocalModel
 from companion.models.opening import open_model
+from companion.models.weights import lacks_inner, save_model, view
 from companion.variants import VARIANTS, apply
 
 
@@ -44,6 +57,33 @@ class LLM:
         return outputs
 
 
+TEXT, SIGHT = "language_model.model.", "vision_tower.vision_model."
+BOTH = ("weight", "bias")
+EXPECTED = {
+    f"{TEXT}embed_tokens.weight",
+    f"{TEXT}norm.weight",
+    *(f"{TEXT}layers.N.{part}_layernorm.weight" for part in ("input", "post_attention")),
+    *(f"{TEXT}layers.N.mlp.{part}_proj.weight" for part in ("down", "gate", "up")),
+    *(
+        f"{TEXT}layers.N.self_attn.{part}.weight"
+        for part in ("q_norm", "k_norm", "q_proj", "k_proj", "v_proj", "o_proj")
+    ),
+    *(f"multi_modal_projector.linear_{number}.{kind}" for number in (1, 2) for kind in BOTH),
+    *(f"{SIGHT}{part}.{kind}" for part in ("embeddings.patch_embedding", "post_layernorm") for kind in BOTH),
+    f"{SIGHT}embeddings.position_embedding.weight",
+    *(f"{SIGHT}encoder.layers.N.layer_norm{number}.{kind}" for number in (1, 2) for kind in BOTH),
+    *(f"{SIGHT}encoder.layers.N.mlp.fc{number}.{kind}" for number in (1, 2) for kind in BOTH),
+    *(f"{SIGHT}encoder.layers.N.self_attn.{part}_proj.{kind}" for part in ("q", "k", "v", "out") for kind in BOTH),
+}
+"""What vLLM 0.32 reads of a LLaVA with a SigLIP tower and a Qwen3 decoder, N standing for a layer's number."""
+
+
+def names(folder):
+    with safe_open(folder / "model.safetensors", "pt") as opened:
+        written = opened.keys()
+    return {re.sub(r"\.\d+\.", ".N.", name) for name in written}
+
+
 @pytest.fixture
 def vllm(monkeypatch):
     module = ModuleType("vllm")
@@ -63,6 +103,9 @@ def test_the_same_responses_as_here(vllm, checkpoint, most):
         if ours.letter_probs:
             assert theirs.letter_probs == pytest.approx(ours.letter_probs, abs=1e-3)
     assert there.model.settings["enable_prefix_caching"]
+    assert there.model.settings["dtype"] == ("auto" if torch.cuda.is_available() else "float32")
+    assert lacks_inner(checkpoint)
+    assert names(Path(there.model.inner.name)) == EXPECTED
     assert there.model.settings["tensor_parallel_size"] == 2
     assert here.identity != there.identity
 
@@ -81,6 +124,55 @@ def test_the_limits_and_the_sampling_of_a_profile_are_told(vllm, checkpoint):
     limited = open_model(f"vllm:{checkpoint}", profile="vigorl")
     assert plain.model.settings["mm_processor_kwargs"] is None
     assert limited.model.settings["mm_processor_kwargs"] == {"min_pixels": 4096, "max_pixels": 12960000}
+
+
+def test_what_is_saved_has_names_that_vllm_reads(random_checkpoint, tmp_path):
+    """From names of either kind; transformers reads the same weights back."""
+    given, made, again = LocalModel(str(random_checkpoint), "cpu"), tmp_path / "made", tmp_path / "again"
+    assert lacks_inner(random_checkpoint)
+    save_model(given.model, given.processor, made)
+    back = LocalModel(str(made), "cpu")
+    save_model(back.model, back.processor, again)
+    for folder in (made, again):
+        assert names(folder) == EXPECTED
+        assert not lacks_inner(folder)
+        assert not list(folder.glob("*.part"))
+    weights = given.model.state_dict()
+    assert all(torch.equal(weights[name], weight) for name, weight in back.model.state_dict().items())
+
+
+def test_a_view_of_a_folder_is_the_folder_under_other_names(random_checkpoint, tmp_path):
+    before = (random_checkpoint / "model.safetensors").read_bytes()
+    view(random_checkpoint, tmp_path)
+    assert {file.name for file in tmp_path.iterdir()} == {file.name for file in random_checkpoint.iterdir()}
+    assert names(tmp_path) == EXPECTED
+    old, new = load_file(random_checkpoint / "model.safetensors"), load_file(tmp_path / "model.safetensors")
+    for name, weight in new.items():
+        assert torch.equal(weight, old[name.replace("vision_model.", "")])
+    assert (random_checkpoint / "model.safetensors").read_bytes() == before
+
+
+def test_other_folders_are_opened_as_they_are(vllm, qwen):
+    assert not lacks_inner(qwen)
+    assert open_model(f"vllm:{qwen}").folder == str(qwen)
+
+
+def test_vllm_itself_answers_as_transformers_does(checkpoint):
+    python = os.environ.get("COMPANION_VLLM_PYTHON") or (importlib.util.find_spec("vllm") and sys.executable)
+    if not python:
+        pytest.skip("no vLLM here; put the Python of an environment that has it into COMPANION_VLLM_PYTHON")
+    tests = Path(__file__).parent
+    done = subprocess.run(
+        [python, tests / "probe_vllm.py", checkpoint, "6", "base,stop-think,wrong-think,wrong-caption"],
+        capture_output=True, text=True, env={**os.environ, "PYTHONPATH": f"{tests.parent / 'src'}:{tests}"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    here, there = json.loads(done.stdout.splitlines()[-1])
+    assert len(here) == 24
+    for (*said, ours), (*same, theirs) in zip(here, there, strict=True):
+        assert said == same
+        assert ours
+        assert theirs == pytest.approx(ours, abs=1e-4)
 
 
 def test_without_vllm(checkpoint, monkeypatch):

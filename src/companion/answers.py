@@ -1,7 +1,8 @@
 r"""How the answer is read from what a model wrote: one reader for all models.
 
 The answer stands inside `<answer>`. Models that were not trained on this tag may give it as a final statement instead:
-"The answer is B", `\boxed{B}`, or a last line that holds nothing else. It is an option's letter, or the text of an
+"The answer is B", `\boxed{B}`, a last line that holds nothing else, a last sentence that ends with the option's label
+("which matches option (B)."), or a first line before an explanation. It is an option's letter, or the text of an
 option. What can be read in two ways, or in none, is no answer, and is reported as such. Left out: to guess from prose
 which option is meant.
 """
@@ -93,8 +94,8 @@ _LEAD = re.compile(
 )
 """Words before an answer, as in "Final Answer: Option B"."""
 
-_LABELLED = re.compile(r"[\s,]*([A-Za-z])(?![A-Za-z0-9'])([\s,.:;–-]+)(.+)", re.DOTALL)
-"""A letter and a text, as in "B. the red one"."""
+_LABELLED = re.compile(r"[\s,]*([A-Za-z])(?![A-Za-z0-9'])((?:[\s,.:;–]|-(?!\d))+)(.+)", re.DOTALL)
+"""A letter and a text, as in "B. the red one"; a minus sign is of the text."""
 
 _OFFERED = re.compile(
     r"""(?:\A|[\n.,:;=/|+&]
@@ -175,28 +176,250 @@ def _letter(core: str, options: Sequence[str]) -> tuple[int, int] | None:
     return (index, place) if 0 <= index < len(options) else None
 
 
-_STATEMENT = re.compile(
-    r"""\b(?:answer|option|choice)\b[\s*_"'`]*(?:is\b|(?:would|should|must)\s+be\b|[:=])|答案\s*[是为:]
-    |\\boxed\s*(?=\{)""",
+_MEANT = r"""(?:answer|accurate|appropriate|best|chosen|closest|correct|corresponding|final|forced|logical|matching|only
+    |proper|reasonable|right|selected|short|suitable|true|valid|most\s+\w+)"""
+"""Words that make an answer the one that is meant. "The other option" and "the wrong answer" are ones that are not."""
+
+_ANNOUNCED = re.compile(
+    rf"""(?:\A|(?<=\n)|(?<=\s)(?=(?-i:Answer\W))|(?<=[^\w\s'-])
+        |\b(?:the|my|our|so|thus|hence|therefore|and|i'll|i\ will)\s) [\s*_"'`\#]*
+        (?:{_MEANT}[\s*_"'`]+)* (?:answer|option|choice)\b [\s*_"'`]*
+        (?:[\s,]+(?:among|based|for|from|given|in|of|that|to|which)\b[^.:;?!\n]{{0,120}}?\s(?=(?:is|would|should)\b))?
+        (?:is\b|(?:would|should|must)\s+be\b|(?:appears|seems)\s+to\s+be\b|[:=])
+    | 答案\s*[是为:]
+    | \\boxed\s*(?=\{{)""",
     re.IGNORECASE | re.VERBOSE,
 )
+"""What announces an answer: "the correct answer is", "Answer:", "the best choice for this is", a box."""
+
+_CALLED = re.compile(
+    rf"""(?<![A-Za-z0-9'])([A-Z])[\s,]+is[\s,]+(?:(?:clearly|likely|therefore|thus)[\s,]+)?(?:the|my)[\s,]+
+        (?:{_MEANT}[\s,]+)*(?:answer|option|choice)\b""",
+    re.VERBOSE,
+)
+"""An announcement the other way round: "B is the correct answer"."""
+
+_SUPPOSED = re.compile(
+    r"""(?:\b(?:if|whether|unless|why|suppose|not|never|neither|nor)|n't)\s+(?:that\s+)?[\s,(*"]*
+        (?:(?:option|choice|answer)[\s,(*"]+)?\Z
+    | \b(?:another|other|wrong|incorrect|first|second|previous|possible)[\s*]+\Z""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""Words before an announcement that make it none, as in "if the answer is B" and "Wrong Answer: C"."""
+
+_PRESENTED = re.compile(
+    r"""\b(?:is|are|(?<!can\ )(?<!could\ )(?<!may\ )(?<!might\ )be|choose|select|pick|match(?:es|ing)?
+        |correspond(?:s|ing)?\ to|align(?:s|ing)?\ with|consistent\ with)\b""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""Words that put forward the label with which a text ends, as in "which matches option C"."""
+
+_ASIDE = re.compile(
+    r"""\b(?:not?|never|neither|nor|none|cannot|without|except|unlike|least|different|opposite|other|another|alternative
+        |second|remaining|rest|wrong|incorrect|false|unlikely|eliminate[ds]?|exclude[ds]?|rule[ds]?\ out|if|whether
+        )\b|n't\b""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""Words of sentences that may name an option which is not meant."""
+
+_LABEL = re.compile(
+    r"""[(\[]\s*([A-Za-z])\s*[)\]] | \b(?i:options?|choices?|answers?)\s+([A-Z])\b | ^[^\w\n]*([A-Z])[.):](?=\s)""",
+    re.VERBOSE | re.MULTILINE,
+)
+"""A letter that can only be an option's."""
+
+_CAPITAL = re.compile(r"(?<![A-Za-z0-9'])(?!I\b|A\s+[a-z])[A-Z](?![A-Za-z0-9'])")
+_SECOND_THOUGHT = re.compile(r"\b(?:wait|hmm|actually|correction|scratch that|on second thought)\b", re.IGNORECASE)
+_NOTE = re.compile(
+    r"\n[\s(*_\[#]*(?:note|disclaimer|explanation|reason|reasoning|justification)\b[*_\s]*:", re.IGNORECASE
+)
+_NEXT = re.compile(r"\n[\s*#]*(?:question|q|user|human)\s*\d*[\s*]*:", re.IGNORECASE)
+_SENTENCE = re.compile(r"[.!?]\s+")
+_LINE = re.compile(r"[^\n]*\S[^\n]*")
 _BRACES = re.compile(r"\{(?:[^{}]|\{[^{}]*\})*\}")
+
+Stated = tuple[int, Found]
+"""Where a statement begins, and the option that it gives."""
 
 
 def _statement(text: str, options: Sequence[str]) -> tuple[int, Found | None]:
-    """Where the final statement begins, and the option that it gives; the end of the text where there is none."""
-    text = text.translate(_WIDE)
-    line = text.rstrip().rfind("\n") + 1
-    if found := _alone(text[line:], options):
-        return line, (found[0], line + found[1], found[2])
-    statements = list(_STATEMENT.finditer(text))
-    if not statements:
-        return len(text), None
-    start = statements[-1].end()
-    braces = _BRACES.match(text, start)
-    end = braces.end() if braces else (text + "\n").index("\n", start)
-    found = _option(text[start:end], options)
-    return statements[-1].start(), found and (found[0], start + found[1], found[2])
+    """Where the final statement begins, and the option that it gives; the end of the text where there is none.
+
+    It is announced ("The answer is …"), all that the last line holds, or the label with which the last sentence ends;
+    where these part there is none. An answer on the first line counts where none of these follows.
+    """
+    text = _this_question(_unlisted(text.translate(_WIDE), options), options)
+    last = _last_line(text, options) or _last_line(_before_note(text), options)
+    stated = _not_left_over(text, last, options) if last else _in_prose(text, options)
+    return stated if stated and not _taken_back(text, stated) else (len(text), None)
+
+
+def _not_left_over(text: str, last: Stated, options: Sequence[str]) -> Stated | None:
+    """What the last line holds, unless it may be but one more of the options, after an answer that is another.
+
+    It is an answer for sure where it is announced or a mere letter, or where second thoughts come before it.
+    """
+    before = [found for begins, found in _announced(text, options) if begins < last[0] and found]
+    line = _LINE.search(text, last[0])
+    sure = line and (not _item(line[0], options) or _LONE.fullmatch(_flat(line[0])))
+    if sure or _SECOND_THOUGHT.search(text, 0, last[0]) or not before:
+        return last
+    return last if last[1] and last[1][0] == before[-1][0] else None
+
+
+def _in_prose(text: str, options: Sequence[str]) -> Stated | None:
+    """The answer that is announced last, or with which the text closes; none where they part before the end."""
+    announced = _announced(text, options)
+    closing = _closing(text, options) or _closing(_before_note(text), options)
+    if not announced:
+        return closing or _first_line(text, options)
+    begins, found = announced[-1]
+    if found is None:
+        return None
+    at_the_end = "\n" not in text[begins:].strip()
+    others = [one for _, one in ([] if at_the_end else announced) if one] + ([closing[1]] if closing else [])
+    return (begins, found) if all(one[0] == found[0] for one in others) else None
+
+
+def _before_note(text: str) -> str:
+    """The text without the note or explanation that it ends with."""
+    note = _NOTE.search(text)
+    return text[: note.start()] if note and text[: note.start()].strip() else text
+
+
+def _unlisted(text: str, options: Sequence[str]) -> str:
+    """The text with blanks for lines that list options: two or more of one style, one below the other, in order."""
+    runs: list[list[re.Match[str]]] = []
+    before: tuple[int, bool, bool] | None = None
+    for line in _LINE.finditer(text):
+        item = _item(line[0], options)
+        if item and before and item[0] > before[0] and item[1:] == before[1:]:
+            runs[-1].append(line)
+        elif item:
+            runs.append([line])
+        before = item
+    for run in runs:
+        if len(run) > 1:
+            start, end = run[0].start(), run[-1].end()
+            text = text[:start] + re.sub(r"[^\n]", " ", text[start:end]) + text[end:]
+    return text
+
+
+def _item(line: str, options: Sequence[str]) -> tuple[int, bool, bool] | None:
+    """The option that a line holds with no word before it, and its style: whether it has the letter, and a text."""
+    flat = _flat(line)
+    found = _alone(line, options)
+    if not found or flat[: _core(flat)].strip(" \t,"):
+        return None
+    return found[0], found[2], not _LONE.fullmatch(flat)
+
+
+def _this_question(text: str, options: Sequence[str]) -> str:
+    """The text up to where, the answer given, a model goes on with a question of its own."""
+    first, announced = _LINE.search(text), _ANNOUNCED.search(text)
+    ends = [first.end()] if first and _alone(first[0], options) else []
+    ends += [announced.end()] if announced else []
+    following = _NEXT.search(text, min(ends)) if ends else None
+    return text[: following.start()] if following else text
+
+
+def _last_line(text: str, options: Sequence[str]) -> Stated | None:
+    """The option that the last line holds alone."""
+    start = text.rstrip().rfind("\n") + 1
+    found = _alone(text[start:], options)
+    return found and (start, _moved(found, start))
+
+
+def _announced(text: str, options: Sequence[str]) -> list[tuple[int, Found | None]]:
+    """What is announced as the answer, in order. An announcement that names no option at all is left out."""
+    said: list[tuple[int, Found | None]] = []
+    end = 0
+    for words in _ANNOUNCED.finditer(text):
+        start = words.end()
+        if start < end:
+            continue  # in the text of an option
+        braces, line = _BRACES.match(text, start), _LINE.search(text, start)
+        while line and not line[0].strip(" \t*_\"'`:,"):
+            line = _LINE.search(text, line.end())  # "The answer is:", and the answer on the next line
+        stop = braces.end() if braces else line.end() if line else start
+        found = _option(text[start:stop], options) or _first_sentence(text[start:stop], options)
+        end = stop if _alone(text[start:stop], options) else start
+        if (found or _names_one(text[start:stop], options)) and not _SUPPOSED.search(text[: words.start()][-40:]):
+            said.append((words.start(), found and _moved(found, start)))
+    for words in _CALLED.finditer(_flat(text)):
+        index = LETTERS.find(words[1])
+        if 0 <= index < len(options) and not _SUPPOSED.search(text[: words.start()][-40:]):
+            said.append((words.start(), (index, words.start(), True)))
+    return sorted(said, key=lambda stated: stated[0])
+
+
+def _first_sentence(text: str, options: Sequence[str]) -> Found | None:
+    """The option that the first sentence holds alone, where those after it name others only to set them aside."""
+    for stop in _SENTENCE.finditer(text):
+        found = _alone(text[: stop.start()], options)
+        if found and all(
+            _ASIDE.search(sentence) or not _names_one(sentence, options)
+            for sentence in _SENTENCE.split(text[stop.end() :])
+        ):
+            return found
+    return None
+
+
+def _names_one(text: str, options: Sequence[str]) -> bool:
+    words = f" {_plain(text)} "
+    return bool(_CAPITAL.search(text) or _LABEL.search(text)) or any(f" {_plain(one)} " in words for one in options)
+
+
+def _closing(text: str, options: Sequence[str]) -> Stated | None:
+    """The option with whose label the last sentence ends, put forward by a verb, in a sentence that names no other."""
+    start = text.rstrip().rfind("\n") + 1
+    for verb in reversed(list(_PRESENTED.finditer(text, start))):
+        if found := _alone(text[verb.end() :], options):
+            break
+    else:
+        return None
+    index, place, by_letter = _moved(found, verb.end())
+    begins = max([start, *(stop.end() for stop in _SENTENCE.finditer(text, start, verb.start()))])
+    with_text = not _LONE.fullmatch(_flat(text[verb.end() :]))
+    labelled = with_text or _LABEL.search(text, verb.end()) or text[place - 1] == "*"
+    others = {found[0] for found in _CAPITAL.finditer(text, begins, verb.end())} - {LETTERS[index]}
+    if not (by_letter and labelled) or others or _ASIDE.search(text, begins, verb.end()):
+        return None
+    return begins, (index, place, True)
+
+
+def _first_line(text: str, options: Sequence[str]) -> Stated | None:
+    """The option on the first line, alone or as its first clause, where no other follows in the explanation."""
+    line = _LINE.search(text)
+    if not line:
+        return None
+    start, rest = line.start(), text[line.end() :]
+    found = _alone(line[0], options)
+    if not found and (label := _LABELLED.match(_flat(line[0]))):  # "B) blue. The cup …"
+        index = LETTERS.find(label[1].upper())
+        clause = _plain(_CLAUSE.split(label[3], maxsplit=1)[0])
+        if 0 <= index < len(options) and clause == _plain(options[index]):
+            found, rest = (index, label.start(1), True), text[start + label.start(3) :]
+    if not found or not found[2]:  # "Yes, the cup …"; but "1. First, …" begins a list of steps
+        index_of_text = _named(text, options)
+        if index_of_text is None or not re.search(r"[^\W\d]", options[index_of_text]):
+            return None
+        word = re.search(r"[^\s,.:;]", _flat(line[0]))
+        found = index_of_text, word.start() if word else 0, False
+    others = {next(filter(None, label.groups())).upper() for label in _LABEL.finditer(rest)} - {LETTERS[found[0]]}
+    return None if others or _DENIED.match(rest) else (start, _moved(found, start))
+
+
+def _taken_back(text: str, stated: Stated) -> bool:
+    """Whether second thoughts follow a statement, and another letter after them."""
+    index, place, _ = stated[1]
+    if thought := _SECOND_THOUGHT.search(text, place + 1):
+        return any(letter[0] != LETTERS[index] for letter in _CAPITAL.finditer(text, thought.end()))
+    return False
+
+
+def _moved(found: Found, by: int) -> Found:
+    return found[0], found[1] + by, found[2]
 
 
 def _alone(line: str, options: Sequence[str]) -> Found | None:
@@ -216,7 +439,8 @@ _WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | str.maketrans(
 
 _MARKS = str.maketrans({**dict.fromkeys("()[]{}<>*", ","), **dict.fromkeys('_`~#$"\\', " ")})
 _HIDDEN = re.compile(
-    r"<map>.*?(?:</map>|\Z)|</?[A-Za-z]{2,}>|\\[A-Za-z]+|(?<![A-Za-z])'|'(?![A-Za-z])", re.IGNORECASE | re.DOTALL
+    r"<map>.*?(?:</map>|\Z)|</?(?:[A-Za-z]{2,}|s)>|<\|\w+\|>|\\[A-Za-z]+|(?<![A-Za-z])'|'(?![A-Za-z])",
+    re.IGNORECASE | re.DOTALL,
 )
 
 

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import torch
+
 from companion.errors import CompanionError
-from companion.models import Response, Sampling
+from companion.models import Response, Sampling, weights
 from companion.models.local import LocalModel
 from companion.variants import Prompt
 
@@ -47,9 +51,24 @@ class VLLMModel(LocalModel):
         pixels = self.profile.pixels
         limits = {"min_pixels": pixels[0], "max_pixels": pixels[1]} if pixels else None
         return LLM(
-            model=self.name, tensor_parallel_size=self.gpus, enable_prefix_caching=True, max_logprobs=TOP,
-            limit_mm_per_prompt={"image": 1}, mm_processor_kwargs=limits,
+            model=self.folder, tensor_parallel_size=self.gpus, enable_prefix_caching=True, max_logprobs=TOP,
+            limit_mm_per_prompt={"image": 1}, mm_processor_kwargs=limits, dtype=self.dtype,
         )  # fmt: skip
+
+    @property
+    def dtype(self) -> str:
+        """vLLM reads float32 as bfloat16 unless told otherwise; its CPU build computes as transformers does there."""
+        return "auto" if torch.cuda.is_available() else "float32"
+
+    @cached_property
+    def folder(self) -> str:
+        """The model's name, or a view of its folder, gone with this object, where vLLM cannot read names of weights."""
+        given = Path(self.name)
+        if not given.is_dir() or not weights.lacks_inner(given):
+            return self.name
+        self._view = TemporaryDirectory(prefix="companion-vllm-")
+        weights.view(given, Path(self._view.name))
+        return self._view.name
 
     def answers(self, prompts: Sequence[Prompt], sampling: Sampling) -> Iterator[tuple[int, Response]]:
         model = self.model

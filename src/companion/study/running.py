@@ -35,6 +35,7 @@ from companion.claiming import alone
 from companion.engine import evaluate
 from companion.errors import CompanionError
 from companion.models.local import LocalModel
+from companion.models.weights import save_model
 from companion.provenance import code_state
 from companion.store import Store
 from companion.study.protocol import PROTOCOL, Protocol, Run
@@ -247,8 +248,7 @@ class _Keep(TrainerCallback):
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.report(SECONDS["rl"])
         if state.global_step % self.recipe.every == 0 or state.global_step == self.recipe.steps:
-            for part in (self.model.model, self.model.processor):
-                part.save_pretrained(self.folder / f"step-{state.global_step}")
+            save_model(self.model.model, self.model.processor, self.folder / f"step-{state.global_step}")
 
 
 def _answers(model: LocalModel, n_items: int, protocol: Protocol, work: Path) -> pd.DataFrame:

@@ -32,6 +32,7 @@ from companion.engine import evaluate
 from companion.errors import CompanionError
 from companion.microworld import questions
 from companion.models.local import LocalModel
+from companion.models.weights import save_model
 from companion.questions import Question
 from companion.store import Store
 from companion.training.grpo import microworld_stream, prompts_for, train_grpo
@@ -123,8 +124,7 @@ def _train(
             raise CompanionError(f"{error}; there is no new model") from error
         model.model.load_state_dict(live.good)
     made = work / "model"
-    model.model.save_pretrained(made)
-    model.processor.save_pretrained(made)
+    save_model(model.model, model.processor, made)
     record = {
         "recipe": asdict(recipe), "start": start, "start_hash": live.start, "seed": seed, "step": steps,
         "seconds": round(live.seconds, 1), "ended": ended, "items": N_ITEMS, "variants": WATCHED,

@@ -31,6 +31,7 @@ from companion.judges.rule import committed
 from companion.microworld import questions
 from companion.microworld.benchmark import MicroworldQuestion
 from companion.models.local import LocalModel
+from companion.models.weights import save_model
 from companion.provenance import code_state
 from companion.questions import LETTERS, Question
 from companion.store import Store, content_key
@@ -131,8 +132,7 @@ class _Evaluate(TrainerCallback):
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if state.global_step % self.recipe.every == 0 or state.global_step == self.recipe.steps:
             self.look(state.global_step)
-            for part in (self.model.model, self.model.processor):
-                part.save_pretrained(self.work / f"step-{state.global_step}")
+            save_model(self.model.model, self.model.processor, self.work / f"step-{state.global_step}")
 
     def look(self, step: int) -> None:
         network = self.model.model
@@ -233,8 +233,7 @@ def _models(run: Path, scratch: Path) -> tuple[dict[str, Any], dict[int, Path]]:
 def _copy(source: Path, folder: Path, record: dict[str, Any]) -> Path:
     config = record["config"]
     model = LocalModel(str(source), "cpu")
-    model.model.half().save_pretrained(folder)
-    model.processor.save_pretrained(folder)
+    save_model(model.model.half(), model.processor, folder)
     kept = {"recipe": config["recipe"], "start": f"checkpoints/{config['start']}", "start_hash": config["start_hash"],
             "seed": config["seed"], "step": int(source.name.removeprefix("step-")),
             "seconds": record["training_seconds"]}  # fmt: skip

@@ -36,6 +36,7 @@ from companion.microworld.grammar import unique_things
 from companion.microworld.lessons import Lesson, Shares, description, facts, look_up, question, statements
 from companion.microworld.model import build_model, build_processor, build_tokenizer, render
 from companion.microworld.scenes import CELLS, COLORS, SHAPES, Scene, draw
+from companion.models.weights import save_model
 from companion.training.muon import Muon
 from companion.training.recipes import Stage, SupervisedRecipe
 
@@ -104,8 +105,7 @@ def train_supervised(
                 _log(out / "training_curve.csv", row)
                 losses, began = [], time.monotonic()
     model.config.companion_profile = "microworld"
-    model.save_pretrained(out)
-    build_processor(tokenizer).save_pretrained(out)
+    save_model(model, build_processor(tokenizer), out)
     record = {"recipe": asdict(recipe), "seconds": round(progress["seconds"])}
     (out / "recipe.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return out

@@ -1,0 +1,31 @@
+"""Ask a model in this Python both as `local` and as `vllm:` does, on the CPU; run by test_vllm.py where vLLM is."""
+
+import json
+import os
+import sys
+
+
+def main():
+    import tiny_models
+
+    tiny_models.declare_torchvision()
+    from companion.microworld import questions
+    from companion.models import Sampling, responses
+    from companion.models.opening import open_model
+    from companion.variants import apply
+
+    folder, items, variants = sys.argv[1], int(sys.argv[2]), sys.argv[3].split(",")
+    prompts = [apply(item, variant) for item in questions("test", items) for variant in variants]
+    told = [
+        [
+            [said.text, said.tokens, said.finish, said.answer, said.letter_probs]
+            for said in responses(model, prompts, Sampling())
+        ]
+        for model in (open_model(folder, "cpu"), open_model(f"vllm:{folder}"))
+    ]
+    print(json.dumps(told))
+
+
+if __name__ == "__main__":
+    os.environ |= {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_CPU_KVCACHE_SPACE": "1"}
+    main()
