@@ -45,6 +45,9 @@ NOISE = 1e-3
 """By so much a letter's probability may be above that of a greedy answer: servers round, and some tell probabilities of
 another pass than the one that chose the token. Equal ones, as bfloat16 often has, are below it."""
 
+WARNED = 5
+"""Rows that a warning names."""
+
 Row = dict[str, Any]
 Job = TypeVar("Job")
 
@@ -104,7 +107,7 @@ def ask(
         )  # fmt: skip
     finally:
         if contradicted:
-            named = ", ".join(contradicted[:NAMED]) + (", …" if len(contradicted) > NAMED else "")
+            named = ", ".join(contradicted[:WARNED]) + (", …" if len(contradicted) > WARNED else "")
             warnings.warn(
                 f"{model.label}: {len(contradicted)} greedy rows have an answer that is not their most probable "
                 f"letter, and carry no letter probabilities: {named}",

@@ -54,7 +54,7 @@ MEANINGS = {
         "answer": "letter that the model answered, null where none could be read",
         "right": "letter of the right option",
         "correct": "whether they are the same",
-        "letter_probs": "over the letters of the options, where the answer was written; they sum to 1",
+        "letter_probs": "over the letters of the options, at the token that wrote the answer; they sum to 1",
         "letter_mass": "share of the whole vocabulary's probability that these letters had",
         "p_correct": "the right letter's part of letter_probs",
         "entropy": "of letter_probs, divided by the logarithm of the number of options shown",

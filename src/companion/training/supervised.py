@@ -332,10 +332,10 @@ def _rewind(file: Path, recipe: SupervisedRecipe, progress: dict) -> None:
         return
     order = {stage.name: number for number, stage in enumerate(recipe.stages)}
     reached = progress["stage"], progress["step"]
-    with file.open(newline="") as opened:
+    with file.open(newline="", encoding="utf-8") as opened:
         lines = [line for line in csv.reader(opened) if len(line) == len(CURVE) and line[0] in order]
     part = file.with_suffix(".part")
-    with part.open("w", newline="") as opened:
+    with part.open("w", newline="", encoding="utf-8") as opened:
         csv.writer(opened).writerows([CURVE, *(line for line in lines if (order[line[0]], int(line[1])) <= reached)])
     part.replace(file)
 
