@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import real_schemas
 from test_cli import fails
 from test_engine import Scripted
 from tiny_models import save_parrot
@@ -34,6 +35,18 @@ def test_rows_of_a_file_are_those_of_evaluate(file, tmp_path):
     here = evaluate(Scripted(), ITEMS, list(VARIANTS), Store(tmp_path / "b"), seed=3, progress=False)
     assert there.equals(here)
     assert set(here["seed"]) == {3}
+
+
+def test_the_benchmark_of_a_file_is_looked_for_where_data_says(tmp_path, random_checkpoint, monkeypatch, capsys):
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    real_schemas.write("cv-bench", tmp_path / "elsewhere" / "cv-bench")
+    given = ["--benchmark", "cv-bench", "--data", str(tmp_path / "elsewhere"), "--variants", "base"]
+    assert main(["export-prompts", *given, "--limit", "3", "--out", "p.jsonl"]) == 0
+    asked = ["evaluate", "--prompts", "p.jsonl", *given, "--model", str(random_checkpoint), "--max-new-tokens", "2"]
+    assert main(asked) == 0
+    assert "n 3" in capsys.readouterr().out
 
 
 def test_a_picture_that_is_gone_is_named_when_all_others_were_asked(tmp_path):

@@ -70,7 +70,7 @@ def read_prompts(file: Path, benchmark: str, data: Path = DATA) -> list[Prompt]:
     """
     rows = _rows(file)
     ids = [row["question"] for row in rows.values()]
-    found = {question.id: question for question in find_questions(benchmark, ids)}
+    found = {question.id: question for question in find_questions(benchmark, ids, data)}
     told: dict[tuple[str, ...], Question] = {}
     prompts = []
     for place, row in rows.items():
