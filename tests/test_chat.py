@@ -241,7 +241,7 @@ def test_shipped_rows_are_found_under_their_keys(root, tmp_path):
         model = SimpleNamespace(identity=row["model_hash"], profile=profile, delivery="prefill", packing=lambda _: "")
         sampling = Sampling().of(profile)
         prompt = apply(items[row["question"]], row["variant"], row["seed"])
-        ((key, _),) = engine._plan(model, [prompt], sampling)
+        ((key, _),), _ = engine._plan(model, [prompt], sampling)
         assert (key, prompt.text) == (row["key"], row["prompt"])
 
 

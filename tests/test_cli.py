@@ -8,6 +8,7 @@ import pytest
 from companion.cli import main
 from companion.datasets.folder import read_folder, write_folder
 from companion.microworld import questions
+from companion.store import Store
 
 
 def fails(capsys, *arguments):
@@ -42,8 +43,6 @@ def test_unknown_benchmark_profile_recipe_split_and_limit(capsys, tmp_path, rand
 
 
 def test_a_system_prompt_and_sampling_make_other_rows_and_bad_ones_are_refused(capsys, tmp_path, random_checkpoint):
-    from companion.store import Store
-
     file, rows = tmp_path / "system.txt", tmp_path / "rows"
     file.write_text("Look twice.")
     command = ["evaluate", "--model", random_checkpoint, "--variants", "base", "--limit", "2", "--out", rows]
@@ -103,21 +102,39 @@ def test_a_folder_is_a_benchmark(folder, tmp_path, random_checkpoint, capsys):
     assert "n 6" in capsys.readouterr().out
 
 
-def test_a_corrupt_image_is_named_and_finished_rows_are_kept(folder, tmp_path, random_checkpoint, capsys):
+def test_pictures_that_cannot_be_read_are_named_and_all_others_are_asked(folder, tmp_path, random_checkpoint, capsys):
+    """One is cut, one is missing; mended, they alone are asked."""
     arguments = [
         "evaluate", "--model", random_checkpoint, "--benchmark", folder, "--out", tmp_path / "r", "--variants", "base",
         "--max-new-tokens", "4",
     ]  # fmt: skip
-    assert main([str(a) for a in [*arguments, "--limit", "4"]]) == 0
-    before = sorted(p.name for p in (tmp_path / "r").iterdir())
-    image = folder / "images" / "test-0-5.png"
-    image.write_bytes(image.read_bytes()[:100])
-    error = fails(capsys, *arguments)
-    assert "test-0-5" in error
-    assert "damaged" in error
-    assert sorted(p.name for p in (tmp_path / "r").iterdir()) == before
-    image.unlink()
-    assert "there is no picture" in fails(capsys, *arguments)
+    cut, gone = (folder / "images" / f"test-0-{number}.png" for number in (1, 4))
+    whole = {image: image.read_bytes() for image in (cut, gone)}
+    cut.write_bytes(whole[cut][:100])
+    gone.unlink()
+    for _ in range(2):
+        assert main([str(a) for a in arguments]) == 2
+        *_, said, first, second = capsys.readouterr().err.strip().split("\n")
+        assert "gave no answer to 2 of 6 prompts; the others are stored" in said
+        assert first.startswith(f"  test-0-1 (base): question test-0-1, {cut}: the picture is damaged")
+        assert second.startswith(f"  test-0-4 (base): question test-0-4, {gone}: there is no picture")
+        rows = Store(tmp_path / "r").read()
+        assert {row["question"] for row in rows.values()} == {f"test-0-{number}" for number in (0, 2, 3, 5)}
+    for image, content in whole.items():
+        image.write_bytes(content)
+    assert main([str(a) for a in arguments]) == 0
+    assert len(Store(tmp_path / "r").read()) == 6
+
+
+def test_where_no_picture_can_be_read_no_weights_are(folder, tmp_path, random_checkpoint, capsys, monkeypatch):
+    for image in (folder / "images").iterdir():
+        image.unlink()
+    monkeypatch.setattr("companion.models.local.LocalModel.model", property(lambda _: pytest.fail("weights are read")))
+    arguments = ["evaluate", "--model", random_checkpoint, "--benchmark", folder, "--out", tmp_path / "r"]
+    assert main([str(a) for a in [*arguments, "--variants", "base"]]) == 2
+    error = capsys.readouterr().err
+    assert "gave no answer to 6 of 6 prompts" in error
+    assert error.count("there is no picture") == 6
 
 
 @pytest.mark.parametrize(

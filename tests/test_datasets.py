@@ -18,12 +18,15 @@ import pytest
 import real_schemas
 from hub_server import Hub
 from PIL import Image
+from test_engine import Scripted
 
 from companion.cli import main
 from companion.datasets import BENCHMARKS, draw, find_questions, listing, load_benchmark
 from companion.datasets.spatial_mm import alike, kind
+from companion.engine import UnansweredError, evaluate
 from companion.errors import CompanionError
 from companion.statistics import resample
+from companion.store import Store
 
 EVERY = [(name, form) for name, forms in real_schemas.FORMS.items() for form in forms]
 
@@ -229,7 +232,7 @@ def test_a_missing_column_is_an_error_that_names_it(name, form, copies):
     ("name", "form", "column"),
     [("cv-bench", "parquet", "image"), ("mme-realworld-lite", "parquet", "bytes"), ("3dsrbench", "tsv", "image")],
 )
-def test_a_damaged_picture_is_named_when_it_is_asked_for(name, form, column, copies):
+def test_a_damaged_picture_is_named_when_it_is_asked_for_and_all_others_are_asked(name, form, column, copies, tmp_path):
     rows = real_schemas.rows(name)
     for number, content in enumerate((b"no picture", rows[1][column][:60], b"")):
         rows[number] = {**rows[number], column: content}
@@ -238,6 +241,11 @@ def test_a_damaged_picture_is_named_when_it_is_asked_for(name, form, column, cop
         with pytest.raises(CompanionError, match=rf"{name}, .*, row {number}, column {column}: .* is damaged"):
             questions[number].load_image()
     assert questions[3].load_image().size == (56, 42)
+    bad = {question.id for question in questions[:3]}
+    with pytest.raises(UnansweredError, match=rf"{name}, .*, row 1, column {column}: .* is damaged") as error:
+        evaluate(Scripted(), questions, ["base"], Store(tmp_path / "r"), progress=False)
+    assert error.value.items == bad
+    assert set(error.value.found["question"]) == {question.id for question in questions} - bad
 
 
 def test_damaged_files_are_named(copies):

@@ -6,11 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from companion import claims, dynamics
+from companion import claims, dynamics, microworld, plots
 from companion.claims import Quantity
 from companion.errors import CompanionError
 from companion.measures import auroc
+from companion.plots.style import CHANCE
 from companion.statistics import Estimate, estimate_each, estimate_runs, resample
+from companion.tables import chance_level
 from companion.variants import VARIANTS
 
 ITEMS = [f"q{k}" for k in range(40)]
@@ -204,6 +206,67 @@ def test_trajectories_hold_each_seed_and_the_mean():
     assert sorted(part["seed"]) == [-1, 0, 1, 2]
     assert set(table["measure"]) == {"correct"}  # grounded is missing throughout
     assert part[part.seed == -1]["value"].item() == pytest.approx(part[part.seed >= 0]["value"].mean())
+
+
+def mixed(split, n):
+    """Microworld items, some with two options, and the chance level of all."""
+    items = microworld.questions(split, n)
+    assert len({len(item.options) for item in items}) > 1
+    return items, sum(1 / len(item.options) for item in items) / n
+
+
+def test_the_chance_level_is_that_of_the_items_whether_the_number_of_options_stands_in_the_table_or_not():
+    items, level = mixed("validation", 40)
+    ids = pd.DataFrame({"question": [item.id for item in items for _ in range(3)]})
+    counted = ids.assign(n_options=[len(item.options) for item in items for _ in range(3)])
+    own = counted.assign(question="own " + counted["question"])
+    assert [chance_level(table) for table in (ids, counted, own)] == pytest.approx([level] * 3)
+    assert np.isnan(chance_level(own[["question"]]))
+    once = pd.concat([ids, ids[ids["question"] == items[0].id]])  # asked more often, and still one item
+    assert chance_level(once) == pytest.approx(level)
+
+
+def test_figures_of_the_accuracy_of_runs_show_or_tell_chance():
+    items, level = mixed("validation", len(ITEMS))
+    runs = made_up("accuracy", seeds=3)
+    runs["question"] = runs["question"].map({name: item.id for name, item in zip(ITEMS, items, strict=True)})
+    paths = dynamics.trajectories(runs, rng(), ["base"], ["correct", "consistent"])
+    table = dynamics.robustness(runs, rng())
+    for one, measure in ((paths, "correct"), (table, "accuracy")):
+        accurate = one["measure"] == measure
+        assert np.allclose(one.loc[accurate, "chance"], level)
+        assert one.loc[~accurate, "chance"].isna().all()
+    title, told = "t\nabout", f"chance: {100 * level:.0f} % accuracy"
+    log = pd.DataFrame({"step": [0], "reward": [0.5]})
+    upright = [
+        plots.remedies(table, "accuracy", "accuracy (%)", ["base"], title), plots.seeds(paths, "correct", title),
+    ]  # fmt: skip
+    across = [
+        plots.curves(paths, ["correct", "consistent"], title, by="start", change=False),
+        plots.steps(paths, 10, title),
+        plots.live_curves(paths[paths["seed"] == -1], log, title),
+    ]
+    for figures, coordinate in ((upright, 0), (across, 1)):
+        for figure in figures:
+            assert "dotted: chance" in figure.get_suptitle()
+            assert [lines_of_chance(axes, coordinate) for axes in figure.axes[:2]] == [
+                [pytest.approx(100 * level)],
+                [],
+            ][: len(figure.axes)]
+    for figure in (plots.tradeoff(paths, title), plots.curves(paths, ["correct"], title)):
+        assert told in figure.get_suptitle()
+    for figure in (
+        plots.remedies(table, "consistency", "agree (%)", ["base"], title), plots.seeds(paths, "consistent", title),
+        plots.curves(paths, ["consistent"], title), plots.curves(paths, ["consistent"], title, change=False),
+    ):  # fmt: skip
+        assert "chance" not in figure.get_suptitle()
+        assert not any(lines_of_chance(axes, k) for axes in figure.axes for k in (0, 1))
+
+
+def lines_of_chance(axes, coordinate):
+    """Where the lines of chance stand in a panel, upright (0) or across (1)."""
+    lines = [line for line in axes.lines if line.get_linestyle() == ":" and line.get_color() == CHANCE["color"]]
+    return [float(line.get_data()[coordinate][0]) for line in lines]
 
 
 def test_loading_counts_reasoning_without_conclusion_as_disagreement(tmp_path):

@@ -212,7 +212,7 @@ def test_a_reasoning_effort_is_sent_and_makes_another_model(serving, checkpoint)
     assert [body.get("reasoning_effort") for body in proxy.bodies] == [None, "low"]
     assert (plain.label, plain.identity) == (endpoint.label, endpoint.identity)
     assert low.label == f"{checkpoint} (low effort)"
-    keys = {engine._plan(model, prompts, sampling)[0][0] for model in (plain, low, high)}
+    keys = {engine._plan(model, prompts, sampling)[0][0][0] for model in (plain, low, high)}
     assert len(keys) == 3
     with pytest.raises(CompanionError, match="unknown reasoning effort 'most'; choose from low, medium, high"):
         EndpointModel(endpoint, effort="most")
@@ -285,7 +285,7 @@ def test_another_way_to_put_a_start_into_the_user_turn_is_another_row():
         found = set()
         for begin in (BEGIN, model.profile.begin):
             model.profile = replace(model.profile, begin=begin)
-            found |= {key for key, _ in engine._plan(model, prompts, Sampling(), progress=False)}
+            found |= {key for key, _ in engine._plan(model, prompts, Sampling(), progress=False)[0]}
         assert len(found) == keys
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from companion import plots
 from companion.claims import by_delivery, load_gap, measured, of_gap, verdicts
 from companion.errors import CompanionError
 
@@ -68,6 +69,19 @@ def test_consistent_accuracy_wants_both_and_values_are_plain_means():
         assert table[*place, "consistent accuracy", -1] == pytest.approx(both.mean())
         assert table[*place, "consistent accuracy", 2] == pytest.approx(both[part["seed"] == 2].mean())
         assert ((*place, "acknowledges", -1) in table.index) == (variant != "base")
+
+
+def test_accuracies_carry_the_chance_level_of_their_items():
+    answers = made_up(GOOD, BAD, seeds=2, items=8).assign(n_options=4)
+    answers.loc[answers["question"].isin(["q1", "q5"]), "n_options"] = 2
+    table = measured(answers, rng)
+    of_accuracy = table["measure"] == "accuracy"
+    assert set(table.loc[of_accuracy, "chance"]) == {(6 / 4 + 2 / 2) / 8}
+    assert table.loc[~of_accuracy, "chance"].isna().all()
+    figure = plots.gap(table, "t\nabout")
+    assert "dotted: chance" in figure.get_suptitle()
+    drawn = [[line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == ":"] for axes in figure.axes]
+    assert drawn == [[31.25], [], []] * 2
 
 
 def test_the_effect_of_delivery_is_paired():

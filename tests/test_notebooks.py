@@ -156,6 +156,31 @@ def test_parse_parameters(pair, expected):
     assert parse_parameters([pair]) == expected
 
 
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [
+        ("/home/me/models/mine", "mine"),
+        ("{root}/checkpoints/base", "checkpoints/base"),
+        ("checkpoints/base", "checkpoints/base"),
+        ("microworld,/home/me/photographs,{root}/data/own", "microworld,photographs,data/own"),
+        (["/home/me/a", "b", 2], ["a", "b", 2]),
+        ("vllm:/home/me/models/mine,vllm:org/model", "vllm:mine,vllm:org/model"),
+        ("http://localhost:8000/v1#/home/me/models/mine", "http://localhost:8000/v1#mine"),
+        ("org/model", "org/model"),
+        ("/", "/"),
+        (0.05, 0.05),
+    ],
+)
+def test_a_manifest_holds_no_path_of_the_machine(tmp_path, monkeypatch, given, written):
+    (tmp_path / "requirements.lock").touch()
+    monkeypatch.chdir(tmp_path)
+    given = given.format(root=tmp_path) if isinstance(given, str) else given
+    gallery = Gallery(tmp_path / "figures", "n", {"model": given}, {"model": given}, code={})
+    gallery.add("one", None, pd.DataFrame({"a": [1]}), "a table")
+    entry = json.loads((tmp_path / "figures" / "manifest.json").read_text())["one"]
+    assert (entry["parameters"], entry["model"]) == ({"model": written}, written)
+
+
 def test_two_notebooks_may_enter_figures_at_once(tmp_path):
     def enter(notebook):
         gallery = Gallery(tmp_path, notebook, {})

@@ -3,13 +3,14 @@
 import json
 
 import pytest
+import real_schemas
 from test_cli import fails
 from test_engine import Scripted
 from tiny_models import save_parrot
 
 from companion.cli import main
-from companion.datasets.folder import write_folder
-from companion.engine import ask, evaluate
+from companion.datasets.folder import read_folder, write_folder
+from companion.engine import UnansweredError, ask, evaluate
 from companion.microworld import questions
 from companion.prompts import read_prompts, write_prompts
 from companion.store import Store
@@ -34,6 +35,30 @@ def test_rows_of_a_file_are_those_of_evaluate(file, tmp_path):
     here = evaluate(Scripted(), ITEMS, list(VARIANTS), Store(tmp_path / "b"), seed=3, progress=False)
     assert there.equals(here)
     assert set(here["seed"]) == {3}
+
+
+def test_the_benchmark_of_a_file_is_looked_for_where_data_says(tmp_path, random_checkpoint, monkeypatch, capsys):
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    real_schemas.write("cv-bench", tmp_path / "elsewhere" / "cv-bench")
+    given = ["--benchmark", "cv-bench", "--data", str(tmp_path / "elsewhere"), "--variants", "base"]
+    assert main(["export-prompts", *given, "--limit", "3", "--out", "p.jsonl"]) == 0
+    asked = ["evaluate", "--prompts", "p.jsonl", *given, "--model", str(random_checkpoint), "--max-new-tokens", "2"]
+    assert main(asked) == 0
+    assert "n 3" in capsys.readouterr().out
+
+
+def test_a_picture_that_is_gone_is_named_when_all_others_were_asked(tmp_path):
+    """By what asks the model, and not by what reads the file."""
+    items = questions("test", 4)
+    write_folder(items, tmp_path / "mine")
+    write_prompts([Written(item) for item in read_folder(tmp_path / "mine")], ["base"], 0, tmp_path / "p.jsonl")
+    (tmp_path / "mine" / "images" / f"{items[2].id}.png").unlink()
+    prompts = read_prompts(tmp_path / "p.jsonl", str(tmp_path / "mine"))
+    with pytest.raises(UnansweredError, match=r"1 of 4 (.*\n)+.*there is no picture") as error:
+        ask(Scripted(), prompts, Store(tmp_path / "r"), progress=False)
+    assert error.value.items == {items[2].id}
 
 
 def test_a_file_holds_no_picture_and_no_path(file, tmp_path):

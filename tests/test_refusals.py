@@ -21,8 +21,8 @@ from companion import endpoint as endpoints
 from companion import engine
 from companion.cli import main
 from companion.endpoint import Endpoint, said, wait_of
-from companion.engine import UnansweredError, evaluate, judge
-from companion.errors import CompanionError, Refusal
+from companion.engine import UnansweredError, evaluate, judge, open_jobs
+from companion.errors import CompanionError, PictureError, Refusal
 from companion.judges.llm import LLMJudge
 from companion.judges.rule import Rule
 from companion.microworld import questions
@@ -378,9 +378,9 @@ def test_a_picture_that_packing_may_change_is_another_row_and_others_keep_their_
     assert model.packing(apply(large, "blank-image")) == ""
     told = []
     for one in (small, large):
-        ((key, _),) = engine._plan(model, [apply(one, "base")], Sampling(0.0), progress=False)
+        ((key, _),), _ = engine._plan(model, [apply(one, "base")], Sampling(0.0), progress=False)
         model.packing, before = (lambda _: ""), model.packing
-        ((plain, _),) = engine._plan(model, [apply(one, "base")], Sampling(0.0), progress=False)
+        ((plain, _),), _ = engine._plan(model, [apply(one, "base")], Sampling(0.0), progress=False)
         model.packing = before
         told.append(key != plain)
     assert told == [False, True]
@@ -439,6 +439,59 @@ def test_what_is_left_of_a_batch_after_an_item_was_refused_is_what_it_would_have
     ) as error:
         evaluate(model, items, ["base"], Store(tmp_path / "b"), progress=False)
     expected = whole[whole["question"] != items[7].id]
+    assert error.value.found["response"].tolist() == expected["response"].tolist()
+
+
+def vanishing(k, reads):
+    """An item whose picture is there so many times only."""
+    left = [Image.new("RGB", (8, 8), (k, 0, 0))] * reads
+
+    def load():
+        if not left:
+            raise PictureError(f"picture {k}: there is no picture")
+        return left.pop()
+
+    return item(k, load_image=load)
+
+
+@pytest.mark.parametrize("reads", [0, 1, 2])
+def test_a_picture_that_vanishes_before_it_is_sent_costs_its_own_item_alone(tmp_path, reads):
+    """When the plan is made, twice, and when it is packed."""
+    proxy, model = served(lambda _: (200, completion()))
+    items = [*map(item, range(6)), vanishing(6, reads), item(7)]
+    with pytest.raises(UnansweredError, match=r"1 of 8 (.*\n)+  q6 \(base\): picture 6: there is no picture$") as error:
+        evaluate(model, items, ["base"], Store(tmp_path), progress=False)
+    assert len(error.value.found) == len(Store(tmp_path).read()) == len(proxy.asked) == 7
+
+
+def test_a_picture_that_cannot_be_packed_costs_its_own_item_alone(tmp_path):
+    proxy, model = served(lambda _: (200, completion()))
+    items = [item(0), item(1, load_image=lambda: Image.new("RGB", (70000, 8))), item(2)]
+    with pytest.raises(UnansweredError, match=r"1 of 3 (.*\n)+  q1 \(base\): ") as error:
+        evaluate(model, items, ["base"], Store(tmp_path), progress=False)
+    assert len(error.value.found) == len(proxy.asked) == 2
+
+
+def test_items_whose_picture_cannot_be_read_are_not_counted_as_still_to_ask(tmp_path):
+    _, model = served(lambda _: (200, completion()))
+    prompts = [apply(one, "base") for one in (item(0), vanishing(1, 0), item(2))]
+    assert [job.question.id for job in open_jobs(model, prompts, Store(tmp_path), Sampling())] == ["q0", "q2"]
+
+
+def test_a_picture_that_vanishes_before_a_local_model_reads_it_costs_its_own_item_alone(checkpoint, tmp_path):
+    items = questions("test", 6)
+    whole = evaluate(LocalModel(str(checkpoint)), items, ["base"], Store(tmp_path / "a"), progress=False)
+    left = [items[4].load_image()]
+
+    def load():
+        if not left:
+            raise PictureError("there is no picture")
+        return left.pop()
+
+    items[4] = replace(items[4], load_image=load)
+    with pytest.raises(UnansweredError, match=rf"\n  {items[4].id} \(base\): there is no picture$") as error:
+        evaluate(LocalModel(str(checkpoint)), items, ["base"], Store(tmp_path / "b"), progress=False)
+    expected = whole[whole["question"] != items[4].id]
     assert error.value.found["response"].tolist() == expected["response"].tolist()
 
 

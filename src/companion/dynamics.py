@@ -20,6 +20,7 @@ import pandas as pd
 from companion.errors import CompanionError
 from companion.measures import Array, Measure
 from companion.statistics import Estimate, estimate_each, estimate_runs, resample
+from companion.tables import chance_level
 from companion.variants import VARIANTS
 
 UNSEEN = ("wrong-think-but", "wrong-caption-disclaimer", "abstain", "wrong-think-abstain", "wrong-caption-abstain")
@@ -119,12 +120,14 @@ def trajectories(
 ) -> pd.DataFrame:
     """start, recipe, seed, step, variant, measure; the estimate, and its change since step 0, paired, with interval.
 
-    seed -1 is the mean over seeds; single seeds have no interval. Only items of `at_every_step`.
+    seed -1 is the mean over seeds; single seeds have no interval. Only items of `at_every_step`. Lines of the measure
+    correct have the chance level.
     """
     runs = at_every_step(runs)
     lines = []
     for (start, recipe), part in runs.groupby(["start", "recipe"], sort=False):
         panel = Panel(part, rng)
+        guessed = {"correct": {"chance": chance_level(part)}}
         for variant, measure in product(variants, measures):
             first = panel.values(start, recipe, variant, measure, 0)
             for step in sorted(part["step"].unique()):
@@ -135,11 +138,12 @@ def trajectories(
                 change = panel.estimate(values - first)
                 lines.append({
                     **labels, "seed": -1, **asdict(panel.estimate(values)), "change": change.value,
-                    "change_low": change.low, "change_high": change.high,
+                    "change_low": change.low, "change_high": change.high, **guessed.get(measure, {}),
                 })  # fmt: skip
                 for seed, own, begun in zip(panel.seeds, values, first, strict=True):
                     value, moved = np.nanmean(own), np.nanmean(own - begun)
-                    lines.append({**labels, "seed": seed, "value": value, "n": own.size, "change": moved})
+                    line = {**labels, "seed": seed, "value": value, "n": own.size, "change": moved}
+                    lines.append(line | guessed.get(measure, {}))
     return pd.DataFrame(lines)
 
 
@@ -155,11 +159,12 @@ def watched(run: pd.DataFrame) -> pd.DataFrame:
 def robustness(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     """start, recipe, variant, measure (accuracy, consistency, change: of accuracy against base), at the last step.
 
-    The recipe "before RL" is step 0.
+    The recipe "before RL" is step 0. Lines of the accuracy have the chance level.
     """
     lines = []
     for start, part in runs.groupby("start", sort=False):
         panel = Panel(part, rng)
+        guessed = {"accuracy": {"chance": chance_level(part)}}
         recipes = list(dict.fromkeys(part["recipe"]))
         for label, recipe, step in [("before RL", recipes[0], 0), *((name, name, panel.last) for name in recipes)]:
             base = panel.values(start, recipe, "base", "correct", step)
@@ -169,7 +174,7 @@ def robustness(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
                 agrees = panel.values(start, recipe, variant, "consistent", step)
                 found = {"accuracy": correct, "change": correct - base, "consistency": agrees}
                 lines += [
-                    {**labels, "measure": name, **asdict(panel.estimate(values))}
+                    {**labels, "measure": name, **asdict(panel.estimate(values)), **guessed.get(name, {})}
                     for name, values in found.items()
                     if not np.isnan(values).all()
                 ]

@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from companion.asked import note
 from companion.chat import BEGIN
-from companion.errors import CompanionError, Refusal, one_line
+from companion.errors import CompanionError, PictureError, Refusal, one_line
 from companion.judges import CASE, Case, Judge, Verdict, case_of
 from companion.measures import normalised_entropy
 from companion.models import Model, Response, Sampling, out_of_memory
@@ -68,8 +68,8 @@ def evaluate(
     is stored at least every few seconds, and when the run is interrupted. The prompts of an item go together, since
     they share its picture. token_budget: how many tokens, of prompts and responses, go into a batch (default: what the
     model says fits into memory); it is halved when a batch does not fit, down to single prompts. What another process
-    asks the same model for at the same time is waited for. Raises UnansweredError, which names them, where a model gave
-    no answer to some; all others are stored then.
+    asks the same model for at the same time is waited for. Raises UnansweredError, which names them, where some have no
+    answer, since a model gave none or their picture cannot be read; all others are stored then.
     """
     prompts = [apply(question, variant, seed) for question in questions for variant in variants]
     return ask(model, prompts, store, sampling, token_budget, progress)
@@ -81,8 +81,9 @@ def ask(
 ) -> pd.DataFrame:  # fmt: skip
     """One row for each prompt, in their order: what `evaluate` does with the prompts that it makes."""
     sampling = (sampling or Sampling()).of(model.profile)
-    plan = _plan(model, prompts, sampling, progress)
-    note(store, plan, _asked(model, sampling))
+    plan, unread = _plan(model, prompts, sampling, progress)
+    readable = [(key, prompt) for key, prompt in plan if key not in unread]
+    note(store, readable, _asked(model, sampling))
 
     contradicted: list[str] = []
 
@@ -102,7 +103,7 @@ def ask(
 
     try:
         work = work_off(
-            plan, compute, store, lambda: token_budget or model.budget, weigh, lambda prompt: prompt.question.id,
+            readable, compute, store, lambda: token_budget or model.budget, weigh, lambda prompt: prompt.question.id,
             model.label if progress else None,
         )  # fmt: skip
     finally:
@@ -113,24 +114,37 @@ def ask(
                 f"letter, and carry no letter probabilities: {named}",
                 stacklevel=2,
             )
+    work.refused |= unread
+    work.items |= {key: prompt.question.id for key, prompt in plan if key in unread}
     found = to_frame([work.rows[key] for key, _ in plan if key in work.rows])
     _complete(f"{model.label} gave no answer to", "prompts", plan, work, found, lambda prompt: prompt.variant)
     return found
 
 
 def open_jobs(model: Model, prompts: Sequence[Prompt], store: Store, sampling: Sampling) -> list[Prompt]:
-    """The prompts that `ask` has still to put to the model."""
-    plan = _plan(model, prompts, sampling.of(model.profile))
+    """The prompts that `ask` has still to put to the model, those aside whose picture cannot be read."""
+    plan, unread = _plan(model, prompts, sampling.of(model.profile))
     stored = store.read(key for key, _ in plan)
-    return [prompt for key, prompt in plan if key not in stored]
+    return [prompt for key, prompt in plan if key not in stored and key not in unread]
 
 
 def _plan(
     model: Model, prompts: Sequence[Prompt], sampling: Sampling, progress: bool = True
-) -> list[tuple[str, Prompt]]:  # fmt: skip
+) -> tuple[list[tuple[str, Prompt]], dict[str, Refusal]]:  # fmt: skip
+    """Each prompt with the key of its row; and, by key, why those are not asked whose picture cannot be read. Their
+    keys are no row's, since the picture is a part of that."""
     asked = _asked(model, sampling)
+    plan: list[tuple[str, Prompt]] = []
+    unread: dict[str, Refusal] = {}
     looked_at = tqdm(prompts, desc="pictures", unit="prompt", delay=3, leave=False, disable=not progress)
-    return [(_key(asked | _packing(model, prompt), prompt), prompt) for prompt in looked_at]
+    for number, prompt in enumerate(looked_at):
+        try:
+            key = _key(asked | _packing(model, prompt), prompt)
+        except PictureError as error:
+            key = f"prompt {number}"
+            unread[key] = Refusal(str(error))
+        plan.append((key, prompt))
+    return plan, unread
 
 
 def _asked(model: Model, sampling: Sampling) -> dict[str, Any]:

@@ -8,6 +8,10 @@ class CompanionError(Exception):
     """Bad input or a failing machine, in one sentence that names the file, row or option and says what to do."""
 
 
+class PictureError(CompanionError):
+    """The picture of one item is missing, damaged or too large: others can go on without that item."""
+
+
 @dataclass(frozen=True)
 class Refusal:
     """Why one of many gets no answer, where others may.
@@ -20,7 +24,9 @@ class Refusal:
 
 
 def one_line(error: BaseException) -> str:
-    """The name of an error, and the first line of what it says."""
+    """The name of an error, and the first line of what it says; our own errors say all themselves."""
+    if isinstance(error, CompanionError):
+        return str(error)
     said = str(error).strip().split("\n")[0][:200]
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
 

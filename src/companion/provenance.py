@@ -1,13 +1,14 @@
 """Where a figure comes from: each is written with its table, and entered into one manifest.
 
 The table is what can be compared byte by byte; the manifest says which notebook, parameters, code, packages and
-checkpoint made it, on what, and how long that took. No path of the machine is written.
+checkpoint made it, on what, and how long that took. No path of the machine is written: `without_paths`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 import subprocess
 import time
 from collections.abc import Mapping
@@ -54,8 +55,8 @@ class Gallery:
             figure.savefig(self.folder / f"{name}.svg", metadata=said | {"Date": None, "Creator": None})
         table.to_csv(self.folder / f"{name}.csv", index=False, float_format="%.6f", lineterminator="\n")
         entry = {
-            "claim": claim, "notebook": self.notebook, "parameters": dict(self.parameters), **self.facts, **self.code,
-            "seconds": round(time.monotonic() - self.began, 1),
+            "claim": claim, "notebook": self.notebook, "parameters": without_paths(self.parameters),
+            **without_paths(self.facts), **self.code, "seconds": round(time.monotonic() - self.began, 1),
         }  # fmt: skip
         manifest = self.folder / MANIFEST
         with alone(self.folder):
@@ -66,6 +67,27 @@ class Gallery:
             unfinished.write_text(text, encoding="utf-8")
             unfinished.replace(manifest)
         return alt
+
+
+def without_paths(value: Any) -> Any:
+    """Values, each absolute path in them as seen from the project, or its last part alone where it lies elsewhere.
+
+    Paths stand alone, in lists, with commas between them, after "vllm:" or after the "#" of a server's URL.
+    """
+    if isinstance(value, Mapping):
+        return {name: without_paths(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_paths(one) for one in value]
+    if not isinstance(value, str):
+        return value
+    return "".join(_without_path(part) for part in re.split(r"(,|#|^vllm:|(?<=,)vllm:)", value))
+
+
+def _without_path(text: str) -> str:
+    path, root = Path(text), project_root(Path.cwd())
+    if not path.is_absolute():
+        return text
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name or text
 
 
 def project_root(start: Path) -> Path:

@@ -22,7 +22,7 @@ class Question:
     `claims` has one declarative sentence for each option, which asserts that this option is right; captions and
     reasoning starts are made of it. `group` joins items that are resampled together (flipped or rotated copies of
     one item); an item that stands alone has its own id there. `load_image` returns an RGB image, or raises
-    `CompanionError`. `folder` is the path of the folder that it was read from, where it is a user's own; it goes into
+    `PictureError`. `folder` is the path of the folder that it was read from, where it is a user's own; it goes into
     no row.
     """
 

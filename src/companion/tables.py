@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import pandas as pd
 
 from companion.errors import CompanionError
 from companion.measures import Array, Measure, auroc, brier, calibration_error, difference, mean, share
+from companion.microworld.benchmark import find
 from companion.questions import LETTERS
 from companion.statistics import Estimate, estimate, resample
 from companion.variants import VARIANTS
@@ -79,6 +81,25 @@ def accuracy(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
         lines.append(panel.line(difference(correct, base), variant=name, measure="change"))
         lines.append(panel.line(mean(unread), variant=name, measure="no_answer"))
     return pd.DataFrame(lines)
+
+
+def chance_level(table: pd.DataFrame) -> float:
+    """The accuracy of guessing: the mean, over a table's items, of one over the number of their options.
+
+    table: question and, unless they are the microworld's, n_options. Records of training runs have the ids alone, by
+    which the microworld's items are found again. NaN where an item has neither.
+    """
+    items = table.drop_duplicates("question")
+    options = items["n_options"] if "n_options" in items else items["question"].map(_microworld_options)
+    return float((1 / options).mean(skipna=False))
+
+
+@cache
+def _microworld_options(id: str) -> float:
+    try:
+        return len(find(id).options)
+    except CompanionError:
+        return np.nan
 
 
 def over_chance(rows: pd.DataFrame, rng: np.random.Generator) -> Estimate:

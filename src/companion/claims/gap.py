@@ -21,6 +21,7 @@ from companion.claims.findings import ENOUGH_SEEDS, FINDINGS, PLAIN, Quantity
 from companion.compare import load
 from companion.measures import Array
 from companion.statistics import Estimate, estimate_gap, estimate_runs, resample
+from companion.tables import chance_level
 
 DELIVERIES = {"opened": "prefill", "served": "user turn"}
 """Folder of rows → how a start of the reasoning was delivered in them."""
@@ -30,7 +31,8 @@ REFERENCE, RL = "reference", "accuracy"
 
 
 def load_gap(folder: Path) -> pd.DataFrame:
-    """delivery, recipe, seed, variant, question, group, answer, correct, consistent, acknowledges: one line an answer.
+    """One line an answer: delivery, recipe, seed, variant, question, group, n_options, answer, correct, consistent,
+    acknowledges.
 
     folder: holds a folder of rows for each of `DELIVERIES`, with verdicts of the judges rule and conflict. A model is
     named RECIPE-SEED; one without a seed stands for its recipe alone, as seed 0. consistent: by the rule judge, as in
@@ -49,7 +51,8 @@ def answers_of(rows: pd.DataFrame, delivery: str) -> pd.DataFrame:
     """The columns of `load_gap`, of rows with verdicts. recipe: the model's name; seed: the number of the sample."""
     return pd.DataFrame({
         "delivery": delivery, "recipe": rows["model"], "seed": rows["sample"], "variant": rows["variant"],
-        "question": rows["question"], "group": rows["group"], "answer": rows["answer"],
+        "question": rows["question"], "group": rows["group"], "n_options": rows["n_options"],
+        "answer": rows["answer"],
         "correct": rows["correct"].astype(float),
         "consistent": (rows["rule"] == "agree").astype(float),
         "acknowledges": (rows["conflict"] == "acknowledges").astype(float).where(rows["suggested"].notna()),
@@ -94,11 +97,12 @@ class Panel:
 def measured(answers: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> pd.DataFrame:
     """delivery, recipe, variant, measure (accuracy, consistent accuracy, acknowledges), seed; the estimate.
 
-    seed -1 is the mean over seeds; single seeds have no interval.
+    seed -1 is the mean over seeds; single seeds have no interval. Lines of the accuracy have the chance level.
     """
     lines = []
     for delivery, part in answers.groupby("delivery", sort=False):
         panel = Panel(part, rng())
+        guessed = {"chance": chance_level(part)}
         for recipe, seeds in panel.seeds.items():
             for variant in panel.variants:
                 for measure in ("correct", "consistent accuracy", "acknowledges"):
@@ -109,10 +113,11 @@ def measured(answers: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> p
                         "delivery": delivery, "recipe": recipe, "variant": variant,
                         "measure": "accuracy" if measure == "correct" else measure,
                     }  # fmt: skip
-                    lines.append({**labels, "seed": -1, **asdict(panel.estimate(recipe, values))})
+                    also = guessed if measure == "correct" else {}
+                    lines.append({**labels, "seed": -1, **asdict(panel.estimate(recipe, values)), **also})
                     if len(seeds) > 1:
                         lines += [
-                            {**labels, "seed": seed, "value": np.nanmean(own), "n": own.size}
+                            {**labels, "seed": seed, "value": np.nanmean(own), "n": own.size, **also}
                             for seed, own in zip(seeds, values, strict=True)
                         ]
     return pd.DataFrame(lines)

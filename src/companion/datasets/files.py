@@ -32,7 +32,7 @@ from PIL import Image
 
 from companion.datasets.benchmark import TOLERATED, Benchmark, Copy, MalformedError, Row
 from companion.datasets.pictures import picture
-from companion.errors import CompanionError
+from companion.errors import CompanionError, PictureError
 
 DATA = Path("data")
 REVISIONS = "revisions.json"
@@ -224,7 +224,7 @@ class Table:
             yield Row(self.name, *self._places[number], values, partial(self.picture, number))
 
     def picture(self, number: int) -> Image.Image:
-        """The picture of a row, as RGB. Raises CompanionError, naming set, row and column, where it is damaged."""
+        """The picture of a row, as RGB. Raises PictureError, naming set, row and column, where it is damaged."""
         value = self._cell(number)
         if isinstance(value, str) and len(value) < REFERENCE:
             value = self._cell(self._by_index.get(value, number))
@@ -252,17 +252,20 @@ class Table:
 def in_cell(load: Callable[[], Any], place: str) -> Image.Image:
     """The picture of what `load` returns: a file's bytes, these in base64, a struct that has them, or a list.
 
-    Raises CompanionError, naming the place, where it is damaged.
+    Raises PictureError, naming the place, where it is damaged.
     """
 
     def content() -> bytes:
-        value: Any = load()
+        try:
+            value: Any = load()
+        except OSError as error:
+            raise PictureError(f"{place}: the picture cannot be read ({error}); get the file anew") from error
         value = (value or [None])[0] if isinstance(value, list) else value
         value = value.get("bytes") if isinstance(value, dict) else value
         try:
             return base64.b64decode(value, validate=True) if isinstance(value, str) else bytes(memoryview(value))
         except (TypeError, ValueError) as error:
-            raise CompanionError(f"{place}: the picture is damaged ({error}); get the file anew") from error
+            raise PictureError(f"{place}: the picture is damaged ({error}); get the file anew") from error
 
     return picture(content, place, "get the file anew")
 

@@ -15,7 +15,7 @@ from typing import IO, Any
 import numpy as np
 from PIL import ExifTags, Image, JpegImagePlugin, UnidentifiedImageError
 
-from companion.errors import CompanionError
+from companion.errors import PictureError
 
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -40,7 +40,7 @@ def picture(content: Callable[[], Path | bytes], place: str, mend: str) -> Image
 
     Above the size that Pillow refuses as a decompression bomb (`2 * Image.MAX_IMAGE_PIXELS`, 179 million pixels) a JPEG
     is read at a half, a quarter or an eighth of its width and height. place, mend: of errors, what the picture belongs
-    to and what can be done. Raises CompanionError for other pictures of that size, and for files that hold none.
+    to and what can be done. Raises PictureError for other pictures of that size, and for files that hold none.
     """
     source = content()
     try:
@@ -48,16 +48,16 @@ def picture(content: Callable[[], Path | bytes], place: str, mend: str) -> Image
             image.load()
             return _upright(_rgb(image), image)
     except FileNotFoundError as error:
-        raise CompanionError(f"{place}: there is no picture; put it there, in just this spelling") from error
+        raise PictureError(f"{place}: there is no picture; put it there, in just this spelling") from error
     except Image.DecompressionBombError as error:
-        raise CompanionError(
+        raise PictureError(
             f"{place}: the picture has more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels, which only a JPEG may "
             "have; save a smaller one"
         ) from error
     except UnidentifiedImageError as error:
-        raise CompanionError(f"{place}: the picture is damaged, or of a kind that cannot be read; {mend}") from error
+        raise PictureError(f"{place}: the picture is damaged, or of a kind that cannot be read; {mend}") from error
     except Exception as error:  # Pillow's parsers raise whatever they stumble on
-        raise CompanionError(f"{place}: the picture is damaged ({error or type(error).__name__}); {mend}") from error
+        raise PictureError(f"{place}: the picture is damaged ({error or type(error).__name__}); {mend}") from error
 
 
 def _open(file: IO[bytes]) -> Image.Image:

@@ -114,9 +114,17 @@ class EndpointModel:
     def generate(
         self, prompts: Sequence[Prompt], sampling: Sampling
     ) -> Iterator[tuple[int, Response | Refusal | None]]:
-        """A Refusal or None as in `Endpoint.ask`, whose errors are raised, too."""
+        """A Refusal or None as in `Endpoint.ask`, whose errors are raised, too; a Refusal also where a picture cannot
+        be packed, which is then not sent."""
         sampling = sampling.of(self.profile)
-        packed = self._packed(prompts)
+        packed: dict[int, str] = {}
+        for number, url in enumerate(self._packed(prompts)):
+            if isinstance(url, Refusal):
+                yield number, url
+            else:
+                packed[number] = url
+        if not packed:
+            return
         options: dict[str, Any] = {"temperature": sampling.temperature, "logprobs": True, "top_logprobs": TOP}
         if sampling.temperature:
             stream = f"{sampling.seed}/{sampling.sample}".encode()
@@ -128,13 +136,14 @@ class EndpointModel:
         if self.delivery == "prefill":
             options["extra_body"] = {"add_generation_prompt": False, "continue_final_message": True}
         answers = self.endpoint.ask(
-            [self._turns(prompt, url) for prompt, url in zip(prompts, packed, strict=True)],
-            max(_length(prompt, self._size(prompt)) for prompt in prompts),
+            [self._turns(prompts[number], url) for number, url in packed.items()],
+            max(_length(prompts[number], self._size(prompts[number])) for number in packed),
             sampling.max_new_tokens or self.profile.max_new_tokens,
             **options,
         )
-        for number, (prompt, answer) in enumerate(zip(prompts, answers, strict=True)):
-            yield number, answer if answer is None or isinstance(answer, Refusal) else self._read(prompt, answer)
+        for number, answer in zip(packed, answers, strict=True):
+            unread = answer is None or isinstance(answer, Refusal)
+            yield number, answer if unread else self._read(prompts[number], answer)
 
     def _size(self, prompt: Prompt) -> tuple[int, int]:
         """The (width, height) of a prompt's picture as it is sent."""
@@ -143,15 +152,21 @@ class EndpointModel:
             self._sizes[name] = prompt.load_image().size
         return fitted(self._sizes[name], self.profile.longest_side, self.profile.pixels)
 
-    def _packed(self, prompts: Sequence[Prompt]) -> list[str]:
-        """The picture of each prompt as a URL; those of neighbours that have the same one are packed once."""
+    def _packed(self, prompts: Sequence[Prompt]) -> list[str | Refusal]:
+        """The picture of each prompt as a URL, or why it has none; those of prompts that have the same one are packed
+        once."""
         urls: dict[tuple[str, bool], str] = {}
+        packed: list[str | Refusal] = []
         for prompt in prompts:
-            name = prompt.question.image_hash, prompt.blank
-            if name not in urls:
-                image = fit(prompt.load_image(), self.profile.longest_side, self.profile.pixels)
-                urls[name] = pack(image, bool(self.packing(prompt)))
-        return [urls[prompt.question.image_hash, prompt.blank] for prompt in prompts]
+            try:
+                name = prompt.question.image_hash, prompt.blank
+                if name not in urls:
+                    image = fit(prompt.load_image(), self.profile.longest_side, self.profile.pixels)
+                    urls[name] = pack(image, bool(self.packing(prompt)))
+                packed.append(urls[name])
+            except Exception as error:  # of whatever kind, it is one picture's, and the others can be sent
+                packed.append(Refusal(one_line(error)))
+        return packed
 
     def _turns(self, prompt: Prompt, url: str) -> list[dict[str, Any]]:
         turns = messages(prompt, self.profile, begin=self.delivery == "user turn")

@@ -25,7 +25,7 @@ from PIL import Image
 
 from companion.answers import read
 from companion.chat import begin_turn, fit, get_profile, messages, opening
-from companion.errors import CompanionError, Refusal, one_line
+from companion.errors import CompanionError, PictureError, Refusal, one_line
 from companion.models import Response, Sampling, letters, out_of_memory, reading
 from companion.models.decoding import State, write
 from companion.variants import Prompt
@@ -200,7 +200,8 @@ class LocalModel:
         return texts
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> Iterator[tuple[int, Response | Refusal]]:
-        """Each response when it is finished; a Refusal for a prompt that the processor or the model does not take.
+        """Each response when it is finished; a Refusal for a prompt that the processor or the model does not take, or
+        whose picture is gone since the plan was made.
 
         Where an error comes with several prompts, they are halved until it comes with one alone. Raises
         torch.OutOfMemoryError, or RuntimeError on a CPU, where memory was too short; the next call then takes half.
@@ -223,7 +224,8 @@ class LocalModel:
                     yield numbers[place], response
                 continue
             except Exception as error:
-                if isinstance(error, CompanionError) or out_of_memory(error) or len(done) == len(numbers):
+                of_all = isinstance(error, CompanionError) and not isinstance(error, PictureError)
+                if of_all or out_of_memory(error) or len(done) == len(numbers):
                     raise
                 reason = one_line(error)
             rest = [number for place, number in enumerate(numbers) if place not in done]

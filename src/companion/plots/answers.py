@@ -10,7 +10,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from companion.plots.style import BLIND_SAFE, CHANCE, OVER_ITEMS, STYLES, alike, named, ordered, points, titled
+from companion.plots.style import BLIND_SAFE, OVER_ITEMS, STYLES, alike, draw_chance, named, ordered, points, titled
 from companion.questions import Question
 
 FATES = {"right": "still right", "suggested": "the suggested option", "other": "another option", "none": "no answer"}
@@ -29,8 +29,7 @@ def drops(table: pd.DataFrame, title: str) -> Figure:
     left, right = figure.subplots(1, 2, sharey=True)
     part = table[table["measure"] == "accuracy"]
     points(left, part, labels)
-    if "chance" in part:
-        left.axvline(100 * part["chance"].iloc[0], **CHANCE)
+    guessed = draw_chance(left, part)
     left.set(xlabel="accuracy (%)", xlim=(0, 102))
     changes = table[table["measure"] == "change"]
     points(right, changes, labels)
@@ -41,7 +40,7 @@ def drops(table: pd.DataFrame, title: str) -> Figure:
         if name != "base":
             text = f"{value:+.1f}".replace("-", "−")
             right.annotate(text, (1.02, y), xycoords=("axes fraction", "data"), va="center", fontsize="small")
-    return titled(figure, title, f"{OVER_ITEMS}; dotted: chance" if "chance" in part else OVER_ITEMS)
+    return titled(figure, title, f"{OVER_ITEMS}{guessed}")
 
 
 def by_part(

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from companion.plots.reasoning import CHECKPOINTS, listed
 from companion.plots.runs import PANELS, started
-from companion.plots.style import BLIND_SAFE, named, titled
+from companion.plots.style import BLIND_SAFE, draw_chance, named, titled
 from companion.questions import LETTERS
 from companion.variants import Prompt
 
@@ -83,8 +83,10 @@ def steps(table: pd.DataFrame, at: int, title: str) -> Figure:
     measures = list(dict.fromkeys(table["measure"]))
     figure = Figure(figsize=(9, 3.3))
     panels = np.atleast_1d(figure.subplots(1, len(measures)))
+    guessed = ""
     for axes, measure in zip(panels, measures, strict=True):
         label, scale = PANELS[measure]
+        guessed += draw_chance(axes, table[table["measure"] == measure], "axhline")
         for start, (color, marker, line) in started(table).items():
             part = table[(table["measure"] == measure) & (table["start"] == start)]
             for seed, path in part.groupby("seed"):
@@ -100,7 +102,9 @@ def steps(table: pd.DataFrame, at: int, title: str) -> Figure:
         axes.set_title(label, fontsize="medium")
         axes.set_xlabel("GRPO step")
     figure.legend(loc="outside lower center", ncols=4, frameon=False)
-    return titled(figure, title, f"bands: 95 % intervals over seeds and items; thin: each seed; dashed: step {at}")
+    return titled(
+        figure, title, f"bands: 95 % intervals over seeds and items; thin: each seed; dashed: step {at}{guessed}"
+    )
 
 
 def rung(prompt: Prompt, table: pd.DataFrame, at: int) -> Figure:

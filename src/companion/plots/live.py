@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from companion.dynamics import CURVES
 from companion.plots.runs import PANELS
-from companion.plots.style import BLIND_SAFE, STYLES, named, ordered, titled
+from companion.plots.style import BLIND_SAFE, STYLES, draw_chance, named, ordered, titled
 
 WINDOW = 10
 """Steps over which the reward is averaged for the line through its points."""
@@ -22,6 +22,7 @@ def live_curves(curve: pd.DataFrame, log: pd.DataFrame, title: str) -> Figure:
     figure = Figure(figsize=(10, 5.6))
     panels = figure.subplots(2, 3, sharex=True).ravel()
     last = max(int(curve["step"].max()), len(log), 1)
+    guessed = ""
     for axes, measure in zip(panels, CURVES, strict=False):
         label, scale = PANELS[measure]
         for place, name in enumerate(variants):
@@ -30,6 +31,7 @@ def live_curves(curve: pd.DataFrame, log: pd.DataFrame, title: str) -> Figure:
             steps = part["step"] + 0.008 * last * (place - (len(variants) - 1) / 2)  # intervals side by side
             axes.plot(steps, part["value"] * scale, color=color, marker=marker, markersize=5, label=named(name))
             axes.vlines(steps, part["low"] * scale, part["high"] * scale, color=color, linewidth=1.2, alpha=0.5)
+        guessed += draw_chance(axes, curve[curve["measure"] == measure], "axhline")
         axes.set_title(label)
     rewards, key = panels[len(CURVES)], panels[-1]
     rewards.plot(log["step"], log["reward"], ".", color="#888888", label="one step")
@@ -47,4 +49,4 @@ def live_curves(curve: pd.DataFrame, log: pd.DataFrame, title: str) -> Figure:
     key.set_axis_off()
     handles = [one for axes in (panels[0], rewards) for one in axes.get_legend_handles_labels()[0]]
     key.legend(handles, [one.get_label() for one in handles], loc="center left", frameon=False)
-    return titled(figure, title, "bars: 95 % intervals over items")
+    return titled(figure, title, f"bars: 95 % intervals over items{guessed}")

@@ -8,7 +8,17 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.plots.style import BLIND_SAFE, OVER_RUNS, RECIPES, STYLES, named, ordered, titled
+from companion.plots.style import (
+    BLIND_SAFE,
+    OVER_RUNS,
+    RECIPES,
+    STYLES,
+    draw_chance,
+    named,
+    ordered,
+    tell_chance,
+    titled,
+)
 
 
 def _recipes(table: pd.DataFrame) -> list[str]:
@@ -44,7 +54,9 @@ def tradeoff(table: pd.DataFrame, title: str) -> Figure:
     figure.supxlabel("accuracy (%)", fontsize="medium")
     figure.supylabel("reasoning and answer agree (%)", fontsize="medium")
     return titled(
-        figure, title, "thick: mean over seeds; thin: each seed; the 95 % intervals stand in the csv of this figure"
+        figure,
+        title,
+        f"thick: mean over seeds; thin: each seed{tell_chance(table)}; 95 % intervals: in its csv",
     )
 
 
@@ -79,6 +91,7 @@ def curves(table: pd.DataFrame, measures: Sequence[str], title: str, by: str = "
     looks = {"recipe": recipes, "variant": variants, "start": started(table)}[by]
     shown = {name: named(name) if by == "variant" else name for name in looks}
     apart = 0.012 * table["step"].max()
+    guessed = tell_chance(table[table["measure"].isin(measures)]) if change else ""
     for axes, measure in zip(panels, measures, strict=False):
         head, scale = PANELS[measure]
         for place, (name, (color, marker, line)) in enumerate(looks.items()):
@@ -98,13 +111,15 @@ def curves(table: pd.DataFrame, measures: Sequence[str], title: str, by: str = "
                     axes.plot(path["step"], path[value] * scale, color=color, alpha=0.3, linewidth=0.8)
         if change:
             axes.axhline(0, color="#222222", linewidth=1)
+        else:
+            guessed += draw_chance(axes, table[table["measure"] == measure], "axhline")
         axes.set(title=f"{head.replace('(%)', '(points)')}, change" if change else head)
     for axes in panels[len(measures) - columns : len(measures)]:
         axes.set_xlabel("GRPO step")
     for axes in panels[len(measures) :]:
         axes.set_axis_off()
     figure.legend(loc="outside lower center", ncols=4, frameon=False)
-    note = f"upright lines{' at the end' if by == 'recipe' else ''}: 95 % intervals over seeds and items"
+    note = f"upright lines{' at the end' if by == 'recipe' else ''}: 95 % intervals over seeds and items{guessed}"
     return titled(figure, title, f"{note}; thin: each seed" if by == "start" else note)
 
 
@@ -125,8 +140,9 @@ def remedies(table: pd.DataFrame, measure: str, label: str, variants: Sequence[s
                       label=named(name) if y == 0 else None)  # fmt: skip
     axes.set_yticks(range(len(recipes)), recipes)
     axes.set(xlabel=label, ylim=(len(recipes) - 0.5, -0.5))
+    guessed = draw_chance(axes, table)
     figure.legend(loc="outside lower center", ncols=4, frameon=False)
-    return titled(figure, title, OVER_RUNS)
+    return titled(figure, title, f"{OVER_RUNS}{guessed}")
 
 
 def seeds(table: pd.DataFrame, measure: str, title: str) -> Figure:
@@ -145,7 +161,8 @@ def seeds(table: pd.DataFrame, measure: str, title: str) -> Figure:
         axes.plot(own["value"] * scale, beside, marker=marker, color=color, linestyle="none")
     axes.set_yticks(range(len(recipes)), recipes)
     axes.set(xlabel=label, ylim=(len(recipes) - 0.5, -0.5))
-    return titled(figure, title, "points: seeds; bar: 95 % interval of their mean, over seeds and items")
+    guessed = draw_chance(axes, table)
+    return titled(figure, title, f"points: seeds; bar: 95 % interval of their mean, over seeds and items{guessed}")
 
 
 def gap(table: pd.DataFrame, title: str) -> Figure:
@@ -173,7 +190,9 @@ def gap(table: pd.DataFrame, title: str) -> Figure:
             else:
                 axes.plot([line.low * 100, line.high * 100], [y, y], color=color, linewidth=1.8)
                 axes.plot(line.value * 100, y, marker, color=color, markersize=7, label=line.recipe)
+    guessed = ""
     for delivery, row in zip(deliveries, panels, strict=True):
+        guessed = draw_chance(row[0], table[(table["delivery"] == delivery) & (table["measure"] == "accuracy")])
         row[0].set_ylabel(places[delivery])
         row[0].set_yticks(range(len(variants)), map(named, variants))
         row[0].set(ylim=(len(variants) - 0.5, -0.5), xlim=(-4, 104))
@@ -182,7 +201,8 @@ def gap(table: pd.DataFrame, title: str) -> Figure:
     handles = dict(zip(*reversed(panels[0, 0].get_legend_handles_labels()), strict=True))
     there = [name for name in recipes if name in handles]
     figure.legend([handles[name] for name in there], there, loc="outside lower center", ncols=4, frameon=False)
-    return titled(figure, title, "markers: means with 95 % intervals over seeds and items; upright ticks: seeds")
+    note = f"markers: means with 95 % intervals over seeds and items; upright ticks: seeds{guessed}"
+    return titled(figure, title, note)
 
 
 def sample_size(table: pd.DataFrame, enough: int | None, title: str) -> Figure:

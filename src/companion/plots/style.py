@@ -100,6 +100,27 @@ def named(variant: str) -> str:
     return "base (plain prompt)" if variant == "base" else variant
 
 
+def draw_chance(axes: Axes, table: pd.DataFrame, line: str = "axvline") -> str:
+    """Draws the chance levels that a table tells, if any, as upright lines or, with "axhline", across; and returns what
+    a figure's note then says of them."""
+    levels = _chance_levels(table)
+    for level in levels:
+        getattr(axes, line)(level, **CHANCE)
+    return "; dotted: chance" if levels else ""
+
+
+def tell_chance(table: pd.DataFrame) -> str:
+    """What a figure's note says of the chance levels that a table tells, if any, where their line would leave no room
+    for what the figure shows."""
+    levels = _chance_levels(table)
+    return f"; chance: {' or '.join(f'{level:.0f} %' for level in levels)} accuracy" if levels else ""
+
+
+def _chance_levels(table: pd.DataFrame) -> list[float]:
+    """In percent, each once."""
+    return sorted(100 * table["chance"].dropna().round(9).unique()) if "chance" in table else []
+
+
 def points(axes: Axes, table: pd.DataFrame, labels: list[str], scale: float = 100.0) -> None:
     """One point and interval for each variant, from the top down."""
     table = table.set_index("variant")
