@@ -56,7 +56,8 @@ def _each(sentences: Iterable[str]) -> Wordings:
 def _sentence(text: str) -> str:
     """With a capital, a full stop and single spaces."""
     text = grammar.mended(re.sub(r"\s+", " ", text).strip())
-    return text[:1].upper() + text[1:] + ("" if re.search(r"[.!?][”\"']?$", text) else ".")
+    text = re.sub("^“?.", lambda found: found[0].upper(), text)
+    return text + ("" if re.search(r"[.!?][”\"']?$", text) else ".")
 
 
 def _plain(text: str) -> str:
@@ -80,7 +81,7 @@ def _facing(found: re.Match[str]) -> str:
 
 def _repaired(question: str) -> str:
     """Without a word written twice, or two determiners of one noun ("the his foot"), as real questions have them."""
-    question = re.sub(r"\b(the|an?|is|are|in|of|on) \1\b", r"\1", question, flags=re.IGNORECASE)
+    question = re.sub(r"\b(the|an?|is|are|of) \1\b", r"\1", question, flags=re.IGNORECASE)
     question = re.sub(r"\bthe an? ", "the ", question)
     return re.sub(r"\bthe (his|her|its|their|my|your)\b", r"\1", question)
 
@@ -122,6 +123,8 @@ def _holds(question: str, true: bool) -> Wordings | None:
 def _there(be: str, rest: str, true: bool) -> Wordings:
     """That there is something, or none of it: "no" stands before one noun phrase with no other quantity."""
     rest = re.sub("^an? ", "", rest) if be in ("are", "were") else rest
+    plural = re.match(r"an? [^,]*s$", re.split(rf" (?:{'|'.join(grammar.PREPOSITIONS)}) ", rest)[0])
+    rest = rest.partition(" ")[2] if plural and grammar.is_plural(phrases.head(rest)) else rest
     bare = not re.match(f"(?:{grammar.DET}|one|no)\\b", rest, re.IGNORECASE)
     be = _agreeing(be, True) if bare and grammar.is_plural(phrases.head(rest)) else be
     if true:
@@ -197,7 +200,8 @@ def _asked_last(question: str, options: Sequence[str]) -> list[Wordings] | None:
             or re.search(r" (?:if|that|when|because|a|an|the|newly \w+|an? [\w-]+)$", before)
         ):
             return None
-        parts = {"said": before, "predicate": before}
+        parts = {"said": before, "predicate": before, "gap": before}
+        parts["label"] = "all" if _unsure(forms.CLEFT, parts, options) else ""
         return [_fill(forms.CLEFT, said=before, the=_worded(parts, o, question)["the"]) for o in options]
     said = _with_noun(before, last, noun, options)
     return [_fill(forms.SAID, said=f"{one}{tail}") for one in said] if said else None
@@ -232,7 +236,8 @@ def _with_noun(before: str, last: str, noun: str, options: Sequence[str]) -> lis
 def _uncapitalised(statement: str) -> str:
     """A statement that goes on a sentence: with a capital only where it may be a name's."""
     first = statement.split(" ")[0]
-    common = re.fullmatch(f"{grammar.DET}|{grammar.PRONOUN}|.+ing", first, re.IGNORECASE) or grammar.is_plural(first)
+    common = re.fullmatch(f"{grammar.DET}|{grammar.PRONOUN}|.+ing", first, re.IGNORECASE)
+    common = common or grammar.is_plural(first) or first.lower() in grammar.ADJECTIVES
     return f"{statement[0].lower()}{statement[1:]}" if common else statement
 
 
@@ -268,6 +273,7 @@ def _formed(question: str, options: Sequence[str]) -> list[Wordings] | None:
         if parts is not None and _suits(three, parts, own):
             parts["sides"] = "all" if phrases.sided(own) else ""
             parts["adjectives"] = "all" if all(map(grammar.adjectival, own)) else ""
+            parts["label"] = "all" if _unsure(three, parts, own) else ""
             labels = phrases.labelled(parts.get("k", ""), own)
             worded = [_worded(parts, o, question) for o in options]
             return [_fill(three, **one | ({"one": f"“{one['o']}”"} if labels else {})) for one in worded]
@@ -288,6 +294,8 @@ def _parts(parts: dict[str, str]) -> dict[str, str] | None:
         if not split:
             return None
         parts |= {"k": split[0], "n": split[0], "vp": split[1]}
+    if "part" in parts:
+        parts |= {"s": phrases.determined(parts["s"]), "ref": phrases.determined(parts["ref"])}
     subject, noun = parts.get("s", ""), parts.get("k", "")
     if re.match(r"(?:the|an?) (?:in|on|at|of|to|with)\b", subject) or re.search(r"'s [a-z]+$", noun):
         return None
@@ -359,11 +367,15 @@ def _suits(three: Wordings, parts: dict[str, str], options: Sequence[str]) -> bo
     if three == forms.PLACE_OF:
         return not any(word.endswith(("ing", "ed")) for word in subject.split())
     if three == forms.EQUATED:
+        if phrases.head(parts.get("k", "")) in ("brand", "make", "model"):
+            return False
         return _is_whole(subject.lower().split()) and ("k" not in parts or _is_thing(subject))
     if "like" in parts:
         return all(map(grammar.adjectival, options))
     if "tall" in parts:
         return not phrases.numbers(options)
+    if "verb" in parts:
+        return not re.search(rf" (?:{grammar.BE})$", subject)
     if "part" in parts and subject.endswith("ing") and subject.split(" ")[-1] not in grammar.NOUNS:
         return False
     if "part" in parts and not parts["part"].endswith((" on", " at", " in", " to")):
@@ -375,6 +387,10 @@ def _suits(three: Wordings, parts: dict[str, str], options: Sequence[str]) -> bo
 def _suits_kind(parts: dict[str, str], options: Sequence[str]) -> bool:
     """Of "the animal that is on the bed is a cat"."""
     head = phrases.head(parts["k"])
+    placed = head in ("position", "direction", "location", "viewpoint", "perspective", "placement", "orientation")
+    sides = [o for o in options if re.fullmatch(forms.SIDES, o)]
+    if sides and not placed and any(o in grammar.PREPOSITIONS and o not in sides for o in options):
+        return False
     if parts.get("picked") and head not in forms.NAMED | forms.KINDS:
         return False
     if "kind" in parts:
@@ -391,8 +407,7 @@ def _suits_kind(parts: dict[str, str], options: Sequence[str]) -> bool:
 def _suits_choice(parts: dict[str, str], options: Sequence[str]) -> bool:
     """Of "the cat is on the bed", where the verb agrees with each option."""
     said, noun = parts["vp"], parts["n"]
-    verb, _, rest = said.partition(" ")
-    verb = verb.lower()
+    verb = said.split(" ")[0].lower()
     plural = any(grammar.is_plural(o) or " and " in o for o in options)
     if noun and phrases.head(noun) not in ("number", "one") and phrases.numbers(options):
         return False
@@ -402,8 +417,17 @@ def _suits_choice(parts: dict[str, str], options: Sequence[str]) -> bool:
         return False
     if not noun and any(map(grammar.adjectival, options)) and not phrases.sided(options):
         return False
-    inverted = re.fullmatch("do|does|did", verb) or not (noun or _is_said(verb, rest.split(" ")))
+    if not noun and any(re.match(rf"(?:{'|'.join(grammar.PREPOSITIONS)}) ", o) for o in options):
+        return False
+    inverted = re.fullmatch("do|does|did", verb) or not (noun or _is_said(*_verb_and_rest(said)))
     return not inverted and (grammar.finite(verb) or grammar.adverb(verb))
+
+
+def _verb_and_rest(said: str) -> tuple[str, list[str]]:
+    """The verb of a predicate behind its adverbs, and what follows it."""
+    words = said.split(" ")
+    k = next((k for k, word in enumerate(words) if not grammar.adverb(word)), 0)
+    return words[k].lower(), words[k + 1 :]
 
 
 def _suits_manner(parts: dict[str, str], options: Sequence[str]) -> bool:
@@ -416,7 +440,7 @@ def _suits_manner(parts: dict[str, str], options: Sequence[str]) -> bool:
 
 def _is_whole(subject: Sequence[str]) -> bool:
     """Whether a subject, and not a clause of another order, stands before what is asked for: "the bag he holds"."""
-    if subject[-1] in ("not", "doing", "do", "does", "can", *grammar.BE.split("|")):
+    if any(word == after for word, after in pairwise(subject)) or subject[-1] in ("not", "doing", "do", "does", "can", *grammar.BE.split("|")):
         return False
     linking = rf"\S+ (?:\S+ )*?(?:that|which|who|whose|where|when|if|{grammar.DET}|{grammar.PRONOUN})\b"
     verbs = [k for k, word in enumerate(subject) if re.fullmatch(grammar.AUX, word)]
@@ -433,6 +457,26 @@ def _is_thing(subject: str) -> bool:
     return not stranded and not re.search(r" (?:to|which|that) |(?:ed|ing|in|taken|made|seen|worn|held)$", subject)
 
 
+def _unsure(three: Wordings, parts: dict[str, str], options: Sequence[str]) -> bool:
+    """Whether a form's sentences need the options' kind (count noun, name, mass, activity), and of one it is not known
+    for sure: then all stand in quotation marks, as words, which is right for each kind."""
+    if three == forms.EVENT:
+        return not all(phrases.uncounted(o) or phrases.stands_alone(o) for o in options)
+    if three == forms.CHOSEN and not parts["n"]:
+        complement = re.match(r"(?:is|are|was|were) (?:the|an?|another) (.+)", parts["vp"])
+        return complement is not None and phrases.head(complement[1]) in forms.NAMED
+    if three not in (forms.CLEFT, forms.PLACE, forms.PLACE_OF):
+        return False
+    predicate = parts.get("predicate", "")
+    if _TAKES_BARE.search(predicate) or "doing" in predicate.split():
+        return False
+    if three == forms.CLEFT and forms.PURPOSE.fullmatch(predicate):
+        verbal = (o.split(" ")[0] in grammar.VERBS and " " in o for o in options)
+        fits = (phrases.uncounted(o) or phrases.stands_alone(o) or verb for o, verb in zip(options, verbal, strict=True))
+        return not all(fits) or any(map(phrases.maybe_noun, options))
+    return any(phrases.maybe_noun(o) or o.split(" ")[-1] in forms.PLACES for o in options)
+
+
 def _worded(parts: dict[str, str], o: str, question: str) -> dict[str, str]:
     """The parts of a question, and the option in each of the ways in which a wording may need it."""
     noun, vp, preposition = (parts.get(name, "") for name in ("n", "vp", "p"))
@@ -442,7 +486,7 @@ def _worded(parts: dict[str, str], o: str, question: str) -> dict[str, str]:
         acting = re.match(r"\w+ing ", which) is not None
         vp = _agreeing(vp, grammar.is_plural(which) and not acting and which.split(" ")[-1] not in forms.UNNAMED)
     be = parts.get("be", "").lower()
-    be = _agreeing(be, True) if grammar.many(subject) else be
+    be = grammar.agreeing(be, subject)
     be = _agreeing(be, False) if kind in forms.KINDS and not subject else be
     the = _completing(parts.get("predicate", ""), o, question, parts)
     at = the if re.search(r" (?:on|at|in|to)$", parts.get("part", "")) else phrases.place(o, parts.get("ref", ""))
@@ -457,6 +501,8 @@ def _worded(parts: dict[str, str], o: str, question: str) -> dict[str, str]:
 def _which(parts: dict[str, str], o: str, question: str) -> str:
     """An option with the noun that is asked for where it stands before it: "the left hand"."""
     noun = parts.get("n", "")
+    if parts.get("label"):
+        return _as_word(o)
     if noun and (parts.get("sides") or re.fullmatch(forms.SIDES, o)):
         return f"the {o} one {noun}" if noun.startswith("of ") else f"the {o} {noun}"
     if noun and parts.get("adjectives") and " " not in noun and not forms.ALONE.match(o):
@@ -481,9 +527,13 @@ def _one(parts: dict[str, str], o: str) -> str:
 
 def _completing(predicate: str, o: str, question: str, parts: dict[str, str]) -> str:
     """An option as what a predicate lacks: bare after "is made of", "is doing", "says"; as a noun after "holds"."""
+    if parts.get("label"):
+        return _as_word(o)
+    if "event" in parts:
+        return o
     first = o.split(" ")[0]
     verb = first in grammar.VERBS
-    if re.search(rf"\b(?:doing|{_MADE}|called|named|says|saying)$|\b(?:do|say)\b", predicate):
+    if _TAKES_BARE.search(predicate):
         return o
     if predicate.endswith(" for") and phrases.uncounted(o):
         return o
@@ -498,7 +548,17 @@ def _completing(predicate: str, o: str, question: str, parts: dict[str, str]) ->
     return phrases.with_article(o, question)
 
 
-_MADE = "(?:made|consist|composed|out|up) of|(?:made|constructed|built) from"
+def _as_word(o: str) -> str:
+    """An option in quotation marks, unless its own words make it a phrase of any sentence: "nothing", "her hat"."""
+    phrase = re.match(rf"(?:{grammar.DET}|{grammar.PRONOUN}|neither|none|no|nothing|nobody|nowhere|to|for)\b", o)
+    return o if phrase else f"“{o}”"
+
+
+_TAKES_BARE = re.compile(
+    r"\b(?:doing|(?:made|consist|composed|out|up) of|(?:made|constructed|built) from|called|named|says|saying)$"
+    r"|\b(?:do|say)\b"
+)
+"""What is said before an option that goes without an article, whatever its kind."""
 
 
 def _agreeing(vp: str, plural: bool) -> str:
