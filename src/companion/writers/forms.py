@@ -34,7 +34,7 @@ SAID = ("{said}", "it is clear that {said}", "as the picture shows, {said}")
 THERE = ("there {be} clearly {rest}", "there {be} definitely {rest}", "there {be} indeed {rest}")
 NOT_THERE = ("there {be} no {rest}", "there {be} not any {rest}", "there {be} no {rest} at all")
 SHOWN = ("this picture shows {o}", "one can see {o}", "what this picture shows is {o}")
-_COUNTED = ("the number of {n} is {o}", "counting the {n} gives {o}", "in all, the number of {n} comes to {o}")
+COUNTED = ("the number of {n} is {o}", "counting {counted} gives {o}", "in all, the number of {n} comes to {o}")
 EQUATED = ("{s} {be} {one}", "here {s} {be} {one}", "as one can see, {s} {be} {one}")
 CLEFT = ("what {said} is {the}", "here, what {said} is {the}", "as one can see, what {said} is {the}")
 CHOSEN = ("{which} {vp}", "it is {which} that {vp}", "here {which} {vp}")
@@ -84,10 +84,10 @@ FORMS: list[tuple[re.Pattern[str], Wordings]] = [
          r"|(?:which|what)\b.*\bdescribes? (?:the|this) (?:picture|image|photo|scene)\b.*"
          r"|what does (?:the|this) (?:picture|image|photo) (?:\w+ )?(?:show|depict|describe)", SHOWN),
         (rf"how many (?:of )?(?P<n>.+?)(?: (?:{BE}) there| (?:do|can) you see| can be seen| exist| appear)"
-         r"(?P<tail>|(?! to\b) .*)", _COUNTED),
-        (rf"how many (?:of )?(?P<n>.+?) (?P<gap>{AUX} {_SUBJECT}.*)", _COUNTED),
-        (rf"how many (?:of )?(?P<n>.+?) (?P<vp>{AUX} .+)", _COUNTED),
-        (r"how many (?:of )?(?P<kind>.+)", _COUNTED),
+         r"(?P<tail>|(?! to\b) .*)", COUNTED),
+        (rf"how many (?:of )?(?P<n>.+?) (?P<gap>{AUX} {_SUBJECT}.*)", COUNTED),
+        (rf"how many (?:of )?(?P<n>.+?) (?P<vp>{AUX} .+)", COUNTED),
+        (r"how many (?:of )?(?P<kind>.+)", COUNTED),
         (rf"(?:(?:in|to|towards?) )?(?:which|what) (?:direction|way|side) (?P<be>{BE}) (?P<s>.+?) {_FACING}"
          rf"(?: at| to| towards?| in)?{_VIEW}",
          ("{s} {be} {verb} {to}{view}", "here {s} {be} {verb} {to}{view}",
@@ -149,14 +149,14 @@ NAMED = word_set("""
     name title term word letter number digit color colour size material brand make model gender sex race texture
     position direction purpose function reason cause use weather season sport game activity action occupation
     profession job career relationship relation emotion feeling mood expression language time hour day month year date
-    holiday decade age height length width country continent nation nationality state city town region county
-    territory company airline manufacturer team league agency corporation firm organization chain religion meal cuisine flavor flavour fabric pattern design
-    breed species genus temperature climate terrain transportation transport travel century currency capital value
-    score price amount percentage percent liquid beverage alcohol condition status hobby level stage phase subject
-    topic theme motion artist author president sponsor maker designer player star singer actor actress celebrity hero
-    band movie film show character store restaurant hotel university street neighborhood ethnicity style service
-    precipitation landscape element gas metal wood maintenance technology software system social gathering industry
-    way branch diet fuel energy power lighting phrase attraction
+    holiday decade age height length width country continent nation nationality state city town region county territory
+    company airline manufacturer team league agency corporation firm organization chain religion meal cuisine flavor
+    flavour fabric pattern design breed species genus temperature climate terrain transportation transport travel
+    century currency capital value score price amount percentage percent liquid beverage alcohol condition status hobby
+    level stage phase subject topic theme motion artist author president sponsor maker designer player star singer
+    actor actress celebrity hero band movie film show character store restaurant hotel university street neighborhood
+    ethnicity style service precipitation landscape element gas metal wood maintenance technology software system
+    social gathering industry way branch diet fuel energy power lighting phrase attraction
 """)
 """Nouns whose kinds go without an article: "the colour is red", "the country is Peru"."""
 KINDS = word_set("type kind sort category class form style types kinds sorts styles")
@@ -188,14 +188,14 @@ COMPOUND = word_set("""
     car station court stick oven sink plate truck center rack ground track dress suit
 """)
 """Last words of options that begin with a word in -ing and are nouns: "frying pan", but not "frying fish"."""
-AIMS = word_set("state purpose goal function plan intention use job task aim role intent duty")
+AIMS = word_set("state purpose goal function plan intention use job task aim role intent duty reason cause")
 """Nouns that an infinitive follows: "the purpose is to cool"."""
 PLACES = word_set("""
     africa asia europe australia america antarctica china japan france germany italy spain england britain scotland
     ireland wales russia canada mexico brazil india usa us uk london paris rome berlin madrid tokyo beijing moscow
     chicago boston seattle miami philadelphia california texas florida hawaii alaska arizona nevada egypt kenya greece
     turkey poland sweden norway denmark finland portugal switzerland austria thailand vietnam korea peru chile
-    argentina nepal nigeria york angeles francisco vegas jersey zealand
+    argentina nepal nigeria york angeles francisco vegas jersey zealand mercury venus mars jupiter saturn
 """)
 """Last words of places' names in small letters."""
 UNNAMED = PLACES | word_set("""

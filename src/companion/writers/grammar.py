@@ -33,9 +33,11 @@ PREPOSITIONS = word_set("""
 ADVERBS = word_set("""
     often also always never sometimes just now most still already perhaps either together even almost
 """)
-LY_NOUNS = word_set(
-    "family fly butterfly dragonfly jelly lily belly bully ally assembly reply supply italy july early only"
-)
+LY_NOUNS = word_set("""
+    family fly butterfly dragonfly jelly lily belly bully ally assembly reply supply italy july early only
+    imply apply rely comply multiply
+""")
+"""Words in -ly that are nouns, adjectives or verbs."""
 STATES = word_set("""
     visible open closed empty full parallel perpendicular similar present same shown seen worn held made able closer
     farther further higher lower taller shorter bigger larger smaller more less not supposed ready allowed available
@@ -109,7 +111,7 @@ MASS = word_set("""
     basketball baseball tennis soccer hockey golf volleyball badminton lacrosse rugby cricket polo chess poker skiing
     surfing fun safety decoration protection transportation advertising exercise balance fashion visibility tradition
     privacy storage breakfast lunch dinner brunch noon dusk dawn midnight night summer winter spring autumn fall
-    christmas halloween easter thanksgiving hearing home
+    graffiti christmas halloween easter thanksgiving hearing home
 """)
 ADJECTIVES = word_set("""
     red green blue yellow black white brown pink purple orange gray grey beige gold silver teal tan maroon navy old
@@ -119,7 +121,8 @@ ADJECTIVES = word_set("""
     formal informal casual urban suburban residential digital analog plain striped plaid floral fresh raw ripe rotten
     sweet sour spicy salty bitter wild tame dead alive sick healthy fat skinny wooden golden greek french dutch welsh
     swiss mexican asian african european chilly mad drunk central sober upset pleased sunny cloudy windy rainy snowy
-    stormy foggy hilly grassy sandy muddy rocky busy crowded fancy furry curly wavy messy arid humid
+    stormy foggy hilly grassy sandy muddy rocky busy crowded fancy furry curly wavy messy arid humid solar electric
+    manual parallel diagonal real fake
 """)
 COMPARATIVES = word_set("""
     bigger smaller larger taller shorter longer wider higher lower older younger newer softer harder darker brighter
@@ -258,6 +261,9 @@ def _subject_end(words: Sequence[str]) -> int | None:
             later = [j for j in verbs if not re.fullmatch(_BOUND, words[j - 1]) and words[j] not in ("being", "facing")]
             later = [j for j in later if not (re.fullmatch(DET, words[j - 2]) and words[j - 3] in PREPOSITIONS)]
             return later[0] if later else k
+        if final and _verbal(word) and word not in _PLACED | _REST and verbs:
+            own = verbs[-1]
+            return own - 1 if adverb(words[own - 1]) and own - 1 > k else own
         if _begins(word, after) and not re.match(IN_PICTURE, f" {' '.join(words[k : k + 3])}"):
             return k
     last = words[-1]
@@ -301,6 +307,8 @@ def _verb_begins(words: Sequence[str], perfect: bool) -> int | None:
         if re.fullmatch(_BOUND, before) or before in PREPOSITIONS or before.endswith("'s"):
             continue
         if before in ADJECTIVES and word in _AMBIGUOUS:
+            continue
+        if word == "like" and words[k + 1 : k + 2] and words[k + 1] in ("this", "that", "these", "those"):
             continue
         if fits(word):
             if word in _AMBIGUOUS and k + 1 < len(words) and fits(words[k + 1]):
@@ -404,6 +412,13 @@ def third(verb: str) -> str:
     return verb + ("es" if re.search(r"(?:s|sh|ch|x|o|z)$", verb) else "s")
 
 
+def base(verb: str) -> str:
+    """A verb of the third person as it stands with a plural: "goes" → "go"; others as they are."""
+    return next(
+        (stem for stem in (verb[:-1], verb[:-2], f"{verb[:-3]}y") if third(stem) == verb and stem in VERBS), verb
+    )
+
+
 def ambiguous(verb: str) -> bool:
     """Whether a verb in its third person may be a noun in the plural as well: "stops", "signs"."""
     return verb.endswith("s") and bool({verb[:-1], verb[:-2]} & _AMBIGUOUS)
@@ -479,6 +494,8 @@ def adjectival(option: str) -> bool:
 
 def indefinite(noun: str) -> str:
     """With "a" or "an", unless it is in the plural, a mass, an adjective or has a determiner."""
+    if noun in ("sun", "moon", "earth", "sky"):
+        return f"the {noun}"
     if is_plural(noun) or mass(noun) or adjectival(noun) or not noun[:1].isalpha() or noun[:1].isupper():
         return noun
     return f"{article(noun)} {noun}"
@@ -487,6 +504,8 @@ def indefinite(noun: str) -> str:
 def mass(noun: str) -> bool:
     """Whether a noun phrase names what is not counted: "orange juice", but not "pint glass"."""
     last = noun.lower().split(" ")[-1]
+    if last.endswith(("ism", "ness")):
+        return True
     return last in MASS and (" " not in noun or last not in ("glass", "paper", "iron", "home", "cream", "fire"))
 
 

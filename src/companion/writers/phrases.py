@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from companion.writers import forms, grammar
 
 _DECADE = re.compile(r"(?:\d\d)?\d0s")
+_ADVERBS = {"under": "underneath", "beneath": "underneath", "on": "on top", "over": "above"}
+"""Prepositions as they stand without what they relate to."""
 _ORDINAL = re.compile(r"\d+(?:st|nd|rd|th)")
 _OF = re.compile(r"(?:\S+ )*?\S+ of (?:an? )?(.+)")
 
@@ -52,6 +54,8 @@ def of_kind(o: str, noun: str) -> str:
 
 def labelled(noun: str, options: Sequence[str]) -> bool:
     """Whether the options are words for kinds that no article fits for sure: "the type of hat is “chef”"."""
+    if head(noun) == "character":
+        return not any(map(grammar.is_plural, options))
     kinds = _OF.fullmatch(noun) if head(noun) in forms.KINDS else None
     if kinds:
         return head(kinds[1]) not in forms.LIVING and not all(map(uncounted, options))
@@ -115,8 +119,8 @@ def place(o: str, ref: str) -> str:
         return f"to the {o}{of}" if ref else f"on the {o}" if o in ("left", "right") else f"at the {o}"
     if o in ("ahead", "on top", "forward"):
         return f"{o}{of}"
-    if o in ("under", "beneath") and not ref:
-        return "underneath"
+    if o in _ADVERBS and not ref:
+        return _ADVERBS[o]
     if o in ("up", "down") and ref:
         return f"{o} from {ref}"
     if o.split(" ")[0] in grammar.PREPOSITIONS | {"up", "down", "upwards", "upward", "back", "for"}:

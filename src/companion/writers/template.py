@@ -2,8 +2,22 @@
 
 A question is turned into a statement by its form: "Where is the cup in relation to the plate?" and *left* give "The cup
 is to the left of the plate." Each form has three wordings, one of which the question's text draws, so that the claims
-of a question differ in the option alone. Options that are sentences stand for themselves. English only, and no parser
-(see `grammar`); a question of no form, or whose parts are not found for sure, is quoted.
+of a question differ in the option alone. English only, and no parser (see `grammar`).
+
+What is tried, in order; the first that fits all options counts, and each comes before what would misread its questions:
+
+0. An option that is a sentence stands for itself, whatever the others get (`_is_sentence`).
+1. `_yes_or_no`: options of yes and no fit no other form, so that their question's own clause is asserted or denied.
+2. `_filled_in`: a gap, or a sentence that the options complete, is no question and needs nothing taken apart.
+3. `_asked_last`: "The men are wearing what?" has its clause in order already; the forms below look for one inverted.
+4. `_either_or`: "Is it left or right of me?" begins with its auxiliary as 1 does, and names its options.
+5. `_formed`: the rest, by the first of `forms.FORMS` that fits question and options. There fixed phrases come first
+   ("how many", "where", "called"), then clauses that lack an object ("What is he holding?"), then "what is X", then
+   kinds ("which bird"), last what is said of an unnamed subject ("what fell"): each would also fit what follows it.
+6. A question of no form, or whose parts are not found for sure, is quoted with its option (`forms.QUOTED`).
+
+Within a form an option whose kind (count noun, name, mass, activity) is not sure, and decides what is English, stands
+in quotation marks as a word, with its fellows: "The type of hat is “bowler”." (`phrases.labelled`, `_unsure`).
 """
 
 from __future__ import annotations
@@ -83,6 +97,8 @@ def _repaired(question: str) -> str:
     """Without a word written twice, or two determiners of one noun ("the his foot"), as real questions have them."""
     question = re.sub(r"\b(the|an?|is|are|of) \1\b", r"\1", question, flags=re.IGNORECASE)
     question = re.sub(r"\bthe an? ", "the ", question)
+    kinds = rf"\b(what|which) (type|kind|sort) (?!of\b|that\b|{grammar.AUX}\b)(?=\w+ )"
+    question = re.sub(kinds, r"\1 \2 of ", question, flags=re.IGNORECASE)
     return re.sub(r"\bthe (his|her|its|their|my|your)\b", r"\1", question)
 
 
@@ -197,6 +213,7 @@ def _asked_last(question: str, options: Sequence[str]) -> list[Wordings] | None:
             placed
             or tail
             or re.fullmatch("be|being|his|her|its|their", last)
+            or last in grammar.ADJECTIVES
             or re.search(r" (?:if|that|when|because|a|an|the|newly \w+|an? [\w-]+)$", before)
         ):
             return None
@@ -236,8 +253,8 @@ def _with_noun(before: str, last: str, noun: str, options: Sequence[str]) -> lis
 def _uncapitalised(statement: str) -> str:
     """A statement that goes on a sentence: with a capital only where it may be a name's."""
     first = statement.split(" ")[0]
-    common = re.fullmatch(f"{grammar.DET}|{grammar.PRONOUN}|.+ing", first, re.IGNORECASE)
-    common = common or grammar.is_plural(first) or first.lower() in grammar.ADJECTIVES
+    closed = re.fullmatch(f"{grammar.DET}|{grammar.PRONOUN}|.+ing", first, re.IGNORECASE) is not None
+    common = closed or grammar.is_plural(first) or first.lower() in grammar.ADJECTIVES
     return f"{statement[0].lower()}{statement[1:]}" if common else statement
 
 
@@ -336,18 +353,30 @@ def _is_said(verb: str, rest: Sequence[str]) -> bool:
     if re.fullmatch("can|could|will|would|should|may|might|must", verb):
         base = next((later for later in rest if not grammar.adverb(later) and later not in ("not", "never")), "")
         return base in grammar.VERBS
+    if verb in ("do", "does", "did") and rest[:1] != ["not"]:
+        return False
     if not re.fullmatch(grammar.AUX, verb) or verb in ("has", "have", "had"):
         return True
     after = " ".join(rest)
     if rest[:1] == ["only"]:
         return False
+    if rest and grammar.is_plural(rest[-1]) and not any(map(_may_follow_be, rest)):
+        return False
     superlative = re.match(r"an? |the (?:\w+est|most|least|same|only|one)\b", after)
     return superlative is not None or not re.match(rf"(?:{grammar.DET}|{grammar.PRONOUN})\b", after)
+
+
+def _may_follow_be(word: str) -> bool:
+    """Whether a word shows that what follows a form of to be is said of its subject: "are parked", not "are donuts"."""
+    return word in grammar.PREPOSITIONS or re.fullmatch(r"(?:the|an?|\w+ed|\w+ing)", word) is not None
 
 
 def _suits(three: Wordings, parts: dict[str, str], options: Sequence[str]) -> bool:
     """Whether the options are such that a form's sentences are English with each."""
     subject = parts.get("s", "")
+    stranded = parts.get("predicate", "").split(" ")[-1] in grammar.PREPOSITIONS
+    if parts.get("p") and stranded:
+        return False
     if "sided" in parts:
         return "colo" not in phrases.head(parts["n"]) and phrases.sided(options)
     if three in (forms.KIND, forms.KIND_IN, forms.HERE):
@@ -356,6 +385,10 @@ def _suits(three: Wordings, parts: dict[str, str], options: Sequence[str]) -> bo
         return _suits_choice(parts, options)
     if three == forms.SO:
         return _suits_manner(parts, options)
+    if three == forms.COUNTED:
+        return not any(o in ("once", "twice") for o in options)
+    if three in (forms.PLACE, forms.PLACE_OF) and any(o.startswith("to ") for o in options):
+        return False
     if three == forms.ACTED:
         return all(re.match(r"(?:\w+ed|did)\b", o) for o in options)
     if three == forms.REASON:
@@ -376,6 +409,8 @@ def _suits(three: Wordings, parts: dict[str, str], options: Sequence[str]) -> bo
         return not phrases.numbers(options)
     if "verb" in parts:
         return not re.search(rf" (?:{grammar.BE})$", subject)
+    if "part" in parts and any(o.startswith("to ") for o in options) and re.search(r"\w+ing\b", subject):
+        return False
     if "part" in parts and subject.endswith("ing") and subject.split(" ")[-1] not in grammar.NOUNS:
         return False
     if "part" in parts and not parts["part"].endswith((" on", " at", " in", " to")):
@@ -409,11 +444,11 @@ def _suits_choice(parts: dict[str, str], options: Sequence[str]) -> bool:
     said, noun = parts["vp"], parts["n"]
     verb = said.split(" ")[0].lower()
     plural = any(grammar.is_plural(o) or " and " in o for o in options)
+    finite = _verb_and_rest(said)[0]
     if noun and phrases.head(noun) not in ("number", "one") and phrases.numbers(options):
         return False
-    if plural and (
-        re.search(r" and (?:is|was|has)\b", said) or (verb.endswith("s") and not re.fullmatch(grammar.AUX, verb))
-    ):
+    unknown = finite.endswith("s") and not re.fullmatch(grammar.AUX, finite) and grammar.base(finite) == finite
+    if plural and (unknown or re.search(r" and (?:is|was|has)\b", said)):
         return False
     if not noun and any(map(grammar.adjectival, options)) and not phrases.sided(options):
         return False
@@ -440,7 +475,9 @@ def _suits_manner(parts: dict[str, str], options: Sequence[str]) -> bool:
 
 def _is_whole(subject: Sequence[str]) -> bool:
     """Whether a subject, and not a clause of another order, stands before what is asked for: "the bag he holds"."""
-    if any(word == after for word, after in pairwise(subject)) or subject[-1] in ("not", "doing", "do", "does", "can", *grammar.BE.split("|")):
+    if subject[-1] in ("not", "doing", "do", "does", "can", *grammar.BE.split("|")):
+        return False
+    if any(word == after or (word == "as" and after in grammar.PREPOSITIONS) for word, after in pairwise(subject)):
         return False
     linking = rf"\S+ (?:\S+ )*?(?:that|which|who|whose|where|when|if|{grammar.DET}|{grammar.PRONOUN})\b"
     verbs = [k for k, word in enumerate(subject) if re.fullmatch(grammar.AUX, word)]
@@ -463,8 +500,9 @@ def _unsure(three: Wordings, parts: dict[str, str], options: Sequence[str]) -> b
     if three == forms.EVENT:
         return not all(phrases.uncounted(o) or phrases.stands_alone(o) for o in options)
     if three == forms.CHOSEN and not parts["n"]:
-        complement = re.match(r"(?:is|are|was|were) (?:the|an?|another) (.+)", parts["vp"])
-        return complement is not None and phrases.head(complement[1]) in forms.NAMED
+        complement = re.match(r"(?:is|are|was|were|.+ be) (?:the|an?|another) (.+)", parts["vp"])
+        said = complement[1] if complement else ""
+        return phrases.head(said) in forms.NAMED or re.match("favou?rite|famous", said) is not None
     if three not in (forms.CLEFT, forms.PLACE, forms.PLACE_OF):
         return False
     predicate = parts.get("predicate", "")
@@ -472,7 +510,9 @@ def _unsure(three: Wordings, parts: dict[str, str], options: Sequence[str]) -> b
         return False
     if three == forms.CLEFT and forms.PURPOSE.fullmatch(predicate):
         verbal = (o.split(" ")[0] in grammar.VERBS and " " in o for o in options)
-        fits = (phrases.uncounted(o) or phrases.stands_alone(o) or verb for o, verb in zip(options, verbal, strict=True))
+        fits = (
+            phrases.uncounted(o) or phrases.stands_alone(o) or verb for o, verb in zip(options, verbal, strict=True)
+        )
         return not all(fits) or any(map(phrases.maybe_noun, options))
     return any(phrases.maybe_noun(o) or o.split(" ")[-1] in forms.PLACES for o in options)
 
@@ -490,9 +530,10 @@ def _worded(parts: dict[str, str], o: str, question: str) -> dict[str, str]:
     be = _agreeing(be, False) if kind in forms.KINDS and not subject else be
     the = _completing(parts.get("predicate", ""), o, question, parts)
     at = the if re.search(r" (?:on|at|in|to)$", parts.get("part", "")) else phrases.place(o, parts.get("ref", ""))
-    counted = noun + parts["tail"] if "tail" in parts else re.sub(r"that are (in|on|at)\b", r"\1", f"{noun} that {vp}")
+    number = noun + parts["tail"] if "tail" in parts else re.sub(r"that are (in|on|at)\b", r"\1", f"{noun} that {vp}")
     return {
-        **parts, "o": o, "one": _one(parts, o), "the": the, "which": which, "vp": vp, "n": counted, "be": be,
+        **parts, "o": o, "one": _one(parts, o), "the": the, "which": which, "vp": vp, "n": number, "be": be,
+        "counted": number if re.match(rf"{grammar.DET}\b", number) else f"the {number}",
         "p": preposition.lower(), "at": at, "to": phrases.direction(o.removeprefix(f"{parts.get('verb', '')} ")),
         "is": "are" if grammar.is_plural(kind) and kind not in forms.KINDS else "is",
     }  # fmt: skip
@@ -565,7 +606,9 @@ def _agreeing(vp: str, plural: bool) -> str:
     """What is said of a subject, with its verb in the subject's number."""
     pairs = {"is": "are", "was": "were", "has": "have"}
     verbs = pairs if plural else {many: one for one, many in pairs.items()}
-    return re.sub(r"^\w+", lambda found: verbs.get(found[0].lower(), found[0]), vp)
+    finite = _verb_and_rest(vp)[0]
+    own = verbs.get(finite, grammar.base(finite) if plural else finite)
+    return re.sub(rf"\b{re.escape(finite)}\b", own, vp, count=1, flags=re.IGNORECASE)
 
 
 def _inner(option: str, question: str = "who") -> str:
