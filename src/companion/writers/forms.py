@@ -111,7 +111,7 @@ FORMS: list[tuple[re.Pattern[str], Wordings]] = [
         (rf"(?:what|who|which) (?P<be>{BE}|can be) (?P<s>(?:the|a) (?:\w+ )??{_TITLE} (?:of|for|between|on) .+"
          r"(?<!ing)(?<! for)(?<! from)(?<! with)(?<! of)(?<! in)(?<! on)(?<! at)(?<! as)(?<! to)(?<! called))",
          EQUATED),
-        (rf"(?:what|who|whom) (?P<gap>(?:{BE}) .+)", CLEFT),
+        (rf"(?:what|(?P<who>whom?)) (?P<gap>(?:{BE}) .+)", CLEFT),
         (rf"(?:what|who|which) (?P<be>{BE}|can be) (?P<s>{DET} (?:\w+ ){{1,2}}of .+)", EQUATED),
         (rf"(?:what|who|whom) (?P<gap>(?!{BE}){AUX} .+)", CLEFT),
         (rf"(?:what|who|which) (?P<be>{BE}|can be) (?P<s>(?!the (?:same|only)\b){_ANY_SUBJECT}.*(?<! like)(?<! do))",
@@ -222,7 +222,7 @@ FINITE = (
 ALONE = re.compile(
     rf"(?:{DET}|{PRONOUN}|neither|none|no|nothing|nobody|zero|one|seven|eight|nine|ten|eleven|twelve|twenty|thirty|"
     rf"[A-Z\W\d].*|being|(?!(?:{'|'.join(sorted(NOUNS))})\b)\w+ing|in|on|at|to|for|by|under|behind|because|"
-    r"none of)\b"
+    r"none of)\b(?!-)"
 )
 """Options that stand without an article."""
 

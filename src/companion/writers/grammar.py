@@ -111,7 +111,7 @@ MASS = word_set("""
     basketball baseball tennis soccer hockey golf volleyball badminton lacrosse rugby cricket polo chess poker skiing
     surfing fun safety decoration protection transportation advertising exercise balance fashion visibility tradition
     privacy storage breakfast lunch dinner brunch noon dusk dawn midnight night summer winter spring autumn fall
-    graffiti christmas halloween easter thanksgiving hearing home
+    graffiti feta mozzarella cheddar parmesan brie christmas halloween easter thanksgiving hearing home
 """)
 ADJECTIVES = word_set("""
     red green blue yellow black white brown pink purple orange gray grey beige gold silver teal tan maroon navy old

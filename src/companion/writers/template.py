@@ -508,6 +508,8 @@ def _unsure(three: Wordings, parts: dict[str, str], options: Sequence[str]) -> b
     predicate = parts.get("predicate", "")
     if _TAKES_BARE.search(predicate) or "doing" in predicate.split():
         return False
+    if parts.get("who") and predicate.endswith((" as", " like")):
+        return True
     if three == forms.CLEFT and forms.PURPOSE.fullmatch(predicate):
         verbal = (o.split(" ")[0] in grammar.VERBS and " " in o for o in options)
         fits = (
