@@ -32,7 +32,7 @@ def test_a_question_of_each_form(item):
 
 
 def test_the_sample_has_every_benchmark_and_few_of_its_questions_are_only_quoted():
-    """Of Spatial-MM's own 1,576 questions with options 9 are only quoted, of its 309 multihop ones 7."""
+    """Of Spatial-MM's own 1,576 questions with options 10 are only quoted, of its 309 multihop ones 9."""
     assert {item["benchmark"] for item in SAMPLE} >= BENCHMARKS
     assert len(SAMPLE) >= 60
     quoted = [item for item in SAMPLE if "“" in claims(item["question"], item["options"])[0]]
@@ -234,7 +234,7 @@ def test_whatever_is_asked_gets_a_sentence_for_each_option():
          ["The sheep are behind from the man's perspective."]),
         ("Where is candles in relation to jug?", ["left"], ["Candles are to the left of the jug."]),
         ("Where is the jug from the man's perspective?", ["on", "over"],
-         ["The jug is on top from the man's perspective.", "The jug is above from the man's perspective."]),
+         ["The jug is on top from the man's perspective.", "The jug is overhead from the man's perspective."]),
         ("Is there a chips in the bowl?", ["yes"], ["There are clearly chips in the bowl."]),
         ("Is the man on the cart located left of the nuns?", ["no"],
          ["The man on the cart is not located left of the nuns."]),
@@ -276,6 +276,7 @@ def test_a_question_of_each_kind_that_real_sets_ask(question, options, expected)
         ("This line is named after a mythical what?", ["horse"]),
         ("What might the two be feeling?", ["love"]),
         ("Which hand this man is using to write?", ["left"]),
+        ("Where is the jug from the man's perspective?", ["under", "beneath"]),
         ("What is the name of the jug above?", ["ewer"]),
         ("What is the foal on the left referred to as at this age?", ["colt"]),
         ("Where are the carts taking the hay?", ["to market"]),

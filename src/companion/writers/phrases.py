@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from companion.writers import forms, grammar
 
 _DECADE = re.compile(r"(?:\d\d)?\d0s")
-_ADVERBS = {"under": "underneath", "beneath": "underneath", "on": "on top", "over": "above"}
+_ADVERBS = {"under": "underneath", "beneath": "underneath", "on": "on top", "over": "overhead"}
 """Prepositions as they stand without what they relate to."""
 _ORDINAL = re.compile(r"\d+(?:st|nd|rd|th)")
 _OF = re.compile(r"(?:\S+ )*?\S+ of (?:an? )?(.+)")

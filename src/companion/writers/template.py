@@ -14,7 +14,8 @@ What is tried, in order; the first that fits all options counts, and each comes 
 5. `_formed`: the rest, by the first of `forms.FORMS` that fits question and options. There fixed phrases come first
    ("how many", "where", "called"), then clauses that lack an object ("What is he holding?"), then "what is X", then
    kinds ("which bird"), last what is said of an unnamed subject ("what fell"): each would also fit what follows it.
-6. A question of no form, or whose parts are not found for sure, is quoted with its option (`forms.QUOTED`).
+6. A question of no form, whose parts are not found for sure, or two of whose options would say the same, is quoted
+   with its option (`forms.QUOTED`).
 
 Within a form an option whose kind (count noun, name, mass, activity) is not sure, and decides what is English, stands
 in quotation marks as a word, with its fellows: "The type of hat is “bowler”." (`phrases.labelled`, `_unsure`).
@@ -49,7 +50,7 @@ def wordings(text: str, options: Sequence[str]) -> list[Wordings]:
         or _either_or(question, inner)
         or _formed(question, inner)
     )
-    if not said:
+    if not said or len(set(said)) < len(set(inner)):
         lead, said = "", [_fill(forms.QUOTED, q=f"{asked}?", o=o) for o in inner]
     framed = [_each(_sentence(lead + one) for one in three) for three in said]
     return [
