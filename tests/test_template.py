@@ -1,12 +1,16 @@
 """Claims by rules, on questions in the forms of the benchmarks (`question_forms.jsonl`, written for this test)."""
 
+import ast
+import inspect
 import json
 import random
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from companion.judges.rule import committed
+from companion.writers import forms, grammar
 from companion.writers.template import claims, wordings
 
 SAMPLE = [json.loads(line) for line in (Path(__file__).parent / "question_forms.jsonl").read_text().splitlines()]
@@ -28,7 +32,7 @@ def test_a_question_of_each_form(item):
 
 
 def test_the_sample_has_every_benchmark_and_few_of_its_questions_are_only_quoted():
-    """Of Spatial-MM's own 1,576 questions with options 9 are only quoted, of its 309 multihop ones 7."""
+    """Of Spatial-MM's own 1,576 questions with options 10 are only quoted, of its 309 multihop ones 9."""
     assert {item["benchmark"] for item in SAMPLE} >= BENCHMARKS
     assert len(SAMPLE) >= 60
     quoted = [item for item in SAMPLE if "“" in claims(item["question"], item["options"])[0]]
@@ -202,6 +206,58 @@ def test_whatever_is_asked_gets_a_sentence_for_each_option():
          ["The left person would be coldest.", "The right person would be coldest."]),
         ("What is the pose of the goat?", ["standing"], ["The pose of the goat is standing."]),
         ("What is the object on the shelf?", ["vase"], ["The object on the shelf is a vase."]),
+        ("What is the only airline that flies to Lund?", ["braathens", "british airways"],
+         ["“Braathens” is the only airline that flies to Lund.",
+          "“British airways” is the only airline that flies to Lund."]),
+        ("What would be the favorite food of this goat?", ["oat crisps"],
+         ["“Oat crisps” would be the favorite food of this goat."]),
+        ("Where is this airline headquartered?", ["new york", "malmo"],
+         ["The place where this airline is headquartered is “new york”.",
+          "The place where this airline is headquartered is “malmo”."]),
+        ("Where is the goat heading for?", ["sideways"], ["The place where the goat is heading for is sideways."]),
+        ("What is the mat behind the cat used for?", ["scratching toy", "cleaning"],
+         ["What the mat behind the cat is used for is “scratching toy”.",
+          "What the mat behind the cat is used for is “cleaning”."]),
+        ("What is the mat used for?", ["drying hands", "storage"],
+         ["What the mat is used for is drying hands.", "What the mat is used for is storage."]),
+        ("What is the nun doing in the shed?", ["feeding hen"], ["What the nun is doing in the shed is feeding hen."]),
+        ("What are these dials intended to tell you?", ["time"],
+         ["What these dials are intended to tell you is the time."]),
+        ("What animal are these nuns said to be scared of?", ["mice"],
+         ["The animal that these nuns are said to be scared of is mice."]),
+        ("What is the color of the jug pictured above?", ["green"], ["The color of the jug pictured above is green."]),
+        ("Is the girl whit yellow shoes on the right?", ["no"], ["The girl whit yellow shoes is not on the right."]),
+        ("Is the blue floral tea cups on the left?", ["yes"], ["The blue floral tea cups are on the left."]),
+        ("Where are the truck from the man's perspective?", ["behind"],
+         ["The truck is behind from the man's perspective."]),
+        ("Where are the sheep from the man's perspective?", ["behind"],
+         ["The sheep are behind from the man's perspective."]),
+        ("Where is candles in relation to jug?", ["left"], ["Candles are to the left of the jug."]),
+        ("Where is the jug from the man's perspective?", ["on", "over"],
+         ["The jug is on top from the man's perspective.", "The jug is overhead from the man's perspective."]),
+        ("Is there a chips in the bowl?", ["yes"], ["There are clearly chips in the bowl."]),
+        ("Is the man on the cart located left of the nuns?", ["no"],
+         ["The man on the cart is not located left of the nuns."]),
+        ("Where is the sign seen here normally located?", ["roof"],
+         ["The place where the sign seen here is normally located is the roof."]),
+        ("Why is the man in the green shirt holding a jug?", ["to wave"],
+         ["The reason why the man in the green shirt is holding a jug is to wave."]),
+        ("Why is the jug in the image light green?", ["to warn"],
+         ["The reason why the jug in the image is light green is to warn."]),
+        ("What does the yellow sign imply one should do?", ["wait"],
+         ["What the yellow sign implies one should do is wait."]),
+        ("What will happen if it falls?", ["accident"], ["What will happen if it falls is “accident”."]),
+        ("The dial suggests he is going what?", ["very slow"], ["What the dial suggests he is going is very slow."]),
+        ("What usually goes into the bin?", ["leaves", "peel"],
+         ["The leaves usually go into the bin.", "The peel usually goes into the bin."]),
+        ("Who is the nun dressed up as?", ["xena", "joan of arc"],
+         ["What the nun is dressed up as is “xena”.", "What the nun is dressed up as is “joan of arc”."]),
+        ("What drives the pump?", ["belt", "gears"], ["The belt drives the pump.", "The gears drive the pump."]),
+        ("What type bird is shown?", ["owl"], ["The type of bird that is shown is an owl."]),
+        ("What character is on the kite?", ["imp"], ["The character that is on the kite is “imp”."]),
+        ("What is near the guard?", ["two-wheeler"], ["The two-wheeler is near the guard."]),
+        ("What century is it from?", ["16th"], ["The century that it is from is the 16th."]),
+        ("What can the prints be described as?", ["cubism"], ["What the prints can be described as is cubism."]),
         ("What language does the sign use?", ["Thai"], ["The language that the sign uses is Thai."]),
     ],
 )  # fmt: skip
@@ -220,7 +276,18 @@ def test_a_question_of_each_kind_that_real_sets_ask(question, options, expected)
         ("This line is named after a mythical what?", ["horse"]),
         ("What might the two be feeling?", ["love"]),
         ("Which hand this man is using to write?", ["left"]),
-        ("What drives the pump?", ["belt", "gears"]),
+        ("Where is the jug from the man's perspective?", ["under", "beneath"]),
+        ("What is the name of the jug above?", ["ewer"]),
+        ("What is the foal on the left referred to as at this age?", ["colt"]),
+        ("Where are the carts taking the hay?", ["to market"]),
+        ("What specifically is the nun tasting?", ["curd"]),
+        ("Who may use this pew?", ["over 65", "choir"]),
+        ("What brand of phone is the pink one?", ["nokia"]),
+        ("What flavor are brown scones?", ["plum"]),
+        ("The rim is made of either real or fake what?", ["gold"]),
+        ("What are some of the goats standing in in the middle of the yard?", ["hay"]),
+        ("How many times a day should people use these?", ["four", "twice"]),
+        ("From which console is the pad on the desk used with?", ["atari"]),
     ],
 )
 def test_a_question_whose_parts_are_not_sure_is_quoted(question, options):
@@ -244,3 +311,14 @@ def test_a_quotation_is_of_the_question_as_it_was_asked():
 def test_a_noun_that_is_spelled_like_a_verb_makes_no_sentence(option, sentence):
     three = wordings("Which caption describes the picture?", [option, "A jug"])[0]
     assert three[0] == sentence
+
+
+@pytest.mark.parametrize("module", [grammar, forms])
+def test_no_list_of_words_names_a_word_twice(module):
+    lists = [
+        call.args[0].value.split()
+        for call in ast.walk(ast.parse(inspect.getsource(module)))
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "word_set"
+    ]
+    assert len(lists) > 5
+    assert [word for words in lists for word, times in Counter(words).items() if times > 1] == []

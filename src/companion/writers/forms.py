@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from companion.writers.grammar import AUX, BE, DET, IN_PICTURE, NOT_PARTICIPLES, NOUNS, PRONOUN
+from companion.writers.grammar import AUX, BE, DET, IN_PICTURE, NOT_PARTICIPLES, NOUNS, PRONOUN, word_set
 
 Wordings = tuple[str, str, str]
 
@@ -34,7 +34,7 @@ SAID = ("{said}", "it is clear that {said}", "as the picture shows, {said}")
 THERE = ("there {be} clearly {rest}", "there {be} definitely {rest}", "there {be} indeed {rest}")
 NOT_THERE = ("there {be} no {rest}", "there {be} not any {rest}", "there {be} no {rest} at all")
 SHOWN = ("this picture shows {o}", "one can see {o}", "what this picture shows is {o}")
-_COUNTED = ("the number of {n} is {o}", "counting the {n} gives {o}", "in all, the number of {n} comes to {o}")
+COUNTED = ("the number of {n} is {o}", "counting {counted} gives {o}", "in all, the number of {n} comes to {o}")
 EQUATED = ("{s} {be} {one}", "here {s} {be} {one}", "as one can see, {s} {be} {one}")
 CLEFT = ("what {said} is {the}", "here, what {said} is {the}", "as one can see, what {said} is {the}")
 CHOSEN = ("{which} {vp}", "it is {which} that {vp}", "here {which} {vp}")
@@ -47,7 +47,7 @@ KIND_IN = (
     "the {k} {p} which {said} {is} {one}", "here the {k} {p} which {said} {is} {one}",
     "as one can see, the {k} {p} which {said} {is} {one}",
 )  # fmt: skip
-EVENT = ("what {event} is {o}", "here, what {event} is {o}", "as one can see, what {event} is {o}")
+EVENT = ("what {event} is {the}", "here, what {event} is {the}", "as one can see, what {event} is {the}")
 HERE = ("the {k} here {be} {one}", "the {k} in this picture {be} {one}", "as one can see, the {k} here {be} {one}")
 REASON = (
     "the reason why {said} is {o}", "here the reason why {said} is {o}", "as one can see, the reason why {said} is {o}",
@@ -56,6 +56,8 @@ NAMED_REASON = (
     "the reason why {said} is this: {o}", "here the reason why {said} is this: {o}",
     "as one can see, the reason why {said} is this: {o}",
 )  # fmt: skip
+PURPOSE = re.compile(r"(?:.*\b(?:us(?:e|es|ed|eful|ing)|meant|intended|designed|made|taken|built|dressed)\b.* )?for")
+"""What is said of a thing whose purpose is asked for: "is used for"."""
 NAMED_WAY = (
     "the way in which {said} is this: {o}", "here the way in which {said} is this: {o}",
     "as one can see, the way in which {said} is this: {o}",
@@ -82,10 +84,10 @@ FORMS: list[tuple[re.Pattern[str], Wordings]] = [
          r"|(?:which|what)\b.*\bdescribes? (?:the|this) (?:picture|image|photo|scene)\b.*"
          r"|what does (?:the|this) (?:picture|image|photo) (?:\w+ )?(?:show|depict|describe)", SHOWN),
         (rf"how many (?:of )?(?P<n>.+?)(?: (?:{BE}) there| (?:do|can) you see| can be seen| exist| appear)"
-         r"(?P<tail>|(?! to\b) .*)", _COUNTED),
-        (rf"how many (?:of )?(?P<n>.+?) (?P<gap>{AUX} {_SUBJECT}.*)", _COUNTED),
-        (rf"how many (?:of )?(?P<n>.+?) (?P<vp>{AUX} .+)", _COUNTED),
-        (r"how many (?:of )?(?P<kind>.+)", _COUNTED),
+         r"(?P<tail>|(?! to\b) .*)", COUNTED),
+        (rf"how many (?:of )?(?P<n>.+?) (?P<gap>{AUX} {_SUBJECT}.*)", COUNTED),
+        (rf"how many (?:of )?(?P<n>.+?) (?P<vp>{AUX} .+)", COUNTED),
+        (r"how many (?:of )?(?P<kind>.+)", COUNTED),
         (rf"(?:(?:in|to|towards?) )?(?:which|what) (?:direction|way|side) (?P<be>{BE}) (?P<s>.+?) {_FACING}"
          rf"(?: at| to| towards?| in)?{_VIEW}",
          ("{s} {be} {verb} {to}{view}", "here {s} {be} {verb} {to}{view}",
@@ -109,7 +111,7 @@ FORMS: list[tuple[re.Pattern[str], Wordings]] = [
         (rf"(?:what|who|which) (?P<be>{BE}|can be) (?P<s>(?:the|a) (?:\w+ )??{_TITLE} (?:of|for|between|on) .+"
          r"(?<!ing)(?<! for)(?<! from)(?<! with)(?<! of)(?<! in)(?<! on)(?<! at)(?<! as)(?<! to)(?<! called))",
          EQUATED),
-        (rf"(?:what|who|whom) (?P<gap>(?:{BE}) .+)", CLEFT),
+        (rf"(?:what|(?P<who>whom?)) (?P<gap>(?:{BE}) .+)", CLEFT),
         (rf"(?:what|who|which) (?P<be>{BE}|can be) (?P<s>{DET} (?:\w+ ){{1,2}}of .+)", EQUATED),
         (rf"(?:what|who|whom) (?P<gap>(?!{BE}){AUX} .+)", CLEFT),
         (rf"(?:what|who|which) (?P<be>{BE}|can be) (?P<s>(?!the (?:same|only)\b){_ANY_SUBJECT}.*(?<! like)(?<! do))",
@@ -143,66 +145,65 @@ are taken apart where the verb begins.
 """
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-NAMED = _words("""
+NAMED = word_set("""
     name title term word letter number digit color colour size material brand make model gender sex race texture
     position direction purpose function reason cause use weather season sport game activity action occupation
-    profession job career relationship relation emotion feeling mood expression language time hour day month year
-    date holiday decade age height length width country continent nation nationality state city town region county
-    territory company airline manufacturer team league religion meal cuisine flavor flavour fabric pattern design
-    breed species genus temperature climate terrain transportation transport travel century currency capital value
-    score price amount percentage percent liquid beverage alcohol condition status hobby level stage phase subject
-    topic theme motion artist author president sponsor manufacturer maker designer player star singer actor actress
-    celebrity hero singer band movie film show character store restaurant hotel university street neighborhood
+    profession job career relationship relation emotion feeling mood expression language time hour day month year date
+    holiday decade age height length width country continent nation nationality state city town region county territory
+    company airline manufacturer team league agency corporation firm organization chain religion meal cuisine flavor
+    flavour fabric pattern design breed species genus temperature climate terrain transportation transport travel
+    century currency capital value score price amount percentage percent liquid beverage alcohol condition status hobby
+    level stage phase subject topic theme motion artist author president sponsor maker designer player star singer
+    actor actress celebrity hero band movie film show character store restaurant hotel university street neighborhood
     ethnicity style service precipitation landscape element gas metal wood maintenance technology software system
-    social gathering industry business way branch diet fuel energy power lighting phrase attraction
+    social gathering industry way branch diet fuel energy power lighting phrase attraction
 """)
 """Nouns whose kinds go without an article: "the colour is red", "the country is Peru"."""
-KINDS = _words("type kind sort category class form style types kinds sorts styles")
-ITEMS = _words("""
-    animal bird vehicle room building fruit vegetable utensil tool instrument device appliance item object toy
-    insect hat garment container structure place location venue event party machine weapon person creature furniture
-    boat plane truck dog cat pet footwear accessory establishment area facility celebration ceremony shop kitchen
-    tree flower plant mammal reptile product computer bag bed chair table lamp display resort dwelling house home
-    symbol document mirror window door bottle board trick shot bike business body environment setting habitat clock
-    lounge instrument ball shape move stroke jump
+KINDS = word_set("type kind sort category class form style types kinds sorts styles")
+ITEMS = word_set("""
+    animal bird vehicle room building fruit vegetable utensil tool instrument device appliance item object toy insect
+    hat garment container structure place location venue event party machine weapon person creature furniture boat
+    plane truck dog cat pet footwear accessory establishment area facility celebration ceremony shop kitchen tree
+    flower plant mammal reptile product computer bag bed chair table lamp display resort dwelling house home symbol
+    document mirror window door bottle board trick shot bike business body environment setting habitat clock lounge
+    ball shape move stroke jump
 """)
 """Nouns whose kinds are counted: "the animal is a cat"."""
-NOUNS_TOO = _words("""
-    cook drink fish dance fall fence show park cover play store board rain snow stick bite kiss lead bake clean
-    chase fear hope plan order swing slide sail ski surf skate help need use work walk talk call look touch taste
-    smell watch stand sign point lie match move turn face belt bat fan block cut mix plant light press ride drive
-    kick jump throw catch laugh smile love hate rest pose stop start end water slow land record frame brush fire
-    tour pet bus train store wave water
+NOUNS_TOO = word_set("""
+    cook drink fish dance fall show park cover play store board rain snow stick bite lead bake clean chase fear hope
+    plan order swing slide sail ski surf skate help need use work walk talk call look touch taste watch stand point
+    lie match move turn face block cut mix ride drive kick jump throw catch laugh smile love hate rest pose stop start
+    end slow land brush fire pet train wave
 """)
 """Verbs that an option names as a thing as often: "walk", "drink"."""
-LIVING = _words("""
+LIVING = word_set("""
     animal bird fruit vegetable insect utensil tool instrument mammal reptile creature pet fish
 """)
 """Nouns whose kinds are named by nouns alone, so that they are counted even after "kind of"."""
-ACTIONS = _words("activity action task")
-JOBS = _words("profession occupation job career")
+ACTIONS = word_set("activity action task")
+JOBS = word_set("profession occupation job career")
 """Nouns whose kinds are what somebody is: "the man is a nurse"."""
-COMPOUND = _words("""
+COMPOUND = word_set("""
     man woman person room pan lot ball pool board bag machine area meter mall cart boots shoes shoe table hall bell
     car station court stick oven sink plate truck center rack ground track dress suit
 """)
 """Last words of options that begin with a word in -ing and are nouns: "frying pan", but not "frying fish"."""
-AIMS = _words("state purpose goal function plan intention use job task aim role intent duty")
+AIMS = word_set("state purpose goal function plan intention use job task aim role intent duty reason cause")
 """Nouns that an infinitive follows: "the purpose is to cool"."""
-UNNAMED = _words("""
+PLACES = word_set("""
     africa asia europe australia america antarctica china japan france germany italy spain england britain scotland
     ireland wales russia canada mexico brazil india usa us uk london paris rome berlin madrid tokyo beijing moscow
-    chicago boston seattle miami philadelphia california texas florida hawaii alaska arizona nevada egypt kenya
-    greece turkey poland sweden norway denmark finland portugal switzerland austria thailand vietnam korea peru
-    chile argentina nepal nigeria york angeles francisco vegas jersey zealand indoors outdoors outside inside home
-    upstairs downstairs downtown here there everywhere nowhere nothing nobody anything everyone everything none
-    neither both all christmas halloween easter thanksgiving
+    chicago boston seattle miami philadelphia california texas florida hawaii alaska arizona nevada egypt kenya greece
+    turkey poland sweden norway denmark finland portugal switzerland austria thailand vietnam korea peru chile
+    argentina nepal nigeria york angeles francisco vegas jersey zealand mercury venus mars jupiter saturn
 """)
-"""Last words of options that go without an article: places' names in small letters, and adverbs of place."""
+"""Last words of places' names in small letters."""
+UNNAMED = PLACES | word_set("""
+    indoors outdoors outside inside home upstairs downstairs downtown here there everywhere nowhere nothing nobody
+    anything anyone someone everyone everything none where sideways neither both all christmas halloween easter
+    thanksgiving
+""")
+"""Last words of options that go without an article: names, and adverbs of place."""
 SMALL = re.compile(
     rf"(?:{DET}|{SIDE}|{COLOUR}|yes|no|none|one|five|six|seven|eight|nine|ten|zero|in|on|at|under|behind|above|below|"
     r"over|inside|outside|beside|near|next|between|to|from|there|circle|square|triangle|rectangle)",
@@ -221,7 +222,7 @@ FINITE = (
 ALONE = re.compile(
     rf"(?:{DET}|{PRONOUN}|neither|none|no|nothing|nobody|zero|one|seven|eight|nine|ten|eleven|twelve|twenty|thirty|"
     rf"[A-Z\W\d].*|being|(?!(?:{'|'.join(sorted(NOUNS))})\b)\w+ing|in|on|at|to|for|by|under|behind|because|"
-    r"none of)\b"
+    r"none of)\b(?!-)"
 )
 """Options that stand without an article."""
 

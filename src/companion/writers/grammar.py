@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 
-def _words(text: str) -> frozenset[str]:
+def word_set(text: str) -> frozenset[str]:
+    """The words of a list."""
     return frozenset(text.split())
 
 
@@ -24,113 +25,112 @@ DET = (
     "five|six|several|many)"
 )
 PRONOUN = "(?:i|you|he|she|it|they|we|someone|somebody|one|people|there)"
-PREPOSITIONS = _words("""
+PREPOSITIONS = word_set("""
     in on at to under behind above below over inside outside beside near next between beneath underneath from away
     far around against towards toward within across along by among through into onto upon off with without for of
     about as during after before past beyond up down out besides
 """)
-ADVERBS = _words("""
-    likely usually often probably also currently always never sometimes just now most mostly mainly possibly still
-    frequently generally already commonly typically primarily perhaps either together really even almost
+ADVERBS = word_set("""
+    often also always never sometimes just now most still already perhaps either together even almost
 """)
-LY_NOUNS = _words(
-    "family fly butterfly dragonfly jelly lily belly bully ally assembly reply supply italy july early only"
-)
-STATES = _words("""
-    visible open closed empty full parallel perpendicular similar present same shown seen worn held made able
-    directly closer farther further higher lower taller shorter bigger larger smaller more less likely also
-    partially not about supposed ready allowed available missing alone happy sad wet dry hot cold clean dirty safe
-    dangerous older younger longer wider brighter darker heavier lighter thicker thinner touching facing visible
-    edible
+LY_NOUNS = word_set("""
+    family fly butterfly dragonfly jelly lily belly bully ally assembly reply supply italy july early only
+    imply apply rely comply multiply
+""")
+"""Words in -ly that are nouns, adjectives or verbs."""
+STATES = word_set("""
+    visible open closed empty full parallel perpendicular similar present same shown seen worn held made able closer
+    farther further higher lower taller shorter bigger larger smaller more less not supposed ready allowed available
+    missing alone happy sad wet dry hot cold clean dirty safe dangerous older younger longer wider brighter darker
+    heavier lighter thicker thinner touching facing edible
 """)
 """What may begin what is said of a subject, beside prepositions and participles."""
-VERBS = _words("""
-    be have look appear seem contain show include wear hold face belong need cover touch stand sit want mean
-    represent depict describe say express indicate tell do point lie match get see use like move turn become happen
-    go come carry feature convey suggest think infer keep stop slow run walk wait take make eat drink play try block
-    reach ride drive work live sleep read write sell buy serve throw catch hit kick jump fly swim grow feel give
-    help find bring put cut cook bake prepare clean wash provide produce support connect lead open close protect
-    prevent start begin end enjoy watch listen hear speak talk call share resemble refer relate travel visit pull
-    push lift climb fall lean rest lay hang pose smile laugh cry consume graze land park pass separate specialize
-    depend share attach fit fill require create cause allow let avoid attract advertise promote offer receive win
-    lose know learn teach study perform participate compete practice celebrate symbolize signify signal warn warm
-    cool heat freeze melt burn break fix repair build drop pick pour mix add remove expect plan hope intend prefer
-    love hate fear chase hunt bite chew lick swing spin slide roll skate surf ski sail row fish dance sing direct
-    order pay cost measure weigh store fold wrap tie reflect emit shine blow rain snow swing sail utilize transport
-    arrive depart leave enter exit approach cross follow guide steer ask answer surround differ originate reside
-    occupy emphasize spell stick gain resort board engage yell shout scream sniff scratch sip taste step steal
-    stretch scoop stir spray squeeze strike swallow sweep trim trap type unload weave wipe wish advise adjust aim
-    apply arrange attack attend balance bark beg behave benefit bounce bow brush bump bury camp charge check choose
-    clip collect combine communicate compare complete concentrate consist contact control count crash crawl deliver
-    desire destroy dig dine dip discuss display dive drain drape drift employ entertain escape evoke examine
-    exercise exhibit explain explore export extend fasten feed fetch fight fire float flow focus force form gather
-    generate greet grab grip guard handle harvest haul imply import imitate improve inform inspect install invite
-    judge kneel label launch load locate mark mention mow notice obey observe obstruct operate own pack paddle paint
-    peel permit pet photograph pretend propel purchase raise recommend recycle reduce refuse release remind replace
-    respond reveal rub satisfy scare secure select send set shake shape shoot shop spot state steam strap succeed
-    supply switch target tend threaten trade train transfer treat trust understand wander warn wave work utter
+VERBS = word_set("""
+    be have look appear seem contain show include wear hold face belong need cover touch stand sit want mean represent
+    depict describe say express indicate tell do point lie match get see use like move turn become happen go come
+    carry feature convey suggest think infer keep stop slow run walk wait take make eat drink play try block reach
+    ride drive work live sleep read write sell buy serve throw catch hit kick jump fly swim grow feel give help find
+    bring put cut cook bake prepare clean wash provide produce support connect lead open close protect prevent start
+    begin end enjoy watch listen hear speak talk call share resemble refer relate travel visit pull push lift climb
+    fall lean rest lay hang pose smile laugh cry consume graze land park pass separate specialize depend attach fit
+    fill require create cause allow let avoid attract advertise promote offer receive win lose know learn teach study
+    perform participate compete practice celebrate symbolize signify signal warn warm cool heat freeze melt burn break
+    fix repair build drop pick pour mix add remove expect plan hope intend prefer love hate fear chase hunt bite chew
+    lick swing spin slide roll skate surf ski sail row fish dance sing direct order pay cost measure weigh store fold
+    wrap tie reflect emit shine blow rain snow utilize transport arrive depart leave enter exit approach cross follow
+    guide steer ask answer surround differ originate reside occupy emphasize spell stick gain resort board engage yell
+    shout scream sniff scratch sip taste step steal stretch scoop stir spray squeeze strike swallow sweep trim trap
+    type unload weave wipe wish advise adjust aim apply arrange attack attend balance bark beg behave benefit bounce
+    bow brush bump bury camp charge check choose clip collect combine communicate compare complete concentrate consist
+    contact control count crash crawl deliver desire destroy dig dine dip discuss display dive drain drape drift
+    employ entertain escape evoke examine exercise exhibit explain explore export extend fasten feed fetch fight fire
+    float flow focus force form gather generate greet grab grip guard handle harvest haul imply import imitate improve
+    inform inspect install invite judge kneel label launch load locate mark mention mow notice obey observe obstruct
+    operate own pack paddle paint peel permit pet photograph pretend propel purchase raise recommend recycle reduce
+    refuse release remind replace respond reveal rub satisfy scare secure select send set shake shape shoot shop spot
+    state steam strap succeed supply switch target tend threaten trade train transfer treat trust understand wander
+    wave utter
 """)
 """Verbs as they stand after "does" or "can"."""
-_AMBIGUOUS = _words("""
-    drink cover play show work walk stop call move ride run turn touch watch board park store face point stand sign
-    light cut fish swing plant record frame press train set shop shape label load mark form fire pet paint pack
-    brush bow bark camp check clip count display drain exercise focus force guard handle judge match notice spot
-    spray state steam strap switch target trade treat trust wave type step trap balance charge control supply lock
-    order plan
+_AMBIGUOUS = word_set("""
+    drink cover play show work walk stop call move ride run turn touch watch board park store face point stand cut
+    fish swing train set shop shape label load mark form fire pet paint pack brush bow bark camp check clip count
+    display drain exercise focus force guard handle judge match notice spot spray state steam strap switch target
+    trade treat trust wave type step trap balance charge control supply order plan
 """)
 """Verbs that are nouns as often."""
-PARTICIPLES = _words("""
+PARTICIPLES = word_set("""
     made worn held shown seen built kept known written taken hung cut put set found used drawn driven eaten thrown
     given told meant bought sold caught hit led lit lost born done gone grown sewn spread stuck struck tied woven
     wrapped cast fed fought paid read spent stood torn bent broken chosen frozen hidden ridden stolen
 """)
-NOT_PARTICIPLES = _words("""
+NOT_PARTICIPLES = word_set("""
     bed red shed sled seed weed reed breed feed need speed hundred sacred naked bleed greed deed bobsled infrared
     flatbed moped unlimited tweed aged kindred newlywed steed screed unplugged
 """)
 """Words in -ed that are nouns, adjectives or bare verbs."""
-NOUNS = _words("""
+NOUNS = word_set("""
     building painting ceiling clothing king ring string thing wing swing spring evening morning earring railing
-    awning pudding dressing duckling sibling lightning being icing topping sling crossing wedding stuffing meeting
+    awning pudding dressing duckling sibling lightning being icing topping sling wedding stuffing meeting
     frosting landing drawing wiring lettering flooring seasoning filling clearing bearing lighting covering
     something nothing anything everything shopping parking
 """)
 """Nouns that end like participles."""
-_REST = _words("""
+_REST = word_set("""
     standing sitting lying walking leaning hanging flying parked located placed running resting going
 """)
 PLURAL_ONLY = "sunglasses|glasses|headphones|scissors|pants|trousers|shorts|jeans|goggles|binoculars|tweezers|pliers"
 _IRREGULAR_PLURALS = "people|children|men|women|feet|teeth|mice|geese|sheep|police|cattle|legos"
-MASS = _words("""
+MASS = word_set("""
     water food grass snow sand wood metal plastic glass paper ice mud dirt rain fog hail steam smoke wind milk juice
     coffee tea wine beer soda coke bread cheese butter rice pasta meat beef pork ham turkey bacon lettuce cabbage
-    spinach broccoli celery corn garlic parsley basil mint salt sugar pepper mayo ketchup mustard cream icing
-    frosting chocolate honey syrup oil gas electricity coal steel iron leather cotton wool silk denim rubber
-    concrete cement brick stone clay furniture clothing jewelry luggage equipment money mail trash garbage traffic
-    fire air hair fur skin dust paint rust powder propane cardboard fabric foam gold silver wax weather acrylic
-    music art football basketball baseball tennis soccer hockey golf volleyball badminton lacrosse baseball rugby
-    cricket polo chess poker skiing surfing fun safety decoration protection transportation advertising exercise
-    balance fashion visibility tradition privacy storage breakfast lunch dinner brunch noon dusk dawn midnight night
-    summer winter spring autumn fall christmas halloween easter thanksgiving hearing home
+    spinach broccoli celery corn garlic parsley basil mint salt sugar pepper mayo ketchup mustard cream icing frosting
+    chocolate honey syrup oil gas electricity coal steel iron leather cotton wool silk denim rubber concrete cement
+    brick stone clay furniture clothing jewelry luggage equipment money mail trash garbage traffic fire air hair fur
+    skin dust paint rust powder propane cardboard fabric foam gold silver wax weather acrylic music art football
+    basketball baseball tennis soccer hockey golf volleyball badminton lacrosse rugby cricket polo chess poker skiing
+    surfing fun safety decoration protection transportation advertising exercise balance fashion visibility tradition
+    privacy storage breakfast lunch dinner brunch noon dusk dawn midnight night summer winter spring autumn fall
+    graffiti feta mozzarella cheddar parmesan brie christmas halloween easter thanksgiving hearing home
 """)
-ADJECTIVES = _words("""
+ADJECTIVES = word_set("""
     red green blue yellow black white brown pink purple orange gray grey beige gold silver teal tan maroon navy old
-    young new big small large tall short long wide thin thick round square oval flat deep high low hot cold warm
-    cool wet dry clean dirty full empty open closed happy sad angry calm bored tired scared afraid alone asleep
-    awake hard soft smooth rough sharp dull bright dark light heavy fast slow early late good bad safe free male
-    female modern ancient formal informal casual urban rural suburban domestic commercial residential digital analog
-    plain striped plaid floral fresh raw ripe rotten sweet sour spicy salty bitter wild tame dead alive sick healthy
-    fat skinny wooden golden greek french dutch irish welsh swiss british english spanish mexican asian african
-    european chilly mad drunk natural central tame ripe sober angry upset pleased sunny cloudy windy rainy snowy
-    stormy foggy hilly grassy sandy muddy rocky busy crowded fancy furry curly wavy messy
+    young new big small large tall short long wide thin thick round square oval flat deep high low hot cold warm cool
+    wet dry clean dirty full empty open closed happy sad angry calm bored tired scared afraid alone asleep awake hard
+    soft smooth rough sharp dull bright dark light heavy fast slow early late good bad safe free male female ancient
+    formal informal casual urban suburban residential digital analog plain striped plaid floral fresh raw ripe rotten
+    sweet sour spicy salty bitter wild tame dead alive sick healthy fat skinny wooden golden greek french dutch welsh
+    swiss mexican asian african european chilly mad drunk central sober upset pleased sunny cloudy windy rainy snowy
+    stormy foggy hilly grassy sandy muddy rocky busy crowded fancy furry curly wavy messy arid humid solar electric
+    manual parallel diagonal real fake
 """)
-COMPARATIVES = _words("""
+COMPARATIVES = word_set("""
     bigger smaller larger taller shorter longer wider higher lower older younger newer softer harder darker brighter
     warmer colder hotter faster slower heavier thinner thicker closer farther more less better worse further
 """)
-LIKE_ADJECTIVES = _words("""
+LIKE_ADJECTIVES = word_set("""
     table vegetable cable stable constable turntable fish dish goldfish swordfish catfish jellyfish radish cheese
-    geese lantern pattern fern tern attic mosaic crucible bible mobile arabic mystic critic hospital
+    geese lantern pattern fern tern attic crucible bible mystic critic
 """)
 """Nouns that end like adjectives."""
 _ADJECTIVE = r".*(?:[^aeiou]ish|ional|cial|ural|ese|ous|ful|less|able|ible|[a-z]{3}ical|[a-z]{2}tic|ern)"
@@ -147,8 +147,7 @@ class Clause:
     def said(self, negated: bool = False) -> str:
         """As a statement: "the cup is on it"."""
         rest = self.predicate.split()
-        plural = {"is": "are", "was": "were", "does": "do", "has": "have"} if many(self.subject) else {}
-        own = plural.get(self.auxiliary, self.auxiliary)
+        own = agreeing(self.auxiliary, self.subject)
         if negated:
             auxiliary = "cannot" if own == "can" else f"{own} not"
             return " ".join([self.subject, auxiliary, *rest])
@@ -172,7 +171,7 @@ def parsed(text: str, gap: bool = False) -> Clause | None:
     if gap and be and not _pronoun(words):
         end = _gap(words)
     else:
-        end = _subject_end(words, be) if be else _verb_begins(words, auxiliary in ("has", "have", "had"))
+        end = _subject_end(words) if be else _verb_begins(words, auxiliary in ("has", "have", "had"))
     if end is None or (end == len(words) and not be):
         return None
     determined = re.fullmatch("the|an?|his|her|its|their|my|your|our|no|every", words[0])
@@ -218,14 +217,14 @@ def _verbal(word: str) -> bool:
 
 
 _BOUND = rf"{DET}|and|or|of|with|to|than|very|'s"
-_GOVERNED = _words("""
+_GOVERNED = word_set("""
     of without than to by for while when after before and or is are was were been being be has have that who which from
     in
 """)
 """Words after which a participle is not a clause's own."""
 
 
-def _subject_end(words: Sequence[str], be: bool = True) -> int | None:
+def _subject_end(words: Sequence[str]) -> int | None:
     """Where the predicate begins, in a clause after a form of to be."""
     if _pronoun(words):
         return 1
@@ -246,6 +245,12 @@ def _subject_end(words: Sequence[str], be: bool = True) -> int | None:
         verbs = [j for j in range(k + 2, len(words)) if _verbal(words[j]) and words[j - 1] not in _GOVERNED]
         if word == "in" and verbs and not re.fullmatch(DET, after):
             return verbs[0]
+        placed = [j for j in verbs if words[j] in _PLACED]
+        if word in PREPOSITIONS and placed:
+            return placed[0]
+        told_apart = word == "in" and words[k + 2 : k + 3] and words[k + 2] in _APART | ADJECTIVES
+        if told_apart and verbs and words[verbs[0]].endswith("ing"):
+            return verbs[0]
         if word in ("a", "an", "the") and words[k - 1] in PREPOSITIONS:
             continue
         if word in ("a", "an", "the") and any(re.fullmatch(AUX, later) for later in words[k:]):
@@ -253,15 +258,17 @@ def _subject_end(words: Sequence[str], be: bool = True) -> int | None:
         if word in ("that", "which", "who", "whose") and any(re.fullmatch(AUX, later) for later in words[k:]):
             return None
         if word.endswith("ing") and _verbal(word) and after not in PREPOSITIONS and after:
-            later = [j for j in range(k + 2, len(words)) if _verbal(words[j]) and words[j - 1] not in _GOVERNED]
-            later = [j for j in later if not re.fullmatch(_BOUND, words[j - 1]) and words[j] not in ("being", "facing")]
+            later = [j for j in verbs if not re.fullmatch(_BOUND, words[j - 1]) and words[j] not in ("being", "facing")]
             later = [j for j in later if not (re.fullmatch(DET, words[j - 2]) and words[j - 3] in PREPOSITIONS)]
             return later[0] if later else k
+        if final and _verbal(word) and word not in _PLACED | _REST and verbs:
+            own = verbs[-1]
+            return own - 1 if adverb(words[own - 1]) and own - 1 > k else own
         if _begins(word, after) and not re.match(IN_PICTURE, f" {' '.join(words[k : k + 3])}"):
             return k
     last = words[-1]
     if last in ADJECTIVES and not re.fullmatch(_BOUND, words[-2]):
-        return len(words) - 1
+        return len(words) - (2 if words[-2] in ("light", "dark", "bright", "pale") and len(words) > 2 else 1)
     return None
 
 
@@ -301,6 +308,8 @@ def _verb_begins(words: Sequence[str], perfect: bool) -> int | None:
             continue
         if before in ADJECTIVES and word in _AMBIGUOUS:
             continue
+        if word == "like" and words[k + 1 : k + 2] and words[k + 1] in ("this", "that", "these", "those"):
+            continue
         if fits(word):
             if word in _AMBIGUOUS and k + 1 < len(words) and fits(words[k + 1]):
                 continue
@@ -319,16 +328,18 @@ def _gap(words: Sequence[str]) -> int | None:
     last = len(words) - 1
     if words[0] in PREPOSITIONS or _verbal(words[0]) or adverb(words[0]) or words[0] in STATES | ADJECTIVES:
         return None
+    raised = next((k for k in range(1, last) if words[k] in _RAISING and words[k + 1] == "to"), None)
+    if raised is not None and not re.fullmatch(_BOUND, words[raised - 1]) and words[raised - 1] not in _GOVERNED:
+        while raised > 1 and (adverb(words[raised - 1]) or words[raised - 1] in ("being", "getting")):
+            raised -= 1
+        return raised
     named = re.fullmatch(f"{DET}|{PRONOUN}", words[0]) or words[0].endswith("'s") or is_plural(words[0])
     if not named and len(words) > 3:
         return None
     for k in range(last, 0, -1):
         before = words[k - 1]
-        held = words[k] in ("about", "supposed", "able", "ready", "likely", "going") and words[k + 1 : k + 2] == ["to"]
         governed = re.fullmatch(DET, before) or (before in _GOVERNED and before != "being")
-        if governed or words[k] == "being" or not (held or _verbal(words[k])):
-            continue
-        if not (held or _lacks_object(words, k)):
+        if governed or words[k] == "being" or not _verbal(words[k]) or not _lacks_object(words, k):
             continue
         relative = any(re.fullmatch(AUX, word) for word in words[1:k])
         if relative and not (_verbal(before) or before == "being" or before in PREPOSITIONS or adverb(before)):
@@ -337,6 +348,8 @@ def _gap(words: Sequence[str]) -> int | None:
             k -= 1
         earlier = [j for j in range(1, k) if adverb(words[j]) and words[j] != "most" and _verbal(words[j + 1])]
         return min([k, *earlier])
+    if words[last] in ("above", "below") and (words[last - 1] in _POINTED or "of" in words):
+        return None
     if words[last] in PREPOSITIONS and last > 0 and not any(re.fullmatch(AUX, word) for word in words):
         first = last
         complex_one = re.search(_COMPLEX, " ".join(words))
@@ -351,7 +364,18 @@ def _gap(words: Sequence[str]) -> int | None:
     return None
 
 
-_CALLING = _words("useful famous known fond afraid scared proud capable similar good safe responsible")
+_PLACED = word_set("located placed positioned situated")
+"""Participles that are a clause's own, after whatever else stands behind its subject."""
+_APART = word_set("back front middle foreground background")
+"""What, like a colour, tells one of several subjects apart: "the men in the back", "the man in the green shirt"."""
+_POINTED = word_set("pictured shown seen mentioned listed")
+"""Participles that only point to a thing: "the hat pictured above"."""
+_RAISING = word_set("""
+    about supposed able ready likely going intended said meant believed thought expected designed known considered
+    trying
+""")
+"""What an infinitive follows as the predicate's own: "these are intended to tell"."""
+_CALLING = word_set("useful famous known fond afraid scared proud capable similar good safe responsible")
 """Adjectives that call for a preposition: "famous for"."""
 _COMPLEX = (
     r"\b(?:on top of|in front of|next to|close to|out of|off of|part of|up against|made of|made up of|made out of|"
@@ -367,7 +391,7 @@ def _lacks_object(words: Sequence[str], k: int) -> bool:
         words[n] in ("for", "of", "with", "from", "at") and words[n + 1] in (*PREPOSITIONS, "when", "while", "if")
         for n in range(k + 1, len(words) - 1)
     )
-    if words[k] in ("pictured", "shown", "seen", "mentioned", "listed") and last in ("above", "below"):
+    if words[k] in _POINTED and last in ("above", "below"):
         return False
     purpose = k < len(words) - 2 and words[-2] == "to" and last in VERBS
     trailing = (last in PREPOSITIONS and k < len(words) - 1) or stranded or purpose
@@ -386,6 +410,13 @@ def third(verb: str) -> str:
     if re.search(r"[^aeiou]y$", verb):
         return f"{verb[:-1]}ies"
     return verb + ("es" if re.search(r"(?:s|sh|ch|x|o|z)$", verb) else "s")
+
+
+def base(verb: str) -> str:
+    """A verb of the third person as it stands with a plural: "goes" → "go"; others as they are."""
+    return next(
+        (stem for stem in (verb[:-1], verb[:-2], f"{verb[:-3]}y") if third(stem) == verb and stem in VERBS), verb
+    )
 
 
 def ambiguous(verb: str) -> bool:
@@ -413,13 +444,40 @@ def is_plural(noun: str) -> bool:
     )  # fmt: skip
 
 
+_NUMBERS = {"is": "are", "was": "were", "does": "do", "has": "have"}
+
+
+def agreeing(verb: str, subject: str) -> str:
+    """A form of be, do or have in the number of its subject, where the subject tells it for sure."""
+    if many(subject):
+        return _NUMBERS.get(verb, verb)
+    return {many: one for one, many in _NUMBERS.items()}.get(verb, verb) if _single(subject) else verb
+
+
+def _single(subject: str) -> bool:
+    """Whether a subject is in the singular: "the truck", but not "the sheep" or "the dice"."""
+    determined = re.match("(?:the|this|that|an?) [a-z]", subject, re.IGNORECASE)
+    before = re.split(rf" (?:that|which|who|{'|'.join(PREPOSITIONS)})\b", subject)[0]
+    maybe_many = re.search(
+        r"(?:s|men|people|children|feet|teeth|geese|mice|dice|police|cattle|sheep|deer|fish|ia|i|majority|rest|most|"
+        r"number|couple|pair|lot|group|two|three|four|five|six|and|or)\b", before.removeprefix("this"),
+    )  # fmt: skip
+    return determined is not None and not maybe_many
+
+
 def many(subject: str) -> bool:
-    """Whether a subject with a determiner is in the plural, whatever the question's own verb says ("is the plates")."""
+    """Whether a subject with a determiner is in the plural, whatever the question's own verb says ("is the plates").
+    Behind words that are not surely adjectives nothing is told: "the girl whit blue shoes" has a misspelt "with".
+    """
+    if " " not in subject:
+        return subject.islower() and is_plural(subject)
     if not re.match(r"(?:the|these|those|his|her|their|its|two|three|some|any)\b", subject, re.IGNORECASE):
         return False
     words = subject.split(" ")
     cut = next((k for k in range(2, len(words)) if _verbal(words[k])), len(words))
-    return is_plural(" ".join(words[:cut])) and " and " not in subject
+    noun = re.split(rf" (?:that|which|who|{'|'.join(PREPOSITIONS)})\b", " ".join(words[:cut]))[0]
+    described = all(map(adjectival, noun.split(" ")[1:-2]))
+    return described and is_plural(noun) and " and " not in subject
 
 
 def adjectival(option: str) -> bool:
@@ -436,6 +494,8 @@ def adjectival(option: str) -> bool:
 
 def indefinite(noun: str) -> str:
     """With "a" or "an", unless it is in the plural, a mass, an adjective or has a determiner."""
+    if noun in ("sun", "moon", "earth", "sky"):
+        return f"the {noun}"
     if is_plural(noun) or mass(noun) or adjectival(noun) or not noun[:1].isalpha() or noun[:1].isupper():
         return noun
     return f"{article(noun)} {noun}"
@@ -444,6 +504,8 @@ def indefinite(noun: str) -> str:
 def mass(noun: str) -> bool:
     """Whether a noun phrase names what is not counted: "orange juice", but not "pint glass"."""
     last = noun.lower().split(" ")[-1]
+    if last.endswith(("ism", "ness")):
+        return True
     return last in MASS and (" " not in noun or last not in ("glass", "paper", "iron", "home", "cream", "fire"))
 
 

@@ -8,27 +8,40 @@ from collections.abc import Sequence
 from companion.writers import forms, grammar
 
 _DECADE = re.compile(r"(?:\d\d)?\d0s")
+_ADVERBS = {"under": "underneath", "beneath": "underneath", "on": "on top", "over": "overhead"}
+"""Prepositions as they stand without what they relate to."""
+_ORDINAL = re.compile(r"\d+(?:st|nd|rd|th)")
 _OF = re.compile(r"(?:\S+ )*?\S+ of (?:an? )?(.+)")
 
 
 def with_article(o: str, question: str = "") -> str:
     """An option as a noun: with "the", unless it has a determiner, or is a name, a number, a place or an activity."""
-    if _DECADE.fullmatch(o):
+    if _DECADE.fullmatch(o) or _ORDINAL.fullmatch(o):
         return f"the {o}"
+    if len(o) == 1:
+        return o
     first, last = o.split(" ")[0], o.split(" ")[-1]
     doing = last.endswith("ing") and last not in grammar.NOUNS
-    alone = stands_alone(o) or last in forms.UNNAMED or first in grammar.PREPOSITIONS or doing
+    alone = stands_alone(o) or unnamed(o) or first in grammar.PREPOSITIONS or doing
     return o if alone and f"the {o}" not in question else f"the {o}"
+
+
+def determined(noun: str) -> str:
+    """A noun phrase with "the" where a question leaves the article out: "coffee cup" → "the coffee cup"."""
+    own = re.match(rf"(?:{grammar.DET}|{grammar.PRONOUN}|\w+'s|every\w+|no\w+|one|other|\d+)\b", noun, re.IGNORECASE)
+    before = re.split(rf" (?:{'|'.join(grammar.PREPOSITIONS)})\b", noun)[0]
+    bare = grammar.is_plural(before) or grammar.mass(before) or unnamed(before)
+    return noun if own or bare or not re.match("[a-z]{3}", noun) else f"the {noun}"
 
 
 def of_kind(o: str, noun: str) -> str:
     """An option as what is one of a kind: "the animal is a cat", "the country is Peru", "the food is the pasta"."""
-    if _DECADE.fullmatch(o):
+    if _DECADE.fullmatch(o) or _ORDINAL.fullmatch(o):
         return f"the {o}"
     kind, found = head(noun), _OF.fullmatch(noun)
     of = head(found[1]) if found and kind in forms.KINDS else ""
     described = grammar.adjectival(o) and kind != "fruit"
-    if "famous" in noun or stands_alone(o) or described or o.split(" ")[-1] in forms.UNNAMED:
+    if "famous" in noun or stands_alone(o) or described or unnamed(o):
         return o
     if (of or singular(kind)) in forms.ITEMS and not (grammar.is_plural(kind) and kind not in ("sports", "colors")):
         return grammar.indefinite(o)
@@ -41,6 +54,8 @@ def of_kind(o: str, noun: str) -> str:
 
 def labelled(noun: str, options: Sequence[str]) -> bool:
     """Whether the options are words for kinds that no article fits for sure: "the type of hat is “chef”"."""
+    if head(noun) == "character":
+        return not any(map(grammar.is_plural, options))
     kinds = _OF.fullmatch(noun) if head(noun) in forms.KINDS else None
     if kinds:
         return head(kinds[1]) not in forms.LIVING and not all(map(uncounted, options))
@@ -56,6 +71,23 @@ def uncounted(o: str) -> bool:
 def stands_alone(o: str) -> bool:
     """Whether an option takes no article of its own: "his hat", "7", "playing chess", but not "frying pan"."""
     return forms.ALONE.match(o) is not None and not _compound(o)
+
+
+def unnamed(o: str) -> bool:
+    """Whether an option is a place's name in small letters or an adverb: "new york", "sideways", "frontward"."""
+    last = o.split(" ")[-1]
+    towards = re.fullmatch(r"(?:in|out|on|up|down|for|back|front|side)wards?", last)
+    return last in forms.UNNAMED or towards is not None
+
+
+def maybe_noun(o: str) -> bool:
+    """Whether an option that begins with a word in -ing may as well be a noun as an activity: "scratching toy"."""
+    doing = re.fullmatch(r"\w+ing (\w+)", o)
+    if doing is None or _compound(o) or doing[0].split(" ")[0] in grammar.NOUNS:
+        return False
+    after = doing[1]
+    particle = after in grammar.PREPOSITIONS or grammar.adverb(after) or re.fullmatch(grammar.PRONOUN, after)
+    return not (particle or uncounted(after))
 
 
 def _compound(o: str) -> bool:
@@ -87,8 +119,10 @@ def place(o: str, ref: str) -> str:
         return f"to the {o}{of}" if ref else f"on the {o}" if o in ("left", "right") else f"at the {o}"
     if o in ("ahead", "on top", "forward"):
         return f"{o}{of}"
-    if o in ("under", "beneath") and not ref:
-        return "underneath"
+    if o in _ADVERBS and not ref:
+        return _ADVERBS[o]
+    if o in ("up", "down") and ref:
+        return f"{o} from {ref}"
     if o.split(" ")[0] in grammar.PREPOSITIONS | {"up", "down", "upwards", "upward", "back", "for"}:
         return f"{o} {ref}" if " " not in o or o == "next to" else o
     if re.search(r"\b(?:corner|area|part|region|half|quadrant|center|centre|middle|edge)\b", o) or o[:1].isupper():

@@ -2,8 +2,23 @@
 
 A question is turned into a statement by its form: "Where is the cup in relation to the plate?" and *left* give "The cup
 is to the left of the plate." Each form has three wordings, one of which the question's text draws, so that the claims
-of a question differ in the option alone. Options that are sentences stand for themselves. English only, and no parser
-(see `grammar`); a question of no form, or whose parts are not found for sure, is quoted.
+of a question differ in the option alone. English only, and no parser (see `grammar`).
+
+What is tried, in order; the first that fits all options counts, and each comes before what would misread its questions:
+
+0. An option that is a sentence stands for itself, whatever the others get (`_is_sentence`).
+1. `_yes_or_no`: options of yes and no fit no other form, so that their question's own clause is asserted or denied.
+2. `_filled_in`: a gap, or a sentence that the options complete, is no question and needs nothing taken apart.
+3. `_asked_last`: "The men are wearing what?" has its clause in order already; the forms below look for one inverted.
+4. `_either_or`: "Is it left or right of me?" begins with its auxiliary as 1 does, and names its options.
+5. `_formed`: the rest, by the first of `forms.FORMS` that fits question and options. There fixed phrases come first
+   ("how many", "where", "called"), then clauses that lack an object ("What is he holding?"), then "what is X", then
+   kinds ("which bird"), last what is said of an unnamed subject ("what fell"): each would also fit what follows it.
+6. A question of no form, whose parts are not found for sure, or two of whose options would say the same, is quoted
+   with its option (`forms.QUOTED`).
+
+Within a form an option whose kind (count noun, name, mass, activity) is not sure, and decides what is English, stands
+in quotation marks as a word, with its fellows: "The type of hat is “bowler”." (`phrases.labelled`, `_unsure`).
 """
 
 from __future__ import annotations
@@ -35,7 +50,7 @@ def wordings(text: str, options: Sequence[str]) -> list[Wordings]:
         or _either_or(question, inner)
         or _formed(question, inner)
     )
-    if not said:
+    if not said or len(set(said)) < len(set(inner)):
         lead, said = "", [_fill(forms.QUOTED, q=f"{asked}?", o=o) for o in inner]
     framed = [_each(_sentence(lead + one) for one in three) for three in said]
     return [
@@ -56,7 +71,8 @@ def _each(sentences: Iterable[str]) -> Wordings:
 def _sentence(text: str) -> str:
     """With a capital, a full stop and single spaces."""
     text = grammar.mended(re.sub(r"\s+", " ", text).strip())
-    return text[:1].upper() + text[1:] + ("" if re.search(r"[.!?][”\"']?$", text) else ".")
+    text = re.sub("^“?.", lambda found: found[0].upper(), text)
+    return text + ("" if re.search(r"[.!?][”\"']?$", text) else ".")
 
 
 def _plain(text: str) -> str:
@@ -80,8 +96,10 @@ def _facing(found: re.Match[str]) -> str:
 
 def _repaired(question: str) -> str:
     """Without a word written twice, or two determiners of one noun ("the his foot"), as real questions have them."""
-    question = re.sub(r"\b(the|an?|is|are|in|of|on) \1\b", r"\1", question, flags=re.IGNORECASE)
+    question = re.sub(r"\b(the|an?|is|are|of) \1\b", r"\1", question, flags=re.IGNORECASE)
     question = re.sub(r"\bthe an? ", "the ", question)
+    kinds = rf"\b(what|which) (type|kind|sort) (?!of\b|that\b|{grammar.AUX}\b)(?=\w+ )"
+    question = re.sub(kinds, r"\1 \2 of ", question, flags=re.IGNORECASE)
     return re.sub(r"\bthe (his|her|its|their|my|your)\b", r"\1", question)
 
 
@@ -122,6 +140,8 @@ def _holds(question: str, true: bool) -> Wordings | None:
 def _there(be: str, rest: str, true: bool) -> Wordings:
     """That there is something, or none of it: "no" stands before one noun phrase with no other quantity."""
     rest = re.sub("^an? ", "", rest) if be in ("are", "were") else rest
+    plural = re.match(r"an? [^,]*s$", re.split(rf" (?:{'|'.join(grammar.PREPOSITIONS)}) ", rest)[0])
+    rest = rest.partition(" ")[2] if plural and grammar.is_plural(phrases.head(rest)) else rest
     bare = not re.match(f"(?:{grammar.DET}|one|no)\\b", rest, re.IGNORECASE)
     be = _agreeing(be, True) if bare and grammar.is_plural(phrases.head(rest)) else be
     if true:
@@ -194,10 +214,12 @@ def _asked_last(question: str, options: Sequence[str]) -> list[Wordings] | None:
             placed
             or tail
             or re.fullmatch("be|being|his|her|its|their", last)
+            or last in grammar.ADJECTIVES
             or re.search(r" (?:if|that|when|because|a|an|the|newly \w+|an? [\w-]+)$", before)
         ):
             return None
-        parts = {"said": before, "predicate": before}
+        parts = {"said": before, "predicate": before, "gap": before}
+        parts["label"] = "all" if _unsure(forms.CLEFT, parts, options) else ""
         return [_fill(forms.CLEFT, said=before, the=_worded(parts, o, question)["the"]) for o in options]
     said = _with_noun(before, last, noun, options)
     return [_fill(forms.SAID, said=f"{one}{tail}") for one in said] if said else None
@@ -232,7 +254,8 @@ def _with_noun(before: str, last: str, noun: str, options: Sequence[str]) -> lis
 def _uncapitalised(statement: str) -> str:
     """A statement that goes on a sentence: with a capital only where it may be a name's."""
     first = statement.split(" ")[0]
-    common = re.fullmatch(f"{grammar.DET}|{grammar.PRONOUN}|.+ing", first, re.IGNORECASE) or grammar.is_plural(first)
+    closed = re.fullmatch(f"{grammar.DET}|{grammar.PRONOUN}|.+ing", first, re.IGNORECASE) is not None
+    common = closed or grammar.is_plural(first) or first.lower() in grammar.ADJECTIVES
     return f"{statement[0].lower()}{statement[1:]}" if common else statement
 
 
@@ -268,6 +291,7 @@ def _formed(question: str, options: Sequence[str]) -> list[Wordings] | None:
         if parts is not None and _suits(three, parts, own):
             parts["sides"] = "all" if phrases.sided(own) else ""
             parts["adjectives"] = "all" if all(map(grammar.adjectival, own)) else ""
+            parts["label"] = "all" if _unsure(three, parts, own) else ""
             labels = phrases.labelled(parts.get("k", ""), own)
             worded = [_worded(parts, o, question) for o in options]
             return [_fill(three, **one | ({"one": f"“{one['o']}”"} if labels else {})) for one in worded]
@@ -288,6 +312,8 @@ def _parts(parts: dict[str, str]) -> dict[str, str] | None:
         if not split:
             return None
         parts |= {"k": split[0], "n": split[0], "vp": split[1]}
+    if "part" in parts:
+        parts |= {"s": phrases.determined(parts["s"]), "ref": phrases.determined(parts["ref"])}
     subject, noun = parts.get("s", ""), parts.get("k", "")
     if re.match(r"(?:the|an?) (?:in|on|at|of|to|with)\b", subject) or re.search(r"'s [a-z]+$", noun):
         return None
@@ -328,18 +354,30 @@ def _is_said(verb: str, rest: Sequence[str]) -> bool:
     if re.fullmatch("can|could|will|would|should|may|might|must", verb):
         base = next((later for later in rest if not grammar.adverb(later) and later not in ("not", "never")), "")
         return base in grammar.VERBS
+    if verb in ("do", "does", "did") and rest[:1] != ["not"]:
+        return False
     if not re.fullmatch(grammar.AUX, verb) or verb in ("has", "have", "had"):
         return True
     after = " ".join(rest)
     if rest[:1] == ["only"]:
         return False
+    if rest and grammar.is_plural(rest[-1]) and not any(map(_may_follow_be, rest)):
+        return False
     superlative = re.match(r"an? |the (?:\w+est|most|least|same|only|one)\b", after)
     return superlative is not None or not re.match(rf"(?:{grammar.DET}|{grammar.PRONOUN})\b", after)
+
+
+def _may_follow_be(word: str) -> bool:
+    """Whether a word shows that what follows a form of to be is said of its subject: "are parked", not "are donuts"."""
+    return word in grammar.PREPOSITIONS or re.fullmatch(r"(?:the|an?|\w+ed|\w+ing)", word) is not None
 
 
 def _suits(three: Wordings, parts: dict[str, str], options: Sequence[str]) -> bool:
     """Whether the options are such that a form's sentences are English with each."""
     subject = parts.get("s", "")
+    stranded = parts.get("predicate", "").split(" ")[-1] in grammar.PREPOSITIONS
+    if parts.get("p") and stranded:
+        return False
     if "sided" in parts:
         return "colo" not in phrases.head(parts["n"]) and phrases.sided(options)
     if three in (forms.KIND, forms.KIND_IN, forms.HERE):
@@ -348,6 +386,10 @@ def _suits(three: Wordings, parts: dict[str, str], options: Sequence[str]) -> bo
         return _suits_choice(parts, options)
     if three == forms.SO:
         return _suits_manner(parts, options)
+    if three == forms.COUNTED:
+        return not any(o in ("once", "twice") for o in options)
+    if three in (forms.PLACE, forms.PLACE_OF) and any(o.startswith("to ") for o in options):
+        return False
     if three == forms.ACTED:
         return all(re.match(r"(?:\w+ed|did)\b", o) for o in options)
     if three == forms.REASON:
@@ -359,11 +401,17 @@ def _suits(three: Wordings, parts: dict[str, str], options: Sequence[str]) -> bo
     if three == forms.PLACE_OF:
         return not any(word.endswith(("ing", "ed")) for word in subject.split())
     if three == forms.EQUATED:
+        if phrases.head(parts.get("k", "")) in ("brand", "make", "model"):
+            return False
         return _is_whole(subject.lower().split()) and ("k" not in parts or _is_thing(subject))
     if "like" in parts:
         return all(map(grammar.adjectival, options))
     if "tall" in parts:
         return not phrases.numbers(options)
+    if "verb" in parts:
+        return not re.search(rf" (?:{grammar.BE})$", subject)
+    if "part" in parts and any(o.startswith("to ") for o in options) and re.search(r"\w+ing\b", subject):
+        return False
     if "part" in parts and subject.endswith("ing") and subject.split(" ")[-1] not in grammar.NOUNS:
         return False
     if "part" in parts and not parts["part"].endswith((" on", " at", " in", " to")):
@@ -375,6 +423,10 @@ def _suits(three: Wordings, parts: dict[str, str], options: Sequence[str]) -> bo
 def _suits_kind(parts: dict[str, str], options: Sequence[str]) -> bool:
     """Of "the animal that is on the bed is a cat"."""
     head = phrases.head(parts["k"])
+    placed = head in ("position", "direction", "location", "viewpoint", "perspective", "placement", "orientation")
+    sides = [o for o in options if re.fullmatch(forms.SIDES, o)]
+    if sides and not placed and any(o in grammar.PREPOSITIONS and o not in sides for o in options):
+        return False
     if parts.get("picked") and head not in forms.NAMED | forms.KINDS:
         return False
     if "kind" in parts:
@@ -391,19 +443,27 @@ def _suits_kind(parts: dict[str, str], options: Sequence[str]) -> bool:
 def _suits_choice(parts: dict[str, str], options: Sequence[str]) -> bool:
     """Of "the cat is on the bed", where the verb agrees with each option."""
     said, noun = parts["vp"], parts["n"]
-    verb, _, rest = said.partition(" ")
-    verb = verb.lower()
+    verb = said.split(" ")[0].lower()
     plural = any(grammar.is_plural(o) or " and " in o for o in options)
+    finite = _verb_and_rest(said)[0]
     if noun and phrases.head(noun) not in ("number", "one") and phrases.numbers(options):
         return False
-    if plural and (
-        re.search(r" and (?:is|was|has)\b", said) or (verb.endswith("s") and not re.fullmatch(grammar.AUX, verb))
-    ):
+    unknown = finite.endswith("s") and not re.fullmatch(grammar.AUX, finite) and grammar.base(finite) == finite
+    if plural and (unknown or re.search(r" and (?:is|was|has)\b", said)):
         return False
     if not noun and any(map(grammar.adjectival, options)) and not phrases.sided(options):
         return False
-    inverted = re.fullmatch("do|does|did", verb) or not (noun or _is_said(verb, rest.split(" ")))
+    if not noun and any(re.match(rf"(?:{'|'.join(grammar.PREPOSITIONS)}) ", o) for o in options):
+        return False
+    inverted = re.fullmatch("do|does|did", verb) or not (noun or _is_said(*_verb_and_rest(said)))
     return not inverted and (grammar.finite(verb) or grammar.adverb(verb))
+
+
+def _verb_and_rest(said: str) -> tuple[str, list[str]]:
+    """The verb of a predicate behind its adverbs, and what follows it."""
+    words = said.split(" ")
+    k = next((k for k, word in enumerate(words) if not grammar.adverb(word)), 0)
+    return words[k].lower(), words[k + 1 :]
 
 
 def _suits_manner(parts: dict[str, str], options: Sequence[str]) -> bool:
@@ -417,6 +477,8 @@ def _suits_manner(parts: dict[str, str], options: Sequence[str]) -> bool:
 def _is_whole(subject: Sequence[str]) -> bool:
     """Whether a subject, and not a clause of another order, stands before what is asked for: "the bag he holds"."""
     if subject[-1] in ("not", "doing", "do", "does", "can", *grammar.BE.split("|")):
+        return False
+    if any(word == after or (word == "as" and after in grammar.PREPOSITIONS) for word, after in pairwise(subject)):
         return False
     linking = rf"\S+ (?:\S+ )*?(?:that|which|who|whose|where|when|if|{grammar.DET}|{grammar.PRONOUN})\b"
     verbs = [k for k, word in enumerate(subject) if re.fullmatch(grammar.AUX, word)]
@@ -433,6 +495,31 @@ def _is_thing(subject: str) -> bool:
     return not stranded and not re.search(r" (?:to|which|that) |(?:ed|ing|in|taken|made|seen|worn|held)$", subject)
 
 
+def _unsure(three: Wordings, parts: dict[str, str], options: Sequence[str]) -> bool:
+    """Whether a form's sentences need the options' kind (count noun, name, mass, activity), and of one it is not known
+    for sure: then all stand in quotation marks, as words, which is right for each kind."""
+    if three == forms.EVENT:
+        return not all(phrases.uncounted(o) or phrases.stands_alone(o) for o in options)
+    if three == forms.CHOSEN and not parts["n"]:
+        complement = re.match(r"(?:is|are|was|were|.+ be) (?:the|an?|another) (.+)", parts["vp"])
+        said = complement[1] if complement else ""
+        return phrases.head(said) in forms.NAMED or re.match("favou?rite|famous", said) is not None
+    if three not in (forms.CLEFT, forms.PLACE, forms.PLACE_OF):
+        return False
+    predicate = parts.get("predicate", "")
+    if _TAKES_BARE.search(predicate) or "doing" in predicate.split():
+        return False
+    if parts.get("who") and predicate.endswith((" as", " like")):
+        return True
+    if three == forms.CLEFT and forms.PURPOSE.fullmatch(predicate):
+        verbal = (o.split(" ")[0] in grammar.VERBS and " " in o for o in options)
+        fits = (
+            phrases.uncounted(o) or phrases.stands_alone(o) or verb for o, verb in zip(options, verbal, strict=True)
+        )
+        return not all(fits) or any(map(phrases.maybe_noun, options))
+    return any(phrases.maybe_noun(o) or o.split(" ")[-1] in forms.PLACES for o in options)
+
+
 def _worded(parts: dict[str, str], o: str, question: str) -> dict[str, str]:
     """The parts of a question, and the option in each of the ways in which a wording may need it."""
     noun, vp, preposition = (parts.get(name, "") for name in ("n", "vp", "p"))
@@ -442,13 +529,14 @@ def _worded(parts: dict[str, str], o: str, question: str) -> dict[str, str]:
         acting = re.match(r"\w+ing ", which) is not None
         vp = _agreeing(vp, grammar.is_plural(which) and not acting and which.split(" ")[-1] not in forms.UNNAMED)
     be = parts.get("be", "").lower()
-    be = _agreeing(be, True) if grammar.many(subject) else be
+    be = grammar.agreeing(be, subject)
     be = _agreeing(be, False) if kind in forms.KINDS and not subject else be
     the = _completing(parts.get("predicate", ""), o, question, parts)
     at = the if re.search(r" (?:on|at|in|to)$", parts.get("part", "")) else phrases.place(o, parts.get("ref", ""))
-    counted = noun + parts["tail"] if "tail" in parts else re.sub(r"that are (in|on|at)\b", r"\1", f"{noun} that {vp}")
+    number = noun + parts["tail"] if "tail" in parts else re.sub(r"that are (in|on|at)\b", r"\1", f"{noun} that {vp}")
     return {
-        **parts, "o": o, "one": _one(parts, o), "the": the, "which": which, "vp": vp, "n": counted, "be": be,
+        **parts, "o": o, "one": _one(parts, o), "the": the, "which": which, "vp": vp, "n": number, "be": be,
+        "counted": number if re.match(rf"{grammar.DET}\b", number) else f"the {number}",
         "p": preposition.lower(), "at": at, "to": phrases.direction(o.removeprefix(f"{parts.get('verb', '')} ")),
         "is": "are" if grammar.is_plural(kind) and kind not in forms.KINDS else "is",
     }  # fmt: skip
@@ -457,6 +545,8 @@ def _worded(parts: dict[str, str], o: str, question: str) -> dict[str, str]:
 def _which(parts: dict[str, str], o: str, question: str) -> str:
     """An option with the noun that is asked for where it stands before it: "the left hand"."""
     noun = parts.get("n", "")
+    if parts.get("label"):
+        return _as_word(o)
     if noun and (parts.get("sides") or re.fullmatch(forms.SIDES, o)):
         return f"the {o} one {noun}" if noun.startswith("of ") else f"the {o} {noun}"
     if noun and parts.get("adjectives") and " " not in noun and not forms.ALONE.match(o):
@@ -481,9 +571,13 @@ def _one(parts: dict[str, str], o: str) -> str:
 
 def _completing(predicate: str, o: str, question: str, parts: dict[str, str]) -> str:
     """An option as what a predicate lacks: bare after "is made of", "is doing", "says"; as a noun after "holds"."""
+    if parts.get("label"):
+        return _as_word(o)
+    if "event" in parts:
+        return o
     first = o.split(" ")[0]
     verb = first in grammar.VERBS
-    if re.search(rf"\b(?:doing|{_MADE}|called|named|says|saying)$|\b(?:do|say)\b", predicate):
+    if _TAKES_BARE.search(predicate):
         return o
     if predicate.endswith(" for") and phrases.uncounted(o):
         return o
@@ -498,14 +592,26 @@ def _completing(predicate: str, o: str, question: str, parts: dict[str, str]) ->
     return phrases.with_article(o, question)
 
 
-_MADE = "(?:made|consist|composed|out|up) of|(?:made|constructed|built) from"
+def _as_word(o: str) -> str:
+    """An option in quotation marks, unless its own words make it a phrase of any sentence: "nothing", "her hat"."""
+    phrase = re.match(rf"(?:{grammar.DET}|{grammar.PRONOUN}|neither|none|no|nothing|nobody|nowhere|to|for)\b", o)
+    return o if phrase else f"“{o}”"
+
+
+_TAKES_BARE = re.compile(
+    r"\b(?:doing|(?:made|consist|composed|out|up) of|(?:made|constructed|built) from|called|named|says|saying)$"
+    r"|\b(?:do|say)\b"
+)
+"""What is said before an option that goes without an article, whatever its kind."""
 
 
 def _agreeing(vp: str, plural: bool) -> str:
     """What is said of a subject, with its verb in the subject's number."""
     pairs = {"is": "are", "was": "were", "has": "have"}
     verbs = pairs if plural else {many: one for one, many in pairs.items()}
-    return re.sub(r"^\w+", lambda found: verbs.get(found[0].lower(), found[0]), vp)
+    finite = _verb_and_rest(vp)[0]
+    own = verbs.get(finite, grammar.base(finite) if plural else finite)
+    return re.sub(rf"\b{re.escape(finite)}\b", own, vp, count=1, flags=re.IGNORECASE)
 
 
 def _inner(option: str, question: str = "who") -> str:
