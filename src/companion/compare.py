@@ -110,7 +110,15 @@ def leaderboard(rows: pd.DataFrame, rng: Callable[[], np.random.Generator], judg
             for measure, function in _measures(panel, str(benchmark), judge).items():
                 lines.append({"benchmark": benchmark, "model": model, "measure": measure} |
                              asdict(estimate(function, panel.weights)))  # fmt: skip
-            lines.append({"benchmark": benchmark, "model": model, "measure": "chance", "value": panel.guessed.mean()})
+            lines.append(
+                {
+                    "benchmark": benchmark,
+                    "model": model,
+                    "measure": "chance",
+                    "value": panel.guessed.mean(),
+                    "n": len(panel.guessed),
+                }
+            )
             if (reported := quoted(str(benchmark), str(model))) is not None:
                 lines.append({"benchmark": benchmark, "model": model, "measure": "paper", "value": reported})
     return pd.DataFrame(lines)
