@@ -9,11 +9,12 @@ from companion.study import protocol, running
 from companion.training import supervised
 from companion.training.recipes import Stage
 
-# Module level, since the processes of the study import this file, too.
-supervised.SAVE_EVERY = 2
-running.SAVE_EVERY = 1
-running.SLICE = 4
-engine.FLUSH_SECONDS = 0.0
+# In the command and the processes that it starts, but not in the tests that import this.
+if __name__ in ("__main__", "__mp_main__"):
+    supervised.SAVE_EVERY = 2
+    running.SAVE_EVERY = 1
+    running.SLICE = 4
+    engine.FLUSH_SECONDS = 0.0
 
 
 def tiny(checkpoint: str) -> protocol.Protocol:
