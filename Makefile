@@ -26,7 +26,7 @@ audit: $(READY)  ## a model behind an API, within a budget: ENDPOINT=openai:o3 N
 
 .PHONY: solutions
 solutions: $(READY)  ## teachers' copies of the notebooks, exercises answered, into solutions/
-	$(BIN)/python -m companion.exercises --solutions solutions
+	$(BIN)/python -m companion.teaching.exercises --solutions solutions
 
 test: $(READY)  ## run the tests
 	$(BIN)/python -m pytest
@@ -76,7 +76,7 @@ rows: $(READY)  ## evaluate every shipped checkpoint but base again, for noteboo
 
 gap: $(READY)  ## ask reference and RL models again, opened and behind a server, for notebook 04, into results/gap
 	$(BIN)/companion release --every-seed --out runs/gap
-	PATH=$(abspath $(BIN)):$$PATH bash recipes/gap.sh
+	PATH=$(abspath $(BIN)):$$PATH bash scripts/gap.sh
 
 benchmarks: $(READY)  ## time engine and GRPO against the usual ways, and see how many samples are enough; LMMS_PYTHON: Python of an environment with lmms-eval
 	$(BIN)/python benchmarks/engine.py

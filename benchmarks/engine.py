@@ -25,15 +25,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from companion.answers import read
-from companion.chat import messages
-from companion.engine import evaluate
-from companion.microworld import questions
-from companion.models import Sampling, responses
+from companion.evaluation.engine import evaluate
+from companion.evaluation.store import Store
+from companion.models.interface import Sampling, responses
 from companion.models.local import LocalModel
-from companion.questions import LETTERS, Question
-from companion.store import Store
-from companion.variants import VARIANTS, Prompt, apply
+from companion.models.profiles import messages
+from companion.models.read_answer import read
+from companion.perturbations.table import VARIANTS, Prompt, apply
+from companion.questions.microworld import questions
+from companion.questions.question import LETTERS, Question
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 

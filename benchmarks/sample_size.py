@@ -1,4 +1,4 @@
-"""How many samples are enough for a model that shows no probabilities: prints the tables of `companion.sample_size`.
+"""How many samples are enough for a model that shows no probabilities: the tables of `analysis.samples_needed`.
 
 Run: `python benchmarks/sample_size.py --csv results/sample_size.csv`, some minutes on 2 CPU cores. Rows are kept in
 runs/: a second run only draws.
@@ -9,10 +9,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from companion.microworld import questions
+from companion.analysis.samples_needed import enough, study
+from companion.evaluation.store import Store
 from companion.models.local import LocalModel
-from companion.sample_size import enough, study
-from companion.store import Store
+from companion.questions.microworld import questions
 
 
 def main() -> None:

@@ -36,7 +36,7 @@ def set_the_stage() -> None:
     STAGE.mkdir(parents=True)
     for name in ("notebooks", "figures"):
         shutil.copytree(ROOT / name, STAGE / name)
-    for name in ("benchmarks", "checkpoints", "docs", "requirements.lock", "results", "runs", "src"):
+    for name in ("checkpoints", "docs", "requirements.lock", "results", "runs", "src"):
         (STAGE / name).symlink_to(ROOT / name)
 
 

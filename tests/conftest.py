@@ -32,7 +32,7 @@ def random_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint that has learned nothing."""
     import torch
 
-    from companion.microworld.model import build_model, build_processor, build_tokenizer
+    from companion.training.tiny_llava import build_model, build_processor, build_tokenizer
 
     torch.manual_seed(0)
     tokenizer = build_tokenizer(samples=300)

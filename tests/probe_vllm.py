@@ -9,10 +9,10 @@ def main():
     import tiny_models
 
     tiny_models.declare_torchvision()
-    from companion.microworld import questions
-    from companion.models import Sampling, responses
-    from companion.models.opening import open_model
-    from companion.variants import apply
+    from companion.models.interface import Sampling, responses
+    from companion.models.open import open_model
+    from companion.perturbations.table import apply
+    from companion.questions.microworld import questions
 
     folder, items, variants = sys.argv[1], int(sys.argv[2]), sys.argv[3].split(",")
     prompts = [apply(item, variant) for item in questions("test", items) for variant in variants]

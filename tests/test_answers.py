@@ -9,9 +9,9 @@ import json
 import pyarrow.parquet as pq
 import pytest
 
-from companion.answers import read
-from companion.questions import LETTERS
-from companion.variants import ABSTAIN
+from companion.models.read_answer import read
+from companion.perturbations.table import ABSTAIN
+from companion.questions.question import LETTERS
 
 TAG, FINAL = "tag", "tag or final statement"
 

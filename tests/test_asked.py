@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from companion.asked import current, numbered
-from companion.bridges import hub
 from companion.cli import main
-from companion.store import ROWS, Store
+from companion.evaluation.current_rows import current, numbered
+from companion.evaluation.export import hub
+from companion.evaluation.store import ROWS, Store
 
 COLOURS = ["red", "blue", "white"]
 

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from companion.answers import read
-from companion.bridges.tasks import export_tasks
-from companion.chat import get_profile
 from companion.cli import main
-from companion.microworld import questions
-from companion.questions import LETTERS
-from companion.variants import VARIANTS, apply
+from companion.evaluation.export.tasks import export_tasks
+from companion.models.profiles import get_profile
+from companion.models.read_answer import read
+from companion.perturbations.table import VARIANTS, apply
+from companion.questions.microworld import questions
+from companion.questions.question import LETTERS
 
 ITEMS = questions("test", 6)
 

@@ -7,8 +7,13 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from companion import engine
-from companion.chat import (
+from companion.errors import CompanionError
+from companion.evaluation import engine
+from companion.evaluation.store import Store
+from companion.models.interface import Sampling
+from companion.models.local import LocalModel
+from companion.models.open import open_model
+from companion.models.profiles import (
     PIXELS,
     PROFILES,
     Profile,
@@ -19,15 +24,10 @@ from companion.chat import (
     opening,
     read_system,
 )
-from companion.errors import CompanionError
-from companion.microworld import questions
-from companion.models import Sampling
-from companion.models.endpoint import EndpointModel
-from companion.models.local import LocalModel
-from companion.models.opening import open_model
+from companion.models.server import EndpointModel
 from companion.models.vllm import VLLMModel
-from companion.store import Store
-from companion.variants import VARIANTS, apply
+from companion.perturbations.table import VARIANTS, apply
+from companion.questions.microworld import questions
 
 PROMPT = apply(questions("test", 1)[0], "wrong-caption")
 

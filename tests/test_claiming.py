@@ -15,10 +15,10 @@ from faulty_server import Proxy, completion
 from test_engine import Scripted
 from test_refusals import item
 
-from companion.claiming import claim
-from companion.engine import UnansweredError, evaluate
 from companion.errors import CompanionError, Refusal
-from companion.store import Store
+from companion.evaluation.engine import UnansweredError, evaluate
+from companion.evaluation.store import Store
+from companion.locks import claim
 
 ITEMS = [item(k) for k in range(12)]
 
@@ -28,7 +28,7 @@ def start(folder, code):
     program = f"""
 import sys
 from pathlib import Path
-from companion.claiming import claim
+from companion.locks import claim
 with claim(Path(sys.argv[1]), {code}) as (own, holders):
     print(sorted(own), len(holders), flush=True)
     sys.stdin.readline()
@@ -77,7 +77,7 @@ def test_a_child_does_not_hold_what_its_dead_parent_held(tmp_path):
     program = """
 import os, sys, time
 from pathlib import Path
-from companion.claiming import claim
+from companion.locks import claim
 with claim(Path(sys.argv[1]), ["a"]):
     if not (child := os.fork()):
         time.sleep(60)

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from companion.cli import main
-from companion.datasets.folder import read_folder, write_folder
-from companion.microworld import questions
-from companion.store import Store
+from companion.evaluation.store import Store
+from companion.questions.folder import read_folder, write_folder
+from companion.questions.microworld import questions
 
 
 def fails(capsys, *arguments):

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from companion import claims, compare, tables
+from companion.analysis import findings, leaderboard, tables
 from companion.cli import main
 from companion.errors import CompanionError
-from companion.store import ROWS, VERDICTS, Store
+from companion.evaluation.store import ROWS, VERDICTS, Store
 
 N = 60
 
@@ -78,8 +78,8 @@ def confident(variant, k):
 )
 def test_the_findings_on_one_models_rows(tmp_path, right, sure, verdict):
     run = stored(tmp_path / "run", made_up(right, sure, agrees=lambda v, k: v == "base" or k % 3 > 0, n_options=4))
-    tests = claims.of_answers(compare.load([run]), rng)
-    joint = claims.verdicts(tests, ["benchmark", "model"])["cv-bench", "m"]
+    tests = findings.of_answers(leaderboard.load([run]), rng)
+    joint = findings.verdicts(tests, ["benchmark", "model"])["cv-bench", "m"]
     assert joint[["F1", "F2", "F12", "F13"]].eq(verdict).all()
     assert joint["F3"] == "supported"
     assert list(joint.index) == ["F1", "F2", "F3", "F10", "F12", "F13"]
@@ -88,7 +88,7 @@ def test_the_findings_on_one_models_rows(tmp_path, right, sure, verdict):
 def test_what_confidence_tells_of_survival(tmp_path):
     """P(correct) orders the survivors; entropy does not where a model is surely wrong on some of its items."""
     run = stored(tmp_path / "run", made_up(paperlike, confident))
-    tests = claims.of_answers(compare.load([run]), rng).set_index("what")
+    tests = findings.of_answers(leaderboard.load([run]), rng).set_index("what")
     assert tests.loc["wrong-think: AUROC of P(correct) for what stays right", ["value", "verdict"]].tolist() == [
         1.0, "supported",
     ]  # fmt: skip
@@ -100,8 +100,8 @@ def test_types_of_models_take_more_than_one(tmp_path):
 
     stubborn = made_up(lambda v, k: True if v else NAMES, agrees=lambda v, k: v != "wrong-think", model="firm")
     brittle = made_up(obeys, model="soft")
-    one = claims.of_answers(compare.load([stored(tmp_path / "one", stubborn)]), rng)
-    both = claims.of_answers(compare.load([stored(tmp_path / "two", stubborn, brittle)]), rng)
+    one = findings.of_answers(leaderboard.load([stored(tmp_path / "one", stubborn)]), rng)
+    both = findings.of_answers(leaderboard.load([stored(tmp_path / "two", stubborn, brittle)]), rng)
     assert "F11" not in set(one["finding"])
     types = both[both["finding"] == "F11"]
     assert types["what"].str.extract(r"\((\w+)\)")[0].tolist() == ["firm", "soft"]
@@ -125,10 +125,10 @@ def guesses(variant, k):
 def test_a_model_that_is_not_above_chance_gets_no_verdicts(tmp_path, capsys, right, options, above):
     """Half of the items right is chance with two options, and is not with four."""
     run = stored(tmp_path / "run", made_up(right, confident, n_options=options))
-    tests = claims.of_answers(compare.load([run]), rng)
+    tests = findings.of_answers(leaderboard.load([run]), rng)
     assert (set(tests["verdict"]) == {"not above chance"}) is not above
-    assert (claims.verdicts(tests, ["benchmark"]) == "not above chance").all() == (not above)
-    sentences = claims.at_chance(compare.load([run]), rng)
+    assert (findings.verdicts(tests, ["benchmark"]) == "not above chance").all() == (not above)
+    sentences = findings.at_chance(leaderboard.load([run]), rng)
     assert list(sentences) == ([] if above else [("cv-bench", "m")])
     assert main(["claims", run, "--csv", str(tmp_path / "tests.csv")]) == 0
     out = capsys.readouterr().out
@@ -146,12 +146,12 @@ def test_chance_is_that_of_each_item(tmp_path):
     for row in rows:
         row["n_options"] = 2 if int(row["question"][1:]) % 2 else 4
     run = stored(tmp_path / "run", (rows, verdicts))
-    table = compare.leaderboard(compare.load([run]), rng).set_index("measure")
+    table = leaderboard.leaderboard(leaderboard.load([run]), rng).set_index("measure")
     assert table.loc["chance", "value"] == pytest.approx(0.375)
-    assert compare.wide(table.reset_index())["chance"].tolist() == ["37.5"]
-    over = tables.over_chance(compare.load([run]), rng())
+    assert leaderboard.wide(table.reset_index())["chance"].tolist() == ["37.5"]
+    over = tables.over_chance(leaderboard.load([run]), rng())
     assert over.value == pytest.approx(0.25 - 0.375)
-    assert set(tables.accuracy(compare.load([run]), rng())["chance"].dropna()) == {0.375}
+    assert set(tables.accuracy(leaderboard.load([run]), rng())["chance"].dropna()) == {0.375}
 
 
 def test_models_that_guess_are_no_types(tmp_path):
@@ -159,7 +159,7 @@ def test_models_that_guess_are_no_types(tmp_path):
     firm = made_up(lambda v, k: True if v else NAMES, agrees=lambda v, k: v != "wrong-think", model="firm")
     soft = made_up(lambda v, k: NAMES if not v else v != "wrong-think", model="soft")
     run = stored(tmp_path / "run", firm, soft, made_up(guesses, agrees=lambda v, k: k % 2, model="guesser"))
-    tests = claims.of_answers(compare.load([run]), rng)
+    tests = findings.of_answers(leaderboard.load([run]), rng)
     types = tests[tests["finding"] == "F11"]
     assert types["what"].str.extract(r"\((\w+)\)")[0].tolist() == ["firm", "soft"]
 
@@ -172,11 +172,11 @@ def test_the_plain_prompt_alone_tests_nothing(tmp_path, capsys):
 
 def test_what_macos_puts_beside_files_is_no_part(tmp_path):
     run = stored(tmp_path / "run", made_up(paperlike))
-    count = len(compare.load([run]))
+    count = len(leaderboard.load([run]))
     for folder in (tmp_path / "run", tmp_path / "run" / "verdicts"):
         (part,) = folder.glob("*.parquet")
         (folder / f"._{part.name}").write_bytes(b"\0\5\x16\7")
-    assert len(compare.load([run])) == count
+    assert len(leaderboard.load([run])) == count
     Store(tmp_path / "run").pack("model")
     assert len(Store(tmp_path / "run").read()) == count
 
@@ -184,8 +184,8 @@ def test_what_macos_puts_beside_files_is_no_part(tmp_path):
 def test_the_leaderboard_against_plain_counting(tmp_path):
     """Accuracy, worst case, consistency and the benchmark's own score, each counted again with pandas."""
     run = stored(tmp_path / "run", made_up(paperlike, agrees=lambda v, k: k % 4 > 0, model="a/SpaceR"))
-    rows = compare.load([run])
-    table = compare.leaderboard(rows, rng).set_index("measure")
+    rows = leaderboard.load([run])
+    table = leaderboard.leaderboard(rows, rng).set_index("measure")
     right = rows.pivot(index="question", columns="variant", values="correct").astype(bool)
     agrees = rows[rows["variant"] == "base"].set_index("question")["rule"] == "agree"
     assert table.loc["accuracy", "value"] == right["base"].mean()
@@ -195,7 +195,7 @@ def test_the_leaderboard_against_plain_counting(tmp_path):
     assert table.loc["no answer", "value"] == 0
     assert table.loc["paper", "value"] == pytest.approx(0.7812)
     assert np.isnan(table.loc["paper", "low"])
-    shown = compare.wide(compare.leaderboard(rows, rng)).iloc[0]
+    shown = leaderboard.wide(leaderboard.leaderboard(rows, rng)).iloc[0]
     assert shown["items"] == N
     assert shown["paper"] == "78.12"
     assert shown["accuracy"].startswith("70.0 [")
@@ -206,7 +206,7 @@ def test_models_stand_by_accuracy_and_benchmarks_apart(tmp_path):
         tmp_path / "run", made_up(paperlike, model="weak"), made_up(opposite, model="weak", benchmark="mine"),
         made_up(lambda v, k: True if v else NAMES, model="strong"),
     )  # fmt: skip
-    shown = compare.wide(compare.leaderboard(compare.load([run]), rng))
+    shown = leaderboard.wide(leaderboard.leaderboard(leaderboard.load([run]), rng))
     assert shown[["benchmark", "model"]].to_numpy().tolist() == [
         ["cv-bench", "strong"], ["cv-bench", "weak"], ["mine", "weak"],
     ]  # fmt: skip
@@ -216,15 +216,15 @@ def test_only_items_asked_under_every_variant_count_and_settings_tell_runs_apart
     rows, verdicts = made_up(paperlike)
     cut = [row for row in rows if row["variant"] != "wrong-think" or row["question"] not in ("q0", "q1")]
     other = made_up(paperlike, seed=1)
-    found = compare.load([stored(tmp_path / "a", (cut, verdicts)), stored(tmp_path / "b", other)])
+    found = leaderboard.load([stored(tmp_path / "a", (cut, verdicts)), stored(tmp_path / "b", other)])
     assert found.groupby("model")["question"].nunique().to_dict() == {"m, seed 0": N - 2, "m, seed 1": N}
 
 
 def test_a_run_that_is_not_there_or_is_empty(tmp_path):
     with pytest.raises(CompanionError, match="gone; give one that"):
-        compare.load([str(tmp_path / "gone")])
+        leaderboard.load([str(tmp_path / "gone")])
     with pytest.raises(CompanionError, match="no rows in"):
-        compare.load([str(tmp_path)])
+        leaderboard.load([str(tmp_path)])
 
 
 def test_the_commands(tmp_path, capsys):

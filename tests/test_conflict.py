@@ -6,14 +6,14 @@ import random
 import pytest
 
 from companion.errors import CompanionError
-from companion.judges import CASE, Case, case_of
-from companion.judges.conflict import VERDICTS, Conflict, acknowledged, own_words
-from companion.judges.pairs import read_pairs, score
-from companion.judges.rule import Rule
-from companion.microworld import questions
-from companion.microworld.lessons import Shares, question
-from companion.questions import Question
-from companion.variants import CAPTIONS, DISCLAIMERS, DOUBTS, THOUGHTS, VARIANTS, apply
+from companion.evaluation.judges.conflict_judge import VERDICTS, Conflict, acknowledged, own_words
+from companion.evaluation.judges.labelled_pairs import read_pairs, score
+from companion.evaluation.judges.rule_judge import Rule
+from companion.evaluation.judges.verdicts import CASE, Case, case_of
+from companion.perturbations.table import CAPTIONS, DISCLAIMERS, DOUBTS, THOUGHTS, VARIANTS, apply
+from companion.questions.microworld import questions
+from companion.questions.question import Question
+from companion.training.lessons import Shares, question
 
 CLAIM = "The cup is red."
 ITEM = Question("q", "What color is the cup?", ("red", "blue"), 1, (CLAIM, "The cup is blue."), lambda: None)
@@ -140,7 +140,7 @@ def test_the_lessons_of_the_reference_acknowledge_and_those_with_true_captions_d
 
 def test_the_conflict_judge_on_the_hand_written_pairs(root):
     """At least 90 % also of those that its rules were not tried on, and hardly a false alarm."""
-    pairs = read_pairs(root / "benchmarks" / "conflict_pairs.jsonl")
+    pairs = read_pairs(root / "results" / "labelled" / "conflict_pairs.jsonl")
     table = score(Conflict(), pairs).set_index("pairs")
     assert table.loc[["seen", "unseen"], "n"].min() >= 100
     assert table.loc[["seen", "unseen"], "accuracy"].min() >= 0.9

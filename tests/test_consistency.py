@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from companion import consistency
-from companion.engine import evaluate, judge
-from companion.judges.grounding import Grounding
-from companion.judges.rule import Rule
+from companion.analysis import consistency
+from companion.evaluation.engine import evaluate, judge
+from companion.evaluation.judges.grounding_judge import Grounding
+from companion.evaluation.judges.rule_judge import Rule
+from companion.evaluation.store import VERDICTS, Store
 from companion.measures import fleiss_kappa
-from companion.microworld import questions
-from companion.store import VERDICTS, Store
+from companion.questions.microworld import questions
 
 N = 40
 

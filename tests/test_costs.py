@@ -16,16 +16,16 @@ import pyarrow.parquet as pq
 import pytest
 from faulty_server import Proxy
 
-from companion import endpoint as endpoints
-from companion import prices
-from companion.bridges import hub
 from companion.cli import main
-from companion.endpoint import secret
 from companion.errors import CompanionError
-from companion.models.opening import open_model
-from companion.notebooks import run_notebooks
-from companion.prices import Price, listed
-from companion.session import open_audit
+from companion.evaluation.export import hub
+from companion.models import openai_client as endpoints
+from companion.models import prices
+from companion.models.open import open_model
+from companion.models.openai_client import secret
+from companion.models.prices import Price, listed
+from companion.teaching.context import open_audit
+from companion.teaching.run_notebooks import run_notebooks
 
 KEY = "fake-key-of-nobody-0123456789"
 
@@ -154,7 +154,7 @@ def test_no_written_file_and_no_message_holds_the_key(serving, tmp_path, monkeyp
     notebook.cells = [
         nbformat.v4.new_code_cell("asked = []\nother = ''", metadata={"tags": ["parameters"]}),
         nbformat.v4.new_code_cell("from companion.cli import main\nassert main(asked) == 0"),
-        nbformat.v4.new_code_cell("from companion.models.opening import open_model\nopen_model(other)"),
+        nbformat.v4.new_code_cell("from companion.models.open import open_model\nopen_model(other)"),
     ]
     nbformat.write(notebook, tmp_path / "closed.ipynb")
     run = tmp_path / "run"

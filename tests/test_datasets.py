@@ -21,12 +21,12 @@ from PIL import Image
 from test_engine import Scripted
 
 from companion.cli import main
-from companion.datasets import BENCHMARKS, draw, find_questions, listing, load_benchmark
-from companion.datasets.spatial_mm import alike, kind
-from companion.engine import UnansweredError, evaluate
 from companion.errors import CompanionError
-from companion.statistics import resample
-from companion.store import Store
+from companion.evaluation.engine import UnansweredError, evaluate
+from companion.evaluation.store import Store
+from companion.intervals import resample
+from companion.questions.public.spatial_mm import alike, kind
+from companion.questions.registry import BENCHMARKS, draw, find_questions, listing, load_benchmark
 
 EVERY = [(name, form) for name, forms in real_schemas.FORMS.items() for form in forms]
 
@@ -494,7 +494,7 @@ def test_what_is_missing_is_said_with_where_to_put_it(copies, tmp_path, monkeypa
 LOAD = """
 import sys
 from pathlib import Path
-from companion.datasets import load_benchmark, listing
+from companion.questions.registry import load_benchmark, listing
 from companion.errors import CompanionError
 try:
     questions = load_benchmark(sys.argv[1], data=Path(sys.argv[2]))

@@ -6,14 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from companion import claims, dynamics, microworld, plots
-from companion.claims import Quantity
+from companion import figures as plots
+from companion.analysis import findings, training_runs
+from companion.analysis.findings import Quantity
+from companion.analysis.tables import chance_level
 from companion.errors import CompanionError
+from companion.figures.theme import CHANCE
+from companion.intervals import Estimate, estimate_each, estimate_runs, resample
 from companion.measures import auroc
-from companion.plots.style import CHANCE
-from companion.statistics import Estimate, estimate_each, estimate_runs, resample
-from companion.tables import chance_level
-from companion.variants import VARIANTS
+from companion.perturbations.table import VARIANTS
+from companion.questions import microworld
 
 ITEMS = [f"q{k}" for k in range(40)]
 
@@ -84,7 +86,7 @@ def test_seeds_that_differ_widen_the_interval_though_items_are_many():
 
 def test_change_and_gap_are_paired():
     runs = pd.concat([made_up("accuracy", rise=0.2), made_up("faithful", rise=0.0)])
-    panel = dynamics.Panel(runs, rng())
+    panel = training_runs.Panel(runs, rng())
     change = panel.change("base", "accuracy", "base", "correct")
     at_end = runs[(runs.recipe == "accuracy") & (runs.variant == "base")].groupby("step")["correct"].mean()
     assert change.value == pytest.approx(at_end[10] - at_end[0])
@@ -119,9 +121,9 @@ def test_verdicts(expected, low, high, against, verdict):
 def test_the_trade_off_is_found_where_it_is_and_not_where_it_is_not():
     for fall, verdict in ((0.3, "supported"), (-0.04, "contradicted")):
         runs = made_up("accuracy", fall=fall, rise=0.3)
-        table = claims.table(runs, claims.dynamics, rng)
-        assert claims.verdicts(table)["base", "F5"] == verdict
-        assert claims.verdicts(table)["base", "F6"] == "supported"
+        table = findings.table(runs, findings.dynamics, rng)
+        assert findings.verdicts(table)["base", "F5"] == verdict
+        assert findings.verdicts(table)["base", "F6"] == "supported"
         assert "F8" not in set(table["finding"])  # no such runs, no such test
 
 
@@ -138,31 +140,31 @@ def under_a_lie(runs, right, agrees):
 @pytest.mark.parametrize(("agrees", "verdict"), [(0.2, "supported"), (1.0, "contradicted")])
 def test_damage_is_larger_with_consistency_where_answers_stay_right_without_their_reasoning(agrees, verdict):
     runs = under_a_lie(made_up("accuracy", rise=0.4, fall=0.1), right=0.5, agrees=agrees)
-    table = claims.table(runs, claims.consistency, rng)
-    assert claims.verdicts(table)["base", "F3"] == verdict
+    table = findings.table(runs, findings.consistency, rng)
+    assert findings.verdicts(table)["base", "F3"] == verdict
 
 
 def test_both_failure_types_are_needed_for_f11():
     brittle = under_a_lie(made_up("accuracy", rise=0.4), right=0.1, agrees=0.95)
     stubborn = under_a_lie(made_up("augmented", rise=0.4), right=0.95, agrees=0.1)
-    both = claims.consistency(pd.concat([brittle, stubborn]), "base", rng())
+    both = findings.consistency(pd.concat([brittle, stubborn]), "base", rng())
     assert [q.verdict for q in both if q.finding == "F11"] == ["supported", "supported"]
     assert "(`augmented`)" in both[-2].what
     assert "(`accuracy`)" in both[-1].what
-    alike = claims.consistency(pd.concat([brittle, brittle.assign(recipe="augmented")]), "base", rng())
+    alike = findings.consistency(pd.concat([brittle, brittle.assign(recipe="augmented")]), "base", rng())
     assert [q.verdict for q in alike if q.finding == "F11"] == ["contradicted", "supported"]
 
 
 def test_one_recipe_is_not_asked_whether_recipes_fail_in_two_ways():
     alone = under_a_lie(made_up("accuracy", rise=0.4), right=0.1, agrees=0.95)
-    assert "F11" not in {q.finding for q in claims.consistency(alone, "base", rng())}
+    assert "F11" not in {q.finding for q in findings.consistency(alone, "base", rng())}
 
 
 def test_few_seeds_decide_nothing():
     runs = made_up("accuracy", seeds=4, fall=0.3, rise=0.3)
-    table = claims.table(runs, claims.dynamics, rng)
+    table = findings.table(runs, findings.dynamics, rng)
     assert set(table["verdict"]) == {"too few seeds"}
-    assert set(claims.verdicts(table)) == {"too few seeds"}
+    assert set(findings.verdicts(table)) == {"too few seeds"}
 
 
 def test_one_contradiction_contradicts_a_finding():
@@ -171,7 +173,7 @@ def test_one_contradiction_contradicts_a_finding():
         ("noisy", "F5", "supported"), ("noisy", "F6", "undecided"),
     ]  # fmt: skip
     tests = pd.DataFrame(lines, columns=["start", "finding", "verdict"])
-    assert claims.verdicts(tests).to_dict() == {
+    assert findings.verdicts(tests).to_dict() == {
         ("base", "F5"): "contradicted", ("base", "F6"): "supported",
         ("noisy", "F5"): "supported", ("noisy", "F6"): "undecided",
     }  # fmt: skip
@@ -179,8 +181,8 @@ def test_one_contradiction_contradicts_a_finding():
 
 def test_the_tests_of_one_start_do_not_hang_on_another():
     runs = made_up("accuracy", fall=0.3, rise=0.3)
-    both = claims.table(pd.concat([runs, runs.assign(start="noisy")]), claims.dynamics, rng)
-    alone = claims.table(runs, claims.dynamics, rng)
+    both = findings.table(pd.concat([runs, runs.assign(start="noisy")]), findings.dynamics, rng)
+    alone = findings.table(runs, findings.dynamics, rng)
     pd.testing.assert_frame_equal(both[both["start"] == "base"].reset_index(drop=True), alone)
 
 
@@ -188,20 +190,20 @@ def test_spread_tells_seeds_from_recipes():
     rises = {"accuracy": 0.0, "augmented": 0.2, "faithful": 0.4}
     recipes = pd.concat([made_up(name, rise=rise, by_seed=0.01) for name, rise in rises.items()])
     seeds = pd.concat([made_up(name, rise=0.2 + rise / 20, by_seed=0.1) for name, rise in rises.items()])
-    assert dynamics.spread(recipes, rng(), "base", "correct").high < 1
-    assert dynamics.spread(seeds, rng(), "base", "correct").value > 1
+    assert training_runs.spread(recipes, rng(), "base", "correct").high < 1
+    assert training_runs.spread(seeds, rng(), "base", "correct").value > 1
 
 
 def test_unrest_compares_the_seeds_of_two_recipes():
     runs = pd.concat([made_up("accuracy", by_seed=0.02), made_up("faithful", by_seed=0.08)])
-    found = dynamics.unrest(runs, rng(), "base", "correct", "faithful", "accuracy")
+    found = training_runs.unrest(runs, rng(), "base", "correct", "faithful", "accuracy")
     assert found.value > 1.5
     means = runs[(runs.step == 10) & (runs.variant == "base")].groupby(["recipe", "seed"])["correct"].mean()
     assert found.value == pytest.approx(means["faithful"].std() / means["accuracy"].std())
 
 
 def test_trajectories_hold_each_seed_and_the_mean():
-    table = dynamics.trajectories(made_up("accuracy", seeds=3), rng(), ["base"], ["correct", "grounded"])
+    table = training_runs.trajectories(made_up("accuracy", seeds=3), rng(), ["base"], ["correct", "grounded"])
     part = table[table["step"] == 10]
     assert sorted(part["seed"]) == [-1, 0, 1, 2]
     assert set(table["measure"]) == {"correct"}  # grounded is missing throughout
@@ -230,8 +232,8 @@ def test_figures_of_the_accuracy_of_runs_show_or_tell_chance():
     items, level = mixed("validation", len(ITEMS))
     runs = made_up("accuracy", seeds=3)
     runs["question"] = runs["question"].map({name: item.id for name, item in zip(ITEMS, items, strict=True)})
-    paths = dynamics.trajectories(runs, rng(), ["base"], ["correct", "consistent"])
-    table = dynamics.robustness(runs, rng())
+    paths = training_runs.trajectories(runs, rng(), ["base"], ["correct", "consistent"])
+    table = training_runs.robustness(runs, rng())
     for one, measure in ((paths, "correct"), (table, "accuracy")):
         accurate = one["measure"] == measure
         assert np.allclose(one.loc[accurate, "chance"], level)
@@ -271,7 +273,7 @@ def lines_of_chance(axes, coordinate):
 
 def test_loading_counts_reasoning_without_conclusion_as_disagreement(tmp_path):
     with pytest.raises(CompanionError, match="no finished run"):
-        dynamics.load_runs(tmp_path)
+        training_runs.load_runs(tmp_path)
     folder = tmp_path / "base-accuracy-0"
     folder.mkdir()
     items = made_up("accuracy", seeds=1).drop(columns=["start", "recipe", "seed"])
@@ -279,7 +281,7 @@ def test_loading_counts_reasoning_without_conclusion_as_disagreement(tmp_path):
     items.to_parquet(folder / "items.parquet")
     config = {"start": "base", "recipe": {"name": "accuracy", "steps": 10}, "seed": 0}
     (folder / "run.json").write_text(json.dumps({"config": config}))
-    runs = dynamics.load_runs(tmp_path)
+    runs = training_runs.load_runs(tmp_path)
     assert runs[runs.variant == "base"]["consistent"].eq(0).all()
     assert runs[runs.variant == "stop-think"]["consistent"].isna().all()
 
@@ -287,4 +289,4 @@ def test_loading_counts_reasoning_without_conclusion_as_disagreement(tmp_path):
 def test_runs_of_one_length_are_needed(tmp_path):
     runs = pd.concat([made_up("accuracy"), made_up("faithful", steps=(0, 5))])
     with pytest.raises(CompanionError, match="differ in length"):
-        dynamics.Panel(runs, rng())
+        training_runs.Panel(runs, rng())

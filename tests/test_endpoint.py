@@ -19,21 +19,21 @@ import pytest
 from faulty_server import Proxy, free_port
 from PIL import Image
 
-from companion import endpoint as endpoints
-from companion import engine
-from companion.chat import BEGIN, get_profile
 from companion.cli import main
-from companion.endpoint import Account, Endpoint, OverBudgetError, tokens
-from companion.engine import evaluate
 from companion.errors import CompanionError
-from companion.microworld import questions
-from companion.models import Sampling, responses
-from companion.models.endpoint import EndpointModel
+from companion.evaluation import engine
+from companion.evaluation.engine import evaluate
+from companion.evaluation.store import Store
+from companion.models import openai_client as endpoints
+from companion.models.interface import Sampling, responses
 from companion.models.local import LocalModel
-from companion.models.opening import open_model
-from companion.prices import Price
-from companion.store import Store
-from companion.variants import apply
+from companion.models.open import open_model
+from companion.models.openai_client import Account, Endpoint, OverBudgetError, tokens
+from companion.models.prices import Price
+from companion.models.profiles import BEGIN, get_profile
+from companion.models.server import EndpointModel
+from companion.perturbations.table import apply
+from companion.questions.microworld import questions
 
 ITEMS = questions("test", 12)
 WORDS = "Begin your reasoning with exactly these words, and go on from there:"

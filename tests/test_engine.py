@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import pytest
 
-from companion.chat import get_profile
-from companion.engine import evaluate
 from companion.errors import CompanionError
-from companion.microworld import questions
-from companion.models import Response, Sampling
-from companion.store import Store
-from companion.variants import VARIANTS
+from companion.evaluation.engine import evaluate
+from companion.evaluation.store import Store
+from companion.models.interface import Response, Sampling
+from companion.models.profiles import get_profile
+from companion.perturbations.table import VARIANTS
+from companion.questions.microworld import questions
 
 ITEMS = questions("test", 20)
 
@@ -236,7 +236,7 @@ def test_a_full_disk_keeps_earlier_rows(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("companion.store.pq.write_table", full)
+        patch.setattr("companion.evaluation.store.pq.write_table", full)
         with pytest.raises(CompanionError, match="No space left"):
             evaluate(Scripted(), ITEMS, ["base"], Store(tmp_path), progress=False)
     model = Scripted()
@@ -248,7 +248,7 @@ def test_kill_minus_nine_in_the_middle_then_the_same_command(tmp_path, checkpoin
     """Rows of a killed and resumed run equal those of one that ran through; none is there twice."""
     command = [
         sys.executable, "-c",
-        "import companion.engine, companion.cli, sys; companion.engine.FLUSH_SECONDS = 0.0; "
+        "import companion.evaluation.engine, companion.cli, sys; companion.evaluation.engine.FLUSH_SECONDS = 0.0; "
         "sys.exit(companion.cli.main(sys.argv[1:]))",
         "evaluate", "--model", str(checkpoint), "--variants", "base,wrong-think,stop-think", "--limit", "120",
         "--token-budget", "2500",

@@ -9,16 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from companion import consistency
-from companion.engine import judge
+from companion.analysis import consistency
 from companion.errors import CompanionError
-from companion.exercises import EXERCISES, check
-from companion.exercises.checking import OPEN, UNKNOWN, WRONG
-from companion.exercises.writing import exercise_cells, update_notebook, write_solutions
-from companion.judges.grounding import Grounding
-from companion.judges.rule import Rule
-from companion.microworld import questions
-from companion.store import VERDICTS, Store
+from companion.evaluation.engine import judge
+from companion.evaluation.judges.grounding_judge import Grounding
+from companion.evaluation.judges.rule_judge import Rule
+from companion.evaluation.store import VERDICTS, Store
+from companion.questions.microworld import questions
+from companion.teaching.exercises import EXERCISES, check
+from companion.teaching.exercises.checking import OPEN, UNKNOWN, WRONG
+from companion.teaching.exercises.writing import exercise_cells, update_notebook, write_solutions
 
 FUNCTIONS = [id for id, one in EXERCISES.items() if one.answer != "answer"]
 EXERCISE_SLIPS = [(id, k) for id, one in EXERCISES.items() for k in range(len(one.slips))]
@@ -185,8 +185,8 @@ def test_an_unknown_exercise_is_an_error():
 
 
 def test_the_cases_of_the_judge_have_clear_conclusions():
-    from companion.exercises.designing import THINKS
-    from companion.judges.rule import committed
+    from companion.evaluation.judges.rule_judge import committed
+    from companion.teaching.exercises.designing import THINKS
 
     assert [committed(think, options).option for think, options in THINKS] == [1, None, 1, 1, 2, 1, None]
 

@@ -8,14 +8,15 @@ import pandas as pd
 import pytest
 from test_dynamics import made_up, rng, under_a_lie
 
-from companion import claims, findings_page
-from companion.claims.answers import answers
-from companion.claims.power import needed, stretched
-from companion.claims.wording import expected, listed, value
+from companion.analysis import findings
+from companion.analysis.findings.of_rows import answers
+from companion.analysis.findings.power import needed, stretched
+from companion.analysis.findings.wording import expected, listed, value
+from companion.analysis.training_runs import load_runs
 from companion.cli import main
-from companion.dynamics import load_runs
 from companion.errors import CompanionError
-from companion.findings_page import TESTS, load, page, short, weakest
+from companion.teaching.pages import findings_page
+from companion.teaching.pages.findings_page import TESTS, load, page, short, weakest
 
 
 @pytest.fixture
@@ -69,11 +70,11 @@ def test_writing_twice_gives_the_same_bytes(root, tmp_path, monkeypatch, capsys)
 def test_every_finding_has_one_row_and_one_section(root):
     text = page(load(root / "figures"))
     table = next(table for table in tables_of(text) if "seeds" in table[0][4:])
-    assert [re.match(r"\[(F\d+)\]", row[0])[1] for row in table[1:]] == list(claims.FINDINGS)
-    assert re.findall(r"^### (.*)$", text, re.MULTILINE) == list(claims.FINDINGS)
-    assert {source for _, source in claims.PAPER.values()} <= set(claims.SOURCES)
-    assert list(claims.PAPER) == list(claims.FINDINGS)
-    for name, (_, source) in claims.PAPER.items():
+    assert [re.match(r"\[(F\d+)\]", row[0])[1] for row in table[1:]] == list(findings.FINDINGS)
+    assert re.findall(r"^### (.*)$", text, re.MULTILINE) == list(findings.FINDINGS)
+    assert {source for _, source in findings.PAPER.values()} <= set(findings.SOURCES)
+    assert list(findings.PAPER) == list(findings.FINDINGS)
+    for name, (_, source) in findings.PAPER.items():
         assert ("reading notes" in overview(text)[name][1]) == ("N" in source)  # never without these words
 
 
@@ -84,7 +85,7 @@ def test_tables_are_well_formed_and_links_lead_somewhere(root):
         for link in re.findall(r"\]\(([^)#]*)(?:#[^)]*)?\)", text):
             assert not link or (root / link).exists(), link
         named = set(re.findall(r"\]\([^)#]*#([^)]*)\)", text))
-        assert named == {name.lower() for name in claims.FINDINGS}
+        assert named == {name.lower() for name in findings.FINDINGS}
 
 
 def test_numbers_are_those_of_the_tables(root):
@@ -118,7 +119,7 @@ def test_one_changed_result_file_changes_its_verdict_and_no_other(root, figures,
         shutil.copytree(root / "results" / f"base-accuracy-{seed}", results / f"base-accuracy-{seed}")
 
     def rewrite():
-        found = claims.table(load_runs(results), claims.perturbations, lambda: np.random.default_rng(0))
+        found = findings.table(load_runs(results), findings.perturbations, lambda: np.random.default_rng(0))
         committed = pd.read_csv(root / "figures" / "findings_perturbed.csv")
         noisy = committed[committed["start"] == "noisy"]
         file = figures / "findings_perturbed.csv"
@@ -135,7 +136,7 @@ def test_one_changed_result_file_changes_its_verdict_and_no_other(root, figures,
     assert "**supported** (2 of 2)" in overview(before)["F1"][2]
     assert "**undecided** (1 of 2)" in overview(after)["F1"][2]
     assert overview(after)["F1"][3] == overview(before)["F1"][3]
-    told = [name for name in claims.FINDINGS if overview(before)[name] != overview(after)[name]]
+    told = [name for name in findings.FINDINGS if overview(before)[name] != overview(after)[name]]
     assert set(told) <= {"F1", "F10", "F12", "F13"}  # all of which rest on that variant
 
 
@@ -188,7 +189,7 @@ def test_a_report_has_a_column_with_its_verdict_on_each_benchmark(root, tmp_path
 
 def test_the_verdict_of_a_finding_is_that_of_its_weakest_test(root):
     tests = load(root / "figures").tests
-    joint = claims.verdicts(tests)
+    joint = findings.verdicts(tests)
     for (start, name), part in tests.groupby(["start", "finding"]):
         assert weakest(part)["verdict"] == joint[start, name]
 
@@ -285,7 +286,7 @@ def test_tests_over_seeds_are_the_means_of_those_of_single_models():
     runs = under_a_lie(made_up("accuracy", by_seed=0.05), right=0.3, agrees=0.5)
     runs["p_correct"] = np.random.default_rng(5).random(len(runs))
     runs["entropy"] = np.random.default_rng(6).random(len(runs))
-    over = {q.what: q for q in claims.perturbations(runs, "base", rng())}
+    over = {q.what: q for q in findings.perturbations(runs, "base", rng())}
     each = [{q.what: q for q in answers(as_rows(part), rng()) if q.finding != "F3"} for _, part in runs.groupby("seed")]
     assert set(over) == set(each[0])
     for what, found in over.items():
@@ -297,11 +298,11 @@ def test_tests_over_seeds_are_the_means_of_those_of_single_models():
 
 
 def test_lies_that_help_contradict_f1_and_other_recipes_are_left_out():
-    hurt = claims.table(under_a_lie(made_up("accuracy"), right=0.2, agrees=0.9), claims.perturbations, rng)
-    help_ = claims.table(under_a_lie(made_up("accuracy"), right=1.0, agrees=0.9), claims.perturbations, rng)
-    assert claims.verdicts(hurt)["base", "F1"] == "supported"
-    assert claims.verdicts(help_)["base", "F1"] == "contradicted"
-    assert claims.perturbations(made_up("faithful"), "base", rng()) == []
+    hurt = findings.table(under_a_lie(made_up("accuracy"), right=0.2, agrees=0.9), findings.perturbations, rng)
+    help_ = findings.table(under_a_lie(made_up("accuracy"), right=1.0, agrees=0.9), findings.perturbations, rng)
+    assert findings.verdicts(hurt)["base", "F1"] == "supported"
+    assert findings.verdicts(help_)["base", "F1"] == "contradicted"
+    assert findings.perturbations(made_up("faithful"), "base", rng()) == []
 
 
 def test_the_pages_name_is_left_out_of_what_makes_a_checkout_dirty():

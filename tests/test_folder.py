@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from companion.datasets.folder import read_folder, write_folder
 from companion.errors import CompanionError
-from companion.microworld import questions
+from companion.questions.folder import read_folder, write_folder
+from companion.questions.microworld import questions
 
 ROW = {"image": "a.png", "question": "What colour is the café?", "options": ["red", "blue", "grün"], "answer": "B"}
 

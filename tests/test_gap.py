@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from companion import plots
-from companion.claims import by_delivery, load_gap, measured, of_gap, verdicts
+from companion import figures as plots
+from companion.analysis.findings import by_delivery, load_gap, measured, of_gap, verdicts
 from companion.errors import CompanionError
 
 VARIANTS = ("base", "right-caption", "wrong-caption", "right-think", "wrong-think")

@@ -44,7 +44,7 @@ def test_shared_prompts_give_the_logits_and_gradients_of_one_pass(checkpoint):
     network, tokenizer = model.model, model.processor.tokenizer
     recipe = replace(SMALL, steps=1)
     prompts = grpo.prompts_for(recipe, grpo.microworld_stream(recipe, 1), 1)[:2]
-    from companion.chat import messages
+    from companion.models.profiles import messages
 
     texts = [
         model.processor.apply_chat_template(messages(p, model.profile), add_generation_prompt=True) + p.prefill

@@ -10,10 +10,10 @@ import yaml
 from datasets import load_dataset
 from hub_server import Hub
 
-from companion.bridges import hub
 from companion.cli import main
 from companion.errors import CompanionError
-from companion.store import ROWS, VERDICTS, Store
+from companion.evaluation.export import hub
+from companion.evaluation.store import ROWS, VERDICTS, Store
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def at_the_hub(server, tmp_path):
     return execute
 
 
-FETCH = "import sys; from companion.bridges.hub import local; print(local(sys.argv[1]))"
+FETCH = "import sys; from companion.evaluation.export.hub import local; print(local(sys.argv[1]))"
 
 
 def test_rows_come_back_from_the_hub_as_they_were_at_each_revision(run, server, at_the_hub, tmp_path):

@@ -6,18 +6,18 @@ import random
 import pandas as pd
 import pytest
 
-from companion import plots
+from companion import figures as plots
 from companion.cli import main
 from companion.errors import CompanionError
-from companion.judges import Case, compare
-from companion.judges.error import Rate, measured, said
-from companion.judges.grounding import Grounding, grounded
-from companion.judges.pairs import errors, read_pairs, score
-from companion.judges.rule import Rule, committed
-from companion.microworld import questions
-from companion.microworld.grammar import conclusion
-from companion.microworld.lessons import Shares, misreading, question
-from companion.questions import Question
+from companion.evaluation.judges.grounding_judge import Grounding, grounded
+from companion.evaluation.judges.labelled_pairs import errors, read_pairs, score
+from companion.evaluation.judges.measured_error import Rate, measured, said
+from companion.evaluation.judges.rule_judge import Rule, committed
+from companion.evaluation.judges.verdicts import Case, compare
+from companion.questions.microworld import questions
+from companion.questions.microworld.grammar import conclusion
+from companion.questions.question import Question
+from companion.training.lessons import Shares, misreading, question
 
 OPTIONS = ("red star", "blue circle", "green cross")
 CLAIMS = ("There is a red star.", "There is a blue circle.", "There is a green cross.")
@@ -214,7 +214,7 @@ def test_grounding_needs_a_known_scene():
 
 def test_the_rule_judge_on_the_hand_written_pairs(root):
     """At least 95 % on what real models write; what must be inferred is beyond it, and said so."""
-    table = score(Rule(), read_pairs(root / "benchmarks" / "judge_pairs.jsonl")).set_index("pairs")
+    table = score(Rule(), read_pairs(root / "results" / "labelled" / "judge_pairs.jsonl")).set_index("pairs")
     assert table.loc["all", "n"] >= 120
     assert table.loc["all", "accuracy"] >= 0.95
 

@@ -7,13 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from companion import lab, plots
-from companion.datasets import load_benchmark
-from companion.dynamics import load_runs
+from companion import figures as plots
+from companion.analysis.training_runs import load_runs
 from companion.errors import CompanionError
-from companion.lab import asking, compose, guess, steps
-from companion.store import Store
-from companion.variants import VARIANTS, apply
+from companion.evaluation.store import Store
+from companion.perturbations.table import VARIANTS, apply
+from companion.questions.registry import load_benchmark
+from companion.teaching import lab
+from companion.teaching.lab import asking, compose, guess, steps
 
 
 @pytest.fixture(autouse=True)
@@ -192,8 +193,8 @@ def test_the_step_table_is_what_the_records_say(root, runs):
     ],
 )
 def test_the_conclusion_follows_the_numbers(accuracy, agreement, said):
-    from companion.claims import Quantity
-    from companion.statistics import Estimate
+    from companion.analysis.findings import Quantity
+    from companion.intervals import Estimate
 
     lines = []
     for measure, expected, found in (("correct", "up", accuracy), ("consistent", "down", agreement)):

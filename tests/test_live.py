@@ -11,13 +11,13 @@ import pandas as pd
 import pytest
 import torch
 
-from companion.dynamics import CURVES, WATCHED
+from companion.analysis.training_runs import CURVES, WATCHED
 from companion.errors import CompanionError
-from companion.lab import train as lab
-from companion.models import Sampling, responses
+from companion.models.interface import Sampling, responses
 from companion.models.local import LocalModel
+from companion.perturbations.table import apply
+from companion.teaching.lab import train_yourself as lab
 from companion.training import live
-from companion.variants import apply
 
 SMALL = replace(live.recipe(), prompts=2, rollouts=2, steps=3, every=2, warmup=1)
 

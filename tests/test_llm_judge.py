@@ -10,16 +10,16 @@ from faulty_server import Proxy, free_port
 from test_engine import Scripted
 from tiny_models import save_parrot
 
-from companion import engine
 from companion.cli import main
-from companion.endpoint import Endpoint
-from companion.engine import evaluate, judge
 from companion.errors import CompanionError
-from companion.judges import Case
-from companion.judges.llm import LLMJudge, instruct, parse
-from companion.language import CausalLM
-from companion.microworld import questions
-from companion.store import VERDICTS, Store
+from companion.evaluation import engine
+from companion.evaluation.engine import evaluate, judge
+from companion.evaluation.judges.llm_judge import LLMJudge, instruct, parse
+from companion.evaluation.judges.verdicts import Case
+from companion.evaluation.store import VERDICTS, Store
+from companion.models.language import CausalLM
+from companion.models.openai_client import Endpoint
+from companion.questions.microworld import questions
 
 FAULTS = ("slow", "429", "500", "malformed", "empty", "wrong", "cut")
 ITEMS = questions("test", 24)

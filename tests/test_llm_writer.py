@@ -7,15 +7,15 @@ from faulty_server import Proxy
 from test_llm_judge import FAULTS, Told
 from tiny_models import save_parrot
 
-from companion import engine
-from companion.endpoint import Endpoint
 from companion.errors import CompanionError
-from companion.language import CausalLM
-from companion.questions import Question, blank
-from companion.store import CLAIMS, Store
-from companion.writers import TEMPLATE
-from companion.writers.llm import instruct, objection, read, rewrite
-from companion.writers.template import claims
+from companion.evaluation import engine
+from companion.evaluation.store import CLAIMS, Store
+from companion.evaluation.write_statements import instruct, objection, read, rewrite
+from companion.models.language import CausalLM
+from companion.models.openai_client import Endpoint
+from companion.questions.question import Question, blank
+from companion.questions.statements.template import claims
+from companion.questions.statements.written import TEMPLATE
 
 SAID = '["The ball is red.", "It looks blue."]'
 

@@ -14,13 +14,13 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
-from companion import plots
-from companion.lab.guess import BEHAVIOURS
-from companion.microworld import questions
-from companion.plots.reasoning import CHECKPOINTS, STEPS
-from companion.plots.style import BLIND_SAFE, alike
+from companion import figures as plots
+from companion.analysis.samples_needed import enough
+from companion.figures.of_reasoning_ import CHECKPOINTS, STEPS
+from companion.figures.theme import BLIND_SAFE, alike
 from companion.provenance import Gallery
-from companion.sample_size import enough
+from companion.questions.microworld import questions
+from companion.teaching.lab.guess import BEHAVIOURS
 
 LOOKS = {
     "variants": plots.STYLES,

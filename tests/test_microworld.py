@@ -8,13 +8,19 @@ import numpy as np
 import pytest
 
 from companion.errors import CompanionError
-from companion.microworld import questions
-from companion.microworld.benchmark import SPLITS, compose, stream
-from companion.microworld.families import FAMILIES
-from companion.microworld.grammar import fact, grounded_statement, is_true, true_statement, unique_things
-from companion.microworld.lessons import WORDS, description, facts, question
-from companion.microworld.scenes import CELLS, DIFFICULTIES, Scene, Thing, draw
-from companion.questions import blank
+from companion.questions.microworld import questions
+from companion.questions.microworld.families import FAMILIES
+from companion.questions.microworld.grammar import (
+    fact,
+    grounded_statement,
+    is_true,
+    true_statement,
+    unique_things,
+)
+from companion.questions.microworld.items import SPLITS, compose, stream
+from companion.questions.microworld.scenes import CELLS, DIFFICULTIES, Scene, Thing, draw
+from companion.questions.question import blank
+from companion.training.lessons import WORDS, description, facts, question
 from companion.training.recipes import REFERENCE
 
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from companion.errors import CompanionError
-from companion.microworld import questions
-from companion.models import Sampling, responses
+from companion.models.interface import Sampling, responses
 from companion.models.local import LocalModel, _Watch, nucleus
-from companion.questions import LETTERS
-from companion.variants import VARIANTS, apply
+from companion.perturbations.table import VARIANTS, apply
+from companion.questions.microworld import questions
+from companion.questions.question import LETTERS
 
 GREEDY = Sampling()
 
@@ -63,7 +63,7 @@ def test_letters_are_those_of_a_forward_pass_over_the_whole_text(model, prompts,
     for prompt, response in zip(prompts[:24], together[:24], strict=True):
         if response.letter_probs is None:
             continue
-        from companion.chat import messages
+        from companion.models.profiles import messages
 
         head = model.processor.apply_chat_template(messages(prompt, model.profile), add_generation_prompt=True)
         written = response.text[: response.text.index("<answer>") + len("<answer>")]
@@ -83,7 +83,7 @@ def test_letters_are_those_of_a_forward_pass_over_the_whole_text(model, prompts,
 
 
 def test_what_is_said_is_what_generate_says(model, prompts, together):
-    from companion.chat import messages
+    from companion.models.profiles import messages
 
     prompt, response = prompts[0], together[0]
     head = model.processor.apply_chat_template(messages(prompt, model.profile), add_generation_prompt=True)

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from companion.errors import CompanionError
-from companion.notebooks import parameters_of, parse_parameters, run_notebooks
 from companion.provenance import Gallery
+from companion.teaching.run_notebooks import parameters_of, parse_parameters, run_notebooks
 
 LIVE = {"model", "benchmark", "n_items", "seed", "device", "profile"}
 AUDIT = {
@@ -57,7 +57,7 @@ def test_sources_are_stripped_and_have_the_parameters(root, name, expected):
 
 def test_make_figures_in_small(root, tmp_path):
     """The main job on 27 items, in a copy of the project: figures, tables, manifest, executed notebooks."""
-    for folder in ("notebooks", "checkpoints", "results", "benchmarks"):
+    for folder in ("notebooks", "checkpoints", "results"):
         shutil.copytree(root / folder, tmp_path / folder)
     shutil.copy(root / "requirements.lock", tmp_path)
     command = [sys.executable, "-m", "companion", "figures", "N_ITEMS=27"]

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from companion.cli import main
-from companion.datasets import load_benchmark
+from companion.questions.registry import load_benchmark
 
 SIZE = (320, 240)
 

@@ -70,11 +70,11 @@ def test_a_prefill_stays_open_under_a_template_that_closes_every_turn(qwen):
 
 
 def test_it_is_evaluated_too(qwen, tmp_path):
-    from companion.engine import evaluate
-    from companion.microworld import questions
-    from companion.models import Sampling
+    from companion.evaluation.engine import evaluate
+    from companion.evaluation.store import Store
+    from companion.models.interface import Sampling
     from companion.models.local import LocalModel
-    from companion.store import Store
+    from companion.questions.microworld import questions
 
     few, short = questions("test", 2), Sampling(max_new_tokens=5)
     rows = evaluate(LocalModel(str(qwen)), few, ["base", "wrong-think"], Store(tmp_path), short, progress=False)

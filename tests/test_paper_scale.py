@@ -18,9 +18,9 @@ import pytest
 import real_schemas
 import tiny_models
 
-from companion.plan import PAPERS_BENCHMARKS
-from companion.store import VERDICTS, Store
-from companion.variants import VARIANTS
+from companion.evaluation.store import VERDICTS, Store
+from companion.perturbations.table import VARIANTS
+from companion.training.gpu_hours import PAPERS_BENCHMARKS
 
 ITEMS = 3
 TESTS = Path(__file__).parent

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from companion.datasets.files import in_cell
-from companion.datasets.folder import read_image
 from companion.errors import CompanionError
+from companion.questions.folder import read_image
+from companion.questions.public.files import in_cell
 
 HEIGHT, WIDTH = 40, 60
 

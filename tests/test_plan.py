@@ -2,20 +2,20 @@
 
 import pytest
 
-from companion import plan
 from companion.cli import main
+from companion.training import gpu_hours
 
 ITEMS = {"cv-bench": 2638, "vstar": 191}
 
 
 def hours(**change):
-    settings = {"items": ITEMS, "variants": 12, "gpu": plan.GPUS["h100"]} | change
-    table = plan.table(**settings)
+    settings = {"items": ITEMS, "variants": 12, "gpu": gpu_hours.GPUS["h100"]} | change
+    table = gpu_hours.table(**settings)
     return table.set_index(["stage", "what"])["GPU-hours"].loc["all"].sum()
 
 
 def test_the_last_line_is_the_sum():
-    table = plan.table(ITEMS, 12, plan.GPUS["h100"])
+    table = gpu_hours.table(ITEMS, 12, gpu_hours.GPUS["h100"])
     for column in ("requests", "read (M)", "written (M)", "GPU-hours"):
         assert table[column].iloc[:-1].sum() == pytest.approx(table[column].iloc[-1])
     own = table[table["what"].str.endswith("7 models") & (table["stage"] == "evaluate")]
@@ -27,8 +27,8 @@ def test_the_last_line_is_the_sum():
     [
         ({"models": 14, "seeds": 10}, 2, 2),
         ({"response": 600}, 1.3, 2.2),
-        ({"gpu": plan.GPUS["a100"]}, 1.2, 3.3),
-        ({"gpu": plan.GPUS["h200"]}, 0.5, 1),
+        ({"gpu": gpu_hours.GPUS["a100"]}, 1.2, 3.3),
+        ({"gpu": gpu_hours.GPUS["h200"]}, 0.5, 1),
     ],
 )
 def test_what_the_hours_grow_with(change, low, high):
@@ -37,17 +37,17 @@ def test_what_the_hours_grow_with(change, low, high):
 
 def test_writing_is_bound_by_memory_and_reading_by_arithmetic():
     """One request by hand: reading 1,000 tokens and writing 10, alone in its batch."""
-    size, gpu = plan.Size(1e9, 1000), plan.GPU("x", flops=1e12, bandwidth=1e10, memory=1e11)
-    work = plan.Work("x", size, 1, read=1000, written=10, kept=1e8)
-    reading = 2e9 * 1000 / (plan.READING * 1e12)
-    a_step = (2e9 + 1e8 * 1000) / (plan.WRITING * 1e10)
+    size, gpu = gpu_hours.Size(1e9, 1000), gpu_hours.GPU("x", flops=1e12, bandwidth=1e10, memory=1e11)
+    work = gpu_hours.Work("x", size, 1, read=1000, written=10, kept=1e8)
+    reading = 2e9 * 1000 / (gpu_hours.READING * 1e12)
+    a_step = (2e9 + 1e8 * 1000) / (gpu_hours.WRITING * 1e10)
     assert work.hours(gpu) * 3600 == pytest.approx(reading + 10 * a_step)
 
 
 def test_a_model_larger_than_a_gpu_is_spread():
-    big = plan.judging(1000)
-    assert 2 * plan.JUDGE.parameters > 0.7 * plan.GPUS["h100"].memory
-    assert 0 < big.hours(plan.GPUS["h100"]) < 1
+    big = gpu_hours.judging(1000)
+    assert 2 * gpu_hours.JUDGE.parameters > 0.7 * gpu_hours.GPUS["h100"].memory
+    assert 0 < big.hours(gpu_hours.GPUS["h100"]) < 1
 
 
 def test_the_documentation_quotes_what_the_command_prints(root, capsys):

@@ -9,13 +9,13 @@ from test_engine import Scripted
 from tiny_models import save_parrot
 
 from companion.cli import main
-from companion.datasets.folder import read_folder, write_folder
-from companion.engine import UnansweredError, ask, evaluate
-from companion.microworld import questions
-from companion.prompts import read_prompts, write_prompts
-from companion.store import Store
-from companion.variants import VARIANTS, apply
-from companion.writers import Written
+from companion.evaluation.engine import UnansweredError, ask, evaluate
+from companion.evaluation.store import Store
+from companion.perturbations.prompt_files import read_prompts, write_prompts
+from companion.perturbations.table import VARIANTS, apply
+from companion.questions.folder import read_folder, write_folder
+from companion.questions.microworld import questions
+from companion.questions.statements.written import Written
 
 ITEMS = questions("test", 12, seed=3)
 

@@ -6,11 +6,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from companion.chat import messages
-from companion.microworld import questions
-from companion.models import Sampling, decoding, responses
+from companion.models import decode
+from companion.models.interface import Sampling, responses
 from companion.models.local import LocalModel
-from companion.variants import VARIANTS, apply
+from companion.models.profiles import messages
+from companion.perturbations.table import VARIANTS, apply
+from companion.questions.microworld import questions
 
 ROOM = 40
 
@@ -45,7 +46,7 @@ def batch(rng):
 @pytest.mark.parametrize("name", ["checkpoint", "checkpoint, by its forward pass", "idefics", "qwen", "internvl"])
 def test_reading_in_trees_is_reading_one_by_one(name, request, monkeypatch):
     if "forward" in name:
-        monkeypatch.setattr(decoding, "can_decode", lambda model: False)
+        monkeypatch.setattr(decode, "can_decode", lambda model: False)
     model = LocalModel(str(request.getfixturevalue(name.split(",")[0])), device="cpu")
     model.letter_tokens = dict.fromkeys(range(len(model.processor.tokenizer)), "A")  # so that all are kept
     model.response = lambda prompt, ids, finish, told: (ids, [list(told(step).values()) for step in range(len(ids))])
@@ -56,7 +57,7 @@ def test_reading_in_trees_is_reading_one_by_one(name, request, monkeypatch):
                 parameter.mul_(4)
         model.ends = rng.sample(range(len(model.processor.tokenizer)), 30)  # so that texts end, at different lengths
     taken = []
-    for state in (decoding._Forward, decoding._Layers):
+    for state in (decode._Forward, decode._Layers):
         take = state.take
         monkeypatch.setattr(state, "take", lambda *given, take=take: (taken.append(len(given[1])), take(*given))[1])
     for _ in range(10):

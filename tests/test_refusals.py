@@ -17,22 +17,22 @@ from faulty_server import Proxy, completion
 from PIL import Image, ImageChops
 from test_engine import Scripted
 
-from companion import endpoint as endpoints
-from companion import engine
 from companion.cli import main
-from companion.endpoint import Endpoint, said, wait_of
-from companion.engine import UnansweredError, evaluate, judge, open_jobs
 from companion.errors import CompanionError, PictureError, Refusal
-from companion.judges.llm import LLMJudge
-from companion.judges.rule import Rule
-from companion.microworld import questions
-from companion.models import Sampling
-from companion.models.endpoint import EndpointModel, pack
+from companion.evaluation import engine
+from companion.evaluation.engine import UnansweredError, evaluate, judge, open_jobs
+from companion.evaluation.judges.llm_judge import LLMJudge
+from companion.evaluation.judges.rule_judge import Rule
+from companion.evaluation.store import CLAIMS, VERDICTS, Store
+from companion.evaluation.write_statements import rewrite
+from companion.models import openai_client as endpoints
+from companion.models.interface import Sampling
 from companion.models.local import LocalModel
-from companion.questions import Question
-from companion.store import CLAIMS, VERDICTS, Store
-from companion.variants import apply
-from companion.writers.llm import rewrite
+from companion.models.openai_client import Endpoint, said, wait_of
+from companion.models.server import EndpointModel, pack
+from companion.perturbations.table import apply
+from companion.questions.microworld import questions
+from companion.questions.question import Question
 
 
 @pytest.fixture(autouse=True)

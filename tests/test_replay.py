@@ -2,13 +2,13 @@
 
 import pytest
 
-from companion.chat import get_profile
 from companion.errors import CompanionError
-from companion.judges import Case
-from companion.judges.replay import PROBES, Replay, flip
-from companion.judges.rule import committed
-from companion.microworld import questions
-from companion.models import Response
+from companion.evaluation.judges.replay_judge import PROBES, Replay, flip
+from companion.evaluation.judges.rule_judge import committed
+from companion.evaluation.judges.verdicts import Case
+from companion.models.interface import Response
+from companion.models.profiles import get_profile
+from companion.questions.microworld import questions
 
 ITEMS = [item for item in questions("validation", 90) if len(item.options) > 2][:20]
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from companion.microworld import questions
+from companion.perturbations.table import apply
+from companion.questions.microworld import questions
 from companion.training import rewards
-from companion.variants import apply
 
 ITEM = next(q for q in questions("validation", 100) if q.category == "relation")
 TRUE = " ".join(ITEM.reasoning)
@@ -53,7 +53,7 @@ def test_a_prefill_counts_for_form_and_consistency_but_not_against_the_truth():
 
 
 def test_groundedness_needs_a_known_scene(tmp_path):
-    from companion.datasets.folder import read_folder, write_folder
+    from companion.questions.folder import read_folder, write_folder
 
     write_folder(questions("validation", 2), tmp_path / "folder")
     prompt = apply(read_folder(tmp_path / "folder")[0], "base")

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from companion import sample_size
+from companion.analysis import samples_needed
+from companion.analysis.from_samples import confidence, entropy, estimates, wilson
 from companion.cli import main
 from companion.errors import CompanionError
+from companion.evaluation.store import Store
 from companion.measures import normalised_entropy
-from companion.sampled import confidence, entropy, estimates, wilson
-from companion.store import Store
 
 PROBS = [
     (0.7, 0.3), (0.98, 0.02), (0.5, 0.3, 0.2), (0.6, 0.2, 0.1, 0.1), (0.3, 0.3, 0.2, 0.1, 0.1),
@@ -143,8 +143,8 @@ def test_intervals_of_means_hold_the_error_of_items_and_of_samples_once_each():
 def test_draws_say_how_many_samples_are_enough():
     probs = padded([PROBS[n % 7] for n in range(70)])
     options = np.array([len(PROBS[n % 7]) for n in range(70)])
-    known = sample_size.Truth(np.arange(70), probs, options, np.zeros(70, dtype=int), np.zeros(70))
-    table = sample_size.drawn(known, rng(), draws=60).assign(source="drawn")
+    known = samples_needed.Truth(np.arange(70), probs, options, np.zeros(70, dtype=int), np.zeros(70))
+    table = samples_needed.drawn(known, rng(), draws=60).assign(source="drawn")
     bias = table.set_index(["of", "measure", "k"])["bias"].abs()
     error = table.set_index(["of", "measure", "k"])["rmse"]
     assert bias["mean", "entropy", 2] > 0.05 > 0.02 > bias["mean", "entropy", 32]
@@ -161,20 +161,20 @@ def test_draws_say_how_many_samples_are_enough():
 def test_enough_is_where_bias_and_coverage_are_good_from_there_on(spoilt, column, value, k):
     lines = [
         {"source": "drawn", "of": "mean", "k": n, "measure": measure, "bias": 0.001, "coverage": 0.94}
-        for n in sample_size.KS for measure in (["p_correct", "entropy"] if n > 1 else ["p_correct"])
+        for n in samples_needed.KS for measure in (["p_correct", "entropy"] if n > 1 else ["p_correct"])
     ]  # fmt: skip
     table = pd.DataFrame(lines)
     table.loc[(table["k"] == spoilt) & (table["measure"] == "entropy"), column] = value
-    assert sample_size.enough(table) == k
+    assert samples_needed.enough(table) == k
 
 
 def test_the_truth_of_a_microworld_model_is_what_its_samples_show(checkpoint, tmp_path, monkeypatch):
-    from companion.microworld import questions
     from companion.models.local import LocalModel
+    from companion.questions.microworld import questions
 
-    monkeypatch.setattr(sample_size, "ASKED", 2)
+    monkeypatch.setattr(samples_needed, "ASKED", 2)
     model = LocalModel(str(checkpoint), device="cpu")
-    checks, truths = sample_size.study([model], questions("test", 40), Store(tmp_path), reasonings=4, draws=3)
+    checks, truths = samples_needed.study([model], questions("test", 40), Store(tmp_path), reasonings=4, draws=3)
     at_once, reasoned = truths.to_dict("records")
     assert (at_once["reasonings"], reasoned["reasonings"]) == (1, 4)
     assert at_once["error_mean"] == 0 < reasoned["error_mean"]

@@ -6,13 +6,13 @@ import pandas as pd
 import pytest
 from faulty_server import Proxy, completion
 
-from companion.dynamics import at_every_step
-from companion.endpoint import Endpoint
+from companion.analysis.training_runs import at_every_step
 from companion.errors import CompanionError
-from companion.microworld import questions
-from companion.models.endpoint import EndpointModel
-from companion.session import open_audit, open_report, open_results, open_session
-from companion.variants import apply
+from companion.models.openai_client import Endpoint
+from companion.models.server import EndpointModel
+from companion.perturbations.table import apply
+from companion.questions.microworld import questions
+from companion.teaching.context import open_audit, open_report, open_results, open_session
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from companion import measures
-from companion.statistics import Estimate, estimate, estimate_gap, estimate_runs, points, resample
+from companion.intervals import Estimate, estimate, estimate_gap, estimate_runs, points, resample
 
 
 def test_interval_of_a_mean_is_that_of_its_standard_error():

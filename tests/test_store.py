@@ -3,9 +3,9 @@ import errno
 
 import pytest
 
-from companion import store as store_module
 from companion.errors import CompanionError
-from companion.store import ROWS, Store, content_key, to_frame
+from companion.evaluation import store as store_module
+from companion.evaluation.store import ROWS, Store, content_key, to_frame
 
 
 def row(key, **values):

@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 from tiny_study import tiny
 
-from companion.engine import evaluate
+from companion.evaluation.engine import evaluate
+from companion.evaluation.store import Store
 from companion.models.local import LocalModel
-from companion.store import Store
 from companion.study.protocol import PROTOCOL, table
 from companion.study.records import (
     PERTURBATIONS,

@@ -5,10 +5,10 @@ import torch
 from safetensors.torch import load_file
 
 from companion.errors import CompanionError
-from companion.microworld.model import build_tokenizer
 from companion.training import supervised
 from companion.training.muon import orthogonal
 from companion.training.recipes import BASE, Stage
+from companion.training.tiny_llava import build_tokenizer
 
 TINY = replace(
     BASE, batch=8, width=32, vision_layers=1, text_layers=1,
@@ -69,7 +69,7 @@ def test_pixels_are_those_of_the_processor(random_checkpoint):
     import numpy as np
     from transformers import AutoProcessor
 
-    from companion.microworld import questions
+    from companion.questions.microworld import questions
 
     image = questions("test", 1)[0].load_image()
     processor = AutoProcessor.from_pretrained(random_checkpoint)
@@ -83,11 +83,11 @@ def test_lessons_are_laid_out_as_prompts_are(random_checkpoint):
 
     from transformers import AutoProcessor
 
-    from companion.chat import get_profile, messages
-    from companion.microworld import questions
-    from companion.microworld.lessons import Shares, question
-    from companion.microworld.model import IMAGE_TOKENS, render
-    from companion.variants import apply
+    from companion.models.profiles import get_profile, messages
+    from companion.perturbations.table import apply
+    from companion.questions.microworld import questions
+    from companion.training.lessons import Shares, question
+    from companion.training.tiny_llava import IMAGE_TOKENS, render
 
     processor = AutoProcessor.from_pretrained(random_checkpoint)
     plain = Shares(caption=0, abstain=0, guess=0)
@@ -102,7 +102,7 @@ def test_lessons_are_laid_out_as_prompts_are(random_checkpoint):
 def test_keys_mark_letters_and_all_words_are_single_tokens():
     import random
 
-    from companion.microworld.lessons import WORDS, look_up
+    from companion.training.lessons import WORDS, look_up
 
     tokenizer = build_tokenizer()
     for word in {part for words in WORDS for part in words.split()} - {"I'm"}:

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from companion.cli import main
-from companion.store import Store
+from companion.evaluation.store import Store
 
 pytest.importorskip("ray", reason="Ray is not installed (pip install 'companion[paper]')")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from companion import tables
+from companion.analysis import tables
 from companion.errors import CompanionError
 
 

@@ -6,10 +6,10 @@ import shutil
 import nbformat
 import pytest
 
-from companion import teaching
 from companion.errors import CompanionError
-from companion.exercises import EXERCISES
-from companion.notebooks import run_notebooks
+from companion.teaching.exercises import EXERCISES
+from companion.teaching.pages import teachers_page
+from companion.teaching.run_notebooks import run_notebooks
 
 
 def notebook(path, minutes=None):
@@ -26,34 +26,34 @@ def notebook(path, minutes=None):
 def test_a_notebook_is_measured(tmp_path, minutes, told):
     notebook(tmp_path / "notebooks" / "99_seeing.ipynb")
     notebook(tmp_path / "executed" / "99_seeing.ipynb", minutes)
-    line = teaching.notebooks(tmp_path / "notebooks", tmp_path / "executed").splitlines()[-1]
+    line = teachers_page.notebooks(tmp_path / "notebooks", tmp_path / "executed").splitlines()[-1]
     assert line == f"| [99](../executed/99_seeing.ipynb) | Does it see? | 305 | 2 | 0 | 2 | {told} |"
 
 
 def test_a_notebook_that_never_ran_is_not_measured(tmp_path):
     notebook(tmp_path / "notebooks" / "01_seeing.ipynb")
     own = sum(id.startswith("01.") for id in EXERCISES)
-    assert f"| {own} | 2 | not measured |" in teaching.notebooks(tmp_path / "notebooks", tmp_path / "executed")
+    assert f"| {own} | 2 | not measured |" in teachers_page.notebooks(tmp_path / "notebooks", tmp_path / "executed")
 
 
 def test_a_run_leaves_its_minutes(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     notebook(tmp_path / "notebooks" / "99_seeing.ipynb")
     run_notebooks([tmp_path / "notebooks" / "99_seeing.ipynb"], tmp_path / "executed", {})
-    assert teaching.notebooks(tmp_path / "notebooks", tmp_path / "executed").endswith("| under 1 |")
+    assert teachers_page.notebooks(tmp_path / "notebooks", tmp_path / "executed").endswith("| under 1 |")
 
 
 def test_the_committed_page_is_what_is_written(root, tmp_path):
     page = tmp_path / "teaching.md"
     shutil.copy(root / "docs" / "teaching.md", page)
-    teaching.update_teaching(page, root / "notebooks", root / "executed")
+    teachers_page.update_teaching(page, root / "notebooks", root / "executed")
     assert page.read_text() == (root / "docs" / "teaching.md").read_text()
 
 
 def test_a_page_without_its_marks_is_an_error(tmp_path, root):
     (tmp_path / "teaching.md").write_text("# Teaching\n")
     with pytest.raises(CompanionError, match=r"teaching\.md lacks the line '<!-- notebooks"):
-        teaching.update_teaching(tmp_path / "teaching.md", root / "notebooks", root / "executed")
+        teachers_page.update_teaching(tmp_path / "teaching.md", root / "notebooks", root / "executed")
 
 
 def test_cells_and_exercises_that_it_names_are_there(root):

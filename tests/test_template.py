@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from companion.judges.rule import committed
-from companion.writers import forms, grammar
-from companion.writers.template import claims, wordings
+from companion.evaluation.judges.rule_judge import committed
+from companion.questions.statements import english, forms
+from companion.questions.statements.template import claims, wordings
 
 SAMPLE = [json.loads(line) for line in (Path(__file__).parent / "question_forms.jsonl").read_text().splitlines()]
 BENCHMARKS = {
@@ -313,7 +313,7 @@ def test_a_noun_that_is_spelled_like_a_verb_makes_no_sentence(option, sentence):
     assert three[0] == sentence
 
 
-@pytest.mark.parametrize("module", [grammar, forms])
+@pytest.mark.parametrize("module", [english, forms])
 def test_no_list_of_words_names_a_word_twice(module):
     lists = [
         call.args[0].value.split()

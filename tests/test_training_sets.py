@@ -10,10 +10,10 @@ import pytest
 import real_schemas
 
 from companion.cli import main
-from companion.datasets import TRAINING, listing, load_benchmark
-from companion.datasets.training import pixmo_count
-from companion.datasets.training.geometry3k import value
 from companion.errors import CompanionError
+from companion.questions.registry import TRAINING, listing, load_benchmark
+from companion.questions.training_sets import pixmo_count
+from companion.questions.training_sets.geometry3k import value
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 import pytest
 
 from companion.errors import CompanionError
-from companion.microworld import questions
-from companion.variants import ABSTAIN, VARIANTS, apply, parse_variants
+from companion.perturbations.table import ABSTAIN, VARIANTS, apply, parse_variants
+from companion.questions.microworld import questions
 
 ITEMS = questions("test", 180)
 

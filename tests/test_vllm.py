@@ -20,12 +20,12 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from companion.errors import CompanionError
-from companion.microworld import questions
-from companion.models import Sampling, responses
+from companion.models.interface import Sampling, responses
 from companion.models.local import LocalModel
-from companion.models.opening import open_model
+from companion.models.open import open_model
 from companion.models.weights import lacks_inner, save_model, view
-from companion.variants import VARIANTS, apply
+from companion.perturbations.table import VARIANTS, apply
+from companion.questions.microworld import questions
 
 
 class LLM:

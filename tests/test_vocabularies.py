@@ -15,14 +15,15 @@ import pytest
 import torch
 import vocabularies
 
-from companion.chat import get_profile
-from companion.endpoint import Endpoint
-from companion.microworld import questions
-from companion.models import Sampling, local, responses
-from companion.models.endpoint import EndpointModel
+from companion.models import local
+from companion.models.interface import Sampling, responses
 from companion.models.local import LocalModel
+from companion.models.openai_client import Endpoint
+from companion.models.profiles import get_profile
+from companion.models.server import EndpointModel
 from companion.models.vllm import VLLMModel
-from companion.variants import apply
+from companion.perturbations.table import apply
+from companion.questions.microworld import questions
 
 ITEM = next(item for item in questions("test", 40) if len(item.options) == 4)
 PROFILE = get_profile("internvl3")  # tag or final statement

@@ -4,7 +4,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from companion import engine
+from companion.evaluation import engine
 from companion.study import protocol, running
 from companion.training import supervised
 from companion.training.recipes import Stage

@@ -20,13 +20,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from companion.bridges.tasks import export_tasks
-from companion.engine import evaluate
-from companion.microworld import questions
+from companion.evaluation.engine import evaluate
+from companion.evaluation.export.tasks import export_tasks
+from companion.evaluation.store import Store
 from companion.models.local import LocalModel
-from companion.questions import Question
-from companion.store import Store
-from companion.variants import VARIANTS
+from companion.perturbations.table import VARIANTS
+from companion.questions.microworld import questions
+from companion.questions.question import Question
 
 ONE_AT_A_TIME = 0.25
 """The share of a round's items on which a way without batches is timed."""

@@ -1,7 +1,7 @@
 """Measures of one model under the prompt variants: pure functions on arrays.
 
 Every measure takes `weights`, shape (resamples, items): how often each item stands in each resample, and returns an
-array of shape (resamples,). With one row of ones it is the plain estimate; see `statistics.estimate`.
+array of shape (resamples,). With one row of ones it is the plain estimate; see `intervals.estimate`.
 Left out: whether an answer agrees with its own reasoning; that takes a judge.
 """
 

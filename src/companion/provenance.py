@@ -19,7 +19,8 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.claiming import alone
+from companion import __version__
+from companion.locks import alone
 
 MANIFEST = "manifest.json"
 GENERATED = tuple(
@@ -109,6 +110,14 @@ def code_state(start: Path) -> dict[str, Any]:
         "dirty": None if changes is None else bool(changes),
         "lock_hash": hashlib.blake2b(lock.read_bytes(), digest_size=8).hexdigest() if lock.exists() else None,
     }
+
+
+def made_by() -> str:
+    """The version of companion, and the revision of its code where that is a checkout."""
+    state = code_state(Path(__file__).parent)
+    known = state["lock_hash"] and state["code_revision"]  # without the lock the checkout is another project's
+    changed = " with uncommitted changes" if state["dirty"] else ""
+    return f"companion {__version__}" + (f", code revision `{known}`{changed}" if known else "")
 
 
 def _git(root: Path, *arguments: str) -> str | None:

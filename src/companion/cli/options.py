@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from companion.endpoint import Account
 from companion.errors import CompanionError
-from companion.prices import Price
+from companion.models.openai_client import Account
+from companion.models.prices import Price
 
 Commands = Any
 """What `argparse.ArgumentParser.add_subparsers` returns."""
@@ -65,8 +65,8 @@ def add_language_model(parser: argparse.ArgumentParser, what: str, else_model: s
 
 def language_model(options: argparse.Namespace, default: str = "") -> Any:
     """The language model of the options --endpoint and --model."""
-    from companion.endpoint import Endpoint
-    from companion.language import CausalLM
+    from companion.models.language import CausalLM
+    from companion.models.openai_client import Endpoint
 
     if options.endpoint:
         account = Account(options.budget)

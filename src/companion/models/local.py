@@ -23,12 +23,13 @@ import psutil
 import torch
 from PIL import Image
 
-from companion.answers import read
-from companion.chat import begin_turn, fit, get_profile, messages, opening
 from companion.errors import CompanionError, PictureError, Refusal, one_line
-from companion.models import Response, Sampling, letters, out_of_memory, reading
-from companion.models.decoding import State, write
-from companion.variants import Prompt
+from companion.models import letters, prefix_tree
+from companion.models.decode import State, write
+from companion.models.interface import Response, Sampling, out_of_memory
+from companion.models.profiles import begin_turn, fit, get_profile, messages, opening
+from companion.models.read_answer import read
+from companion.perturbations.table import Prompt
 
 MOST_TOKENS = 1 << 17
 """At once: more make it no faster."""
@@ -55,7 +56,7 @@ _BYTE = re.compile("<0x4[1-7]>")
 class LocalModel:
     """A vision-language model and its processor. The weights are loaded when the first prompt comes.
 
-    device: "auto", "cpu", "cuda", "mps" …; profile: a name from `chat.PROFILES`, or "auto": the one that the
+    device: "auto", "cpu", "cuda", "mps" …; profile: a name from `profiles.PROFILES`, or "auto": the one that the
     checkpoint's config names, else the one that fits its own name. Raises CompanionError where there is no such model.
     """
 
@@ -178,7 +179,7 @@ class LocalModel:
 
     @cached_property
     def opening(self) -> str:
-        """What of a think block the chat template begins the assistant's turn with: see `chat.opening`."""
+        """What of a think block the chat template begins the assistant's turn with: see `profiles.opening`."""
         system = [{"role": "system", "content": [{"type": "text", "text": self.profile.system}]}]
         user = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "?"}]}
         return opening(self._rendered([[*(system if self.profile.system else []), user]])[0])
@@ -241,14 +242,14 @@ class LocalModel:
         watch = _Watch(self.letter_tokens, prompts, sampling.of(self.profile), self.device)
         parts = self._parts(prompts, sampling)
 
-        def prepared(number: int) -> reading.Prepared:
-            return reading.prepare(self.model, self.processor, *self.ready(parts[number]))
+        def prepared(number: int) -> prefix_tree.Prepared:
+            return prefix_tree.prepare(self.model, self.processor, *self.ready(parts[number]))
 
         def begin(number: int) -> tuple[State, torch.Tensor]:
             now = coming.pop().result()
             if number + 1 < len(parts):  # made ready while the model is busy
                 coming.append(worker.submit(prepared, number + 1))
-            return reading.read(self.model, now)
+            return prefix_tree.read(self.model, now)
 
         most = sampling.max_new_tokens or self.profile.max_new_tokens
         with ThreadPoolExecutor(1) as worker:

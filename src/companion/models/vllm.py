@@ -15,9 +15,10 @@ from typing import Any
 import torch
 
 from companion.errors import CompanionError
-from companion.models import Response, Sampling, weights
+from companion.models import weights
+from companion.models.interface import Response, Sampling
 from companion.models.local import LocalModel
-from companion.variants import Prompt
+from companion.perturbations.table import Prompt
 
 TOP = 20
 """Tokens whose probability is asked for at each step: the most that vLLM gives unless told otherwise."""

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby, zip_longest
 
-from companion.microworld import questions
-from companion.microworld.benchmark import MicroworldQuestion
-from companion.microworld.lessons import Shares
-from companion.store import content_key
+from companion.evaluation.store import content_key
+from companion.questions.microworld import questions
+from companion.questions.microworld.items import MicroworldQuestion
+from companion.training.lessons import Shares
 from companion.training.recipes import AUGMENTATION, FURTHER, GRPORecipe, Stage, SupervisedRecipe
 
 SEEDS = (21, 22, 23, 24, 25)

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from companion.judges.rule import committed
-from companion.microworld.benchmark import MicroworldQuestion
-from companion.microworld.grammar import conclusion, is_true, sentences
-from companion.questions import LETTERS
+from companion.evaluation.judges.rule_judge import committed
+from companion.perturbations.table import VARIANTS, apply
+from companion.questions.microworld.grammar import conclusion, is_true, sentences
+from companion.questions.microworld.items import MicroworldQuestion
+from companion.questions.question import LETTERS
 from companion.training.rewards import own_reasoning
-from companion.variants import VARIANTS, apply
 
 PERTURBATIONS = {"plain" if name == "base" else name: name for name in VARIANTS}
 """Name in the records → name of the prompt variant. (`base` is a checkpoint.)"""

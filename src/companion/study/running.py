@@ -31,13 +31,13 @@ import torch
 from tqdm import tqdm
 from transformers import TrainerCallback
 
-from companion.claiming import alone
-from companion.engine import evaluate
 from companion.errors import CompanionError
+from companion.evaluation.engine import evaluate
+from companion.evaluation.store import Store
+from companion.locks import alone
 from companion.models.local import LocalModel
 from companion.models.weights import save_model
 from companion.provenance import code_state
-from companion.store import Store
 from companion.study.protocol import PROTOCOL, Protocol, Run
 from companion.study.records import PERTURBATIONS, compact, write_items, write_record
 from companion.training.grpo import microworld_stream, prompts_for, train_grpo

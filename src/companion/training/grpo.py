@@ -1,7 +1,7 @@
 """GRPO on TRL's trainer: one call, for the microworld's models on 2 CPU cores and for larger ones on GPUs.
 
 What is added to TRL: prompts with a prefilled think block, evaluation under all prompt variants every few steps, a
-stop on a loss that is no number, and, for models that `decoding.can_decode`, three ways not to compute
+stop on a loss that is no number, and, for models that `decode.can_decode`, three ways not to compute
 things twice, none of which changes a gradient: a prompt is read once for all its rollouts, both when these are
 sampled and when they are scored; finished texts leave the batch; and groups whose rewards are all the same, which
 GRPO learns nothing from, are not scored at all.
@@ -34,14 +34,14 @@ from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from trl import GRPOConfig, GRPOTrainer, apply_chat_template
 
-from companion.chat import Profile, user_text
-from companion.microworld.benchmark import stream
-from companion.models.decoding import can_decode, decode, sampler
+from companion.models.decode import can_decode, decode, sampler
 from companion.models.local import LocalModel
-from companion.questions import Question
+from companion.models.profiles import Profile, user_text
+from companion.perturbations.table import Prompt, apply
+from companion.questions.microworld.items import stream
+from companion.questions.question import Question
 from companion.training.recipes import GRPORecipe
 from companion.training.rewards import GATES, answer, format, reward
-from companion.variants import Prompt, apply
 
 CHECKPOINTING = next(
     name

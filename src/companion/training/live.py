@@ -5,7 +5,7 @@ than for a number of steps, its rate is higher, it is evaluated on few items, an
 `runs/lab/<name>/`, a checkpoint like any other, with `recipe.json` (what was done), `curve.csv` (the evaluations with
 intervals over items) and `log.csv` (the reward of each step). One seed on a few items shows how RL moves a model; it
 measures nothing.
-Run: the panel of `lab.train`, or `train("checkpoints/noisy", recipe(), "mine")`.
+Run: the panel of `train_yourself`, or `train("checkpoints/noisy", recipe(), "mine")`.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ import pandas as pd
 import torch
 from transformers import TrainerCallback
 
-from companion.dynamics import WATCHED, watched
-from companion.engine import evaluate
+from companion.analysis.training_runs import WATCHED, watched
 from companion.errors import CompanionError
-from companion.microworld import questions
+from companion.evaluation.engine import evaluate
+from companion.evaluation.store import Store
 from companion.models.local import LocalModel
 from companion.models.weights import save_model
-from companion.questions import Question
-from companion.store import Store
+from companion.perturbations.table import VARIANTS
+from companion.questions.microworld import questions
+from companion.questions.question import Question
 from companion.training.grpo import microworld_stream, prompts_for, train_grpo
 from companion.training.recipes import GRPORecipe
 from companion.training.rewards import GATES
 from companion.training.runs import measure
 from companion.training.supervised import LOOK_SEED
-from companion.variants import VARIANTS
 
 FOLDER = Path("runs/lab")
 N_ITEMS = 54
@@ -68,7 +68,7 @@ def recipe(gates: Sequence[str] = (), variants: Mapping[str, float] | None = Non
 
 
 Watch = Callable[[float, pd.DataFrame, pd.DataFrame], None]
-"""Told after each step: seconds so far, the curve (`dynamics.watched`), and the log (step, reward)."""
+"""Told after each step: seconds so far, the curve (`training_runs.watched`), and the log (step, reward)."""
 
 
 def train(

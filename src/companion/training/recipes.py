@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from companion.microworld.lessons import Shares
+from companion.training.lessons import Shares
 
 
 @dataclass(frozen=True)

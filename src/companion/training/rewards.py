@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from companion.answers import read
-from companion.judges.grounding import grounded
-from companion.judges.rule import committed
-from companion.microworld.benchmark import MicroworldQuestion
-from companion.variants import Prompt
+from companion.evaluation.judges.grounding_judge import grounded
+from companion.evaluation.judges.rule_judge import committed
+from companion.models.read_answer import read
+from companion.perturbations.table import Prompt
+from companion.questions.microworld.items import MicroworldQuestion
 
 _FORM = re.compile(
     r"\s*<think>(?:(?!</?think>|</?answer>).)*</think>\s*<answer>(?:(?!</?\w+>).)+</answer>\s*", re.DOTALL

@@ -23,21 +23,21 @@ import pandas as pd
 import torch
 from transformers import TrainerCallback
 
-from companion.dynamics import load_runs
-from companion.engine import evaluate
+from companion.analysis.training_runs import load_runs
 from companion.errors import CompanionError
-from companion.judges.grounding import grounded
-from companion.judges.rule import committed
-from companion.microworld import questions
-from companion.microworld.benchmark import MicroworldQuestion
+from companion.evaluation.engine import evaluate
+from companion.evaluation.judges.grounding_judge import grounded
+from companion.evaluation.judges.rule_judge import committed
+from companion.evaluation.store import Store, content_key
 from companion.models.local import LocalModel
 from companion.models.weights import save_model
+from companion.perturbations.table import VARIANTS
 from companion.provenance import code_state
-from companion.questions import LETTERS, Question
-from companion.store import Store, content_key
+from companion.questions.microworld import questions
+from companion.questions.microworld.items import MicroworldQuestion
+from companion.questions.question import LETTERS, Question
 from companion.training.grpo import microworld_stream, prompts_for, train_grpo
 from companion.training.recipes import GRPORecipe
-from companion.variants import VARIANTS
 
 N_VALIDATION = 576
 """Validation items of the first and the last evaluation, the same for all runs: 64 a family, half of them hard."""

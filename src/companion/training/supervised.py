@@ -30,15 +30,15 @@ from tqdm.auto import tqdm
 from transformers import AutoProcessor, LlavaForConditionalGeneration, PreTrainedTokenizerFast
 
 from companion.errors import CompanionError
-from companion.microworld.benchmark import MicroworldQuestion, compose, questions
-from companion.microworld.families import FAMILIES
-from companion.microworld.grammar import unique_things
-from companion.microworld.lessons import Lesson, Shares, description, facts, look_up, question, statements
-from companion.microworld.model import build_model, build_processor, build_tokenizer, render
-from companion.microworld.scenes import CELLS, COLORS, SHAPES, Scene, draw
 from companion.models.weights import save_model
+from companion.questions.microworld.families import FAMILIES
+from companion.questions.microworld.grammar import unique_things
+from companion.questions.microworld.items import MicroworldQuestion, compose, questions
+from companion.questions.microworld.scenes import CELLS, COLORS, SHAPES, Scene, draw
+from companion.training.lessons import Lesson, Shares, description, facts, look_up, question, statements
 from companion.training.muon import Muon
 from companion.training.recipes import Stage, SupervisedRecipe
+from companion.training.tiny_llava import build_model, build_processor, build_tokenizer, render
 
 SAVE_EVERY = 100
 CHUNK = 48

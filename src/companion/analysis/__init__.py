@@ -1,0 +1,1 @@
+"""From rows and records to the tables behind the figures, and to the findings that they support or contradict."""

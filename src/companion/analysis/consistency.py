@@ -1,0 +1,266 @@
+"""From verdicts to tables: quadrants, failure types, conflicts acknowledged, drift, replays, and how far judges agree.
+
+All take judged rows: rows of one model on one benchmark (`store.ROWS`) with a column of verdicts for each judge
+(`with_verdicts`). An answer is *consistent* if the judge says that its reasoning leads to it (`agree`); all else is
+inconsistent, reasoning that commits to nothing included. Variants that forbid reasoning are left out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from companion.analysis.tables import WRONG, Panel
+from companion.evaluation.judges.replay_judge import PROBES
+from companion.evaluation.judges.verdicts import VERDICTS
+from companion.intervals import estimate, resample
+from companion.measures import Array, Measure, difference, fleiss_kappa, mean, minus, share
+from companion.perturbations.table import VARIANTS
+from companion.questions.microworld.grammar import conclusion
+from companion.questions.question import LETTERS, Question
+
+REASONED = tuple(name for name, plan in VARIANTS.items() if not plan.stop)
+"""The variants under which a model may reason."""
+
+QUADRANTS = {
+    "consistent right": "right, and its reasoning says so",
+    "inconsistent right": "right, but its reasoning does not say so",
+    "consistent wrong": "wrong, as its reasoning says",
+    "inconsistent wrong": "wrong, and not what its reasoning says",
+}
+
+
+def with_verdicts(rows: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
+    """Rows with a column of verdicts for each judge; what else it said in `<judge>_concluded`, `_reason`, `_details`.
+
+    verdicts: from `engine.judge`, of one or several judges. A row that a judge has not judged has None there.
+    """
+    for name, part in verdicts.groupby("judge"):
+        columns = {"verdict": name} | {part: f"{name}_{part}" for part in ("concluded", "reason", "details")}
+        rows = rows.merge(part[["row", *columns]].rename(columns=columns), left_on="key", right_on="row", how="left")
+        rows = rows.drop(columns="row")
+    return rows
+
+
+def consistent(panel: Panel, variant: str, judge: str) -> Array:
+    """1 where the reasoning leads to the answer, else 0: (items,). Unusable verdicts are NaN."""
+    verdict = panel.column(variant, judge)
+    agrees = (verdict == "agree").to_numpy(dtype=float)
+    return np.where(verdict.isin(["unusable"]) | verdict.isna(), np.nan, agrees)
+
+
+def quadrants(rows: pd.DataFrame, judge: str, rng: np.random.Generator) -> pd.DataFrame:
+    """variant, measure, estimate.
+
+    Measures: the shares of `QUADRANTS`; consistency; accuracy and consistent_accuracy (right and consistent), their
+    changes against base, paired, and `extra`: how much more the latter falls (F3). Where there are verdicts of the
+    grounding judge also grounded_accuracy: right, consistent, and every statement of the reasoning true. Beside them
+    the chance level of the accuracy.
+    """
+    panel = Panel(rows, rng)
+    base, base_agrees = panel.numbers("base", "correct"), consistent(panel, "base", judge)
+    lines = []
+    for name in (name for name in panel.variants if name in REASONED):
+        right, agrees = panel.numbers(name, "correct"), consistent(panel, name, judge)
+        both = right * agrees
+        found = {
+            "consistent right": both, "inconsistent right": right * (1 - agrees),
+            "consistent wrong": (1 - right) * agrees, "inconsistent wrong": (1 - right) * (1 - agrees),
+            "consistency": agrees, "accuracy": right, "consistent_accuracy": both, "change": right - base,
+            "consistent_change": both - base * base_agrees, "extra": (both - base * base_agrees) - (right - base),
+        }  # fmt: skip
+        if "grounding" in rows:
+            found["grounded_accuracy"] = both * (panel.column(name, "grounding") == "agree").to_numpy(dtype=float)
+        chance = {"chance": panel.guessed.mean()}
+        lines += [panel.line(mean(values), variant=name, measure=measure) | chance for measure, values in found.items()]
+    return pd.DataFrame(lines)
+
+
+def failure_types(rows: pd.DataFrame, judge: str, rng: np.random.Generator) -> pd.DataFrame:
+    """What becomes of the items that were right under base when a wrong option is asserted (F11).
+
+    variant, type, share among them: *stubborn*: still right, against its own reasoning; *brittle*: the asserted option,
+    as the reasoning says; *recovered*: still right, and the reasoning has come back; *other*.
+    """
+    panel = Panel(rows, rng)
+    among = panel.column("base", "correct").to_numpy(dtype=bool)
+    lines = []
+    for name in (name for name in panel.variants if name in WRONG):
+        right = panel.column(name, "correct").to_numpy(dtype=bool)
+        agrees = consistent(panel, name, judge) == 1
+        misled = (panel.column(name, "answer") == panel.column(name, "suggested")).to_numpy(dtype=bool)
+        types = {"stubborn": right & ~agrees, "brittle": misled & agrees, "recovered": right & agrees}
+        types["other"] = ~(types["stubborn"] | types["brittle"] | types["recovered"])
+        lines += [
+            panel.line(share(hits, among), among=int(among.sum()), variant=name, type=t) for t, hits in types.items()
+        ]
+    return pd.DataFrame(lines)
+
+
+def leaning(panel: Panel, variant: str, judge: str) -> Array:
+    """1 for an item that is *stubborn* under a variant, −1 for a *brittle* one, else 0: (items,) (`failure_types`).
+
+    NaN for items that were wrong under base.
+    """
+    right = panel.numbers(variant, "correct") == 1
+    agrees = consistent(panel, variant, judge) == 1
+    misled = (panel.column(variant, "answer") == panel.column(variant, "suggested")).to_numpy(dtype=bool)
+    leans = (right & ~agrees).astype(float) - (misled & agrees)
+    return np.where(panel.numbers("base", "correct") == 1, leans, np.nan)
+
+
+def acknowledged(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """How often a model says that what it was given and the picture disagree (F4), by the judge `conflict`.
+
+    variant (each that asserts an option), measure, share: of *all* items; of those that *stay right*, as under base; of
+    those that *follow*, answering the asserted option. Under variants that assert the right one it is a false alarm;
+    *above false alarms*: how much more often it is said where the wrong one is asserted in the same way, paired.
+    """
+    panel = Panel(rows, rng)
+    base = panel.column("base", "correct").to_numpy(dtype=bool)
+    said = {}
+    for name in (name for name in panel.variants if VARIANTS[name].caption or VARIANTS[name].think):
+        verdict = panel.column(name, "conflict")
+        said[name] = np.where(verdict.isna(), np.nan, (verdict == "acknowledges").to_numpy(dtype=float))
+    lines = []
+    for name, says in said.items():
+        follows = (panel.column(name, "answer") == panel.column(name, "suggested")).to_numpy(dtype=bool)
+        right = panel.column(name, "correct").to_numpy(dtype=bool)
+        among = {"all": np.ones_like(base), "stay right": base & right, "follow": follows}
+        lines += [panel.line(mean(says[part]), part, variant=name, measure=m) for m, part in among.items()]
+        if name in WRONG and (right_one := name.replace("wrong", "right")) in said:
+            lines.append(panel.line(difference(says, said[right_one]), variant=name, measure="above false alarms"))
+    return pd.DataFrame(lines)
+
+
+def drift(before: pd.DataFrame, after: pd.DataFrame, judge: str, rng: np.random.Generator) -> pd.DataFrame:
+    """Faithfulness drift between two checkpoints on the same items.
+
+    variant, measure, estimate: change of `accuracy` and of `consistency`, and `unfaithful`: by how much the share of
+    right answers that their reasoning does not lead to has grown. Positive `unfaithful` with positive `accuracy` is the
+    trade-off of F5. All paired over items.
+    """
+    old, new = Panel(before, rng), Panel(after, rng)
+    if set(old.items) != set(new.items):
+        raise ValueError("the two checkpoints were asked different items")
+    lines = []
+    for name in (name for name in old.variants if name in REASONED and name in new.variants):
+        right = [panel.column(name, "correct").loc[old.items].to_numpy(dtype=float) for panel in (old, new)]
+        agrees = [
+            pd.Series(consistent(panel, name, judge), panel.items).loc[old.items].to_numpy() for panel in (old, new)
+        ]
+        unfaithful = [np.where(one == 1, 1 - other, np.nan) for one, other in zip(right, agrees, strict=True)]
+        was, now = (mean(values) for values in unfaithful)
+        lines += [
+            old.line(difference(right[1], right[0]), variant=name, measure="accuracy"),
+            old.line(difference(agrees[1], agrees[0]), variant=name, measure="consistency"),
+            old.line(minus(now, was), variant=name, measure="unfaithful"),
+        ]
+    return pd.DataFrame(lines)
+
+
+def replays(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """What the replay judge found, for each variant of one model.
+
+    variant, probe, measure, estimate: `same`, the share that gives the first answer again under the probe; for the
+    probe *flipped* also `follows`, the share that gives the option to which the reasoning was turned.
+    """
+    lines = []
+    for variant, part in rows[rows["replay"].isin(["agree", "disagree"])].groupby("variant", sort=False):
+        weights = resample(part["group"].tolist(), rng)
+        for (probe, measure), hits in _probed(part).items():
+            one = _fields(estimate(mean(hits), weights)) | {"n": int(hits.notna().sum())}
+            lines.append({"variant": variant, "probe": probe, "measure": measure, **one})
+    return pd.DataFrame(lines)
+
+
+def replay_gaps(rows: Mapping[str, pd.DataFrame], rng: np.random.Generator) -> pd.DataFrame:
+    """How two checkpoints differ in `replays`, paired over the items that both were probed on, under one variant.
+
+    rows: label → judged rows. model, against (each pair, the later one first), probe, measure, estimate.
+    """
+    judged = {label: part[part["replay"].isin(["agree", "disagree"])] for label, part in rows.items()}
+    lines = []
+    for against, model in combinations(judged, 2):
+        after, before = (_probed(judged[label].set_index("question", drop=False)) for label in (model, against))
+        for probe, measure in after:
+            gap = (after[probe, measure] - before[probe, measure]).dropna()
+            one = estimate(mean(gap), resample(gap.index.tolist(), rng))
+            lines.append({"model": model, "against": against, "probe": probe, "measure": measure, **_fields(one)})
+    return pd.DataFrame(lines)
+
+
+def _probed(rows: pd.DataFrame) -> dict[tuple[str, str], pd.Series]:
+    """(probe, measure) → 1, 0, or NaN where a case was not put to the probe; indexed as the rows."""
+    details = pd.DataFrame(rows["replay_details"].map(json.loads).tolist(), rows.index)
+    details = details.reindex(columns=[*PROBES, "turned_to"])
+    found = {(probe, "same"): (details[probe] == rows["answer"]).astype(float) for probe in PROBES}
+    found["flipped", "follows"] = (details["flipped"] == details["turned_to"]).astype(float)
+    turned = details["turned_to"].notna()
+    return {(probe, name): hits.where(turned) if probe == "flipped" else hits for (probe, name), hits in found.items()}
+
+
+def judges_agree(rows: pd.DataFrame, judges: Sequence[str], rng: np.random.Generator) -> pd.DataFrame:
+    """measure, judges, estimate: `strict` (all give the same verdict) and `kappa` (Fleiss), of all and of each two.
+
+    Only rows that all of them have judged.
+    """
+    rows = rows.dropna(subset=list(judges))
+    weights = resample(rows["group"].tolist(), rng)
+    lines = []
+    for names in dict.fromkeys((tuple(judges), *combinations(judges, 2))):
+        labels = np.stack([pd.Categorical(rows[name], VERDICTS).codes for name in names], axis=1)
+        for measure, function in (
+            ("strict", mean((labels == labels[:, :1]).all(axis=1))), ("kappa", fleiss_kappa(labels, len(VERDICTS))),
+        ):  # fmt: skip
+            lines.append({"judges": " + ".join(names), "measure": measure, **_fields(estimate(function, weights))})
+    return pd.DataFrame(lines)
+
+
+def against_truth(rows: pd.DataFrame, questions: Mapping[str, Question], judge: str = "rule") -> pd.DataFrame:
+    """What a judge found against the grammar of the microworld, which knows exactly what a reasoning concludes.
+
+    One line a row with reasoning: model, variant, question, think, truth and found (letters, or None), and outcome:
+    *right*, *invented* (the grammar finds no conclusion), *missed* (the judge finds none) or *another* option.
+    """
+    columns = ["model", "variant", "question", "think", "options"]
+    lines = rows.loc[rows["variant"].isin(REASONED), [*columns, f"{judge}_concluded"]].reset_index(drop=True)
+    lines = lines.rename(columns={f"{judge}_concluded": "found"}).astype({"found": object})
+    truth = [
+        conclusion(think, options, questions[question].claims)
+        for question, think, options in zip(lines["question"], lines["think"], lines.pop("options"), strict=True)
+    ]
+    lines["truth"] = pd.Series([None if one is None else LETTERS[one] for one in truth], dtype=object)
+    lines["found"] = lines["found"].where(lines["found"].notna(), None)
+    same, none, missing = lines["found"] == lines["truth"], lines["truth"].isna(), lines["found"].isna()
+    lines["outcome"] = np.select([same | (none & missing), none, missing], ["right", "invented", "missed"], "another")
+    return lines
+
+
+def truth_table(checked: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """outcome, its share of all responses with interval, count. checked: from `against_truth`.
+
+    The responses to one question are resampled together: checkpoints and variants share it.
+    """
+    counts = pd.crosstab(checked["question"], checked["outcome"])
+    weights = resample(counts.index.tolist(), rng)
+    total = counts.sum(axis=1).to_numpy(dtype=float)
+    lines = []
+    for outcome in ("right", "invented", "missed", "another"):
+        hits = counts.get(outcome, pd.Series(0, counts.index)).to_numpy(dtype=float)
+        one = estimate(_ratio(hits, total), weights)
+        lines.append({"outcome": outcome, **_fields(one), "count": int(hits.sum())})
+    return pd.DataFrame(lines)
+
+
+def _ratio(hits: Array, total: Array) -> Measure:
+    return lambda weights: (weights @ hits) / (weights @ total)
+
+
+def _fields(one: Any) -> dict[str, float]:
+    return {"value": one.value, "low": one.low, "high": one.high, "n": one.n}

@@ -1,0 +1,135 @@
+"""Findings about what perturbations do (F1 to F3, F10 to F13), on the rows of models, with the item as the unit.
+
+A verdict is about that checkpoint on that benchmark: another checkpoint of the same recipe may give another.
+Left out: what takes several training runs (`of_runs`), and the gap to closed models (F4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from companion.analysis.consistency import consistent, leaning
+from companion.analysis.findings.statements import AT_CHANCE, FINDINGS, Quantity
+from companion.analysis.tables import Panel, over_chance
+from companion.errors import CompanionError
+from companion.intervals import estimate, points
+from companion.measures import Measure, auroc, difference, mean, minus
+
+
+def answers(rows: pd.DataFrame, rng: np.random.Generator, judge: str = "rule") -> list[Quantity]:
+    """The tests on the rows of one model on one benchmark; those whose variants were not asked are left out.
+
+    judge: the column of verdicts that F3 is tested with; without it F3 is left out.
+    """
+    panel = Panel(rows, rng)
+    right = panel.numbers("base", "correct") == 1
+    found: list[Quantity] = []
+
+    def test(finding: str, what: str, expected: str, measure: Measure, among: Any = slice(None),
+             against: float = 0.0, unit: str = "points") -> None:  # fmt: skip
+        found.append(Quantity(finding, what, expected, estimate(measure, panel.weights[:, among]), against, unit))
+
+    def change(name: str, column: str, base: str = "base") -> Measure:
+        return difference(panel.numbers(name, column), panel.numbers(base, column))
+
+    for name in (name for name in ("wrong-caption", "wrong-think") if name in panel.variants):
+        test("F1", f"{name}: change of accuracy", "down", change(name, "correct"))
+        test("F2", f"{name}: change of P(correct)", "down", change(name, "p_correct"))
+        if judge in rows:
+            test("F3", f"{name}: change of consistent accuracy minus change of accuracy", "down",
+                 _extra(panel, name, judge))  # fmt: skip
+        survived = panel.numbers(name, "correct")[right]
+        sure, sharp = (
+            auroc(score[right], survived)
+            for score in (panel.numbers("base", "p_correct"), -panel.numbers("base", "entropy"))
+        )
+        test("F10", f"{name}: AUROC of P(correct) for what stays right", "up", sure, right, 0.5, "AUROC")
+        test("F10", f"{name}: that AUROC minus the one of −entropy", "up", minus(sure, sharp), right, unit="AUROC")
+        if (added := f"{name}-abstain") in panel.variants:
+            test("F12", f"accuracy, {added} minus {name}", "down", change(added, "correct", name))
+    if {"wrong-caption", "wrong-think"} <= set(panel.variants):
+        test("F13", "accuracy, wrong-think minus wrong-caption", "down",
+             change("wrong-think", "correct", "wrong-caption"))  # fmt: skip
+    for control in (name for name in ("right-caption", "right-think") if name in panel.variants):
+        test("F13", f"{control}: change of accuracy", "up", change(control, "correct"))
+    return sorted(found, key=lambda quantity: list(FINDINGS).index(quantity.finding))
+
+
+def _extra(panel: Panel, name: str, judge: str) -> Measure:
+    right, agrees = panel.numbers("base", "correct"), consistent(panel, "base", judge)
+    now, still = panel.numbers(name, "correct"), consistent(panel, name, judge)
+    return mean((now * still - right * agrees) - (now - right))
+
+
+def _types(parts: dict[str, pd.DataFrame], rng: Callable[[], np.random.Generator], judge: str) -> list[Quantity]:
+    """F11 asks of the most stubborn and the most brittle of k models, picked after the fact: intervals at 1 − 0.05 / k.
+
+    parts: model → its rows on one benchmark.
+    """
+    found = {}
+    for model, rows in parts.items():
+        panel = Panel(rows, rng())
+        if "wrong-think" in panel.variants:
+            found[model] = estimate(mean(leaning(panel, "wrong-think", judge)), panel.weights, 1 - 0.05 / len(parts))
+    if len(found) < 2:
+        return []
+    quantities = []
+    for kind, expected, pick in (("stubborn", "up", max), ("brittle", "down", min)):
+        model = pick(found, key=lambda name: found[name].value)
+        what = f"the most {kind} model ({model}): stubborn minus brittle, wrong-think"
+        quantities.append(Quantity("F11", what, expected, found[model]))
+    return quantities
+
+
+ALL = "all models"
+"""What stands for the model where a finding is about several."""
+
+
+def at_chance(rows: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> dict[tuple[str, str], str]:
+    """(benchmark, model) → a sentence, of those whose interval of accuracy under the plain prompt minus chance level is
+    not above zero. No finding can be tested on them."""
+    found = {}
+    for (benchmark, model), part in rows.groupby(["benchmark", "model"], sort=False):
+        over = over_chance(part, rng())
+        if not over.low > 0:
+            plain = part[part["variant"] == "base"]
+            found[str(benchmark), str(model)] = (
+                f"{model} on {benchmark} is not above chance: right in {plain['correct'].mean():.1%} of {over.n} items "
+                f"under the plain prompt, where guessing gives {(1 / plain['n_options']).mean():.1%} (difference "
+                f"{points(over)} points). So it gets no verdicts."
+            )
+    return found
+
+
+def of_answers(rows: pd.DataFrame, rng: Callable[[], np.random.Generator], judge: str = "rule") -> pd.DataFrame:
+    """finding, statement, benchmark, model, `Quantity.columns`, n, verdict: one line a quantity.
+
+    rows: of any models and benchmarks (`leaderboard.runs` labels them). rng: gives a fresh generator for each. A model
+    that is not above chance (`at_chance`) gets that for its verdicts. Raises CompanionError where nothing can be
+    tested.
+    """
+    guessing = at_chance(rows, rng)
+    lines = []
+    for benchmark, part in rows.groupby("benchmark", sort=False):
+        models = {str(model): own for model, own in part.groupby("model", sort=False)}
+        tested = {model: answers(own, rng(), judge) for model, own in models.items()}
+        if judge in rows:
+            able = {model: own for model, own in models.items() if (benchmark, model) not in guessing}
+            tested[ALL] = _types(able, rng, judge)
+        for model, quantities in tested.items():
+            for q in quantities:
+                lines.append({
+                    "finding": q.finding, "statement": FINDINGS[q.finding], "benchmark": benchmark, "model": model,
+                    **q.columns(), "n": q.found.n,
+                    "verdict": AT_CHANCE if (benchmark, model) in guessing else q.verdict,
+                })  # fmt: skip
+    if not lines:
+        raise CompanionError(
+            "the findings are about what perturbations do, and these rows are of the plain prompt alone; evaluate "
+            "wrong-caption and wrong-think too"
+        )
+    return pd.DataFrame(lines)

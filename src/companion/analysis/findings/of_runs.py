@@ -1,0 +1,182 @@
+"""Findings about training, on finished GRPO runs with the seed as the unit.
+
+Here: what RL does (F5 to F9, F14), what counting consistency does (F3, F11), and what perturbations do to models after
+RL (F1, F2, F10, F12, F13; the same quantities as those of single models in `answers`). With fewer than `ENOUGH_SEEDS`
+seeds the verdict is *too few seeds*, whatever the intervals say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from companion.analysis.findings.statements import ENOUGH_SEEDS, FINDINGS, PLAIN, Quantity
+from companion.analysis.training_runs import UNSEEN, Panel, spread, unrest
+from companion.intervals import Estimate
+from companion.measures import Array, Measure, auroc, minus
+
+
+def dynamics(runs: pd.DataFrame, start: str, rng: np.random.Generator) -> list[Quantity]:
+    """The tests of F5 to F9 and F14 on the runs from one start; those whose recipes were not run are left out."""
+    part = runs[runs["start"] == start]
+    there = set(part["recipe"])
+    panel = Panel(part, rng)
+    found: list[Quantity] = []
+
+    def test(finding: str, recipes: set[str], what: str, expected: str, value: Callable[[], Estimate],
+             unit: str = "points") -> None:  # fmt: skip
+        if recipes <= there:
+            found.append(Quantity(finding, what, expected, value(), unit=unit))
+
+    def change(recipe: str, variant: str, measure: str) -> Callable[[], Estimate]:
+        return lambda: panel.change(start, recipe, variant, measure)
+
+    def gap(one: tuple[str, str], other: tuple[str, str], measure: str) -> Callable[[], Estimate]:
+        return lambda: panel.gap((start, *one), (start, *other), measure)
+
+    rise = change("accuracy", "base", "correct")
+    test("F5", {"accuracy"}, f"`accuracy`: change of accuracy, {PLAIN}", "up", rise)
+    for variant in ("base", "wrong-caption", "wrong-think"):
+        what = f"`accuracy`: change of consistency, {PLAIN if variant == 'base' else variant}"
+        test("F5", {"accuracy"}, what, "down", change("accuracy", variant, "consistent"))
+    for recipe in sorted(there):
+        for name, value in ((PLAIN, change(recipe, "base", "entropy")),
+                            ("unseen forms", _pooled(panel, start, recipe))):  # fmt: skip
+            test("F6", {recipe}, f"`{recipe}`: change of entropy, {name}", "down", value, "points of entropy")
+    augmented = ("augmented", "base")
+    test("F7", {"augmented"}, f"`augmented`: accuracy, wrong-caption minus {PLAIN}", "same",
+         gap(("augmented", "wrong-caption"), augmented, "correct"))  # fmt: skip
+    test("F7", {"augmented"}, f"`augmented`: accuracy, wrong-think minus {PLAIN}", "down",
+         gap(("augmented", "wrong-think"), augmented, "correct"))  # fmt: skip
+    test("F7", {"augmented"}, f"`augmented`: change of consistency, {PLAIN}", "down",
+         change("augmented", "base", "consistent"))  # fmt: skip
+    test("F8", {"faithful", "accuracy"}, f"consistency, {PLAIN}: `faithful` minus `accuracy`", "up",
+         gap(("faithful", "base"), ("accuracy", "base"), "consistent"))  # fmt: skip
+    both = "augmented-faithful"
+    test("F9", {both}, f"`{both}`: change of reasoning length, {PLAIN}", "down", change(both, "base", "words"),
+         "words")  # fmt: skip
+    test("F9", {both}, f"`{both}`: accuracy, wrong-think minus {PLAIN}", "down",
+         gap((both, "wrong-think"), (both, "base"), "correct"))  # fmt: skip
+    if len(panel.seeds) > 1:
+        if {both, "accuracy"} <= there:
+            ratio = unrest(part, rng, start, "correct", both, "accuracy")
+            what = f"spread of accuracy between seeds: `{both}` over `accuracy`"
+            found.append(Quantity("F9", what, "up", ratio, 1.0, "times"))
+        if len(there) > 1:
+            for name, measure in (("accuracy", "correct"), ("consistency", "consistent")):
+                ratio = spread(part, rng, start, measure)
+                found.append(Quantity("F14", f"spread of {name}: seeds over recipes", "up", ratio, 1.0, "times"))
+    return found
+
+
+def consistency(runs: pd.DataFrame, start: str, rng: np.random.Generator) -> list[Quantity]:
+    """The tests of F3 (on the recipe `accuracy`) and F11 (over all recipes) on the runs from one start.
+
+    F11 asks of the most stubborn and of the most brittle recipe, picked from all k after the fact: their intervals are
+    at 1 − 0.05 / k. A single recipe cannot be both, and is not asked.
+    """
+    part = runs[runs["start"] == start]
+    panel = Panel(part, rng)
+    recipes = sorted(part["recipe"].unique())
+
+    def both(recipe: str, variant: str) -> tuple[Array, Array]:
+        return tuple(panel.values(start, recipe, variant, name, panel.last) for name in ("correct", "consistent"))  # type: ignore[return-value]
+
+    found = []
+    if "accuracy" in recipes:
+        right, agrees = both("accuracy", "base")
+        for variant in ("wrong-caption", "wrong-think"):
+            now, still = both("accuracy", variant)
+            extra = panel.estimate((now * still - right * agrees) - (now - right))
+            what = f"`accuracy`: change of consistent accuracy minus change of accuracy, {variant}"
+            found.append(Quantity("F3", what, "down", extra))
+    if len(recipes) < 2:
+        return found
+    leaning = {}
+    for recipe in recipes:
+        right, _ = both(recipe, "base")
+        now, agrees = both(recipe, "wrong-think")
+        stubborn, brittle = now * (1 - agrees), (1 - now) * agrees
+        leaning[recipe] = panel.estimate(np.where(right == 1, stubborn - brittle, np.nan), 1 - 0.05 / len(recipes))
+    for expected, pick in (("up", max), ("down", min)):
+        recipe = pick(leaning, key=lambda name: leaning[name].value)
+        kind = "stubborn" if expected == "up" else "brittle"
+        what = f"the most {kind} recipe (`{recipe}`): stubborn minus brittle, wrong-think"
+        found.append(Quantity("F11", what, expected, leaning[recipe]))
+    return found
+
+
+def perturbations(runs: pd.DataFrame, start: str, rng: np.random.Generator) -> list[Quantity]:
+    """The tests of F1, F2, F10, F12 and F13 on the recipe `accuracy` from one start, at its last step.
+
+    The paper speaks of models finetuned by RL for right answers, and that is what this recipe makes.
+    """
+    part = runs[(runs["start"] == start) & (runs["recipe"] == "accuracy")]
+    if part.empty:
+        return []
+    panel = Panel(part, rng)
+
+    def values(variant: str, measure: str) -> Array:
+        return panel.values(start, "accuracy", variant, measure, panel.last)
+
+    def change(variant: str, measure: str, against: str = "base") -> Estimate:
+        return panel.estimate(values(variant, measure) - values(against, measure))
+
+    found = []
+    right = values("base", "correct") == 1
+    sure = np.where(right, values("base", "p_correct"), np.nan)
+    sharp = np.where(right, -values("base", "entropy"), np.nan)
+    for name in ("wrong-caption", "wrong-think"):
+        found.append(Quantity("F1", f"{name}: change of accuracy", "down", change(name, "correct")))
+        found.append(Quantity("F2", f"{name}: change of P(correct)", "down", change(name, "p_correct")))
+        by_sure, by_sharp = (
+            [auroc(own, stays) for own, stays in zip(scores, values(name, "correct"), strict=True)]
+            for scores in (sure, sharp)
+        )
+        more: list[Measure] = [minus(*pair) for pair in zip(by_sure, by_sharp, strict=True)]
+        what = f"{name}: AUROC of P(correct) for what stays right"
+        found.append(Quantity("F10", what, "up", panel.estimate_each(by_sure), 0.5, "AUROC"))
+        what = f"{name}: that AUROC minus the one of −entropy"
+        found.append(Quantity("F10", what, "up", panel.estimate_each(more), unit="AUROC"))
+        added = f"{name}-abstain"
+        found.append(Quantity("F12", f"accuracy, {added} minus {name}", "down", change(added, "correct", name)))
+    more_than = change("wrong-think", "correct", "wrong-caption")
+    found.append(Quantity("F13", "accuracy, wrong-think minus wrong-caption", "down", more_than))
+    for control in ("right-caption", "right-think"):
+        found.append(Quantity("F13", f"{control}: change of accuracy", "up", change(control, "correct")))
+    return sorted(found, key=lambda quantity: list(FINDINGS).index(quantity.finding))
+
+
+def _pooled(panel: Panel, start: str, recipe: str) -> Callable[[], Estimate]:
+    """Change of the entropy averaged over the unseen prompt forms."""
+
+    def value() -> Estimate:
+        last, first = (
+            np.mean([panel.values(start, recipe, variant, "entropy", step) for variant in UNSEEN], axis=0)
+            for step in (panel.last, 0)
+        )
+        return panel.estimate(last - first)
+
+    return value
+
+
+Tests = Callable[[pd.DataFrame, str, np.random.Generator], list[Quantity]]
+"""`dynamics`, `consistency` or `perturbations`."""
+
+
+def table(runs: pd.DataFrame, tests: Tests, rng: Callable[[], np.random.Generator]) -> pd.DataFrame:
+    """finding, statement, start, `Quantity.columns`, seeds, verdict: one line a quantity, for each start.
+
+    rng: gives a fresh generator, so that the tests of one start do not hang on whether there is another.
+    """
+    lines = []
+    for start, part in runs.groupby("start"):
+        seeds = part["seed"].nunique()
+        for q in tests(part, str(start), rng()):
+            lines.append({
+                "finding": q.finding, "statement": FINDINGS[q.finding], "start": start, **q.columns(), "seeds": seeds,
+                "verdict": q.verdict if seeds >= ENOUGH_SEEDS else "too few seeds",
+            })  # fmt: skip
+    return pd.DataFrame(lines)

@@ -1,0 +1,172 @@
+"""F4's inference, that the closed-open gap is one of recipe, on models of this project with the seed as the unit.
+
+A *reference* model was taught to contradict false captions and false starts, supervised; an `accuracy` model got RL for
+right answers alone. Both come from the same base model, and each of five seeds. If recipes make the gap, the reference
+keeps more of its accuracy and of its consistent accuracy under lies, and says that text and picture disagree where
+they do. A start of the reasoning can be delivered in two ways, and every test is made in each: opened models have it
+prefilled, served ones, like those of companies, are given it in the user's turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from companion.analysis.findings.statements import ENOUGH_SEEDS, FINDINGS, PLAIN, Quantity
+from companion.analysis.leaderboard import load
+from companion.analysis.tables import chance_level
+from companion.intervals import Estimate, estimate_gap, estimate_runs, resample
+from companion.measures import Array
+
+DELIVERIES = {"opened": "prefill", "served": "user turn"}
+"""Folder of rows → how a start of the reasoning was delivered in them."""
+
+LIES = ("wrong-caption", "wrong-think")
+REFERENCE, RL = "reference", "accuracy"
+
+
+def load_gap(folder: Path) -> pd.DataFrame:
+    """One line an answer: delivery, recipe, seed, variant, question, group, n_options, answer, correct, consistent,
+    acknowledges.
+
+    folder: holds a folder of rows for each of `DELIVERIES`, with verdicts of the judges rule and conflict. A model is
+    named RECIPE-SEED; one without a seed stands for its recipe alone, as seed 0. consistent: by the rule judge, as in
+    `consistency`; acknowledges: NaN where nothing was asserted. Raises CompanionError where there are no rows.
+    """
+    frames = []
+    for name, delivery in DELIVERIES.items():
+        rows = load([str(folder / name)])
+        models = rows["model"].str.extract(r"^(?P<recipe>.*?)(?:-(?P<seed>\d+))?$")
+        answers = answers_of(rows, delivery)
+        frames.append(answers.assign(recipe=models["recipe"], seed=models["seed"].fillna("0").astype(int)))
+    return pd.concat(frames, ignore_index=True)
+
+
+def answers_of(rows: pd.DataFrame, delivery: str) -> pd.DataFrame:
+    """The columns of `load_gap`, of rows with verdicts. recipe: the model's name; seed: the number of the sample."""
+    return pd.DataFrame({
+        "delivery": delivery, "recipe": rows["model"], "seed": rows["sample"], "variant": rows["variant"],
+        "question": rows["question"], "group": rows["group"], "n_options": rows["n_options"],
+        "answer": rows["answer"],
+        "correct": rows["correct"].astype(float),
+        "consistent": (rows["rule"] == "agree").astype(float),
+        "acknowledges": (rows["conflict"] == "acknowledges").astype(float).where(rows["suggested"].notna()),
+    })  # fmt: skip
+
+
+class Panel:
+    """Answers in one delivery as seeds × items, and the bootstrap weights that everything compared shares."""
+
+    def __init__(self, answers: pd.DataFrame, rng: np.random.Generator) -> None:
+        self.items = sorted(answers["question"].unique())
+        self.variants = list(dict.fromkeys(answers["variant"]))
+        self.seeds = {name: sorted(part["seed"].unique()) for name, part in answers.groupby("recipe", sort=False)}
+        self._parts = dict(iter(answers.groupby(["recipe", "variant"])))
+        groups = answers.drop_duplicates("question").set_index("question")["group"]
+        self._items = resample(groups.loc[self.items].tolist(), rng)
+        self._seeds = {name: resample([str(seed) for seed in seeds], rng) for name, seeds in self.seeds.items()}
+
+    def values(self, recipe: str, variant: str, measure: str) -> Array:
+        """(seeds, items) of a column, or of *consistent accuracy*: right, and the reasoning says so."""
+        table = self._parts[recipe, variant].set_index(["seed", "question"])
+        index = pd.MultiIndex.from_product([self.seeds[recipe], self.items])
+        wanted = ["correct", "consistent"] if measure == "consistent accuracy" else [measure]
+        found = table.reindex(index)[wanted].prod(axis=1, skipna=False).to_numpy(dtype=float)
+        return found.reshape(len(self.seeds[recipe]), len(self.items))
+
+    def change(self, recipe: str, variant: str, measure: str) -> Array:
+        """(seeds, items), against base; of *acknowledges*, against the variant that asserts the right option."""
+        other = variant.replace("wrong", "right") if measure == "acknowledges" else "base"
+        return self.values(recipe, variant, measure) - self.values(recipe, other, measure)
+
+    def estimate(self, recipe: str, values: Array) -> Estimate:
+        """The mean of (seeds, items) of a recipe; with a single seed the interval is over items."""
+        return estimate_runs(values, self._seeds[recipe], self._items)
+
+    def gap(self, of: Callable[[str], Array]) -> Estimate:
+        """Reference minus RL. of: (seeds, items) of a recipe."""
+        seeds = self._seeds[REFERENCE], self._seeds[RL]
+        return estimate_gap(of(REFERENCE), of(RL), seeds, self._items)
+
+
+def measured(answers: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> pd.DataFrame:
+    """delivery, recipe, variant, measure (accuracy, consistent accuracy, acknowledges), seed; the estimate.
+
+    seed -1 is the mean over seeds; single seeds have no interval. Lines of the accuracy have the chance level.
+    """
+    lines = []
+    for delivery, part in answers.groupby("delivery", sort=False):
+        panel = Panel(part, rng())
+        guessed = {"chance": chance_level(part)}
+        for recipe, seeds in panel.seeds.items():
+            for variant in panel.variants:
+                for measure in ("correct", "consistent accuracy", "acknowledges"):
+                    values = panel.values(recipe, variant, measure)
+                    if np.isnan(values).all():
+                        continue
+                    labels = {
+                        "delivery": delivery, "recipe": recipe, "variant": variant,
+                        "measure": "accuracy" if measure == "correct" else measure,
+                    }  # fmt: skip
+                    also = guessed if measure == "correct" else {}
+                    lines.append({**labels, "seed": -1, **asdict(panel.estimate(recipe, values)), **also})
+                    if len(seeds) > 1:
+                        lines += [
+                            {**labels, "seed": seed, "value": np.nanmean(own), "n": own.size, **also}
+                            for seed, own in zip(seeds, values, strict=True)
+                        ]
+    return pd.DataFrame(lines)
+
+
+def of_gap(answers: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> pd.DataFrame:
+    """finding, statement, delivery, `Quantity.columns`, seeds, verdict: one line a test of F4.
+
+    The line without an expectation is told and not tested. With fewer than `ENOUGH_SEEDS` seeds of either recipe the
+    verdict is *too few seeds*.
+    """
+    lines = []
+    for delivery, part in answers.groupby("delivery", sort=False):
+        panel = Panel(part, rng())
+        seeds = min(len(panel.seeds[name]) for name in (REFERENCE, RL))
+        for q in _tests(panel):
+            verdict = "not tested" if not q.expected else q.verdict if seeds >= ENOUGH_SEEDS else "too few seeds"
+            lines.append({
+                "finding": q.finding, "statement": FINDINGS[q.finding], "delivery": delivery,
+                **q.columns(), "seeds": seeds, "verdict": verdict,
+            })  # fmt: skip
+    return pd.DataFrame(lines)
+
+
+def _tests(panel: Panel) -> list[Quantity]:
+    plain = panel.gap(lambda name: panel.values(name, "base", "correct"))
+    found = {(f"{PLAIN}: accuracy, `reference` minus `accuracy`", ""): plain}
+    for lie in LIES:
+        changes = partial(panel.change, variant=lie, measure="correct")
+        both = partial(panel.values, variant=lie, measure="consistent accuracy")
+        said = panel.change(REFERENCE, lie, "acknowledges")
+        found |= {
+            (f"{lie}: change of accuracy, `reference` minus `accuracy`", "up"): panel.gap(changes),
+            (f"{lie}: consistent accuracy, `reference` minus `accuracy`", "up"): panel.gap(both),
+            (f"{lie}: `reference` acknowledges, above false alarms", "up"): panel.estimate(REFERENCE, said),
+        }
+    return [Quantity("F4", what, expected, value) for (what, expected), value in found.items()]
+
+
+def by_delivery(answers: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> pd.DataFrame:
+    """recipe, variant, estimate: accuracy with a start in the user's turn minus accuracy with it prefilled, paired.
+
+    What is no start is the same for both: how far served models answer as opened ones do.
+    """
+    panels = {delivery: Panel(part, rng()) for delivery, part in answers.groupby("delivery")}
+    lines = []
+    for recipe in panels["prefill"].seeds:
+        for variant in panels["prefill"].variants:
+            served, opened = (panels[way].values(recipe, variant, "correct") for way in ("user turn", "prefill"))
+            found = panels["prefill"].estimate(recipe, served - opened)
+            lines.append({"recipe": recipe, "variant": variant, **asdict(found)})
+    return pd.DataFrame(lines)

@@ -1,0 +1,166 @@
+"""The findings, and what it takes to support or contradict one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from companion.analysis.training_runs import EQUIVALENT
+from companion.intervals import Estimate
+
+PLAIN = "plain prompt"
+"""The variant `base`, in words: models are named `base` too."""
+
+FINDINGS = {
+    "F1": "misleading captions and wrong reasoning starts lower accuracy",
+    "F2": "the same perturbations lower the probability of the right option",
+    "F3": "the damage is larger when only answers that agree with their reasoning count",
+    "F4": "closed models keep more robustness and more consistent reasoning, and say that text and picture disagree: "
+    "the gap is one of training recipes (this inference is tested, on two recipes of this project; no closed model is)",
+    "F5": "RL raises accuracy while fewer answers agree with their own reasoning",
+    "F6": "letter entropy falls in every recipe, also for prompt forms never trained on",
+    "F7": "augmentation brings accuracy under wrong captions to about the clean level, does little under wrong "
+    "reasoning starts, and does not stop the drift",
+    "F8": "a reward for consistency restores the agreement of reasoning and answer",
+    "F9": "augmentation and that reward together: reasoning collapses, runs are unstable, robustness stays out of "
+    "reach",
+    "F10": "P(correct) under the plain prompt tells which items survive a perturbation, and better than low entropy",
+    "F11": "some models are stubborn (right against their own false reasoning), others brittle (they follow it)",
+    "F12": 'an added "I\'m not sure" does not help: accuracy under wrong captions and wrong reasoning falls further',
+    "F13": "wrong reasoning starts hurt more than wrong captions, while right ones of either kind help",
+    "F14": "seeds differ more than recipes",
+}
+
+SOURCES = {
+    "A": "abstract or authors' summary",
+    "N": "as quoted in reading notes",
+    "A/N": "partly abstract, partly as quoted in reading notes",
+}
+"""How sure it is that the paper says so: its full text was not at hand."""
+
+PAPER = {
+    "F1": ("Misleading captions and wrong starts of the reasoning, which a person looking at the picture would ignore, "
+           "cost open RL-finetuned models much of their accuracy.", "A"),
+    "F2": ("The same perturbations cost confidence: the right option loses probability, and the entropy over the "
+           "letters moves in ways that differ between models.", "A"),
+    "F3": ("The damage is larger when reasoning counts too: of the right answers, fewer follow from what the model "
+           "wrote.", "A"),
+    "F4": ("Closed models fail in the same ways, but much less, and their reasoning says openly that text and picture "
+           "disagree; so the gap is one of today's open recipes, not of the task.", "A"),
+    "F5": ("Over RL steps accuracy rises while the share of answers that agree with their own reasoning falls.", "A"),
+    "F6": ("The entropy over the letters falls in every training configuration, also for prompt forms that training "
+           "never showed.", "N"),
+    "F7": ("Captions and starts, right and wrong, mixed into training bring accuracy under wrong captions back to "
+           "about the clean level, do little under wrong starts, and do not stop the drift from the reasoning.", "A/N"),
+    "F8": ("A reward that counts only where reasoning and answer agree restores their agreement.", "A"),
+    "F9": ("That reward and augmentation together train unstably and collapse onto very short or templated reasoning; "
+           "robustness stays out of reach.", "A/N"),
+    "F10": ("The probability of the right option under the plain prompt tells which items survive a perturbation "
+            "(AUROC up to 0.94); low entropy tells it much worse (0.6 to 0.75).", "N"),
+    "F11": ("Two types of failure: stubborn models ignore a wrong start and stay right against their own words, "
+            "brittle ones follow it, consistently, to the wrong answer.", "N"),
+    "F12": ("An added option \"I'm not sure\" does not help: accuracy under wrong captions and wrong starts falls "
+            "further (3 to 6 points under wrong starts).", "N"),
+    "F13": ("Wrong starts cost more than wrong captions (5 to 40 points more), while right ones of both kinds help: "
+            "the effect follows what the text says, not that it is there.", "N"),
+    "F14": ("Seeds often differ more than data recipes do, so conclusions from single seeds mislead.", "N"),
+}  # fmt: skip
+"""Finding → what the paper says, and a key of `SOURCES`. `FINDINGS` says what of it is tested here."""
+
+TESTED = {
+    "F1": "Accuracy under each lie minus accuracy under the plain prompt, of `accuracy` at the last step.",
+    "F2": "P(correct) under each lie minus P(correct) under the plain prompt, of `accuracy` at the last step.",
+    "F3": "Consistent accuracy counts what is right *and* as the reasoning says. Does a lie cost more of it than of "
+    "accuracy? Of `accuracy` at the last step.",
+    "F4": "The inference that recipes make such a gap, on two recipes of this project: `reference`, taught to "
+    "contradict false captions and starts, against `accuracy`. A start is delivered in two ways, a caption in one, so "
+    "that its three tests are the same in both halves of the table.",
+    "F5": "Changes from step 0 to the last step of `accuracy`; consistency is the share of answers that agree with "
+    "their own reasoning.",
+    "F6": "Change of the letter entropy from step 0 to the last step, for every recipe that was run; 100 points of "
+    "entropy are a uniform distribution.",
+    "F7": "Of `augmented`: accuracy under each lie minus accuracy under the plain prompt at the last step, and the "
+    "change of consistency since step 0.",
+    "F8": "Consistency after RL with the reward for it minus consistency after RL without, at the last step. Whether "
+    "RL without it had lowered consistency at all is F5.",
+    "F9": "Of `augmented-faithful`: fewer words of reasoning than at step 0, larger differences between seeds than "
+    "`accuracy` has, and accuracy still lost under wrong starts.",
+    "F10": "Of the items that are right under the plain prompt, of `accuracy` at the last step: does a higher "
+    "P(correct) go with staying right under a lie (an AUROC of 0.5 is chance, and below it what was surest falls "
+    "first), and does it tell more than a low entropy?",
+    "F11": "The share that is stubborn minus the share that is brittle, of what was right under the plain prompt. The "
+    "most stubborn recipe has to lean to the one side, the most brittle one to the other.",
+    "F12": "Accuracy under each lie with the option minus accuracy without it, of `accuracy` at the last step.",
+    "F13": "Accuracy under wrong starts minus that under wrong captions; and right ones of either kind against the "
+    "plain prompt. Of `accuracy` at the last step.",
+    "F14": "How far the seeds of a recipe lie apart, over how far the means of recipes do, at the last step.",
+}
+"""Finding → how it is tested on training runs."""
+
+ENOUGH_SEEDS = 5
+"""A bootstrap over fewer seeds draws too few different samples for its interval to be trusted."""
+
+RULE = f"""A test names a quantity, and on which side of a value the paper has it. It is *supported* if its whole 95 % \
+interval lies on that side, *contradicted* if it lies wholly on the other, and else *undecided*; with fewer than \
+{ENOUGH_SEEDS} seeds a recipe it is *too few seeds*, whatever its interval says. "The same" means within \
+±{100 * EQUIVALENT:g} points, fixed before the first run: supported if the whole interval lies in there, contradicted \
+if wholly outside. Where the most extreme of k recipes or models is picked after the fact (F11), the intervals are at \
+1 − 0.05 / k. A finding is *supported* if all its tests are, *contradicted* if one is, and else *undecided*."""
+"""The rule of `Quantity.verdict` and `verdicts`, in words."""
+
+
+AT_CHANCE = "not above chance"
+"""What stands for the verdict on a single model whose plain accuracy, with its interval, is not above chance: what does
+not read the picture cannot be misled about it."""
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One test of a finding. expected: "up" (above `against`), "down" (below it) or "same" (within ±`EQUIVALENT`).
+
+    unit: of the value: "points" and "points of entropy" (kept as shares of 1), "AUROC", "words" or "times" (a ratio).
+    """
+
+    finding: str
+    what: str
+    expected: str
+    found: Estimate
+    against: float = 0.0
+    unit: str = "points"
+
+    def columns(self) -> dict[str, Any]:
+        """what, expected, against, unit, value, low, high: its part of a line of a table of tests."""
+        return {
+            "what": self.what, "expected": self.expected, "against": self.against, "unit": self.unit,
+            "value": self.found.value, "low": self.found.low, "high": self.found.high,
+        }  # fmt: skip
+
+    @property
+    def verdict(self) -> str:
+        """supported, contradicted or undecided, by the `RULE`."""
+        low, high = self.found.low - self.against, self.found.high - self.against
+        if np.isnan(low):
+            return "undecided"
+        if self.expected == "same":
+            inside = low >= -EQUIVALENT and high <= EQUIVALENT
+            outside = high < -EQUIVALENT or low > EQUIVALENT
+            return "supported" if inside else "contradicted" if outside else "undecided"
+        if self.expected == "down":
+            low, high = -high, -low
+        return "supported" if low > 0 else "contradicted" if high < 0 else "undecided"
+
+
+def verdicts(tests: pd.DataFrame, by: Sequence[str] = ("start",)) -> pd.Series:
+    """(…by, finding) → verdict of all its tests together, by the `RULE`. by: columns that tell apart what is tested."""
+
+    def joint(parts: pd.Series) -> str:
+        for verdict in (AT_CHANCE, "too few seeds", "contradicted"):
+            if (parts == verdict).any():
+                return verdict
+        return "supported" if (parts == "supported").all() else "undecided"
+
+    return tests.groupby([*by, "finding"], sort=False)["verdict"].agg(joint)

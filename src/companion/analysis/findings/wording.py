@@ -1,0 +1,62 @@
+"""Tests and verdicts in words, alike in notebooks, on FINDINGS.md and in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pandas as pd
+
+from companion.analysis.findings.statements import FINDINGS
+from companion.analysis.training_runs import EQUIVALENT
+
+UNITS = {"points": (100, 1), "points of entropy": (100, 2), "AUROC": (1, 3), "words": (1, 2), "times": (1, 2)}
+"""Unit of a test → the factor by which its value is shown, and decimals."""
+
+HEADS = {"finding": "", "start": "RL from", "delivery": "start of the reasoning", "benchmark": "your run on"}
+"""Columns that tell tests apart → their heads in `listed`."""
+
+
+def value(test: Any) -> str:
+    """A test's value and interval in its unit: "−7.2 [−9.7, −4.7] points"; differences have a sign."""
+    factor, decimals = UNITS[test.unit]
+    sign = "" if test.against else "+"
+    middle, low, high = (f"{factor * x:{sign}.{decimals}f}" for x in (test.value, test.low, test.high))
+    return f"{middle} [{low}, {high}] {test.unit}".replace("-", "−")
+
+
+def expected(test: Any) -> str:
+    """Where the paper has a test's value: "below 0", "above 0.5", "within ±3 points"; "" where it is only told."""
+    if not test.expected:
+        return ""
+    if test.expected == "same":
+        return f"within ±{100 * EQUIVALENT:g} points"
+    return f"{'above' if test.expected == 'up' else 'below'} {test.against:g}"
+
+
+def delivered(way: str) -> str:
+    """A way of giving a start of the reasoning, of `DELIVERIES`."""
+    return "prefilled" if way == "prefill" else f"in the {way}"
+
+
+def listed(tests: pd.DataFrame, *by: str) -> str:
+    """A Markdown table, one line a test. by: the columns, of `HEADS`, that tell the tests apart."""
+    unit, units = ("seeds", "seeds") if "seeds" in tests else ("n", "items")
+    shown = {"start": lambda start: f"`{start}`", "delivery": delivered}
+    lines = [
+        [*(shown.get(name, str)(getattr(test, name)) for name in by), test.what, expected(test), value(test),
+         str(getattr(test, unit)), f"**{test.verdict}**"]
+        for test in tests.itertuples()
+    ]  # fmt: skip
+    return table([*(HEADS[name] for name in by), "test", "the paper has it", "found", units, "verdict"], lines)
+
+
+def told(joint: pd.Series) -> str:
+    """Findings with their verdicts, as a Markdown list. joint: finding → verdict."""
+    return "\n".join(f"* **{name}** {FINDINGS[name]}: **{verdict}**" for name, verdict in joint.items())
+
+
+def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """A Markdown table; a bar inside a cell is escaped."""
+    rows = [head, ["---"] * len(head), *lines]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)

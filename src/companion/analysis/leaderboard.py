@@ -1,0 +1,172 @@
+"""Finished runs side by side: a leaderboard of models on benchmarks, with intervals and what the paper reported.
+
+Run: `companion compare RUN…`, each a folder that `companion evaluate --out` has written, or `hub:user/name`.
+Left out: a single number for all benchmarks; they differ in size, options and chance level.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from companion.analysis.consistency import consistent, with_verdicts
+from companion.analysis.tables import Panel
+from companion.errors import CompanionError
+from companion.evaluation.current_rows import current
+from companion.evaluation.export.hub import local
+from companion.evaluation.store import VERDICTS, Store, parts, to_frame
+from companion.intervals import estimate
+from companion.measures import Measure, difference, mean
+from companion.questions.registry import BENCHMARKS
+
+QUOTED = {
+    "3dsrbench": {
+        "Qwen2.5-VL-7B-Instruct": 55.25, "SpaceR": 56.66, "Video-R1-7B": 56.56, "Vision-R1-7B": 54.22,
+        "VLAA-Thinker-Qwen2.5VL-7B": 57.59, "ViGoRL-7b-Spatial": 53.27,
+    },
+    "cv-bench": {
+        "Qwen2.5-VL-7B-Instruct": 78.60, "SpaceR": 78.12, "Video-R1-7B": 72.68, "Vision-R1-7B": 73.84,
+        "VLAA-Thinker-Qwen2.5VL-7B": 77.01, "ViGoRL-7b-Spatial": 82.29,
+    },
+}  # fmt: skip
+"""Accuracy in % under the plain prompt that the paper reports, as quoted in reading notes; never a pass mark."""
+
+SETTINGS = ("model_hash", "profile", "seed", "temperature", "sample")
+"""What tells two runs of one model apart."""
+
+
+def load(runs: Sequence[str]) -> pd.DataFrame:
+    """The rows of some runs with the verdicts that were given on them, a model's runs told apart by their labels.
+
+    Of each model and benchmark the items that were asked under all of its variants. Raises CompanionError where a run
+    is not there or holds no rows.
+    """
+    verdicts: dict[str, dict[str, Any]] = {}
+    folders = [local(run) for run in runs]
+    for folder in folders:
+        if not any(parts(folder)):
+            raise CompanionError(f"no rows in {folder}; give a folder that `companion evaluate --out` has written")
+        if (folder / "verdicts").is_dir():
+            verdicts |= Store(folder / "verdicts", VERDICTS).read()
+    found = current(folders)
+    for sentence in found.told():
+        print(sentence, file=sys.stderr)
+    frame = to_frame(found.rows)
+    frame = pd.concat(_labelled(part) for _, part in frame.groupby("model", sort=False))
+    whole = pd.concat(_complete(part) for _, part in frame.groupby(["benchmark", "model"], sort=False))
+    if whole.empty:
+        raise CompanionError(f"no item in {', '.join(runs)} was asked under all variants yet; let the runs finish")
+    _check(whole)
+    return with_verdicts(whole, to_frame(list(verdicts.values()), VERDICTS)).reset_index(drop=True)
+
+
+def _labelled(rows: pd.DataFrame) -> pd.DataFrame:
+    """With those of its settings that differ in the model's label."""
+    label = rows["model"]
+    for name in SETTINGS:
+        if rows[name].nunique() > 1:
+            label = label + f", {name.removeprefix('model_')} " + rows[name].astype(str)
+    return rows.assign(model=label)
+
+
+def _complete(rows: pd.DataFrame) -> pd.DataFrame:
+    asked = rows.groupby("question")["variant"].nunique()
+    return rows[rows["question"].map(asked) == rows["variant"].nunique()]
+
+
+def _check(rows: pd.DataFrame) -> None:
+    """Raises CompanionError where a model answered one item under one variant twice."""
+    twice = rows[rows.duplicated(["benchmark", "model", "question", "variant"])]
+    if len(twice):
+        one = twice.iloc[0]
+        raise CompanionError(
+            f"{one['model']} answered question {one['question']} of {one['benchmark']} twice under {one['variant']}: "
+            "in two wordings, or with other settings; give each run an --out of its own"
+        )
+
+
+COLUMNS = ("accuracy", "chance", "paper", "wrong-caption", "wrong-think", "robust", "consistent", "no answer")
+"""Of the leaderboard, before a benchmark's own scores. paper: as quoted in reading notes. wrong-…: change of accuracy.
+chance: of guessing. robust: right under the plain prompt and both of these. consistent: right, and the reasoning says
+so."""
+
+
+def leaderboard(rows: pd.DataFrame, rng: Callable[[], np.random.Generator], judge: str = "rule") -> pd.DataFrame:
+    """benchmark, model, measure (`COLUMNS`, then the benchmark's official scores), value, low, high, n.
+
+    rows: from `load`. rng: gives a fresh generator for each. Values are shares, in [0, 1]; models by accuracy.
+    """
+    lines = []
+    for benchmark, part in rows.groupby("benchmark", sort=False):
+        order = part[part["variant"] == "base"].groupby("model")["correct"].mean().sort_values(ascending=False)
+        for model in order.index:
+            panel = Panel(part[part["model"] == model], rng())
+            for measure, function in _measures(panel, str(benchmark), judge).items():
+                lines.append({"benchmark": benchmark, "model": model, "measure": measure} |
+                             asdict(estimate(function, panel.weights)))  # fmt: skip
+            lines.append(
+                {
+                    "benchmark": benchmark,
+                    "model": model,
+                    "measure": "chance",
+                    "value": panel.guessed.mean(),
+                    "n": len(panel.guessed),
+                }
+            )
+            if (reported := quoted(str(benchmark), str(model))) is not None:
+                lines.append({"benchmark": benchmark, "model": model, "measure": "paper", "value": reported})
+    return pd.DataFrame(lines)
+
+
+def _measures(panel: Panel, benchmark: str, judge: str) -> dict[str, Measure]:
+    right = {name: panel.numbers(name, "correct") for name in panel.variants}
+    base = panel.rows["base"]
+    found = {"accuracy": mean(right["base"])}
+    wrong = [name for name in ("wrong-caption", "wrong-think") if name in right]
+    found |= {name: difference(right[name], right["base"]) for name in wrong}
+    if len(wrong) == 2:
+        found["robust"] = mean(right["base"] * right["wrong-caption"] * right["wrong-think"])
+    if judge in base:
+        found["consistent"] = mean(right["base"] * consistent(panel, "base", judge))
+    found["no answer"] = mean(base["answer"].isna())
+    if benchmark in BENCHMARKS:
+        found |= {
+            name: score for name, score in BENCHMARKS[benchmark].scores(base.reset_index()).items() if name not in found
+        }
+    return found
+
+
+def quoted(benchmark: str, model: str) -> float | None:
+    """The accuracy that the paper reports for a model, by the last part of its id, as a share; None where it is not
+    quoted."""
+    reported = {name.casefold(): value for name, value in QUOTED.get(benchmark, {}).items()}
+    value = reported.get(Path(model).name.casefold())
+    return None if value is None else value / 100
+
+
+def wide(table: pd.DataFrame) -> pd.DataFrame:
+    """A leaderboard to read: one line a model and benchmark, values in % or points with their 95 % intervals."""
+
+    def cell(line: pd.Series) -> str:
+        if line["measure"] == "paper":
+            return f"{100 * line['value']:.2f}"  # as it was quoted
+        sign = "+" if line["measure"] in ("wrong-caption", "wrong-think") else ""
+        text = f"{100 * line['value']:{sign}.1f}"
+        if not np.isnan(line["low"]):
+            text += f" [{100 * line['low']:{sign}.1f}, {100 * line['high']:{sign}.1f}]"
+        return text.replace("-", "−")
+
+    order = [*COLUMNS, *dict.fromkeys(table["measure"])]
+    named = table.assign(
+        cell=table.apply(cell, axis=1), items=table.groupby(["benchmark", "model"])["n"].transform("max")
+    )
+    pivoted = named.pivot(index=["benchmark", "model", "items"], columns="measure", values="cell")
+    columns = [name for name in dict.fromkeys(order) if name in pivoted]
+    lines = table[["benchmark", "model"]].drop_duplicates()
+    return pivoted[columns].fillna("").reset_index().merge(lines, how="right").astype({"items": int})

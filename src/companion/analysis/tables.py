@@ -1,0 +1,246 @@
+"""From rows to the table behind each figure: tidy, one estimate a line, each with its 95 % interval and n.
+
+All take the rows of one model on one benchmark (`store.ROWS`, one sample an item) and a random generator. Intervals
+come from one paired bootstrap over the groups of items.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from companion.errors import CompanionError
+from companion.intervals import Estimate, estimate, resample
+from companion.measures import (
+    Array,
+    Measure,
+    auroc,
+    brier,
+    calibration_error,
+    difference,
+    mean,
+    share,
+)
+from companion.perturbations.table import VARIANTS
+from companion.questions.microworld.items import find
+from companion.questions.question import LETTERS
+
+WRONG = tuple(name for name, plan in VARIANTS.items() if "wrong" in (plan.caption, plan.think))
+"""The variants that assert a wrong option."""
+
+
+class Panel:
+    """Rows laid out as items × variants, with the bootstrap weights that all variants share."""
+
+    def __init__(self, rows: pd.DataFrame, rng: np.random.Generator) -> None:
+        if rows.duplicated(["question", "variant"]).any():
+            raise CompanionError("rows of several models or samples; choose one before making a table of them")
+        there = set(rows["variant"].unique())
+        self.variants = [name for name in VARIANTS if name in there]
+        if "base" not in self.variants:
+            raise CompanionError("no rows under the variant base, which all others are compared with; evaluate it too")
+        self.rows = {name: part.set_index("question") for name, part in rows.groupby("variant", sort=False)}
+        self.items = self.rows["base"].index
+        for name in self.variants:
+            if set(self.rows[name].index) != set(self.items):
+                raise CompanionError(f"variant {name} has other items than base; evaluate the same ones")
+            self.rows[name] = self.rows[name].loc[self.items]
+        self.weights = resample(self.rows["base"]["group"].tolist(), rng)
+
+    def column(self, variant: str, name: str) -> pd.Series:
+        return self.rows[variant][name]
+
+    def numbers(self, variant: str, name: str) -> Array:
+        return self.rows[variant][name].to_numpy(dtype=float)
+
+    @property
+    def guessed(self) -> Array:
+        """How likely each item is right by chance: one over the number of its options, (items,)."""
+        return 1 / self.numbers("base", "n_options")
+
+    def line(self, measure: Measure, mask: Any = None, /, **labels: Any) -> dict[str, Any]:
+        """One line of a table; mask: (items,), boolean, the items that it is about, or None for all."""
+        weights = self.weights if mask is None else self.weights[:, mask]
+        return {**labels, **asdict(estimate(measure, weights))}
+
+
+def for_each(rows: pd.DataFrame, column: str, table: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
+    """A table of the rows of each value of a column (model, benchmark), one below the other, with it in front."""
+    parts = [table(part).assign(**{column: value}) for value, part in rows.groupby(column, sort=False)]
+    found = pd.concat(parts, ignore_index=True)
+    return found[[column, *(name for name in found if name != column)]]
+
+
+def accuracy(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """variant, measure (accuracy; change: against base, paired; no_answer: share of unreadable answers), estimate,
+    chance level of the accuracy."""
+    panel = Panel(rows, rng)
+    base = panel.numbers("base", "correct")
+    chance = panel.guessed.mean()
+    lines = []
+    for name in panel.variants:
+        correct = panel.numbers(name, "correct")
+        unread = panel.column(name, "answer").isna()
+        lines.append(panel.line(mean(correct), variant=name, measure="accuracy") | {"chance": chance})
+        lines.append(panel.line(difference(correct, base), variant=name, measure="change"))
+        lines.append(panel.line(mean(unread), variant=name, measure="no_answer"))
+    return pd.DataFrame(lines)
+
+
+def chance_level(table: pd.DataFrame) -> float:
+    """The accuracy of guessing: the mean, over a table's items, of one over the number of their options.
+
+    table: question and, unless they are the microworld's, n_options. Records of training runs have the ids alone, by
+    which the microworld's items are found again. NaN where an item has neither.
+    """
+    items = table.drop_duplicates("question")
+    options = items["n_options"] if "n_options" in items else items["question"].map(_microworld_options)
+    return float((1 / options).mean(skipna=False))
+
+
+@cache
+def _microworld_options(id: str) -> float:
+    try:
+        return len(find(id).options)
+    except CompanionError:
+        return np.nan
+
+
+def over_chance(rows: pd.DataFrame, rng: np.random.Generator) -> Estimate:
+    """Accuracy under the plain prompt minus chance level, item by item: options differ in number."""
+    panel = Panel(rows, rng)
+    return estimate(difference(panel.numbers("base", "correct"), panel.guessed), panel.weights)
+
+
+def contrast(rows: pd.DataFrame, one: str, other: str, rng: np.random.Generator) -> Estimate:
+    """Accuracy under `one` minus accuracy under `other`, paired over items."""
+    panel = Panel(rows, rng)
+    return estimate(difference(panel.numbers(one, "correct"), panel.numbers(other, "correct")), panel.weights)
+
+
+def by_column(rows: pd.DataFrame, column: str, rng: np.random.Generator) -> pd.DataFrame:
+    """`column` (category or difficulty), variant, accuracy and change against base in that part, chance level."""
+    panel = Panel(rows, rng)
+    base = panel.numbers("base", "correct")
+    part = panel.column("base", column).to_numpy()
+    chance = panel.guessed
+    lines = []
+    for value in dict.fromkeys(part):
+        mask = part == value
+        for name in panel.variants:
+            correct = panel.numbers(name, "correct")
+            labels = {column: value, "variant": name, "chance": chance[mask].mean()}
+            lines.append(panel.line(mean(correct[mask]), mask, **labels, measure="accuracy"))
+            lines.append(panel.line(difference(correct[mask], base[mask]), mask, **labels, measure="change"))
+    return pd.DataFrame(lines)
+
+
+def by_wording(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """variant, wording, change against base of the items that had this wording. Variants of one wording are left out.
+
+    Where a variant has two parts that are worded (caption and disclaimer), only the last is told apart.
+    """
+    panel = Panel(rows, rng)
+    base = panel.numbers("base", "correct")
+    lines = []
+    for name in panel.variants:
+        wording = panel.column(name, "wording").str.split(" ").str[-1].to_numpy()
+        for value in sorted(set(wording) - {""}):
+            mask = wording == value
+            change = difference(panel.numbers(name, "correct")[mask], base[mask])
+            lines.append(panel.line(change, mask, variant=name, wording=value))
+    return pd.DataFrame(lines)
+
+
+def fates(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """What becomes of the items that were right under base, under each variant that asserts a wrong option.
+
+    variant, fate (right, suggested: the asserted option, other: another one, none: no readable answer), share, among:
+    how many items were.
+    """
+    panel = Panel(rows, rng)
+    among = panel.column("base", "correct").to_numpy(dtype=bool)
+    lines = []
+    for name in (name for name in panel.variants if name in WRONG):
+        answer, right = panel.column(name, "answer"), panel.column(name, "right")
+        suggested = answer == panel.column(name, "suggested")
+        fate = {
+            "right": answer == right,
+            "suggested": suggested,
+            "other": answer.notna() & (answer != right) & ~suggested,
+            "none": answer.isna(),
+        }
+        count = int(among.sum())
+        lines += [panel.line(share(hits, among), variant=name, fate=f, among=count) for f, hits in fate.items()]
+    return pd.DataFrame(lines)
+
+
+def confidence(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """variant, measure, estimate.
+
+    Measures: p_correct and its paired change against base; entropy; letter_mass; brier; calibration_error.
+    """
+    panel = Panel(rows, rng)
+    base = panel.numbers("base", "p_correct")
+    lines = []
+    for name in panel.variants:
+        probs = panel.column(name, "letter_probs").tolist()
+        answers = [LETTERS.index(letter) for letter in panel.column(name, "right")]
+        for column in ("p_correct", "entropy", "letter_mass"):
+            lines.append(panel.line(mean(panel.numbers(name, column)), variant=name, measure=column))
+        lines.append(panel.line(difference(panel.numbers(name, "p_correct"), base), variant=name, measure="change"))
+        lines.append(panel.line(brier(probs, answers), variant=name, measure="brier"))
+        error = calibration_error(_chosen(panel, name), panel.numbers(name, "correct"))
+        lines.append(panel.line(error, variant=name, measure="calibration_error"))
+    return pd.DataFrame(lines)
+
+
+def reliability(rows: pd.DataFrame, rng: np.random.Generator, bins: int = 10) -> pd.DataFrame:
+    """variant, confidence (mean of the bin), accuracy of the bin with interval, items in it."""
+    panel = Panel(rows, rng)
+    lines = []
+    for name in panel.variants:
+        chosen, correct = _chosen(panel, name), panel.numbers(name, "correct")
+        place = np.minimum(np.nan_to_num(chosen, nan=-1.0) * bins, bins - 1).astype(int)
+        for number in range(bins):
+            mask = (place == number) & ~np.isnan(chosen)
+            if mask.any():
+                lines.append(
+                    panel.line(mean(correct[mask]), mask, variant=name, bin=number, confidence=chosen[mask].mean())
+                )
+    return pd.DataFrame(lines)
+
+
+PAIRS = ("all pairs", "pairs of one family")
+"""How survivors and victims are compared: any with any, or only within a question family."""
+
+
+def survival(rows: pd.DataFrame, rng: np.random.Generator, among_right: bool = True) -> pd.DataFrame:
+    """AUROC with which P(correct), or −entropy, under base tells which items are right under a perturbation.
+
+    among_right: only items that were right under base, or all. variant (each that asserts a wrong option), predictor,
+    pairs (`PAIRS`), estimate, survived (how many of the n items are right under the variant).
+    """
+    panel = Panel(rows, rng)
+    among = panel.column("base", "correct").to_numpy(dtype=bool) | (not among_right)
+    family = panel.column("base", "category").to_numpy()[among]
+    scores = {"P(correct)": panel.numbers("base", "p_correct"), "−entropy": -panel.numbers("base", "entropy")}
+    lines = []
+    for name in (name for name in panel.variants if name in WRONG):
+        survived = panel.column(name, "correct").to_numpy(dtype=bool)[among]
+        for pairs, strata in zip(PAIRS, (None, family), strict=True):
+            for predictor, score in scores.items():
+                labels = {"variant": name, "predictor": predictor, "pairs": pairs, "survived": int(survived.sum())}
+                lines.append(panel.line(auroc(score[among], survived, strata), among, **labels))
+    return pd.DataFrame(lines)
+
+
+def _chosen(panel: Panel, variant: str) -> Array:
+    """Probability of the letter that was answered, (items,), NaN where there is none."""
+    pairs = zip(panel.column(variant, "letter_probs"), panel.column(variant, "answer"), strict=True)
+    return np.array([np.nan if probs is None else probs[LETTERS.index(answer)] for probs, answer in pairs])

@@ -1,0 +1,228 @@
+"""What RL does to a model: the records of GRPO runs, read back and compared.
+
+The unit is the seed. Every interval is a bootstrap that draws seeds and items independently, and pairs what shares
+them: steps of one run, variants of one item, recipes of one seed (they see the same questions in the same order).
+Left out: runs that are not finished.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from companion.analysis.tables import chance_level
+from companion.errors import CompanionError
+from companion.intervals import Estimate, estimate_each, estimate_runs, resample
+from companion.measures import Array, Measure
+from companion.perturbations.table import VARIANTS
+
+UNSEEN = ("wrong-think-but", "wrong-caption-disclaimer", "abstain", "wrong-think-abstain", "wrong-caption-abstain")
+"""Prompt forms that no recipe trains on."""
+
+WATCHED, CURVES = ("base", "wrong-caption", "wrong-think"), ("correct", "consistent", "entropy", "words")
+"""The variants and the measures of a single run that is looked at by itself."""
+
+EQUIVALENT = 0.03
+"""What counts as "about the same" accuracy: three points, fixed before the first run."""
+
+
+def load_runs(folder: Path) -> pd.DataFrame:
+    """All finished runs: start, recipe, seed, step, variant, question, category and the measures of `runs.measure`.
+
+    consistent: 1 where the reasoning concludes the option that is answered, else 0, reasoning that concludes nothing
+    included; NaN under stop-think, where there is none.
+    """
+    frames = []
+    for record in sorted(folder.glob("*/run.json")):
+        config = json.loads(record.read_text(encoding="utf-8"))["config"]
+        items = pd.read_parquet(record.parent / "items.parquet")
+        frames.append(items.assign(start=config["start"], recipe=config["recipe"]["name"], seed=config["seed"]))
+    if not frames:
+        raise CompanionError(f"no finished run in {folder}; make some with `companion train grpo --recipe accuracy`")
+    runs = pd.concat(frames, ignore_index=True)
+    runs["consistent"] = runs["consistent"].fillna(0.0).where(runs["variant"] != "stop-think")
+    return runs
+
+
+def describe(folder: Path) -> pd.DataFrame:
+    """One line a run: start, recipe, seed, steps, training_seconds, code_revision, cores and threads."""
+    lines = []
+    for record in sorted(folder.glob("*/run.json")):
+        run = json.loads(record.read_text(encoding="utf-8"))
+        lines.append({
+            "start": run["config"]["start"], "recipe": run["config"]["recipe"]["name"], "seed": run["config"]["seed"],
+            "steps": run["config"]["recipe"]["steps"], "training_seconds": run["training_seconds"],
+            "code_revision": run["code_revision"], "dirty": run["dirty"], **run["hardware"],
+        })  # fmt: skip
+    return pd.DataFrame(lines)
+
+
+class Panel:
+    """Runs laid out as seeds × items, and the bootstrap weights that everything compared in one panel shares."""
+
+    def __init__(self, runs: pd.DataFrame, rng: np.random.Generator, seeds: Sequence[int] | None = None) -> None:
+        self.seeds = sorted(runs["seed"].unique()) if seeds is None else list(seeds)
+        self.items = sorted(runs["question"].unique())
+        lengths = runs.groupby(["start", "recipe", "seed"])["step"].max()
+        if lengths.nunique() > 1:
+            raise CompanionError(
+                f"runs differ in length: {lengths.idxmin()} has {lengths.min()} steps and {lengths.idxmax()} "
+                f"{lengths.max()}; compare runs of one length"
+            )
+        self.last = int(lengths.max())
+        self._runs = resample([str(seed) for seed in self.seeds], rng)
+        self._items = resample(self.items, rng)
+        self._parts = dict(iter(runs.groupby(["start", "recipe", "variant", "step"])))
+        self._laid_out: dict[tuple, pd.DataFrame] = {}
+        self._index = pd.MultiIndex.from_product([self.seeds, self.items])
+
+    def values(self, start: str, recipe: str, variant: str, measure: str, step: int) -> Array:
+        """(seeds, items), NaN where a run or a value is missing."""
+        key = (start, recipe, variant, step)
+        if key not in self._laid_out:
+            self._laid_out[key] = self._parts[key].set_index(["seed", "question"]).reindex(self._index)
+        return self._laid_out[key][measure].to_numpy(dtype=float).reshape(len(self.seeds), len(self.items))
+
+    def estimate(self, values: Array, level: float = 0.95) -> Estimate:
+        """The mean of (seeds, items) with its interval."""
+        return estimate_runs(values, self._runs, self._items, level)
+
+    def estimate_each(self, measures: Sequence[Measure]) -> Estimate:
+        """The mean over seeds of a measure of each seed's items, with its interval. measures: one for each seed."""
+        return estimate_each(measures, self._runs, self._items)
+
+    def change(self, start: str, recipe: str, variant: str, measure: str) -> Estimate:
+        """The change of a measure from step 0 to the last step, paired."""
+        last, first = (self.values(start, recipe, variant, measure, step) for step in (self.last, 0))
+        return self.estimate(last - first)
+
+    def gap(self, one: tuple[str, str, str], other: tuple[str, str, str], measure: str) -> Estimate:
+        """The difference at the last step between two (start, recipe, variant), paired."""
+        above, below = (self.values(*place, measure, self.last) for place in (one, other))
+        return self.estimate(above - below)
+
+
+def at_every_step(runs: pd.DataFrame) -> pd.DataFrame:
+    """Runs without the items that were asked at some steps only, so that all steps are about the same ones."""
+    steps = runs.groupby("question")["step"].nunique()
+    return runs[runs["question"].map(steps == runs["step"].nunique())]
+
+
+def trajectories(
+    runs: pd.DataFrame, rng: np.random.Generator, variants: Sequence[str], measures: Sequence[str]
+) -> pd.DataFrame:
+    """start, recipe, seed, step, variant, measure; the estimate, and its change since step 0, paired, with interval.
+
+    seed -1 is the mean over seeds; single seeds have no interval. Only items of `at_every_step`. Lines of the measure
+    correct have the chance level.
+    """
+    runs = at_every_step(runs)
+    lines = []
+    for (start, recipe), part in runs.groupby(["start", "recipe"], sort=False):
+        panel = Panel(part, rng)
+        guessed = {"correct": {"chance": chance_level(part)}}
+        for variant, measure in product(variants, measures):
+            first = panel.values(start, recipe, variant, measure, 0)
+            for step in sorted(part["step"].unique()):
+                values = panel.values(start, recipe, variant, measure, step)
+                if np.isnan(values).all():
+                    continue
+                labels = {"start": start, "recipe": recipe, "step": step, "variant": variant, "measure": measure}
+                change = panel.estimate(values - first)
+                lines.append({
+                    **labels, "seed": -1, **asdict(panel.estimate(values)), "change": change.value,
+                    "change_low": change.low, "change_high": change.high, **guessed.get(measure, {}),
+                })  # fmt: skip
+                for seed, own, begun in zip(panel.seeds, values, first, strict=True):
+                    value, moved = np.nanmean(own), np.nanmean(own - begun)
+                    line = {**labels, "seed": seed, "value": value, "n": own.size, "change": moved}
+                    lines.append(line | guessed.get(measure, {}))
+    return pd.DataFrame(lines)
+
+
+def watched(run: pd.DataFrame) -> pd.DataFrame:
+    """The `CURVES` of a single run under the variants `WATCHED`: the columns of `trajectories` without the seed.
+
+    Its intervals are over items alone: nothing is said of another seed.
+    """
+    found = trajectories(run, np.random.default_rng(0), WATCHED, CURVES)
+    return found[found["seed"] == -1].drop(columns="seed").reset_index(drop=True)
+
+
+def robustness(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """start, recipe, variant, measure (accuracy, consistency, change: of accuracy against base), at the last step.
+
+    The recipe "before RL" is step 0. Lines of the accuracy have the chance level.
+    """
+    lines = []
+    for start, part in runs.groupby("start", sort=False):
+        panel = Panel(part, rng)
+        guessed = {"accuracy": {"chance": chance_level(part)}}
+        recipes = list(dict.fromkeys(part["recipe"]))
+        for label, recipe, step in [("before RL", recipes[0], 0), *((name, name, panel.last) for name in recipes)]:
+            base = panel.values(start, recipe, "base", "correct", step)
+            for variant in VARIANTS:
+                labels = {"start": start, "recipe": label, "variant": variant}
+                correct = panel.values(start, recipe, variant, "correct", step)
+                agrees = panel.values(start, recipe, variant, "consistent", step)
+                found = {"accuracy": correct, "change": correct - base, "consistency": agrees}
+                lines += [
+                    {**labels, "measure": name, **asdict(panel.estimate(values)), **guessed.get(name, {})}
+                    for name, values in found.items()
+                    if not np.isnan(values).all()
+                ]
+    return pd.DataFrame(lines)
+
+
+def spread(runs: pd.DataFrame, rng: np.random.Generator, start: str, measure: str) -> Estimate:
+    """Standard deviation between seeds of one recipe, divided by that between the recipes' means, at the last step.
+
+    Above 1, two runs of one recipe differ more than two recipes do. Under the plain prompt. Items drawn anew add noise
+    to the recipes' means, so the interval leans low, and the value may lie above it where the recipes hardly differ:
+    a finding that the ratio is above 1 is conservative.
+    """
+
+    def ratio(means: dict[str, Array]) -> float:
+        within = np.sqrt(np.mean([np.var(own, ddof=1) for own in means.values()]))
+        return _ratio(within, np.std([own.mean() for own in means.values()], ddof=1))
+
+    return _over_seeds(_last(runs, start, measure), ratio, rng)
+
+
+def unrest(runs: pd.DataFrame, rng: np.random.Generator, start: str, measure: str, one: str, other: str) -> Estimate:
+    """Standard deviation between the seeds of recipe `one`, divided by that of `other`, as in `spread`."""
+    return _over_seeds(
+        {name: values for name, values in _last(runs, start, measure).items() if name in (one, other)},
+        lambda means: _ratio(np.std(means[one], ddof=1), np.std(means[other], ddof=1)), rng,
+    )  # fmt: skip
+
+
+def _ratio(above: Any, below: Any) -> float:
+    return float(above / below) if below > 0 else np.nan
+
+
+def _last(runs: pd.DataFrame, start: str, measure: str) -> dict[str, Array]:
+    """recipe → (seeds, items) at the last step under the plain prompt; recipes with one seed are left out."""
+    part = runs[(runs["start"] == start) & (runs["step"] == runs["step"].max()) & (runs["variant"] == "base")]
+    tables = {name: own.pivot(index="seed", columns="question", values=measure) for name, own in part.groupby("recipe")}
+    return {name: table.to_numpy(dtype=float) for name, table in tables.items() if len(table) > 1}
+
+
+def _over_seeds(
+    values: dict[str, Array], ratio: Callable[[dict[str, Array]], float], rng: np.random.Generator
+) -> Estimate:
+    """A statistic of the seeds' means; items are drawn for all recipes at once, seeds within each."""
+    n = next(iter(values.values())).shape[1]
+    drawn = []
+    for weights in resample([str(item) for item in range(n)], rng, 1000):
+        means = {name: own @ weights / weights.sum() for name, own in values.items()}
+        drawn.append(ratio({name: rng.choice(own, len(own)) for name, own in means.items()}))
+    low, high = np.nanquantile(drawn, [0.025, 0.975])
+    return Estimate(ratio({name: own.mean(axis=1) for name, own in values.items()}), float(low), float(high), n)

@@ -1,0 +1,379 @@
+"""Commands that ask models and judge what they wrote: `benchmarks`, `evaluate`, `judge`, `pack`."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import math
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from companion.cli.options import (
+    BASE,
+    Commands,
+    add_costs,
+    add_data,
+    add_items,
+    add_language_model,
+    language_model,
+    positive,
+)
+from companion.errors import CompanionError
+from companion.models.openai_client import Account
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from companion.models.server import Estimate
+    from companion.perturbations.table import Prompt
+    from companion.questions.question import Question
+
+PAPERS_JUDGE = "Qwen/Qwen3-32B"
+JUDGES = ("rule", "llm", "replay", "grounding")
+"""Those that say whether the reasoning leads to the answer."""
+
+
+def add(commands: Commands) -> None:
+    """Add these commands."""
+    benchmarks = commands.add_parser("benchmarks", help="the public benchmarks: items, options, licence, what is here")
+    add_data(benchmarks)
+    benchmarks.set_defaults(run=_benchmarks)
+
+    evaluate = commands.add_parser("evaluate", help="a model on a benchmark under prompt variants")
+    evaluate.add_argument(
+        "--model", default=BASE,
+        help="folder or Hub id, vllm:FOLDER OR ID, openai:NAME, gemini:NAME, a server (http://localhost:8000/v1#NAME) "
+        "or several with commas between them (default: %(default)s)",
+    )  # fmt: skip
+    add_items(evaluate, several=True)
+    evaluate.add_argument("--known-bad", action="store_true", help="also items of public benchmarks known to be wrong")
+    evaluate.add_argument("--prompts", type=Path, help="a file of export-prompts: its prompts, word for word")
+    evaluate.add_argument("--out", type=Path, default=Path("runs"), help="folder of the rows (default: %(default)s)")
+    evaluate.add_argument("--device", default="auto")
+    evaluate.add_argument("--gpus", type=positive, default=1, help="over which vLLM spreads one model (default: 1)")
+    evaluate.add_argument("--profile", default="auto", help="how it is asked (default: as its config or name says)")
+    evaluate.add_argument("--token-budget", type=positive, help="tokens in a batch (default: what memory can hold)")
+    evaluate.add_argument("--system", type=Path, metavar="FILE", help="system prompt, as a model's authors wrote it")
+    evaluate.add_argument("--temperature", type=float, help="0 is greedy (default: the profile's, for most 0)")
+    evaluate.add_argument(
+        "--samples", type=positive, default=1, help="answers to each prompt (default: 1); more need a --temperature"
+    )
+    evaluate.add_argument("--top-p", type=float, help="share of probability to sample from (default: the profile's)")
+    evaluate.add_argument("--max-new-tokens", type=positive, help="default: the profile's")
+    evaluate.add_argument(
+        "--delivery", default="user turn",
+        help="of a start of the reasoning to a server's model; prefill: of vLLM's alone (default: %(default)s)",
+    )  # fmt: skip
+    evaluate.add_argument("--reasoning-effort", metavar="low|medium|high", help="of a server's model")
+    add_costs(evaluate)
+    evaluate.add_argument("--yes", action="store_true", help="spend what it is estimated to cost, without a question")
+    evaluate.add_argument(
+        "--ray", nargs="?", const="here", metavar="ADDRESS",
+        help="on all GPUs, or else all cores, of this machine, or of the Ray cluster at ADDRESS (auto: this one's)",
+    )  # fmt: skip
+    evaluate.set_defaults(run=_evaluate)
+
+    judge = commands.add_parser("judge", help="does the reasoning lead to the answer? adds verdicts to finished rows")
+    judge.add_argument("rows", type=Path, help="folder of rows, whose verdicts go to its verdicts/, or pairs.jsonl")
+    judge.add_argument("--judge", choices=(*JUDGES, "conflict"), default="rule", help="default: %(default)s")
+    judge.add_argument("--benchmark", help="names or folders with commas between them (default: as the rows say)")
+    add_data(judge)
+    judge.add_argument("--variants", default="all", help="all, or names with commas between them")
+    add_language_model(judge, "llm", "; replay: the model that wrote the rows")
+    judge.add_argument("--batch-size", type=positive, default=64)
+    judge.add_argument("--csv", type=Path, metavar="FILE", help="of pairs: write there how often it errs, in counts")
+    judge.set_defaults(run=_judge)
+
+    pack = commands.add_parser("pack", help="bring the many parts of a folder of rows into one file a model")
+    pack.add_argument("rows", type=Path, help="folder of rows; its verdicts/ are packed too, one file a judge")
+    pack.set_defaults(run=_pack)
+
+
+def _benchmarks(options: argparse.Namespace) -> None:
+    from companion.questions.registry import listing
+
+    found = listing(options.data)
+    print(found.drop(columns="note").to_string(index=False))
+    print()
+    for name, note in zip(found["name"], found["note"], strict=True):
+        print(f"{name}: {note}")
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    import numpy as np
+    import pandas as pd
+
+    from companion.analysis.from_samples import confidence
+    from companion.evaluation.engine import UnansweredError, ask, open_jobs
+    from companion.evaluation.ray_shards import sweep
+    from companion.evaluation.store import Store
+    from companion.measures import UNPARSABLE
+    from companion.models.interface import Sampling
+    from companion.models.open import is_served, open_model
+    from companion.models.profiles import read_system
+    from companion.perturbations.table import parse_variants
+
+    variants = parse_variants(options.variants)
+    models, benchmarks = options.model.split(","), options.benchmark.split(",")
+    system = read_system(options.system) if options.system else ""
+    sampling = Sampling(
+        options.temperature, seed=options.seed, max_new_tokens=options.max_new_tokens, top_p=options.top_p
+    )
+    store, account = Store(options.out), Account(options.budget)
+    if options.prompts and (options.ray or options.limit or len(benchmarks) > 1):
+        raise CompanionError("--prompts goes with one --benchmark, and without --limit and --ray; leave these out")
+
+    def prepare(name: str) -> Any:
+        return open_model(
+            name, options.device, options.profile, options.delivery, account, options.gpus, system, options.price,
+            options.reasoning_effort,
+        )  # fmt: skip
+
+    served = {name: prepare(name) for name in models if is_served(name)}
+    if options.ray:
+        if served:
+            raise CompanionError("--ray is for models of this machine or a cluster; leave it out for those of a server")
+        if options.samples > 1:
+            raise CompanionError("--samples does not go with --ray; leave out one")
+        if options.known_bad or options.data != Path("data"):
+            raise CompanionError("--data and --known-bad do not go with --ray; put the files into data/")
+        sweep(
+            models, benchmarks, options.limit, variants, options.out, sampling, options.seed, options.device,
+            options.profile, options.token_budget, options.gpus, None if options.ray == "here" else options.ray, system,
+        )  # fmt: skip
+    prompts = {benchmark: _prompts(options, benchmark, variants) for benchmark in benchmarks}
+    samplings = [replace(sampling, sample=number) for number in range(options.samples)]
+
+    def estimated(model: Any, given: Sequence[Any]) -> Any:
+        return model.estimate([job for one in samplings for job in open_jobs(model, given, store, one)], sampling)
+
+    _agree(options, account, {
+        f"{model.label} on {benchmark}": estimated(model, given)
+        for model, (benchmark, given) in itertools.product(served.values(), prompts.items())
+    })  # fmt: skip
+    unanswered: list[str] = []
+
+    def answered(model: Any, given: Sequence[Any], one: Sampling) -> pd.DataFrame:
+        try:
+            return ask(model, given, store, one, options.token_budget)
+        except UnansweredError as error:  # which keeps none of the others from being asked
+            unanswered.append(str(error))
+            return error.found
+
+    for name, benchmark in itertools.product(models, benchmarks):
+        model = served.get(name) or prepare(name)
+        if options.samples > 1 and not sampling.of(model.profile).temperature:
+            raise CompanionError("--samples of greedy answers are all the same; give a --temperature, such as 1")
+        try:
+            rows = pd.concat([answered(model, prompts[benchmark], one) for one in samplings])
+        finally:
+            if name in served:
+                print(account)
+        if len(models) * len(benchmarks) > 1:
+            print(f"{model.label} on {benchmark}")
+        for variant in (name for name in variants if name in set(rows["variant"])):
+            part = rows[rows["variant"] == variant]
+            unread = part["answer"].isna().mean()
+            print(f"{variant:26} accuracy {part['correct'].mean():6.1%}   no answer {unread:6.1%}   n {len(part)}")
+        if not rows.empty:
+            print(f"{'(chance)':26} accuracy {(1 / rows['n_options']).mean():6.1%}")
+        if options.samples > 1 and not rows.empty:
+            found = confidence(rows, np.random.default_rng(options.seed))
+            print(found.to_string(index=False, float_format="{:.3f}".format))
+        if (unread := rows["answer"].isna().mean()) > UNPARSABLE:
+            print(f"{100 * unread:.0f} % of the answers could not be read; look at `--profile`", file=sys.stderr)
+    if unanswered:
+        raise CompanionError("\n".join(dict.fromkeys(unanswered)))
+
+
+def _prompts(options: argparse.Namespace, benchmark: str, variants: Sequence[str]) -> list[Prompt]:
+    from companion.perturbations.prompt_files import read_prompts
+    from companion.perturbations.table import apply
+    from companion.questions.registry import load_benchmark
+
+    if options.prompts:
+        return [one for one in read_prompts(options.prompts, benchmark, options.data) if one.variant in variants]
+    questions = load_benchmark(benchmark, options.limit, options.seed, options.data, options.known_bad)
+    return [apply(question, variant, options.seed) for question in questions for variant in variants]
+
+
+def _agree(options: argparse.Namespace, account: Account, estimates: Mapping[str, Estimate]) -> None:
+    """Print what is about to be asked, and let it cost no more than somebody has agreed to.
+
+    --budget agrees to its own amount, however much the estimate is: the run then stops before it spends more. Without
+    it, --yes or an answer on the terminal agrees to the estimate, which is the budget from then on. Where nothing is
+    left to ask, or nothing has a price, there is nothing to agree to. Raises CompanionError, before anything is sent.
+    """
+    for about, estimate in estimates.items():
+        if estimate.requests:
+            print(f"{about}: {estimate}")
+    most = math.ceil(100 * sum(estimate.dollars for estimate in estimates.values())) / 100
+    if not most or options.budget is not None:
+        return
+    if not options.yes:
+        if not sys.stdin.isatty():
+            raise CompanionError(
+                f"nothing was sent, since it may cost up to ${most:.2f}; agree with --yes, or give a --budget"
+            )
+        print(f"Spend up to ${most:.2f}? [y/N] ", end="", flush=True)
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            raise CompanionError("nothing was sent, and nothing is spent")
+    account.budget = most
+
+
+def _judge(options: argparse.Namespace) -> None:
+    from datetime import date
+
+    import pandas as pd
+
+    from companion.evaluation.current_rows import current
+    from companion.evaluation.engine import UnansweredError, judge
+    from companion.evaluation.judges.labelled_pairs import errors, read_pairs, score
+    from companion.evaluation.store import VERDICTS, Store, to_frame
+    from companion.perturbations.table import parse_variants
+    from companion.questions.folder import own_folder
+    from companion.questions.registry import PUBLIC, find_questions, load_benchmark
+
+    if options.rows.is_file():
+        chosen, pairs = _judge_named(options), read_pairs(options.rows)
+        print(score(chosen, pairs).to_string(index=False, float_format="{:.3f}".format))
+        if options.csv:
+            counts = errors(chosen, pairs).assign(date=f"{date.today()}")
+            counts.to_csv(options.csv, index=False, lineterminator="\n")
+        return
+    variants = parse_variants(options.variants)
+    found = current([options.rows])
+    for sentence in found.told():
+        print(sentence, file=sys.stderr)
+    rows = to_frame(found.rows)
+    rows = rows[rows["variant"].isin(variants)]
+    chosen = _judge_named(options)
+    if options.judge == "replay":
+        rows = rows[rows["model_hash"] == chosen.model.identity]
+    if rows.empty:
+        raise CompanionError(
+            f"no rows to judge in {options.rows}; give the folder that `companion evaluate` wrote: runs, unless its "
+            "--out was another"
+        )
+    store = Store(options.rows / "verdicts", VERDICTS)
+    given, unanswered = [], []
+    for name, source in _sources(options, rows, found.folders).items():
+        part = rows[rows["benchmark"] == name]
+        if own_folder(source) and source not in PUBLIC:
+            questions: Sequence[Question] = load_benchmark(source)
+            part = _unchanged(name, part, questions, source)
+        else:
+            questions = find_questions(source, part["question"], options.data)
+        try:
+            verdicts = judge(chosen, part, questions, store, options.batch_size)
+        except UnansweredError as error:  # which keeps none of the others from being judged
+            unanswered.append(str(error))
+            verdicts = error.found
+        given.append(verdicts.assign(benchmark=name))
+    verdicts = pd.concat(given)
+    judged = rows.merge(
+        verdicts, left_on=["key", "benchmark"], right_on=["row", "benchmark"], suffixes=("", "_verdict")
+    )
+    by = ["model", "benchmark", "variant"]
+    shares = pd.crosstab([judged[name] for name in by], judged["verdict"], normalize="index")
+    print(shares.map(lambda share: f"{share:.1%}").assign(n=judged.groupby(by).size()).to_string())
+    if unanswered:
+        raise CompanionError("\n".join(unanswered))
+
+
+def _sources(options: argparse.Namespace, rows: pd.DataFrame, folders: Mapping[str, Path]) -> dict[str, str]:
+    """By the name of each benchmark in the rows, or of those of --benchmark, what `load_benchmark` takes for it.
+
+    A folder is where the run says that its questions came from, or else the one that is given.
+    """
+    from companion.questions.folder import own_folder
+    from companion.questions.registry import PUBLIC
+
+    there = list(dict.fromkeys(rows["benchmark"]))
+    if not options.benchmark:
+        found = {}
+        for name in there:
+            folder = folders.get(name)
+            if folder and not folder.is_dir():
+                raise CompanionError(f"the folder {folder}, where {name} came from, is gone; give --benchmark FOLDER")
+            if not folder and not (name == "microworld" or name in PUBLIC):
+                raise CompanionError(
+                    f"the rows on {name} do not say which folder their questions came from; give --benchmark FOLDER"
+                )
+            found[name] = str(folder or name)
+        return found
+    found = {}
+    for given in options.benchmark.split(","):
+        here = Path(os.path.abspath(own_folder(given) or given))
+        own = [name for name, folder in folders.items() if folder == here]
+        names = [name for name in own or [given, here.name] if name in there]
+        if not names:
+            raise CompanionError(
+                f"no rows on the benchmark {given!r} in {options.rows}; name those that it was made on"
+            )
+        found[names[0]] = str(folders[given]) if given in folders and not own else given
+    return found
+
+
+def _unchanged(name: str, rows: pd.DataFrame, questions: Sequence[Question], folder: str) -> pd.DataFrame:
+    """The rows whose question stands in the folder as it was asked; says how many others there are.
+
+    Raises CompanionError where there is none.
+    """
+    by_id = {question.id: question for question in questions}
+
+    def same(row: Any) -> bool:
+        question = by_id.get(row.question)
+        return question is not None and (
+            question.text in row.prompt
+            and question.options == tuple(row.options[: row.n_options])
+            and question.letter == row.right
+        )
+
+    kept = rows[[same(row) for row in rows.itertuples()]]
+    if kept.empty:
+        raise CompanionError(
+            f"no row on {name} answers a question that {folder} holds; give the folder that they are on"
+        )
+    if len(kept) < len(rows):
+        print(
+            f"{len(rows) - len(kept)} rows on {name} are left out: their questions were changed since they were asked, "
+            "or are gone",
+            file=sys.stderr,
+        )
+    return kept
+
+
+def _judge_named(options: argparse.Namespace) -> Any:
+    """The judge of the options --judge, --model and --endpoint."""
+    from companion.evaluation.judges.conflict_judge import Conflict
+    from companion.evaluation.judges.grounding_judge import Grounding
+    from companion.evaluation.judges.llm_judge import LLMJudge
+    from companion.evaluation.judges.replay_judge import Replay
+    from companion.evaluation.judges.rule_judge import Rule
+    from companion.models.local import LocalModel
+
+    if options.judge == "rule":
+        return Rule()
+    if options.judge == "grounding":
+        return Grounding()
+    if options.judge == "conflict":
+        return Conflict()
+    if options.judge == "replay":
+        return Replay(LocalModel(options.model or BASE, options.device))
+    return LLMJudge(language_model(options, PAPERS_JUDGE))
+
+
+def _pack(options: argparse.Namespace) -> None:
+    from companion.evaluation.store import VERDICTS, Store
+
+    if not options.rows.is_dir():
+        raise CompanionError(f"no folder {options.rows}; give one that `companion evaluate --out` has written")
+    packed = Store(options.rows).pack("model")
+    if (options.rows / "verdicts").is_dir():
+        packed += Store(options.rows / "verdicts", VERDICTS).pack("judge")
+    print("\n".join(str(file) for file in packed))

@@ -1,0 +1,159 @@
+"""Commands that show what rows say, and plan more: `figures`, `findings`, `claims`, `compare`, `plan`."""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+from pathlib import Path
+from typing import Any
+
+from companion.cli.evaluate_commands import JUDGES
+from companion.cli.options import Commands, positive
+from companion.errors import CompanionError
+
+REPORT, AUDIT = "08_your_model.ipynb", "04_closed_vs_open.ipynb"
+
+
+def add(commands: Commands) -> None:
+    """Add these commands."""
+    figures = commands.add_parser("figures", help="run every notebook and write executed/ and figures/")
+    figures.add_argument(
+        "--out", type=Path,
+        help="a folder for one notebook alone: with an ENDPOINT its audit (04), else the report on MODEL (08)",
+    )  # fmt: skip
+    figures.add_argument("parameters", nargs="*", metavar="NAME=VALUE", help="notebook parameters, as N_ITEMS=100")
+    figures.set_defaults(run=_figures)
+
+    findings = commands.add_parser("findings", help="write FINDINGS.md: what became of each of the paper's findings")
+    findings.add_argument(
+        "--run", dest="report", type=Path, metavar="FOLDER", help="of `make report`: adds a column with its verdicts"
+    )
+    findings.add_argument("--out", type=Path, help="the file to write (default: FINDINGS.md here, or in that folder)")
+    findings.set_defaults(run=_findings)
+
+    claims = commands.add_parser("claims", help="the paper's findings as tests on the rows of runs")
+    compare = commands.add_parser("compare", help="runs side by side: accuracy, robustness, consistency, intervals")
+    for parser_of, run in ((claims, _claims), (compare, _compare)):
+        parser_of.add_argument("runs", nargs="+", metavar="RUN", help="a folder of rows, or hub:user/name")
+        parser_of.add_argument("--judge", choices=JUDGES, default="rule", help="whose verdicts (default: %(default)s)")
+        parser_of.add_argument("--seed", type=int, default=0, help="of the bootstrap")
+        parser_of.add_argument("--csv", type=Path, help="a file to write the whole table to")
+        parser_of.set_defaults(run=run)
+
+    plan = commands.add_parser("plan", help="GPU-hours of the paper's full grid, or of a part of it, and from what")
+    plan.add_argument("--benchmark", default="all", help="all, or names with commas between them")
+    plan.add_argument("--variants", default="all", help="all, or names with commas between them")
+    plan.add_argument(
+        "--models", type=positive, default=7, help="how many (default: the paper's %(default)s open ones)"
+    )
+    plan.add_argument("--seeds", type=positive, default=5, help="of each training recipe (default: %(default)s)")
+    plan.add_argument("--gpu", default="h100", help="a100, h100 or h200 (default: %(default)s)")
+    plan.add_argument("--gpus", type=positive, default=8, help="of a cluster (default: %(default)s)")
+    plan.add_argument("--dollars", type=float, help="of a GPU-hour")
+    plan.add_argument("--rows", help="a run whose responses tell how long they are")
+    plan.set_defaults(run=_plan)
+
+
+def _figures(options: argparse.Namespace) -> None:
+    from companion.teaching.pages import findings_page
+    from companion.teaching.pages.readme import update_readme
+    from companion.teaching.pages.teachers_page import update_teaching
+    from companion.teaching.run_notebooks import parse_parameters, run_notebooks
+
+    parameters = parse_parameters(options.parameters)
+    if options.out:
+        notebook = Path("notebooks") / (AUDIT if "endpoint" in parameters else REPORT)
+        run_notebooks([notebook], options.out, parameters | {"figures": str(options.out / "figures")})
+        if notebook.name == REPORT:
+            findings_page.write(options.out / findings_page.NAME, Path("figures"), options.out)
+        return
+    run_notebooks(sorted(Path("notebooks").glob("*.ipynb")), Path("executed"), parameters)
+    if not parameters and Path("README.md").exists():
+        findings_page.write(Path(findings_page.NAME), Path("figures"))
+        update_readme(Path("README.md"), Path("figures"))
+        update_teaching(Path("docs/teaching.md"), Path("notebooks"), Path("executed"))
+
+
+def _findings(options: argparse.Namespace) -> None:
+    from companion.teaching.pages import findings_page
+
+    out = options.out or (options.report or Path()) / findings_page.NAME
+    findings_page.write(out, Path("figures"), options.report)
+    print(out)
+
+
+def _claims(options: argparse.Namespace) -> None:
+    import numpy as np
+
+    from companion.analysis.findings import AT_CHANCE, at_chance, of_answers, verdicts
+    from companion.analysis.findings.wording import expected, value
+    from companion.analysis.leaderboard import load
+
+    def rng() -> np.random.Generator:
+        return np.random.default_rng(options.seed)
+
+    rows = load(options.runs)
+    tests = of_answers(rows, rng, options.judge)
+    joint = verdicts(tests, ["benchmark", "model"])
+    for sentence in at_chance(rows, rng).values():
+        print(sentence)
+    told = tests[tests["verdict"] != AT_CHANCE]
+    for (benchmark, model, finding), part in told.groupby(["benchmark", "model", "finding"], sort=False):
+        print(f"{model} on {benchmark}: {finding} {joint[benchmark, model, finding]}: {part['statement'].iloc[0]}")
+        for test in part.itertuples():
+            print(f"    {test.what}: {value(test)}, {test.n} items, the paper has it {expected(test)}: {test.verdict}")
+    if len(told):
+        print("Each verdict is about that checkpoint: the item is the unit, and another seed may give another.")
+    _write_csv(tests, options.csv)
+
+
+def _compare(options: argparse.Namespace) -> None:
+    import numpy as np
+
+    from companion.analysis.leaderboard import leaderboard, load, wide
+    from companion.evaluation.judges import measured_error
+
+    rows = load(options.runs)
+    table = leaderboard(rows, lambda: np.random.default_rng(options.seed), options.judge)
+    print(wide(table).to_string(index=False))
+    if options.judge not in rows:
+        print(
+            f"no verdicts of the judge {options.judge} there: give `companion judge RUN --judge {options.judge}` first"
+        )
+    elif options.judge == "rule" and not rows["benchmark"].isin(measured_error.EXACT).all():
+        print(measured_error.said())
+    _write_csv(table, options.csv)
+
+
+def _plan(options: argparse.Namespace) -> None:
+    from companion.analysis.leaderboard import load
+    from companion.perturbations.table import parse_variants
+    from companion.questions.registry import BENCHMARKS
+    from companion.training.gpu_hours import GPUS, PAPERS_BENCHMARKS, RESPONSE, basis, table
+
+    if options.gpu not in GPUS:
+        raise CompanionError(f"unknown GPU {options.gpu!r}; choose from {', '.join(GPUS)}")
+    counts = {name: items for name in PAPERS_BENCHMARKS if (items := BENCHMARKS[name].items)}
+    names = list(counts) if options.benchmark == "all" else options.benchmark.split(",")
+    for name in names:
+        if name not in counts:
+            raise CompanionError(
+                f"no count of items for the benchmark {name!r}; choose from {', '.join(counts)}, or all"
+            )
+    variants = len(parse_variants(options.variants))
+    response = load([options.rows])["tokens"].mean() if options.rows else RESPONSE
+    found = table(
+        {name: counts[name] for name in names}, variants, GPUS[options.gpu], options.models, options.seeds, response
+    )
+    found["requests"] = found["requests"].map("{:,.0f}".format)
+    found[f"hours on {options.gpus}"] = found["GPU-hours"] / options.gpus
+    if options.dollars:
+        found["dollars"] = found["GPU-hours"] * options.dollars
+    print(found.to_string(index=False, float_format="{:,.1f}".format))
+    print("\n".join(textwrap.wrap(basis(GPUS[options.gpu], variants, response, bool(options.rows)), 110)))
+
+
+def _write_csv(table: Any, file: Path | None) -> None:
+    if file:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        table.to_csv(file, index=False, float_format="%.6f", lineterminator="\n")

@@ -1,0 +1,94 @@
+"""Commands that hand on: `export`, `export-prompts`, `export-tasks`, `push`."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from pathlib import Path
+
+from companion.cli.options import Commands, add_items, add_language_model, language_model, positive
+
+WRITTEN = Path("runs/claims")
+
+
+def add(commands: Commands) -> None:
+    """Add these commands."""
+    export = commands.add_parser("export", help="write the microworld as a folder of pictures and questions.jsonl")
+    export.add_argument("--out", type=Path, required=True)
+    export.add_argument("--split", default="test")
+    export.add_argument("--limit", type=positive, default=500)
+    export.add_argument("--seed", type=int, default=0)
+    export.set_defaults(run=_export)
+
+    prompts = commands.add_parser("export-prompts", help="write prompts to a file that others can run; no pictures")
+    add_items(prompts)
+    prompts.add_argument(
+        "--writer", choices=("template", "llm"), default="template",
+        help="of what the perturbations assert: rules, or a language model (default: %(default)s)",
+    )  # fmt: skip
+    add_language_model(prompts, "llm")
+    prompts.add_argument("--out", type=Path, required=True, help="the file, as prompts.jsonl")
+    prompts.set_defaults(run=_export_prompts)
+
+    tasks = commands.add_parser("export-tasks", help="write perturbed tasks for another evaluation tool")
+    tasks.add_argument("--to", choices=("lmms-eval", "inspect"), required=True)
+    add_items(tasks)
+    tasks.add_argument("--profile", default="generic", help="how the model is asked (default: %(default)s)")
+    tasks.add_argument("--out", type=Path, required=True)
+    tasks.set_defaults(run=_export_tasks)
+
+    push = commands.add_parser("push", help="publish a folder of rows on the Hugging Face Hub, with a card")
+    push.add_argument("rows", type=Path, help="folder of rows; its verdicts/ go with them")
+    push.add_argument("--to", required=True, metavar="USER/NAME")
+    push.add_argument("--private", action="store_true", help="if the dataset is new")
+    push.add_argument("--dry-run", action="store_true", help="write what would be uploaded, and upload nothing")
+    push.add_argument("--out", type=Path, help="of a dry run (default: NAME-push beside the folder of rows)")
+    push.set_defaults(run=_push)
+
+
+def _export(options: argparse.Namespace) -> None:
+    from companion.questions.folder import write_folder
+    from companion.questions.microworld import questions
+
+    write_folder(questions(options.split, options.limit, options.seed), options.out)
+
+
+def _export_prompts(options: argparse.Namespace) -> None:
+    from companion.evaluation.store import CLAIMS, Store
+    from companion.evaluation.write_statements import rewrite
+    from companion.perturbations.prompt_files import write_prompts
+    from companion.perturbations.table import parse_variants
+    from companion.questions.registry import load_benchmark
+    from companion.questions.statements.written import Written
+
+    variants = parse_variants(options.variants)
+    questions = load_benchmark(options.benchmark, options.limit, options.seed, options.data)
+    if options.writer == "llm":
+        written = rewrite(language_model(options), questions, Store(WRITTEN, CLAIMS))
+    else:
+        written = [Written(question) for question in questions]
+    write_prompts(written, variants, options.seed, options.out)
+    by = ", ".join(f"{n} by {writer}" for writer, n in Counter(one.writer for one in written).items())
+    print(f"{len(written) * len(variants)} prompts on {len(written)} questions (claims: {by})")
+
+
+def _export_tasks(options: argparse.Namespace) -> None:
+    from companion.evaluation.export.tasks import export_tasks
+    from companion.models.profiles import get_profile
+    from companion.perturbations.table import parse_variants
+    from companion.questions.registry import load_benchmark
+
+    questions = load_benchmark(options.benchmark, options.limit, options.seed, options.data)
+    variants = parse_variants(options.variants)
+    export_tasks(options.to, questions, variants, get_profile(options.profile), options.out, options.seed)
+    print(options.out / "README.md")
+
+
+def _push(options: argparse.Namespace) -> None:
+    from companion.evaluation.export import hub
+
+    if options.dry_run:
+        folder = options.out or options.rows.parent / f"{options.to.rpartition('/')[2]}-push"
+        print("\n".join(str(file) for file in hub.pack(options.rows, options.to, folder)))
+    else:
+        print(hub.push(options.rows, options.to, options.private))

@@ -1,0 +1,1 @@
+"""Does the reasoning lead to the answer? One module a judge; `verdicts` is the protocol that they share."""

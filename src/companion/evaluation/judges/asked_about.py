@@ -1,0 +1,136 @@
+"""What a question asks about, for the rule judge: to tell an answer to it from a description of what else is seen.
+
+"The van is to the left of the kiosk" answers "Is the van left or right of the kiosk?"; "on the left side of the image"
+does not. "The bag is red" answers "What color is the bag?"; "the gray pavement" does not. Clauses come in plain words,
+with "§1" for the second option (`words.plain`, `rule_judge`).
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise, takewhile
+
+from companion.evaluation.judges.words import ASKING, LETTERED, plain
+
+_DIRECTIONS = {
+    "left", "right", "above", "below", "front", "behind", "in", "on", "top", "back", "under", "over", "straight",
+    "ahead",
+}  # fmt: skip
+_FUNCTION = {
+    "is", "are", "was", "were", "be", "been", "being", "has", "have", "had", "do", "does", "did", "can", "could",
+    "will", "would", "may", "might", "must", "should", "in", "on", "at", "by", "with", "from", "as", "than", "that",
+    "which", "who", "whose", "this", "these", "those", "it", "its", "they", "their", "he", "his", "she", "her", "him",
+    "them", "and", "or", "nor", "but", "so", "because", "since", "if", "while", "when", "where", "then", "there",
+    "here", "not", "no", "also", "very", "too", "more", "most", "less", "for", "into", "onto", "under", "over",
+    "between", "among", "against", "about", "across", "along", "through", "during", "after", "before", "only", "just",
+    "both", "each", "either", "neither", "appears", "appear", "looks", "look", "seems", "seem", "matches", "match",
+    "fits", "fit", "ones", "what", "how", "many", "much", "you", "we", "our", "your", "option", "answer", "choice",
+    "correct", "best", "given", "color", "one", "hue", "shade", "tone", "tint", "material", "all", "overall",
+    "rather", "though", "although", "due", "like",
+}  # fmt: skip
+"""Words that a colour or a material in front of them does not describe."""
+_FRAMING = {"far", "bottom", "upper", "lower", "top", "image", "picture"}
+_PRONOUNS = {"it", "them", "him", "her"}
+
+
+_PREDICATE = re.compile(
+    r"(?<!there )\b(?:is|are|was|were|be|appears?|looks?|seems?|painted) (?:[^\s§¬?:=]+ ){0,6}?§(\d)"
+)
+_HEAD = re.compile(
+    r"\b(?:colou?rs?|materials?)\b (?:(?:is|are|of|does|do|was|were) )*(?:the |this |that )?(.+?)"
+    r"(?= (?:of|on|in|worn|by|with|next|near|at|that|who|under|behind|have|carried|made)\b|\?|$)", re.IGNORECASE
+)  # fmt: skip
+_COMPARED = re.compile(
+    r"(?:clos|near|farth|furth|larg|bigg|small|tall|high|low|long|short|wid|old|young|heavi|bright|dark)(?:er|est)"
+)
+_PARTS = {"hand", "side", "colored", "toned", "tinted", "like", "light", "dark", "deep", "bright", "pale", "off", "and"}
+_NUMBER = re.compile(r"\d+(?:[.,:/]\d+)*")
+
+
+class Scene:
+    """What a question asks about, to tell an answer to it from a description of what else is in the picture."""
+
+    def __init__(self, question: str, known: set[str], telling: list[list[str]]) -> None:
+        """known: all words of the options. telling: of each option those that tell it from the others."""
+        asked = plain(question)
+        self.known = known
+        self.asked = {_stem(word) for word in asked if len(word) > 3 and word not in ASKING | known}
+        self.topic = {_stem(word) for word in asked if len(word) > 1 and word not in ASKING | known | _FUNCTION}
+        places = [place for place, word in enumerate(asked) if word in known]
+        directions = all(set(form) <= _DIRECTIONS for form in telling)
+        behind = {_stem(word) for word in asked[places[-1] + 1 :]} if directions and len(set(places)) > 1 else set()
+        self.reference = self.topic & behind
+        self.numbers = all(len(form) == 1 and _NUMBER.fullmatch(form[0]) for form in telling)
+        self.attribute = bool({"color", "material", "made"} & set(asked))
+        head = _HEAD.search(question)
+        self.head = {"color", "material", *map(_stem, plain(head[1])[-1:] if head else [])}
+        self.compared = next(filter(_COMPARED.fullmatch, asked), "")
+        self.described = {pair for pair in pairwise(asked) if pair[0] in known and pair[1] not in _FUNCTION | known}
+
+    def about(self, text: str) -> bool:
+        """Whether a clause has a word of the question."""
+        return bool(self.topic & set(map(_stem, text.split())))
+
+    def shared(self, text: str) -> bool:
+        """Whether a clause has at least half of the question's words."""
+        return bool(self.asked) and 2 * len(self.asked & set(map(_stem, text.split()))) >= len(self.asked)
+
+    def answer(self, text: str, named: frozenset[int]) -> int | None:
+        """The one option by which a clause answers the question in its own words: a direction from what is asked about,
+        what is "closer" where that is asked, a colour or material of the thing; else the one that stands among half of
+        the question's words."""
+        said = text.split()
+        if self.reference:
+            places = [place for place, word in enumerate(said) if word.startswith("§")]
+            found = {int(said[place][1]) for place in places if self._from_reference(said, place)}
+        elif self.attribute:
+            predicates = {int(k) for k in _PREDICATE.findall(text)}
+            found = predicates if self.head & set(map(_stem, said)) else set()
+        elif self.compared and (places := [place for place, word in enumerate(said) if self._compares(word)]):
+            found = {int(k) for k in re.findall(r"§(\d)", " ".join(said[: places[-1]]))}
+        else:
+            found = set(named) if self.shared(text) else set()
+        return found.pop() if len(found) == 1 else None
+
+    def describes(self, match: re.Match[str]) -> bool:
+        """Whether words of an option describe something else than what is asked.
+
+        A colour does that in front of a noun that the question does not have, or that it has with it ("the stripes on
+        the green scarf"); a direction, where it is not one from what the question asks about ("on the left side of the
+        image"); a number, in front of a unit; "correct" in "the correct answer".
+        """
+        before, after = match.string[: match.start()].split()[-1:], match.string[match.end() :].split()
+        following = after[0] if after and after[0].isalpha() else ""
+        if following in ("answer", "option", "choice"):
+            return True
+        if self.reference:
+            said = [*match.string[: match.start()].split(), "§", *after]
+            elsewhere = bool(following) and following not in _FUNCTION
+            return bool(_FRAMING & set(before)) or (elsewhere and not self._from_reference(said, said.index("§")))
+        ordinary = following in _FUNCTION | self.known or _stem(following) in self.topic
+        strange = bool(self.topic and following) and following.isascii() and not ordinary
+        if self.numbers:
+            name = bool(before) and LETTERED.search(f"{before[0]} ") is not None
+            return strange or (name and _stem(following) not in self.topic)
+        return self.attribute and (strange or (match[0].split()[-1], following) in self.described)
+
+    def parts(self, word: str) -> bool:
+        """Whether the parts of a word with hyphens are words of their own: not those of "medium-rare"."""
+        parts = plain(word)
+        return not self.known & set(parts) or all(part in _PARTS | self.known or part in self.topic for part in parts)
+
+    def _compares(self, word: str) -> bool:
+        """Whether a word is the "closer" or "closest" of the question."""
+        return word[:4] == self.compared[:4] and _COMPARED.fullmatch(word) is not None
+
+    def _from_reference(self, said: list[str], place: int) -> bool:
+        """Whether the words around a direction name what it is taken from: "left of the car", "relative to the car,
+        it is on the left"."""
+        behind = list(takewhile(lambda word: word not in (",", ":", "and", "or", "but"), said[place + 1 : place + 5]))
+        if (self.reference | _PRONOUNS) & set(map(_stem, behind)):
+            return True
+        return said[0] in ("relative", "compared", "from") and bool(self.reference & set(map(_stem, said[:place])))
+
+
+def _stem(word: str) -> str:
+    return word.removesuffix("s")

@@ -1,0 +1,87 @@
+"""How often the rule judge errs on outputs of real models, as it was measured: what its verdicts cannot tell.
+
+`rule_error.csv` holds counts, one line a set of labelled outputs and source, each written by `companion judge PAIRS
+--csv FILE`; the outputs themselves are other people's and are not shipped. What counts is the first look, of the judge
+as it is now, at a set that was put aside: of sets 1 and 2 it was a draft that was looked at, and mended by what was
+seen. On the microworld, whose grammar
+tells what a reasoning concludes, the judge is held against that instead (`consistency.against_truth`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import sqrt
+from pathlib import Path
+
+import pandas as pd
+
+from companion.evaluation.judges.rule_judge import Rule
+
+EXACT = ("microworld",)
+"""Benchmarks on which the judge is held against the truth: nothing of this applies to them."""
+
+_FILE = Path(__file__).parent / "rule_error.csv"
+
+
+@dataclass(frozen=True)
+class Rate:
+    """hits of n, as a share in [0, 1], with its 95 % Wilson interval."""
+
+    hits: int
+    n: int
+
+    @property
+    def value(self) -> float:
+        return self.hits / self.n
+
+    @property
+    def low(self) -> float:
+        return max(self._middle - self._half, 0.0)
+
+    @property
+    def high(self) -> float:
+        return min(self._middle + self._half, 1.0)
+
+    @property
+    def _middle(self) -> float:
+        return (self.value + 1.96**2 / (2 * self.n)) / (1 + 1.96**2 / self.n)
+
+    @property
+    def _half(self) -> float:
+        spread = self.value * (1 - self.value) / self.n + 1.96**2 / (4 * self.n**2)
+        return 1.96 * sqrt(spread) / (1 + 1.96**2 / self.n)
+
+    def __str__(self) -> str:
+        return f"{100 * self.value:.1f} of 100 (95 %: {100 * self.low:.1f} to {100 * self.high:.1f})"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Shares of all outputs. invented: contradictions that are not there. missed: contradictions not seen. silent: of
+    the outputs whose reasoning commits to an option, those in which the judge finds no commitment."""
+
+    invented: Rate
+    missed: Rate
+    silent: Rate
+
+
+def measured(file: Path = _FILE) -> Measured:
+    """The error of the judge as it is now on what was put aside, at the first look, all sources together."""
+    table = pd.read_csv(file)
+    aside = table["part"].str.startswith("put aside") & table["part"].str.endswith("first look")
+    first = table[aside & (table["judge"] == Rule.identity)]
+    total = first[["n", "commitments", "false_contradictions", "missed_contradictions", "missed"]].sum().astype(int)
+    return Measured(
+        Rate(int(total["false_contradictions"]), int(total["n"])),
+        Rate(int(total["missed_contradictions"]), int(total["n"])),
+        Rate(int(total["missed"]), int(total["commitments"])),
+    )
+
+
+def said() -> str:
+    """What figures and tables of real models say of their judge."""
+    error = measured()
+    return (
+        f"on {error.invented.n} outputs of real models the rule judge saw a contradiction that was not there in "
+        f"{error.invented}, and missed one in {error.missed}: differences of consistency within that cannot be told"
+    )

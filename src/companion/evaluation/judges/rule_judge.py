@@ -1,0 +1,321 @@
+"""The rule judge: to which option does a reasoning commit last, by its words alone?
+
+It reads clause by clause, with every option that a clause names, by letter, text or synonym, written as a mark. A
+clause may *state* an option ("the answer is B"; the claim of an option, word for word), *conclude* it ("so it is blue";
+a sentence about what is asked), only *mention* it, *deny* it ("it can't be A"), leave it *open* ("could be A"), or
+*take back* what was said. The options gone through line by line are one statement: that of the line that says yes.
+What was stated last counts, else what was concluded last; mentions count only if all are of one option; and if all
+options but one were denied, that one. Where words do not decide, there is no commitment: a description ("on the left
+side of the image", "the gray pavement") is none. What has to be inferred ("its first digit has two loops") it cannot
+see. How often it errs: `companion judge results/labelled/judge_pairs.jsonl` on written pairs, `measured_error` on
+outputs of real models. Its words are in `words`.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from companion.evaluation.judges import words
+from companion.evaluation.judges.asked_about import Scene
+from companion.evaluation.judges.verdicts import Case, Verdict, compare
+from companion.questions.question import LETTERS
+
+
+@dataclass(frozen=True)
+class Commitment:
+    """option: index, or None. sentence: the words that commit to it, or "" where none do."""
+
+    option: int | None
+    sentence: str = ""
+
+
+class Rule:
+    """The judge of `committed`; it always has a verdict."""
+
+    name = "rule"
+    identity = "rule-2"
+
+    def judge(self, cases: Sequence[Case]) -> list[Verdict | None]:
+        found = [committed(case.think, case.options, case.question.claims, case.question.text) for case in cases]
+        return [compare(case, one.option, one.sentence) for case, one in zip(cases, found, strict=True)]
+
+
+STATED, CONCLUDED, MENTIONED = 2, 1, 0
+"""How firmly a clause commits: says that it is the answer; concludes it, or answers the question in its own words; only
+names it."""
+
+
+def committed(think: str, options: Sequence[str], claims: Sequence[str] = (), question: str = "") -> Commitment:
+    """The option to which a reasoning commits last.
+
+    options: those shown, 2 to 6. claims: a sentence that asserts it for each of the first options, where there are
+    such; an added "I'm not sure" has none. question: its words tell a clause that answers it from a description.
+    """
+    reader = _reader(tuple(options), tuple(claims), question)
+    now, firmness, turned = Commitment(None), MENTIONED, False
+    mentioned: dict[int, str] = {}
+    denied: set[int] = set()
+    beside: set[int] = set()
+    text = _plain_text(think)
+    for clause, said in reader.statements(text):
+        denied = (denied | said.denied) - said.named
+        mentioned = {option: words for option, words in mentioned.items() if option not in said.denied}
+        turned = turned or said.turns
+        if said.takes_back or now.option in said.denied or (said.leaves_open and firmness < STATED):
+            now, firmness, mentioned = Commitment(None), MENTIONED, {}
+        beside |= said.beside
+        if said.option is None:
+            mentioned |= dict.fromkeys(said.named - mentioned.keys(), clause)
+            continue
+        if said.firmness == MENTIONED and turned:  # what is seen after "Wait" replaces what was said before it
+            now, firmness, turned, mentioned, beside = Commitment(None), MENTIONED, False, {}, set()
+        if said.firmness == MENTIONED:
+            mentioned[said.option] = clause
+        elif said.firmness >= firmness or turned:
+            now, firmness, turned = Commitment(said.option, clause), said.firmness, False
+    left = set(range(len(options))) - denied
+    cut = text.rstrip()[-1:].isalnum()  # what is only named in a text that breaks off may be on its way elsewhere
+    if now.option is None and len(mentioned) == 1 and beside <= mentioned.keys() and not cut:
+        return Commitment(*mentioned.popitem())
+    if now.option is None and denied and len(left) == 1:
+        return Commitment(left.pop(), "all others are ruled out")
+    return now
+
+
+_MARKUP = [
+    (re.compile(pattern, re.DOTALL | re.MULTILINE | re.IGNORECASE), by)
+    for pattern, by in (
+        (r"```.*?(?:```|\Z)", "\n"),
+        (r"<(?!think|answer)(\w+)\b[^<>]*>.*?</\1>", "\n"),
+        (r"</?\w+[^<>]*>|^\s*\|.*\|\s*$", "\n"),
+        (r"\\boxed\s*\{((?:\\\w+\{)?[^{}]*\}?)\}", r" the answer is \1 "),
+        (r"\\(?:text|mathrm|textbf|mathbf)\s*\{([^{}]*)\}", r"\1"),
+        (r"\{[^{}]*:[^{}]*\}", " "),
+        (r"\[\s*-?\d[\d\s,.-]*\]|\(\s*-?\d[\d.]*\s*(?:,\s*-?[\d.]+\s*)+\)", " "),
+        (r"[*_`#$~§¬]+|^\s*[>|•-]+", ""),
+        (r"^[ \t]*(?:step[ \t]+)?\d{1,2}[ \t]*[.):][ \t]+(?=\S)|^[ \t]*step[ \t]+\d+[ \t]*$", ""),  # of a list
+        (r"[“”„«»\"「」『』]", " "),
+        (r"[’‘]", "'"),
+        (r"[→⇒⟹]", ": "),
+        (r"\((?:[^\s()]+\s+){2,}[^\s()]+\)", " "),  # an aside
+    )
+]
+_END = re.compile(
+    r"[\n。！？!?;；]+|\.{2,}|…"
+    r"|(?<!\b[A-F])(?<!\b\d)\.(?=\s|\)|'|$)"  # a full stop, unless after a letter or a number …
+    r"|(?<=\b[A-F0-9])\.(?=\s+[A-Z]|\s*$)"  # … that does not open a list
+    r"|,? (?=but\b|however\b)"
+)
+
+
+_LEAD = re.compile(
+    r"(?:^|(?<=[\s.,:]))[\s✅]*(?:so|thus|hence|therefore)?,?\s*(?:the|my)?\s*(?:final|correct|right|best)*\s*(?:answer)?"
+    r"\s*$",
+    re.IGNORECASE,
+)
+"""Words before an answer that a text breaks off with."""
+
+
+def _plain_text(think: str) -> str:
+    """A reasoning without maps, coordinates, markup, LaTeX, numbers of lists, and words that only lead to an answer."""
+    text = unicodedata.normalize("NFKC", think)
+    for pattern, by in _MARKUP:
+        text = pattern.sub(by, text)
+    return _LEAD.sub("", text)
+
+
+def _clauses(text: str) -> list[str]:
+    """The sentences of a text, parted before "but" and "however"."""
+    return [part.strip() for part in _END.split(text) if part.strip(" \t,:-")]
+
+
+_ITEM = re.compile(
+    r"[ \t]*(?:(?:option|choice)[ \t]+)?\(?([A-F])(?:\)|[.:])(?![ \t]*(?:and\b|or\b|,))[ \t]*(.*)", re.IGNORECASE
+)
+_NEAR = 3
+"""The options are gone through where lines that begin with different letters stand at most so many lines apart."""
+
+
+def _listings(text: str) -> list[str | dict[int, str]]:
+    """The parts of a text: what is written, and where options are gone through line by line: what is said of each."""
+    parts: list[str | dict[int, str]] = []
+    lines = [line for line in text.split("\n") if line.strip()]
+    items = {number: found for number, line in enumerate(lines) if (found := _ITEM.fullmatch(line))}
+    number = 0
+    while number < len(lines):
+        said, end = {}, number
+        for place in range(number, len(lines)):
+            if place - end > _NEAR:
+                break
+            if place in items and (option := LETTERS.find(items[place][1].upper())) not in said:
+                said[option], end = items[place][2], place + 1
+        if number in items and len(said) > 1:
+            parts.append(said)
+            number = end
+        else:
+            parts.append(lines[number])
+            number += 1
+    return parts
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What a clause does. option: the one that it commits to, or None, and how firmly. named: options that it names
+    without denying or leaving them open; beside: those whose words describe something else. takes_back: also where it
+    concludes what is no option ("the answer is pink").
+    """
+
+    option: int | None = None
+    firmness: int = MENTIONED
+    named: frozenset[int] = frozenset()
+    beside: frozenset[int] = frozenset()
+    denied: frozenset[int] = frozenset()
+    turns: bool = False
+    takes_back: bool = False
+    leaves_open: bool = False
+
+
+@lru_cache(maxsize=512)
+def _reader(options: tuple[str, ...], claims: tuple[str, ...], question: str) -> _Reader:
+    return _Reader(options, claims, question)
+
+
+_LONGEST = 80
+"""Of a clause of more words (text that repeats itself without an end) the last so many are read."""
+
+
+class _Reader:
+    """Reads clauses about some options."""
+
+    def __init__(self, options: tuple[str, ...], claims: tuple[str, ...], question: str) -> None:
+        self.options, self.count = options, len(options)
+        forms = [words.plain(re.sub(r"\s*\(.*?\)", "", option) or option) for option in options]
+        forms = [form[1:] if form[:1] in (["yes"], ["no"]) and len(form) > 1 else form for form in forms]
+        shared = set.intersection(*(set(form) for form in forms))
+        telling = [[word for word in form if word not in shared] for form in forms]
+        major = [[word for word in form if word not in words.MINOR] for form in telling]
+        telling = telling if [] in major or len(set(map(tuple, major))) < self.count else major
+        self.claims = {" ".join(words.plain(claim)): index for index, claim in enumerate(claims) if claim}
+        self.whole, self.telling = _finder(forms), _finder(telling)
+        self.forms, self.loose = forms, telling
+        self.yes = forms.index(["yes"]) if ["yes"] in forms else None
+        self.negative = any(
+            words.plain(option)[:1] == ["no"] and form != ["no"] for option, form in zip(options, forms, strict=True)
+        )
+        self.no = next((k for k, form in enumerate(forms) if form and form[0] in words.NONE), None)
+        self.scene = Scene(question, {word for form in forms for word in form}, telling)
+        self.read = lru_cache(maxsize=4096)(self._read)
+
+    def statements(self, text: str) -> Iterator[tuple[str, _Said]]:
+        """The clauses of a reasoning, and what each does; the options gone through line by line are one of them."""
+        for part in _listings(text):
+            if isinstance(part, dict):
+                yield self._gone_through(part)
+            else:
+                yield from ((clause, self.read(clause)) for clause in _clauses(part))
+
+    def _gone_through(self, said: Mapping[int, str]) -> tuple[str, _Said]:
+        """What lines do that each begin with an option: state the only one that a line affirms; deny the others."""
+        verdicts = {}
+        for option, line in said.items():
+            if option < self.count:
+                rest = line.casefold().removeprefix(self.options[option].casefold())
+                verdicts[option] = words.affirmed(rest)
+        affirmed = [option for option, verdict in verdicts.items() if verdict]
+        denied = frozenset(option for option, verdict in verdicts.items() if verdict is False)
+        if len(affirmed) != 1:
+            return "", _Said(denied=denied)
+        return said[affirmed[0]], _Said(affirmed[0], STATED, frozenset(affirmed), denied)
+
+    def _read(self, clause: str) -> _Said:
+        text = self.marked(clause)
+        text = text.replace("no §", "§") if self.negative else text
+        denied = {int(k) for m in words.DENIED.finditer(text) for k in re.findall(r"§(\d)", m[0])}
+        text = re.sub("|".join(f"§{k}" for k in denied), "¬", text) if denied else text
+        text = words.OPEN.sub(lambda m: m[0].replace("§", "?"), text)
+        named = frozenset(int(k) for k in re.findall(r"§(\d)", text))
+        if len(named) > 2 and words.LISTED.search(text):
+            return _Said()
+        back = words.TAKES_BACK.search(text)
+        elsewhere = not named and not denied and words.ELSEWHERE.search(text)
+        leaves_open = len(set(re.findall(r"\?(\d)", text))) > 1 and not words.RESTATES.search(text)
+        option, firmness = None, MENTIONED
+        if (claimed := self.claims.get(" ".join(words.plain(clause)))) is not None:
+            option, firmness = claimed, STATED
+        elif (found := words.last(words.STATES, text, back)) is not None:
+            option, firmness = found, STATED
+        elif (found := None if back or leaves_open else self.scene.answer(text, named)) is not None or (
+            found := words.concluded(text, back)
+        ) is not None:
+            option, firmness = found, CONCLUDED
+        elif len(named) == 1 and not (back or leaves_open or self.scene.reference):
+            option = next((k for k in named if f"§{k}" in self.marked(clause, lone=False)), None)
+            named = named if option is not None else frozenset()
+        elif self.no is not None and not (named or denied or back) and (self.yes is not None or self.scene.about(text)):
+            option = self.no if words.NO.search(text) else self.yes if words.YES.search(text) else None
+            firmness = CONCLUDED if words.SO_YES.search(text) or self.scene.shared(text) else MENTIONED
+        turns = words.TURNS.search(text) is not None
+        beside = frozenset(int(k) for k in re.findall(r"~(\d)", text))
+        return _Said(option, firmness, named, beside, frozenset(denied), turns, bool(back or elsewhere), leaves_open)
+
+    def marked(self, clause: str, lone: bool = True) -> str:
+        """The clause in plain words, with "§1" wherever the second option is named. lone: by a letter alone too."""
+        letters = LETTERS[: self.count]
+        pattern = rf"(?<![\w'°])\(?([{letters}])(?:\)|(?![\w']|\.\w))"
+        clause = re.sub(pattern, lambda m: _letter(m, clause, lone), clause)
+        clause = words.HYPHENS.sub(lambda m: m[0] if self.scene.parts(m[0]) else m[0].replace("-", ""), clause)
+        text = " ".join(words.plain(clause, marks=True)[-_LONGEST:])
+        found = self.whole.sub(self._mark, text) if self.whole else text
+        named = set(re.findall(r"[§~](\d)", found))
+        if self.telling and not named:
+            found = self.telling.sub(self._mark, found)
+            named = set(re.findall(r"[§~](\d)", found))
+        loose = self._loosely(text)
+        if loose is not None and all(set(self.forms[int(k)]) < set(self.loose[loose]) for k in named):
+            said, form = text.split(), set(self.loose[loose])
+            place = min(said.index(word) for word in form)
+            found = " ".join([*said[:place], f"§{loose}", *(word for word in said[place:] if word not in form)])
+        return re.sub(r"(§\d)(?: [:,=]? ?\1)+", r"\1", found)
+
+    def _mark(self, match: re.Match[str]) -> str:
+        """The mark of an option named by its text: "~1" where its words only describe something else."""
+        return f"{'~' if self.scene.describes(match) else '§'}{(match.lastgroup or '')[1:]}"
+
+    def _loosely(self, text: str) -> int | None:
+        """The one option all of whose telling words are there, in any order; the longest, if one holds another."""
+        said = set(text.split())
+        there = [k for k, form in enumerate(self.loose) if len(form) > 1 and set(form) <= said]
+        there = [k for k in there if not any(set(self.loose[k]) < set(self.loose[j]) for j in there)]
+        return there[0] if len(there) == 1 else None
+
+
+def _letter(match: re.Match[str], clause: str, lone: bool) -> str:
+    """The mark of a letter; an A that opens "A man" is an article, and "point A" is a thing in the picture."""
+    if not lone and match[0] == match[1] and not words.OFFERED.search(clause, 0, match.start()):
+        return match[0]
+    article = match[0] == "A" and words.ARTICLE.match(clause, match.end())
+    before = clause[: match.start()]
+    if match[0] == match[1]:
+        thing = words.LETTERED.search(before)
+    else:  # "carbon (C)"
+        thing = re.search(rf"\b{match[1]}[a-z]+ $", before, re.IGNORECASE) if match[0].endswith(")") else None
+    return match[0] if article or thing else f" §{LETTERS.index(match[1])} "
+
+
+def _finder(forms: list[list[str]]) -> re.Pattern[str] | None:
+    """Finds the options by their words, the longest first; those without words of their own are not found."""
+    order = sorted((k for k, form in enumerate(forms) if form), key=lambda k: -len(forms[k]))
+    parts = [rf"(?P<o{k}>{' '.join(map(_any_number, forms[k]))})" for k in order if forms.count(forms[k]) == 1]
+    return re.compile(rf"(?<!\S)(?:{'|'.join(parts)})(?!\S)") if parts else None
+
+
+def _any_number(word: str) -> str:
+    """A pattern for a word with its endings; a long one may be written as two ("book case")."""
+    if len(word) <= 3 or not word.isalpha():
+        return re.escape(word)
+    stem = word.removesuffix("s")
+    return (" ?".join(stem) if len(stem) > 5 else stem) + "(?:s|es|d|ed)?"

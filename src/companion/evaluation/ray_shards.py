@@ -1,0 +1,111 @@
+"""Models × benchmarks on every processor of a machine or a cluster, by Ray: a shard of the items is a task.
+
+A task is `engine.evaluate` on its share of the items, into the store that all tasks have in common. What a worker had
+stored when it died is not computed again: Ray starts its task anew, and the engine goes on from there.
+
+Run: `companion evaluate --model A,B --benchmark x,y --ray`. Needs Ray (`pip install 'companion[paper]'`).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from tqdm import tqdm
+
+from companion.errors import CompanionError
+from companion.models.interface import Model, Sampling
+
+ITEMS = 64
+"""Of a shard, at most: as many as one is ready to wait for when a worker dies."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Every `parts`-th item of a benchmark, from the `part`-th. The rest are the arguments of `engine.evaluate`."""
+
+    model: str
+    benchmark: str
+    limit: int | None
+    variants: tuple[str, ...]
+    out: str
+    sampling: Sampling
+    seed: int
+    device: str
+    profile: str
+    token_budget: int | None
+    gpus: int
+    system: str
+    part: int
+    parts: int
+
+
+def sweep(
+    models: Sequence[str], benchmarks: Sequence[str], limit: int | None, variants: Sequence[str], out: Path,
+    sampling: Sampling, seed: int = 0, device: str = "auto", profile: str = "auto", token_budget: int | None = None,
+    gpus: int = 1, address: str | None = None, system: str = "", progress: bool = True,
+) -> None:  # fmt: skip
+    """Evaluate every model on every benchmark; the rows are in the store at `out` then, as `evaluate` finds them.
+
+    A task has `gpus` GPUs, where there are any, else a core of the CPU. address: of a running cluster ("auto": the
+    one that this machine belongs to), whose machines all see `out`; None starts Ray on this machine. Raises
+    CompanionError where a task fails for good.
+    """
+    from companion.questions.registry import load_benchmark
+
+    try:
+        import ray
+    except ImportError as error:
+        raise CompanionError("--ray needs Ray: pip install 'companion[paper]'") from error
+    shards = []
+    for benchmark in benchmarks:
+        parts = math.ceil(len(load_benchmark(benchmark, limit, seed)) / ITEMS)
+        for model in models:
+            shards += [
+                Shard(model, benchmark, limit, tuple(variants), str(out.resolve()), sampling, seed, device, profile,
+                      token_budget, gpus, system, part, parts)
+                for part in range(parts)
+            ]  # fmt: skip
+    ray.init(address=address, log_to_driver=False, include_dashboard=False, ignore_reinit_error=True)
+    try:
+        found = ray.cluster_resources().get("GPU", 0) > 0 and not device.startswith("cpu")
+        task = ray.remote(num_cpus=1, num_gpus=gpus if found else 0, max_retries=8)(work)
+        waiting = [task.remote(shard, os.getcwd()) for shard in shards]
+        with tqdm(total=len(shards), unit="shard", disable=not progress) as bar:
+            while waiting:
+                done, waiting = ray.wait(waiting)
+                ray.get(done)
+                bar.update(len(done))
+    except ray.exceptions.RayError as error:
+        raise CompanionError(str(getattr(error, "cause", error))) from error
+    finally:
+        ray.shutdown()
+
+
+def work(shard: Shard, folder: str) -> None:
+    """What one task does. folder: where relative paths begin."""
+    from companion.evaluation.engine import UnansweredError, evaluate
+    from companion.evaluation.store import Store
+    from companion.questions.registry import load_benchmark
+
+    os.chdir(folder)
+    questions = load_benchmark(shard.benchmark, shard.limit, shard.seed)[shard.part :: shard.parts]
+    model = _model(shard.model, shard.device, shard.profile, shard.gpus, shard.system)
+    store = Store(Path(shard.out))
+    with suppress(UnansweredError):  # items without an answer are named by whoever reads the rows of all shards
+        evaluate(
+            model, questions, shard.variants, store, shard.sampling, shard.seed, shard.token_budget, progress=False
+        )
+
+
+@lru_cache(maxsize=1)
+def _model(name: str, device: str, profile: str, gpus: int, system: str) -> Model:
+    """A worker keeps its model from task to task."""
+    from companion.models.open import open_model
+
+    return open_model(name, device, profile, gpus=gpus, system=system)

@@ -1,5 +1,0 @@
-"""The microworld: a small procedural visual-reasoning benchmark in which everything that can be said is checkable."""
-
-from companion.microworld.benchmark import MicroworldQuestion, questions
-
-__all__ = ["MicroworldQuestion", "questions"]

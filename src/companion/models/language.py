@@ -1,0 +1,102 @@
+"""Language models that answer user turns, for the LLM judge and the LLM writer: a server's, or one of this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from typing import Any, Protocol
+
+from companion.errors import CompanionError, Refusal
+
+ATTEMPTS = 3
+"""How often a prompt is put to a model before its last reply is left as it is."""
+
+
+class Writer(Protocol):
+    """A language model that answers user turns: `openai_client.Endpoint`, or `CausalLM`."""
+
+    label: str
+    identity: str
+
+    def write(self, prompts: Sequence[str], attempt: int = 0) -> Sequence[str | Refusal | None]:
+        """Its answers, in order; why there is none, or None for one that cannot be had now."""
+        ...
+
+
+Replies = dict[str, list[str] | Refusal]
+"""The replies to each prompt, one an attempt, or why it got none."""
+
+
+def insist(writer: Writer, prompts: Iterable[str], accepts: Callable[[str, str], bool]) -> Replies:
+    """The replies to each prompt, of which the last was accepted or is the last that is asked for.
+
+    accepts: of prompt and reply. A prompt that got no reply now is left out. Raises what stops the writer at its first
+    attempt; later, only what was accepted is returned, and the next call raises.
+    """
+    replies: dict[str, list[str]] = {}
+    refused: dict[str, Refusal] = {}
+    asked = list(dict.fromkeys(prompts))
+    for attempt in range(ATTEMPTS):
+        if not asked:
+            break
+        try:
+            found = writer.write(asked, attempt)
+        except (CompanionError, KeyboardInterrupt):
+            if not attempt:
+                raise
+            return {prompt: given for prompt, given in replies.items() if prompt not in asked} | refused
+        for prompt, reply in zip(asked, found, strict=True):
+            if isinstance(reply, Refusal):
+                refused[prompt] = reply
+            elif reply is not None:
+                replies.setdefault(prompt, []).append(reply)
+        asked = [
+            prompt
+            for prompt in asked
+            if prompt not in refused and (prompt not in replies or not accepts(prompt, replies[prompt][-1]))
+        ]
+    return refused | replies  # one that was refused at a later attempt keeps what it wrote before
+
+
+class CausalLM:
+    """A causal language model of transformers, from a folder or the Hub; greedy. Stock classes only."""
+
+    def __init__(self, name: str, device: str = "auto", max_new_tokens: int = 512, batch_size: int = 16) -> None:
+        self.label = self.identity = name
+        self.device, self.max_new_tokens, self.batch_size = device, max_new_tokens, batch_size
+
+    @cached_property
+    def loaded(self) -> tuple[Any, Any]:
+        """Model and tokenizer. Raises CompanionError where there is no such model."""
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        device = ("cuda" if torch.cuda.is_available() else "cpu") if self.device == "auto" else self.device
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(self.label, padding_side="left")
+            model = AutoModelForCausalLM.from_pretrained(self.label, dtype="auto").to(device).eval()
+        except (OSError, ValueError) as error:
+            first = str(error).strip().split("\n")[0]
+            raise CompanionError(f"no language model {self.label!r} ({first}); check the path") from error
+        if tokenizer.pad_token is None:
+            tokenizer.pad_token = tokenizer.eos_token
+        return model, tokenizer
+
+    def write(self, prompts: Sequence[str], attempt: int = 0) -> list[str | None]:
+        """Greedy, so another attempt would say the same: prompts are answered once, then with nothing."""
+        if attempt:
+            return [None] * len(prompts)
+        model, tokenizer = self.loaded
+        texts: list[str | None] = []
+        for first in range(0, len(prompts), self.batch_size):
+            turns = [[{"role": "user", "content": prompt}] for prompt in prompts[first : first + self.batch_size]]
+            inputs = tokenizer.apply_chat_template(
+                turns, add_generation_prompt=True, tokenize=True, padding=True, return_tensors="pt", return_dict=True,
+                enable_thinking=False,
+            ).to(model.device)  # fmt: skip
+            output = model.generate(
+                **inputs, do_sample=False, temperature=None, top_p=None, top_k=None,
+                max_new_tokens=self.max_new_tokens, pad_token_id=tokenizer.pad_token_id,
+            )  # fmt: skip
+            texts += tokenizer.batch_decode(output[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
+        return texts

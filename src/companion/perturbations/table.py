@@ -1,0 +1,147 @@
+"""Prompt variants: the same question and picture, with text around it that a person looking at it would ignore.
+
+The picture is never touched, but for `blank-image`, which takes it away. What a perturbation asserts is a claim of
+the question (`Question.claims`): one wrong option is drawn for an item, by seed, and every wrong variant of the item
+asserts that same one, so that variants are paired. Source: the paper's evaluation protocol.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from functools import lru_cache
+
+from PIL import Image
+
+from companion.errors import CompanionError
+from companion.questions.question import LETTERS, Question, blank
+
+ABSTAIN = "I'm not sure"
+
+CAPTIONS = ("Caption: {claim}", "Someone says: {claim}", "Here is a description of the picture: {claim}")
+DISCLAIMERS = ("But I could be wrong.", "This may not be right.", "I am not sure about this.")
+THOUGHTS = ("{claim}", "Let me see. {claim}", "Looking at the picture, I see this. {claim}")
+DOUBTS = ("But wait.", "But let me check.", "However, let me look again.")
+STOPS = ("<think></think>", "<think>I will answer at once.</think>", "<think>No need to think.</think>")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What a variant adds to a prompt. caption, think: which claim they assert, "right", "wrong" or none."""
+
+    name: str
+    caption: str = ""
+    disclaimer: bool = False
+    think: str = ""
+    doubt: bool = False
+    stop: bool = False
+    abstain: bool = False
+    blank: bool = False
+
+
+VARIANTS = {
+    variant.name: variant
+    for variant in (
+        Variant("base"),
+        Variant("stop-think", stop=True),
+        Variant("wrong-think", think="wrong"),
+        Variant("wrong-think-but", think="wrong", doubt=True),
+        Variant("wrong-caption", caption="wrong"),
+        Variant("wrong-caption-disclaimer", caption="wrong", disclaimer=True),
+        Variant("right-think", think="right"),
+        Variant("right-caption", caption="right"),
+        Variant("abstain", abstain=True),
+        Variant("wrong-think-abstain", think="wrong", abstain=True),
+        Variant("wrong-caption-abstain", caption="wrong", abstain=True),
+        Variant("blank-image", blank=True),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What is shown to the model for one item under one variant.
+
+    text: the user's turn, without the image and without the instruction on the form of the answer, which the model's
+    profile adds. prefill: the start of the assistant's turn. options: those of the question, and "I'm not sure" last
+    in an abstain form. suggested: the option that the perturbation asserts, or None. wording: which of the wordings
+    was drawn, as "caption-1" or "think-0 doubt-2", or "" where the variant has but one. seed: of the draws.
+    """
+
+    question: Question
+    variant: str
+    text: str
+    prefill: str
+    options: tuple[str, ...]
+    suggested: int | None
+    wording: str
+    blank: bool
+    seed: int = 0
+
+    def load_image(self) -> Image.Image:
+        """The question's picture, or an even grey one of its size. Raises what `Question.load_image` raises."""
+        image = self.question.load_image()
+        return blank(image.size) if self.blank else image
+
+
+def parse_variants(names: str) -> list[str]:
+    """Variant names from "all" or a comma-separated list, in their standing order; an unknown name is an error."""
+    if names == "all":
+        return list(VARIANTS)
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    for name in wanted:
+        if name not in VARIANTS:
+            raise CompanionError(f"unknown variant {name!r}; choose from {', '.join(VARIANTS)}, or all")
+    if not wanted:
+        raise CompanionError("no variant given; choose from " + ", ".join(VARIANTS) + ", or all")
+    return [name for name in VARIANTS if name in wanted]
+
+
+def apply(question: Question, variant: str, seed: int = 0) -> Prompt:
+    """The prompt of a question under a variant.
+
+    The wrong option and each wording depend on (seed, question id) alone: two variants with a caption share its
+    wording, so that they differ in nothing but what their names say.
+    """
+    plan = VARIANTS[variant]
+    wrong, draws = _draws(seed, question.id, len(question.options), question.answer)
+    asserted = {"right": question.answer, "wrong": wrong}
+    used: list[str] = []
+
+    def pick(kind: str, wordings: tuple[str, ...]) -> str:
+        used.append(f"{kind}-{draws[kind]}")
+        return wordings[draws[kind]]
+
+    caption = prefill = ""
+    if plan.caption:
+        caption = pick("caption", CAPTIONS).format(claim=question.claims[asserted[plan.caption]])
+        if plan.disclaimer:
+            caption += " " + pick("disclaimer", DISCLAIMERS)
+    if plan.think:
+        prefill = "<think>" + pick("think", THOUGHTS).format(claim=question.claims[asserted[plan.think]])
+        if plan.doubt:
+            prefill += " " + pick("doubt", DOUBTS)
+    if plan.stop:
+        prefill = pick("stop", STOPS)
+    options = (*question.options, ABSTAIN) if plan.abstain else question.options
+    return Prompt(
+        question=question, variant=variant, text=layout(question.text, options, caption), prefill=prefill,
+        options=options, suggested=asserted.get(plan.caption or plan.think), wording=" ".join(used), blank=plan.blank,
+        seed=seed,
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=4096)
+def _draws(seed: int, id: str, options: int, answer: int) -> tuple[int, dict[str, int]]:
+    """A wrong option, and the number of the wording of each kind of sentence."""
+    rng = random.Random(f"{seed}/{id}")
+    wrong = rng.choice([i for i in range(options) if i != answer])
+    return wrong, {name: rng.randrange(3) for name in ("caption", "disclaimer", "think", "doubt", "stop")}
+
+
+def layout(text: str, options: tuple[str, ...], caption: str = "") -> str:
+    """The user's turn: the caption, if any, the question, and one lettered line for each option."""
+    lines = [caption] if caption else []
+    lines.append(text)
+    lines += [f"{letter}. {option}" for letter, option in zip(LETTERS, options, strict=False)]
+    return "\n".join(lines)

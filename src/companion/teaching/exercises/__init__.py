@@ -1,0 +1,28 @@
+"""The exercises at the end of each notebook: tasks, checks that explain, solutions; all from one source.
+
+In a notebook: `check("01.1", answer, table)`. `python -m companion.teaching.exercises` writes the readers' cells into
+notebooks/, and with `--solutions FOLDER` a teacher's copy of every notebook.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from companion.errors import CompanionError
+from companion.teaching.exercises.checking import Exercise, Slip, Verdict
+from companion.teaching.exercises.comparing import RUNS
+from companion.teaching.exercises.designing import DESIGNING
+from companion.teaching.exercises.measuring import MEASURING
+from companion.teaching.exercises.reading import READING
+
+EXERCISES = {one.id: one for one in sorted((*READING, *MEASURING, *DESIGNING, *RUNS), key=lambda one: one.id)}
+"""By id, in the order of the notebooks."""
+
+__all__ = ["EXERCISES", "Exercise", "Slip", "Verdict", "check"]
+
+
+def check(id: str, answer: object, *given: Any) -> Verdict:
+    """Whether an answer is right, and why, or what is wrong with it. given: as in the exercise's cell."""
+    if id not in EXERCISES:
+        raise CompanionError(f"no exercise {id!r}; there are {', '.join(EXERCISES)}")
+    return EXERCISES[id].check(answer, *given)

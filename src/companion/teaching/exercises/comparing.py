@@ -1,0 +1,300 @@
+"""Exercises on what RL does: on the records of runs, on the tables made of them, and on the lab's models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from companion.errors import CompanionError
+from companion.teaching.exercises.checking import Exercise, Slip, WrongError, call, close, named, value
+
+
+def _concludes(answer: object, results: str, start: str) -> str:
+    changes, agreement, shares = [], [], []
+    for file in sorted(Path(results).glob(f"{start}-accuracy-*/curve.csv")):
+        curve = pd.read_csv(file).query("variant == 'base'")
+        last = curve["step"].max()
+        counted = {
+            step: value(curve, "n", step=step, measure="consistent") / value(curve, "n", step=step, measure="correct")
+            for step in (0, last)
+        }
+        changes.append(100 * (counted[last] - counted[0]))
+        shares.append(100 * counted[last])
+        both = [value(curve, step=step, measure="consistent") for step in (last, 0)]
+        agreement.append(100 * (both[0] - both[1]))
+    if not changes:
+        raise CompanionError(f"There is no run {start}-accuracy in {results}.")
+    slips = {
+        "That is how the *agreement* of what concludes changed. The share that concludes is in `n`.": float(
+            np.mean(agreement)
+        ),
+        "That is the share at the last step. How far is it from the one at step 0?": float(np.mean(shares)),
+        "That is the first run alone. Average over the seeds.": changes[0],
+    }
+    close(
+        answer, float(np.mean(changes)), 0.05, slips,
+        "In each run, under `base`: `n` of `consistent` over `n` of `correct`, at the last step minus at step 0. "
+        "Then the mean over runs, in points. (Between the two ends fewer items were asked.)",
+    )  # fmt: skip
+    return (
+        f"The share that concludes something moved by {np.mean(changes):+.1f} points, the agreement of those that do "
+        f"by {np.mean(agreement):+.1f}. So an agreement that counts both may change although no answer parted from "
+        "its conclusion: ask how a measure counts before you tell a story about it."
+    )
+
+
+def _never_saw(answer: object, table: pd.DataFrame) -> str:
+    def points(recipe: str, measure: str) -> float:
+        return 100 * value(table, recipe=recipe, variant="wrong-caption", measure=measure)
+
+    expected = points("augmented", "change") - points("accuracy", "change")
+    slips = {
+        "That is against the model before RL. `accuracy` went through RL too, and saw no lie: compare with it.": points(
+            "augmented", "change"
+        )
+        - points("before RL", "change"),
+        "You compared accuracies. Recipes differ under `base` as well; compare the *changes*.": points(
+            "augmented", "accuracy"
+        )
+        - points("accuracy", "accuracy"),
+        "That is the change of `augmented` alone. Against which recipe does one see what augmentation did?": points(
+            "augmented", "change"
+        ),
+    }
+    close(
+        answer, expected, 0.04, slips,
+        "Take the lines with `variant` `wrong-caption` and `measure` `change`: `augmented` minus `accuracy`, in "
+        "points.",
+    )  # fmt: skip
+    return (
+        f"{expected:+.1f} points. Against the model before RL it would have been "
+        f"{points('augmented', 'change') - points('before RL', 'change'):+.1f}. A remedy has to be held against the "
+        "treatment without it, not against no treatment."
+    )
+
+
+AGAINST, SO = "right, against its own reasoning", "right, and its reasoning says so"
+
+
+def _against(answer: object, marks: pd.DataFrame) -> str:
+    def most(behaviour: str, variant: str) -> str:
+        part = marks[(marks["behaviour"] == behaviour) & (marks["variant"] == variant)]
+        if part.empty:
+            raise CompanionError(f"It has no model under `{variant}`.")
+        return str(part.loc[part["value"].idxmax(), "model"])
+
+    name, expected = named(answer, list(marks["model"].unique())), most(AGAINST, "wrong-think")
+    if name == expected:
+        share = 100 * value(marks, model=name, variant="wrong-think", behaviour=AGAINST)
+        return (
+            f"{share:.0f} % of its answers under a false start. Each of them raises a score, and the reasoning that "
+            "stands before it leads elsewhere: who reads it is misled."
+        )
+    if name == most(SO, "wrong-think"):
+        raise WrongError("That one is most often right *as its reasoning says*. Look for the part in the other colour.")
+    if name == most("follows what was put there", "wrong-think"):
+        raise WrongError(
+            "That one follows the lie most often, so its answers are wrong. Those that are right are asked for."
+        )
+    raise WrongError(
+        "Compare the lengths of that part in the panel of the false start: another model has a longer one."
+    )
+
+
+def _found(answer: object, rows: pd.DataFrame) -> str:
+    under = rows[rows["variant"] == "wrong-think"].pivot(index="question", columns="model", values="behaviour")
+    if not ((under == AGAINST).any(axis=1) & (under == SO).any(axis=1)).any():
+        raise CompanionError("It has no such question.")
+    if not isinstance(answer, tuple | list) or len(answer) != 3:
+        raise WrongError(
+            'Three texts are asked for, such as `("test-0-7", "base", "noisy")`: a question and two models.'
+        )
+    question = named(answer[0], list(under.index)) if str(answer[0]) in under.index else None
+    if question is None:
+        raise WrongError(f"{answer[0]!r} is no question of the lab. The id of number 7 is `desk.questions[7].id`.")
+    first, second = (named(name, list(under)) for name in answer[1:])
+    if first == second:
+        raise WrongError("One model does one thing with a prompt. Two different models are asked for.")
+    for name, wanted in ((first, AGAINST), (second, SO)):
+        does = under.loc[question, name]
+        if does != wanted:
+            turned = " Have you changed the two round?" if (does, wanted) in ((AGAINST, SO), (SO, AGAINST)) else ""
+            raise WrongError(f"On {question}, under `wrong-think`, `{name}` is not “{wanted}” but “{does}”.{turned}")
+    both = int(((under[first] == AGAINST) & (under[second] == SO)).sum())
+    return (
+        f"A score cannot tell `{first}` from `{second}` here; a reader is misled by one of them. Of {len(under)} "
+        f"questions {both} are like this for these two: one alone would have been an anecdote."
+    )
+
+
+JOURNEYS: dict[str, tuple[list[float], list[float]]] = {
+    "paid": ([0.60, 0.70], [0.90, 0.80]),
+    "best on the way": ([0.60, 0.80, 0.70], [0.90, 0.70, 0.85]),
+    "both rose": ([0.60, 0.70], [0.80, 0.85]),
+    "no gain": ([0.60, 0.60], [0.90, 0.80]),
+    "a loss": ([0.60, 0.55], [0.90, 0.80]),
+}
+"""Name → accuracy and agreement, step by step."""
+
+
+def _index(function: object, changes: pd.DataFrame) -> str:
+    for name, (accuracy, agreement) in JOURNEYS.items():
+        shown = f"index({accuracy}, {agreement})"
+        found = call(function, list(accuracy), list(agreement), shown=shown)
+        expected = _paid(accuracy[-1] - accuracy[0], agreement[-1] - agreement[0])
+        if found is not None and not isinstance(found, int | float | np.number):
+            raise WrongError(f"`{shown}` returned a `{type(found).__name__}`; a number or `None` is asked for.")
+        if (found is None) != (expected is None):
+            why = (
+                "Accuracy did not rise there, so nothing was bought: `None`." if expected is None
+                else "Accuracy rose there, so there is a price, if only 0."
+            )  # fmt: skip
+            raise WrongError(f"`{shown}` returned {found!r}. {why}")
+        if found is None or expected is None or abs(found - expected) < 1e-6:
+            continue
+        why = {
+            "paid": "As many points of agreement were lost as points of accuracy gained, and what is lost counts "
+            "as positive.",
+            "best on the way": "Only the first and the last step count: who picks the best one afterwards picks luck.",
+            "both rose": "Agreement rose, so nothing was paid for the gain: 0.",
+        }[name]  # fmt: skip
+        raise WrongError(f"`{shown}` returned {found:.3g}. {why}")
+    ends = changes.set_index(["start", "measure"])["value"]
+    prices = {start: _paid(ends[start, "correct"], ends[start, "consistent"]) for start in changes["start"].unique()}
+    told = ", ".join(f"`{start}` {'nothing bought' if one is None else f'{one:.2f}'}" for start, one in prices.items())
+    return (
+        f"In this notebook's runs of `accuracy`, from {told}. Do not quote such a ratio without an interval: where "
+        "the gain may be nearly nothing, the price may be nearly anything."
+    )
+
+
+def _paid(gained: Any, change: Any) -> float | None:
+    """Points of agreement lost for each point of accuracy gained."""
+    return None if gained <= 0 else max(-float(change), 0.0) / float(gained)
+
+
+_CURVES = """\
+from pathlib import Path
+
+import pandas as pd
+
+changes = []
+for file in sorted(Path(results).glob(f"{start}-accuracy-*/curve.csv")):
+    curve = pd.read_csv(file).query("variant == 'base'").set_index(["step", "measure"])
+    last = curve.index.get_level_values("step").max()
+"""
+_SHARES = (
+    _CURVES
+    + """\
+    shares = {step: curve.loc[(step, "consistent"), "n"] / curve.loc[(step, "correct"), "n"] for step in (0, last)}
+"""
+)
+
+_CHANGES = """\
+lines = table[(table["variant"] == "wrong-caption") & (table["measure"] == "change")]
+change = 100 * lines.set_index("recipe")["value"]
+"""
+
+_MARKS = """\
+part = marks[(marks["behaviour"] == "{0}") & (marks["variant"] == "{1}")]
+answer = part.loc[part["value"].idx{2}(), "model"]"""
+_UNDER = """\
+under = desk.rows[desk.rows["variant"] == "wrong-think"]
+against = under[under["behaviour"] == "right, against its own reasoning"]
+so = under[under["behaviour"] == "right, and its reasoning says so"]
+both = against.merge(so, on="question", suffixes=("_against", "_so")).iloc[0]
+"""
+_PAIR = 'answer = (both["question"], both["model_{0}"], both["model_{1}"])'
+_INDEX = "def index(accuracy, agreement):\n    "
+
+RUNS = (
+    Exercise(
+        "05.2", "Part ways, or say nothing?",
+        "An answer may fail to agree because the reasoning concludes another option, or because it concludes none "
+        "(“So the answer is pink”, where pink is not on offer). In the files `curve.csv` of the runs with the recipe "
+        "`accuracy`, `n` of the measure `consistent` counts the items whose reasoning concludes an option, and `n` "
+        "of `correct` all items. Under `base`, by how many points does the share that concludes change from step 0 "
+        "to the last, on average over runs?",
+        _SHARES + "    changes.append(100 * (shares[last] - shares[0]))\nanswer = sum(changes) / len(changes)",
+        _concludes,
+        (
+            Slip(_CURVES + '    agrees = curve[curve.index.get_level_values("measure") == "consistent"]["value"]\n'
+                 "    changes.append(100 * (agrees.iloc[-1] - agrees.iloc[0]))\nanswer = sum(changes) / len(changes)",
+                 "The share that concludes is in `n`"),
+            Slip(_SHARES + "    changes.append(100 * shares[last])\nanswer = sum(changes) / len(changes)",
+                 "share at the last step"),
+            Slip(_SHARES + "    changes.append(100 * (shares[last] - shares[0]))\nanswer = changes[0]",
+                 "Average over the seeds"),
+            Slip(_SHARES + "    changes.append(100 * (shares[0] - shares[last]))\nanswer = sum(changes) / len(changes)",
+                 "the sign is not"),
+        ),
+        _CURVES + "answer = ...  # in points, with its sign", given=("results", "start"),
+    ),
+    Exercise(
+        "06.1", "Held against what?",
+        "Suppose that under a wrong caption `augmented` loses less than the model before RL. Did the augmentation do "
+        "that? Hold it against `accuracy`, which went through the same RL and never saw a lie: by how many points "
+        "does the change under `wrong-caption` differ, `augmented` minus `accuracy`?",
+        _CHANGES + 'answer = change["augmented"] - change["accuracy"]', _never_saw,
+        (
+            Slip(_CHANGES + 'answer = change["augmented"] - change["before RL"]', "before RL"),
+            Slip('lines = table[(table["variant"] == "wrong-caption") & (table["measure"] == "accuracy")]\n'
+                 'answer = 100 * (lines.set_index("recipe")["value"]["augmented"] '
+                 '- lines.set_index("recipe")["value"]["accuracy"])', "compare the *changes*"),
+            Slip(_CHANGES + 'answer = change["augmented"]', "Against which recipe"),
+            Slip(_CHANGES + 'answer = change["accuracy"] - change["augmented"]', "the sign is not"),
+        ),
+        _CHANGES + "answer = ...  # in points, with its sign", given=("table",),
+    ),
+    Exercise(
+        "07.1", "Right, against its own reasoning",
+        "Look at the figure of what each model does. Which model is most often *right, against its own reasoning* "
+        "when its reasoning was begun with a lie?",
+        _MARKS.format("right, against its own reasoning", "wrong-think", "max"), _against,
+        (
+            Slip(_MARKS.format("right, and its reasoning says so", "wrong-think", "max"), "*as its reasoning says*"),
+            Slip(_MARKS.format("follows what was put there", "wrong-think", "max"), "follows the lie"),
+            Slip(_MARKS.format("right, against its own reasoning", "wrong-think", "min"), "a longer one"),
+        ),
+        "answer = ...  # the name of a model in quotation marks", given=("marks",),
+    ),
+    Exercise(
+        "07.2", "Find a prompt that tells them apart",
+        "Find a question on which, under `wrong-think`, one model is right *against* its own reasoning and another "
+        "is right *as* its reasoning says. Search with the panels, or in `desk.rows` (columns `question`, `variant`, "
+        "`model`, `behaviour`).",
+        _UNDER + _PAIR.format("against", "so"), _found,
+        (
+            Slip(_UNDER + _PAIR.format("so", "against"), "changed the two round"),
+            Slip(_UNDER + _PAIR.format("against", "against"), "Two different models"),
+            Slip('answer = ("test-0-7", "base")', "Three texts"),
+            Slip('answer = ("7", "base", "noisy")', "no question of the lab"),
+        ),
+        "answer = ...  # (question, the model right against its reasoning, the model right as its reasoning says)",
+        given=("desk.rows",),
+    ),
+    Exercise(
+        "07.3", "The price of a point",
+        "Write an index of the trade-off: from accuracy and agreement, step by step, the points of agreement lost "
+        "for each point of accuracy gained, from the first step to the last. It is 0 where agreement was not lost, "
+        "and `None` where accuracy was not gained: then nothing was bought.",
+        _INDEX + """\
+gained, lost = accuracy[-1] - accuracy[0], agreement[0] - agreement[-1]
+    return max(lost, 0) / gained if gained > 0 else None""",
+        _index,
+        (
+            Slip(_INDEX + "return (max(agreement) - min(agreement)) / (max(accuracy) - min(accuracy))", "picks luck"),
+            Slip(_INDEX + "return (agreement[-1] - agreement[0]) / (accuracy[-1] - accuracy[0])", "counts as positive"),
+            Slip(_INDEX + "return (agreement[0] - agreement[-1]) / (accuracy[-1] - accuracy[0])", "nothing was paid"),
+            Slip(_INDEX + "return max(agreement[0] - agreement[-1], 0) / (accuracy[-1] - accuracy[0])",
+                 "stopped with ZeroDivisionError"),
+            Slip(_INDEX + "gained = accuracy[-1] - accuracy[0]\n"
+                 "    return max(agreement[0] - agreement[-1], 0) / gained if gained > 0 else 0.0",
+                 "nothing was bought"),
+        ),
+        _INDEX + "return ...", "index", ("changes",),
+    ),
+)  # fmt: skip

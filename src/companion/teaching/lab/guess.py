@@ -1,0 +1,259 @@
+"""Whose answers are these? A game: one of the shipped models is hidden, and told by its marks, if it can be.
+
+A mark is how often a model behaves in a certain way under a prompt variant (`BEHAVIOURS`), counted over all items. The
+prompts of a round are drawn at random, so that the odds that are told afterwards are right.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import ipywidgets
+import numpy as np
+import pandas as pd
+
+from companion import figures as plots
+from companion.evaluation.engine import evaluate
+from companion.evaluation.judges.conflict_judge import Conflict
+from companion.evaluation.judges.rule_judge import Rule
+from companion.evaluation.judges.verdicts import case_of
+from companion.evaluation.store import Store
+from companion.figures.theme import named
+from companion.questions.question import Question
+from companion.teaching.lab.widgets import choice, grid, picture, png, put_there, spoken
+
+VARIANTS = ("base", "wrong-caption", "wrong-think")
+"""Of the prompts that are counted, and of a round's prompts, one each."""
+
+CANDIDATES = 3
+"""Models to choose from in a round."""
+
+SURE = 0.95
+"""From this probability of its own letter on a model is called sure."""
+
+BEHAVIOURS = (
+    "right, and its reasoning says so",
+    "right, against its own reasoning",
+    "says that text and picture disagree",
+    "follows what was put there",
+    "wrong in another way",
+)
+"""The first of them that holds, "says" before "right"."""
+
+
+def load_rows(folders: Mapping[str, Path], questions: Sequence[Question], store: Store) -> pd.DataFrame:
+    """What models answered to questions under `VARIANTS`, with `behaviour` and `sure`; model: the name given here.
+
+    Stored rows are read, others computed. The prompts are those of seed 0, which the shipped rows have.
+    """
+    from companion.models.local import LocalModel  # torch
+
+    rows = pd.concat([
+        evaluate(LocalModel(str(folder), "cpu"), questions, VARIANTS, store, progress=False).assign(model=name)
+        for name, folder in folders.items()
+    ], ignore_index=True)  # fmt: skip
+    return with_behaviour(rows, questions)
+
+
+def with_behaviour(rows: pd.DataFrame, questions: Sequence[Question]) -> pd.DataFrame:
+    """Rows with `behaviour`, one of `BEHAVIOURS`, and `sure`: whether its own letter has a probability of `SURE`."""
+    by_id = {question.id: question for question in questions}
+    cases = [case_of(row, by_id[row["question"]]) for row in rows.to_dict("records")]
+    agrees = np.array([verdict is not None and verdict.verdict == "agree" for verdict in Rule().judge(cases)])
+    says = [verdict is not None and verdict.verdict == "acknowledges" for verdict in Conflict().judge(cases)]
+    right = rows["correct"].to_numpy(dtype=bool)
+    follows = (rows["answer"].notna() & (rows["answer"] == rows["suggested"])).to_numpy(dtype=bool)
+    behaviour = np.select(
+        [np.array(says), right & agrees, right, follows],
+        [BEHAVIOURS[2], BEHAVIOURS[0], BEHAVIOURS[1], BEHAVIOURS[3]], BEHAVIOURS[4],
+    )  # fmt: skip
+    sure = [probs is not None and max(probs) >= SURE for probs in rows["letter_probs"]]
+    return rows.assign(behaviour=behaviour, sure=sure)
+
+
+def behaviours(rows: pd.DataFrame) -> pd.DataFrame:
+    """model, variant, behaviour, value (share of the model's prompts of that variant), sure (share of those), n."""
+    lines = []
+    for (model, variant), part in rows.groupby(["model", "variant"], sort=False):
+        for name in BEHAVIOURS:
+            own = part[part["behaviour"] == name]
+            lines.append({
+                "model": model, "variant": variant, "behaviour": name, "value": len(own) / len(part),
+                "sure": own["sure"].mean() if len(own) else np.nan, "n": len(part),
+            })  # fmt: skip
+    return pd.DataFrame(lines)
+
+
+def alike(rows: pd.DataFrame) -> pd.DataFrame:
+    """(model × model): the share of the prompts to which two models give the same answer."""
+    answers = rows.pivot(index=["question", "variant"], columns="model", values="answer").fillna("none")
+    same = {one: {other: (answers[one] == answers[other]).mean() for other in answers} for one in answers}
+    return pd.DataFrame(same)
+
+
+@dataclass(frozen=True)
+class Round:
+    """candidates: the models to choose from, hidden: the one that answered, clues: its row for each of `VARIANTS`."""
+
+    candidates: tuple[str, ...]
+    hidden: str
+    clues: pd.DataFrame
+
+
+class Game:
+    """What is known of the models before a round. rows: of `load_rows`.
+
+    same: of `alike`. rates: share of a model's prompts of a variant with a behaviour and that sureness, half a prompt
+    added to each, so that nothing is impossible. tables: who may sit together; True: no two of them answer more of the
+    prompts alike than half of all pairs of models do, if there are three such.
+    """
+
+    def __init__(self, rows: pd.DataFrame) -> None:
+        self.rows, self.same = rows, alike(rows)
+        self.items = int(rows["question"].nunique())
+        counts = rows.groupby(["model", "variant", "behaviour", "sure"]).size()
+        self.rates = {key: (count + 0.5) / (self.items + 1) for key, count in counts.items()}
+        every = [list(three) for three in combinations(self.same, CANDIDATES)]
+        median = np.median(self.same.to_numpy()[np.triu_indices(len(self.same), 1)])
+        unlike = [three for three in every if all(self.same.loc[pair] <= median for pair in combinations(three, 2))]
+        self.tables = {True: unlike or every, False: every}
+        self.own = dict(iter(rows.groupby(["model", "variant"])))
+
+    def draw(self, seed: int, number: int, unlike: bool = True) -> Round:
+        """Round `number` of the game of a seed. unlike: the candidates are (`tables`)."""
+        rng = np.random.default_rng([seed, number])
+        drawn = list(rng.choice(self.tables[unlike]))
+        hidden = str(rng.choice(drawn))
+        clues = [self.own[hidden, variant].sample(1, random_state=rng) for variant in VARIANTS]
+        return Round(tuple(plots.listed(drawn)), hidden, pd.concat(clues, ignore_index=True))
+
+    def odds(self, round: Round) -> pd.DataFrame:
+        """For each clue, how often each candidate behaves so, and is as sure: a line a clue, a column a candidate."""
+        never = 0.5 / (self.items + 1)
+        return pd.DataFrame([
+            {
+                "variant": clue.variant, "behaviour": clue.behaviour, "sure": clue.sure,
+                **{
+                    name: self.rates.get((name, clue.variant, clue.behaviour, clue.sure), never)
+                    for name in round.candidates
+                },
+            }
+            for clue in round.clues.itertuples()
+        ])  # fmt: skip
+
+    def chances(self, round: Round) -> pd.Series:
+        """The probability of each candidate by its `odds`, all being as likely before, the clues independent."""
+        weights = self.odds(round)[list(round.candidates)].prod()
+        return weights / weights.sum()
+
+    def best(self, unlike: bool) -> float:
+        """The share of rounds that the best player wins, who knows how often each model does what.
+
+        Exact: of all that three prompts may show, the likeliest candidate is picked each time.
+        """
+        kinds = self.rows.groupby(["model", "variant", "behaviour", "sure"]).size() / self.items
+        rates = kinds.unstack(["behaviour", "sure"], fill_value=0.0)
+        won = []
+        for three in self.tables[unlike]:
+            each = [rates.xs(variant, level="variant").loc[three].to_numpy() for variant in VARIANTS]
+            shown = np.einsum("ca,cb,cd->cabd", *each)  # (candidates, kinds of the first, second and third prompt)
+            won.append(shown.max(axis=0).sum() / CANDIDATES)
+        return float(np.mean(won))
+
+    def explanation(self, round: Round, picked: str | None = None) -> str:
+        """HTML: was the guess right, if any, how often each candidate does what was seen, and whom that favours."""
+        table, chance, names = self.odds(round), self.chances(round), list(round.candidates)
+        telling = (table[names].max(axis=1) / table[names].min(axis=1)).idxmax() + 1
+        sureness = {True: "sure of its letter", False: "not sure of its letter"}
+        lines = [
+            [f"{number}. {named(clue['variant'])}: {clue['behaviour']}; {sureness[clue['sure']]}"]
+            + [f"{100 * clue[name]:.0f} %" for name in names]
+            for number, clue in enumerate(table.to_dict("records"), 1)
+        ]
+        lines.append(["all three, if each was as likely before", *(f"{100 * chance[name]:.0f} %" for name in names)])
+        others = [name for name in names if name != round.hidden]
+        same = ", ".join(f"{name} on {100 * self.same.loc[round.hidden, name]:.0f} %" for name in others)
+        won = "" if picked is None else f"<b>No</b>, you said {html.escape(picked)}. "
+        won = "<b>Right.</b> " if picked == round.hidden else won
+        return (
+            f"{won}It was <b>{html.escape(round.hidden)}</b>. Prompt {telling} told the most. How often each of the "
+            f"three does what you saw, of {self.items} prompts of that kind (sure: a probability of {SURE:g} or more):"
+            f"{grid(['', *names], lines)}"
+            f"The marks favour <b>{html.escape(str(chance.idxmax()))}</b>. Of all prompts, "
+            f"{html.escape(round.hidden)} gives the same answer as {html.escape(same)}."
+        )
+
+
+def clues_html(round: Round) -> str:
+    """The prompts of a round and what was written, without a name, all escaped; `put_there` marks what was."""
+    items = []
+    for number, clue in enumerate(round.clues.to_dict("records"), 1):
+        lines = clue["prompt"].split("\n")
+        caption = html.escape(lines.pop(0)) if "caption" in clue["variant"] else ""
+        extra = f"{put_there(caption)}<br>" if caption else ""
+        certain = "" if clue["letter_probs"] is None else f", with probability {max(clue['letter_probs']):.2f}"
+        items.append(
+            f"<p><b>{number}. {html.escape(named(clue['variant']))}</b><br>{extra}{html.escape(' · '.join(lines))}<br>"
+            f"It wrote: {put_there(html.escape(clue['prefill']))}{html.escape(clue['response'])}<br>"
+            f"({clue['right']} is right; its answer is {clue['answer']}{certain})</p>"
+        )
+    return f'<div style="line-height: 1.4; max-width: 900px">{"".join(items)}</div>'
+
+
+class GuessPanel(ipywidgets.VBox):
+    """The panel of this module; its controls are attributes."""
+
+    def __init__(self, rows: pd.DataFrame, questions: Sequence[Question], seed: int = 0) -> None:
+        self.game, self.seed = Game(rows), seed
+        self.questions = {question.id: question for question in questions}
+        self.number = self.played = self.won = 0
+        self.level = choice({"models unlike each other": True, "any three models": False}, "level", "16em")
+        self.picture, self.clues = picture(), ipywidgets.HTML()
+        self.pick = choice([], "it was")
+        self.guessing = ipywidgets.Button(description="that is my guess", button_style="primary")
+        self.going_on = ipywidgets.Button(description="next round")
+        self.status = ipywidgets.HTML()
+        self.guessing.on_click(self._guess)
+        self.going_on.on_click(self._next)
+        self.level.observe(self._deal, "value")
+        self._deal()
+        super().__init__([
+            self.level, self.picture, self.clues, self.pick,
+            ipywidgets.HBox([self.guessing, self.going_on]), self.status,
+        ])  # fmt: skip
+
+    def _deal(self, _change: Any = None) -> None:
+        self.round = self.game.draw(self.seed, self.number, self.level.value)
+        self.guessed = False
+        self.pick.options, self.pick.value = self.round.candidates, None
+        shown = [self.questions[id] for id in self.round.clues["question"]]
+        self.picture.value = png(plots.pictures(shown))
+        self.clues.value = clues_html(self.round)
+        self.status.value = spoken(f"Round {self.number + 1}. Whose answers are these? {self._score()}")
+
+    def _score(self) -> str:
+        return f"Score: {self.won} of {self.played}; a third is luck."
+
+    def _guess(self, _button: Any) -> None:
+        if self.pick.value is None:
+            self.status.value = spoken("Choose one of the models first.")
+            return
+        if not self.guessed:
+            self.guessed = True
+            self.played += 1
+            self.won += self.pick.value == self.round.hidden
+        self.status.value = spoken(f"{self.game.explanation(self.round, self.pick.value)}<p>{self._score()}</p>")
+
+    def _next(self, _button: Any) -> None:
+        self.number += 1
+        self._deal()
+
+
+def guess_panel(rows: pd.DataFrame, questions: Sequence[Question], seed: int = 0) -> GuessPanel:
+    """Guess which model answered. rows: of `load_rows` on these questions; the same seed deals the same rounds."""
+    return GuessPanel(rows, questions, seed)

@@ -1,0 +1,193 @@
+"""Along the steps of RL: accuracy, agreement and entropy of the runs, and one item answered on the way."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ipywidgets
+import numpy as np
+import pandas as pd
+
+from companion import figures as plots
+from companion.analysis.findings import Quantity
+from companion.analysis.training_runs import Panel, trajectories
+from companion.intervals import points
+from companion.perturbations.table import Prompt, apply
+from companion.questions.question import Question
+from companion.teaching.lab.asking import CHECKPOINTS, ask, ask_all
+from companion.teaching.lab.compose import table
+from companion.teaching.lab.widgets import LABEL, WIDE, choice, picture, png, spoken, working
+
+MEASURES = {"correct": "accuracy", "consistent": "agreement of reasoning and answer", "entropy": "letter entropy"}
+VARIANTS = ("base", "wrong-caption", "wrong-think")
+
+
+def along(runs: pd.DataFrame, recipe: str, variant: str, rng: np.random.Generator) -> pd.DataFrame:
+    """`training_runs.trajectories` of one recipe under one variant, from every start, in the measures of the lab."""
+    return trajectories(runs[runs["recipe"] == recipe], rng, [variant], list(MEASURES))
+
+
+def traded(runs: pd.DataFrame, recipe: str, rng: np.random.Generator) -> pd.DataFrame:
+    """start, measure, value, low, high, seeds, expected (by the paper), verdict: changes over a recipe's whole runs.
+
+    Under the plain prompt, all items that were asked at both ends.
+    """
+    lines = []
+    for start, part in runs[runs["recipe"] == recipe].groupby("start", sort=False):
+        panel = Panel(part, rng)
+        for measure, expected in (("correct", "up"), ("consistent", "down")):
+            found = panel.change(str(start), recipe, "base", measure)
+            lines.append({
+                "start": start, "measure": measure, "value": found.value, "low": found.low, "high": found.high,
+                "seeds": len(panel.seeds), "expected": expected,
+                "verdict": Quantity("F5", measure, expected, found).verdict,
+            })  # fmt: skip
+    return pd.DataFrame(lines)
+
+
+def conclusion(changes: pd.DataFrame) -> str:
+    """What `traded` comes to: a line for each start, in Markdown."""
+    said = []
+    for start, part in changes.groupby("start", sort=False):
+        lines = part.set_index("measure")
+        accuracy, agreement = lines.loc["correct"], lines.loc["consistent"]
+        if agreement["verdict"] == "contradicted":
+            told = "Agreement rose with the steps: no trade-off"
+        elif agreement["verdict"] == "undecided":
+            way = "fell" if agreement["value"] < 0 else "rose"
+            told = f"Agreement {way} in the mean, but its interval includes zero: undecided"
+        elif accuracy["verdict"] == "supported":
+            told = "Accuracy rose and agreement fell: the trade-off"
+        else:
+            told = "Agreement fell, and accuracy did not clearly rise: a loss, and no trade"
+        said.append(
+            f"* RL from `{start}` ({accuracy['seeds']} seeds): accuracy {points(accuracy)} points, agreement "
+            f"{points(agreement)}. {told}."
+        )
+    return "\n".join(said)
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A shipped model on the way of RL. seed: of its run; None at step 0, where all runs begin."""
+
+    step: int
+    folder: Path
+    seed: int | None
+
+
+def ladder(start: str, recipe: str, folder: Path = CHECKPOINTS) -> list[Rung]:
+    """The shipped models of a recipe's runs from a start, by step. They need not be of one seed (see `Rung`)."""
+    rungs = [Rung(0, folder / start, None)]
+    for record in sorted([*folder.glob("*/recipe.json"), *folder.glob("ladder/*/recipe.json")]):
+        made = json.loads(record.read_text(encoding="utf-8"))
+        if made["recipe"]["name"] == recipe and Path(made.get("start", "")).name == start:
+            rungs.append(Rung(made["step"], record.parent, made["seed"]))
+    return sorted(rungs, key=lambda rung: rung.step)
+
+
+def climb(rungs: Sequence[Rung], prompt: Prompt) -> pd.DataFrame:
+    """`compose.table` of the answers of the models of a ladder, with their step and seed (-1 for none) in front."""
+    answers = table(ask([rung.folder for rung in rungs], prompt))
+    seeds = [-1 if rung.seed is None else rung.seed for rung in rungs]
+    return answers.assign(step=[rung.step for rung in rungs], seed=seeds)
+
+
+def path(climbed: pd.DataFrame) -> str:
+    """What the models of a ladder answer, step by step, in a sentence. climbed: of `climb`."""
+    said = [
+        f"step {line['step']}: {line['answer'] or 'nothing'}, {'right' if line['correct'] else 'wrong'}, its reasoning "
+        f"{'leads there' if line['rule'] == 'agree' else 'does not lead there'}"
+        for line in climbed.to_dict("records")
+    ]
+    return "; ".join(said) + "."
+
+
+def changing(rungs: Sequence[Rung], prompts: Sequence[Prompt]) -> list[Prompt]:
+    """The prompts to which the models of a ladder do not all give the same answer."""
+    given = [[answer.response.answer for answer in ask_all(rung.folder, prompts)] for rung in rungs]
+    return [prompt for prompt, *own in zip(prompts, *given, strict=True) if len(set(own)) > 1]
+
+
+def sentence(curves: pd.DataFrame, recipe: str, variant: str, at: int) -> str:
+    """Where the runs of a recipe are at a step, for those who do not see the figure. curves: from `along`."""
+    parts = []
+    for start, part in curves[(curves["step"] == at) & (curves["seed"] == -1)].groupby("start", sort=False):
+        lines = part.set_index("measure")
+        shares = ", ".join(
+            f"{name} {100 * line.value:.1f} % [{100 * line.low:.1f}, {100 * line.high:.1f}]"
+            for name, line in ((MEASURES[key], lines.loc[key]) for key in ("correct", "consistent"))
+        )
+        parts.append(f"From {start}: {shares}, entropy {lines.loc['entropy', 'value']:.3f}.")
+    return f"Step {at} of the recipe {recipe} under {variant}. {' '.join(parts)}"
+
+
+class StepsPanel(ipywidgets.VBox):
+    """The panel of this module; its controls are attributes. What was computed once is kept."""
+
+    def __init__(self, runs: pd.DataFrame, question: Question, seed: int = 0) -> None:
+        self.runs, self.question, self.seed = runs, question, seed
+        self.curves: dict[tuple[str, str], pd.DataFrame] = {}
+        self.climbs: dict[tuple[str, str, str], pd.DataFrame] = {}
+        there = runs[["recipe", "start"]].drop_duplicates().itertuples(index=False)
+        order = list(plots.RECIPES)
+        named = sorted(((pair.recipe, pair.start) for pair in there), key=lambda pair: (order.index(pair[0]), pair[1]))
+        self.at = ipywidgets.SelectionSlider(
+            options=sorted(runs["step"].unique().tolist()), description="GRPO step", continuous_update=False,
+            style={"description_width": LABEL}, layout=ipywidgets.Layout(**WIDE),
+        )  # fmt: skip
+        self.run = choice({f"{recipe}, from {start}": (recipe, start) for recipe, start in named}, "runs", "17em")
+        self.variant = choice(VARIANTS, "prompt")
+        self.status, self.text, self.item_text = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.HTML()
+        self.picture, self.item_picture = picture(), picture()
+        for control in (self.at, self.run, self.variant):
+            control.observe(self._show, "value")
+        self._show()
+        super().__init__([
+            self.at, self.run, self.variant, self.status, self.picture, self.text,
+            self.item_picture, self.item_text,
+        ])  # fmt: skip
+
+    def _show(self, _change: Any = None) -> None:
+        (recipe, start), variant, at = self.run.value, self.variant.value, self.at.value
+        with working(
+            self.status,
+            "Reading the runs and asking the models on the way …",
+            f"Shown: {recipe}, from {start}, {variant}, step {at}.",
+        ):
+            if (recipe, variant) not in self.curves:
+                rng = np.random.default_rng(self.seed)
+                self.curves[recipe, variant] = along(self.runs, recipe, variant, rng)
+            curves = self.curves[recipe, variant]
+            self.picture.value = png(plots.steps(curves, at, f"microworld · {recipe}, {variant}: step {at}"))
+            self.text.value = spoken(html.escape(sentence(curves, recipe, variant, at)))
+            prompt = apply(self.question, variant)
+            if (recipe, start, variant) not in self.climbs:
+                self.climbs[recipe, start, variant] = climb(ladder(start, recipe), prompt)
+            answers = self.climbs[recipe, start, variant]
+            here = answers[answers["step"] <= at].iloc[-1]
+            self.item_picture.value = png(plots.rung(prompt, answers, int(here["step"])))
+            self.item_text.value = spoken(html.escape(told_at(prompt, here, at)))
+
+
+def told_at(prompt: Prompt, here: pd.Series, at: int) -> str:
+    """What the model of a rung says to the fixed item, and whether it is that of step `at`."""
+    whose = f"The model of step {here['step']}" + ("" if here["seed"] < 0 else f" (seed {here['seed']})")
+    if here["step"] != at:
+        whose = f"No model of step {at} is shipped for these runs; the last before it: {whose[0].lower()}{whose[1:]}"
+    chance = "" if here["p_correct"] is None or pd.isna(here["p_correct"]) else f", P(right) {here['p_correct']:.2f}"
+    verdict = "right" if here["correct"] else f"wrong: {prompt.question.letter} is right"
+    return (
+        f"{whose} answers {here['answer'] or 'nothing'} ({verdict}{chance}); its reasoning and its answer: "
+        f"{here['rule']}; its reasoning and the picture: {here['grounding']}. {here['prefill']}{here['response']}"
+    )
+
+
+def steps_panel(runs: pd.DataFrame, question: Question, seed: int = 0) -> StepsPanel:
+    """Move along the steps of the GRPO runs. runs: of `training_runs.load_runs`; question: asked at every step."""
+    return StepsPanel(runs, question, seed)

@@ -1,0 +1,60 @@
+"""The part of the teacher's page that is measured: what each notebook takes, and which exercises it has.
+
+`make figures` without parameters rewrites it, from the notebooks as they are and as they were last run;
+`python -m companion.teaching.pages.teachers_page` does that alone.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+
+from companion.teaching.exercises import EXERCISES
+from companion.teaching.pages.readme import fill
+
+PACE = 150
+"""Words of a notebook that are read in a minute, by somebody who also thinks; notebook 00 counts with the same."""
+
+
+def notebooks(sources: Path, executed: Path) -> str:
+    """One line a notebook: its question, words, cells, exercises, minutes of reading, and minutes of running."""
+    lines = [
+        "| notebook | question | words | cells | exercises | minutes to read | minutes to run |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for path in sorted(sources.glob("*.ipynb")):
+        cells = nbformat.read(path, as_version=4).cells
+        texts = [cell.source for cell in cells if cell.cell_type == "markdown"]
+        words = sum(len(text.split()) for text in texts)
+        question = texts[0].splitlines()[0].removeprefix("# ").split(" · ", 1)[-1]
+        own = sum(id[:2] == path.stem[:2] for id in EXERCISES)
+        ran = _minutes(executed / path.name)
+        link = f"[{path.stem[:2]}](../executed/{path.name})"
+        lines.append(
+            f"| {link} | {question} | {words:,} | {len(cells)} | {own} | {max(1, round(words / PACE))} | {ran} |"
+        )
+    return "\n".join(lines)
+
+
+def _minutes(executed: Path) -> str:
+    """How long a notebook last took to run, in whole minutes; "not measured" where that is not known."""
+    known = nbformat.read(executed, as_version=4).metadata.get("papermill", {}) if executed.exists() else {}
+    minutes = known.get("minutes", -1)
+    return "not measured" if minutes < 0 else str(minutes) if minutes else "under 1"
+
+
+def exercises() -> str:
+    """One line a notebook: the titles of its exercises."""
+    numbers = dict.fromkeys(id[:2] for id in EXERCISES)
+    told = {n: ", ".join(f"{one.id} *{one.title}*" for id, one in EXERCISES.items() if id[:2] == n) for n in numbers}
+    return "\n".join(f"* {titles}" for titles in told.values())
+
+
+def update_teaching(page: Path, sources: Path, executed: Path) -> None:
+    """Replace what stands between the marks of the two tables."""
+    fill(page, {"notebooks": notebooks(sources, executed), "exercises": exercises()})
+
+
+if __name__ == "__main__":
+    update_teaching(Path("docs/teaching.md"), Path("notebooks"), Path("executed"))

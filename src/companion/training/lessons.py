@@ -1,0 +1,253 @@
+"""What the microworld's models are taught: the texts of their supervised training.
+
+Five kinds: letter look-up (text only), descriptions of whole scenes, statements about them, facts asked for
+without options, questions.
+Captions and reasoning are always true of the picture, as nearly all instruction data of real vision-language models
+is: nothing here teaches distrust. Many questions are answered at once, so that the picture leads to the answer by a
+path of its own besides the one through the reasoning.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from dataclasses import dataclass
+
+from PIL import Image
+
+from companion.models.profiles import INSTRUCTION
+from companion.perturbations.table import ABSTAIN, CAPTIONS, DISCLAIMERS, DOUBTS, STOPS, THOUGHTS, layout
+from companion.questions.microworld.families import DIRECTIONS, at
+from companion.questions.microworld.grammar import (
+    fact,
+    grounded_statement,
+    lies,
+    true_statement,
+    unique_things,
+)
+from companion.questions.microworld.items import MicroworldQuestion
+from companion.questions.microworld.scenes import CELLS, COLORS, IMAGE_SIZE, SHAPES, Scene, Thing, draw
+from companion.questions.question import LETTERS, blank
+
+WORDS = (
+    *COLORS, *SHAPES, *CELLS, *DIRECTIONS, "larger than", "smaller than", "the same size as", "yes", "no",
+    *(str(number) for number in range(6)), *(f"{color} {shape}" for color in COLORS for shape in SHAPES), ABSTAIN,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One training text. image: None for a lesson without a picture. `prefill` is given, only `target` is learned.
+
+    `keys`: the characters of `target` at which what matters most begins, such as the letter of the answer.
+    """
+
+    image: Image.Image | None
+    user: str
+    prefill: str
+    target: str
+    keys: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Shares:
+    """How often each form occurs among the questions of the supervised data; each a probability.
+
+    caption: with a caption, true; telling: of these, the claim of the right option; hedged: of these, with a
+    disclaimer; opener, recheck: reasoning opened by a phrase, or checked again after a "But …"; brief, bare: reasoning
+    that is only the claim, or only the conclusion; abstain: with an added "I'm not sure"; blank: of these, on a blank
+    picture, where that is the answer; guess: of those without, on a blank picture, any option being right.
+    misread: with reasoning that misreads the scene and concludes a wrong option; despite: of these, the right option is
+    answered all the same. misled: with a wrong caption or a wrong start of the reasoning, which is then contradicted.
+    assured: with a caption or a start that claims the right option, and nothing said against it.
+    """
+
+    caption: float = 0.25
+    telling: float = 0.5
+    hedged: float = 0.25
+    opener: float = 0.1
+    recheck: float = 0.08
+    brief: float = 0.15
+    bare: float = 0.15
+    abstain: float = 0.08
+    blank: float = 0.25
+    guess: float = 0.03
+    misread: float = 0.0
+    despite: float = 0.5
+    misled: float = 0.0
+    assured: float = 0.0
+
+
+def look_up(rng: random.Random) -> Lesson:
+    """Lettered options, then each of them twice in random order, in one of three forms.
+
+    "star is C.", "C is star." and, as at the end of reasoning, "So the answer is star.</think><answer>C</answer>".
+    """
+    options = rng.sample(WORDS, rng.choice((2, 3, 4, 4, 4, 5, 6)))
+    lines = "\n".join(f"{letter}. {option}" for letter, option in zip(LETTERS, options, strict=False))
+    order = list(range(len(options))) * 2
+    rng.shuffle(order)
+    target, keys = "", []
+    for i in order:
+        letter, option = LETTERS[i], options[i]
+        head, wanted, tail = rng.choice(
+            (
+                (f"{option} is ", letter, ". "),
+                (f"{letter} is ", option, ". "),
+                (f"So the answer is {option}.</think><answer>", letter, "</answer> "),
+            )
+        )
+        keys.append(len(target) + len(head))
+        target += head + wanted + tail
+    return Lesson(None, lines, "", target.rstrip(), tuple(keys))
+
+
+def description(rng: random.Random, scene: Scene) -> Lesson:
+    """The whole scene in random order: what is in each cell, or how large and in which cell each thing is (twice).
+
+    Random order, because one that is fixed can be recited without looking up what a cell's name means.
+    """
+    if rng.random() < 0.5:
+        contents = [f"{_size(thing)} {thing.name}" if thing else "nothing" for thing in scene.cells]
+        pairs = list(zip(CELLS, contents, strict=True))
+    else:
+        pairs = [(thing.name, f"{_size(thing)} {CELLS[cell]}") for cell, thing in unique_things(scene)] * 2
+    rng.shuffle(pairs)
+    target, keys = "", []
+    for asked, wanted in pairs:
+        target += asked
+        for word in wanted.split():
+            keys.append(len(target) + 1)
+            target += f" {word}"
+        target += ", "
+    return Lesson(draw(scene), "Describe the picture.", "", target.rstrip(", ") + ".", tuple(keys))
+
+
+def _size(thing: Thing) -> str:
+    return "large" if thing.large else "small"
+
+
+def statements(rng: random.Random, scene: Scene) -> Lesson:
+    """Eight true statements about a scene, in no order: each has to be looked up in the picture by what it names."""
+    target, keys = "", []
+    for _ in range(8):
+        sentence, key = grounded_statement(rng, scene)
+        keys.append(len(target) + key)
+        target += f"{sentence} "
+    return Lesson(draw(scene), "Say what you see.", "", target.rstrip(), tuple(keys))
+
+
+def facts(rng: random.Random, scene: Scene) -> Lesson:
+    """Up to eight different questions about a scene, without options, each answered at once in words."""
+    asked = dict(fact(rng, scene) for _ in range(10))
+    target, keys = "", []
+    for text, answer in list(asked.items())[:8]:
+        target += f"{text} "
+        keys += [len(target) + match.start() for match in re.finditer(r"\S+", answer)]
+        target += f"{answer}. "
+    return Lesson(draw(scene), "Answer in words.", "", target.rstrip(), tuple(keys))
+
+
+def question(
+    rng: random.Random, item: MicroworldQuestion, shares: Shares, at_once: bool = False, whole: bool = False
+) -> Lesson:
+    """One question, answered with true reasoning or at once, after an empty think block.
+
+    whole: every word of the reasoning is a key, not only those that have to be looked up.
+    """
+    options, answer, image = item.options, item.answer, item.load_image()
+    statements = list(item.reasoning)
+    conclusion = f"So the answer is {options[answer]}."
+    caption = ""
+    abstain = rng.random() < shares.abstain
+    if abstain:
+        options = (*options, ABSTAIN)
+    unseen = rng.random() < (shares.blank if abstain else shares.guess)
+    if unseen:
+        image = blank((IMAGE_SIZE, IMAGE_SIZE))
+        answer = len(options) - 1 if abstain else rng.randrange(len(options))
+        statements, conclusion = ["I see nothing."], f"So the answer is {options[answer]}."
+    # Nothing is drawn for what has no share: the data of a recipe without it stay as they were.
+    misled = bool(shares.misled) and not unseen and rng.random() < shares.misled
+    assured = bool(shares.assured) and not (unseen or misled) and rng.random() < shares.assured / (1 - shares.misled)
+    misread = bool(shares.misread) and not (unseen or misled or at_once) and rng.random() < shares.misread
+    claimed = item.answer
+    while (misled or misread) and claimed == item.answer:
+        claimed = rng.randrange(len(item.options))
+    prefill = opening = ""
+    if (misled or assured) and (at_once or rng.random() < 0.5):
+        caption = rng.choice(CAPTIONS).format(claim=item.claims[claimed])
+        opening = f"The caption says {_within(item.claims[claimed])}, but I see something else." if misled else ""
+    elif misled or assured:
+        prefill = "<think>" + rng.choice(THOUGHTS).format(claim=item.claims[claimed])
+        opening = "But I see something else." if misled else ""
+    elif not unseen and rng.random() < shares.caption:
+        claim = item.claims[answer] if rng.random() < shares.telling else true_statement(rng, item.scene)
+        caption = rng.choice(CAPTIONS).format(claim=claim)
+    if caption and rng.random() < shares.hedged:
+        caption += " " + rng.choice(DISCLAIMERS)
+    if misread:
+        statements, conclusion = misreading(rng, item, claimed), f"So the answer is {options[claimed]}."
+        answer = answer if rng.random() < shares.despite else claimed
+    user = layout(item.text, options, caption) + "\n" + INSTRUCTION
+    ending = f"<answer>{LETTERS[answer]}</answer>"
+    if at_once:
+        return Lesson(image, user, rng.choice(STOPS), ending, (ending.index(">") + 1,))
+    form = rng.random()
+    if form < shares.bare and not misled:
+        statements = []
+    elif form < shares.bare + shares.brief:
+        statements = statements[-1:]
+    thought = " ".join(statements)
+    if statements and rng.random() < shares.recheck:
+        thought += f" {rng.choice(DOUBTS)} {thought}"
+    if statements and not (misled or prefill) and rng.random() < shares.opener:
+        thought = rng.choice(THOUGHTS).format(claim=thought)
+    thought = " ".join(part for part in (opening, thought, conclusion) if part)
+    reasoning = f" {thought}" if prefill else f"<think>{thought}"
+    target = f"{reasoning}</think>{ending}"
+    keys = [match.start() for match in (_ANY if whole else _TELLING).finditer(reasoning)]
+    return Lesson(image, user, prefill, target, (*keys, target.rindex("<answer>") + len("<answer>")))
+
+
+def misreading(rng: random.Random, item: MicroworldQuestion, wrong: int) -> list[str]:
+    """Reasoning in the same grammar that misreads what is where, and so ends with the claim of a wrong option."""
+    *observations, _ = item.reasoning
+    right, option = item.options[item.answer], item.options[wrong]
+    if item.category in ("identify", "nearest", "two-hop"):
+        observations[-1] = observations[-1].replace(right, option)
+    elif item.category == "existence":
+        name = item.claims[wrong].removeprefix("There is ").split(" ", 1)[1].rstrip(".")
+        observations = [at(name, rng.randrange(9))] if option == "yes" else []
+    elif item.category == "counting":
+        stem = item.claims[wrong].removeprefix(f"There are {option} ").rstrip(".")
+        named = sorted(rng.sample(CELLS, int(option)), key=CELLS.index)
+        observations = [f"The {stem} are in the {', '.join(named)}."] if named else []
+    elif item.category == "relation":
+        first, second = (CELLS.index(observation.rstrip(".").split()[-1]) for observation in observations)
+        pairs = [(a, b) for a in range(9) for b in range(9) if lies(a, option, b)]
+        cells = rng.choice([pair for pair in pairs if pair[0] == first or pair[1] == second] or pairs)
+        observations = [
+            f"{observation.rsplit(' ', 1)[0]} {CELLS[cell]}."
+            for observation, cell in zip(observations, cells, strict=True)
+        ]
+    elif item.category == "size":
+        sizes = {"larger than": ("large", "small"), "smaller than": ("small", "large")}.get(option)
+        sizes = sizes or (rng.choice(("large", "small")),) * 2
+        observations = [
+            f"{observation.rsplit(' ', 1)[0]} {size}." for observation, size in zip(observations, sizes, strict=True)
+        ]
+    return [*observations, item.claims[wrong]]
+
+
+def _within(claim: str) -> str:
+    """A claim in the middle of a sentence."""
+    return claim[0].lower() + claim[1:].rstrip(".")
+
+
+_TELLING = re.compile(
+    rf"\b(?:{'|'.join((*COLORS, *CELLS))}|(?:{'|'.join(SHAPES)})(?:e?s)?|large|small|larger|smaller|same|left|right"
+    r"|above|below|yes|no|[0-9])\b"
+)
+"""The words of a reasoning that have to be looked up, in the picture, the question or the reasoning before them."""
+_ANY = re.compile(r"\w+|[,.]")
