@@ -6,11 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from companion import figures as plots
 from companion.analysis import findings, training_runs
 from companion.analysis.findings import Quantity
 from companion.analysis.tables import chance_level
 from companion.errors import CompanionError
+from companion.figures import lab_steps, live_curves, tradeoff_paths
+from companion.figures.interval_plots import remedies
+from companion.figures.step_curves import curves, seeds
 from companion.figures.theme import CHANCE
 from companion.intervals import Estimate, estimate_each, estimate_runs, resample
 from companion.measures import auroc
@@ -238,15 +240,15 @@ def test_figures_of_the_accuracy_of_runs_show_or_tell_chance():
         accurate = one["measure"] == measure
         assert np.allclose(one.loc[accurate, "chance"], level)
         assert one.loc[~accurate, "chance"].isna().all()
-    title, told = "t\nabout", f"chance: {100 * level:.0f} % accuracy"
+    title, told = ("t", "about"), f"chance: {100 * level:.0f} % accuracy"
     log = pd.DataFrame({"step": [0], "reward": [0.5]})
     upright = [
-        plots.remedies(table, "accuracy", "accuracy (%)", ["base"], title), plots.seeds(paths, "correct", title),
+        remedies(table, "accuracy", "accuracy (%)", ["base"], *title), seeds(paths, "correct", *title),
     ]  # fmt: skip
     across = [
-        plots.curves(paths, ["correct", "consistent"], title, by="start", change=False),
-        plots.steps(paths, 10, title),
-        plots.live_curves(paths[paths["seed"] == -1], log, title),
+        curves(paths, ["correct", "consistent"], *title, by="start", change=False),
+        lab_steps.draw(paths, "about", marked=10),
+        live_curves.draw(paths[paths["seed"] == -1], log, *title),
     ]
     for figures, coordinate in ((upright, 0), (across, 1)):
         for figure in figures:
@@ -255,11 +257,11 @@ def test_figures_of_the_accuracy_of_runs_show_or_tell_chance():
                 [pytest.approx(100 * level)],
                 [],
             ][: len(figure.axes)]
-    for figure in (plots.tradeoff(paths, title), plots.curves(paths, ["correct"], title)):
+    for figure in (tradeoff_paths.draw(paths, "about"), curves(paths, ["correct"], *title)):
         assert told in figure.get_suptitle()
     for figure in (
-        plots.remedies(table, "consistency", "agree (%)", ["base"], title), plots.seeds(paths, "consistent", title),
-        plots.curves(paths, ["consistent"], title), plots.curves(paths, ["consistent"], title, change=False),
+        remedies(table, "consistency", "agree (%)", ["base"], *title), seeds(paths, "consistent", *title),
+        curves(paths, ["consistent"], *title), curves(paths, ["consistent"], *title, change=False),
     ):  # fmt: skip
         assert "chance" not in figure.get_suptitle()
         assert not any(lines_of_chance(axes, k) for axes in figure.axes for k in (0, 1))

@@ -65,14 +65,14 @@ def test_a_manifest_is_written_and_read_under_ascii(root, tmp_path):
     code = f"""
 import pandas as pd
 from pathlib import Path
-from companion.provenance import Gallery
+from companion.figures.gallery import Gallery
 for name in ("one", "two"):
-    Gallery(Path({str(tmp_path)!r}), "nb", {{}}).add(name, None, pd.DataFrame({{"a": ["−é"]}}), "−12.4 points, é")
+    Gallery(Path({str(tmp_path)!r}), "nb", {{}}).add_table(name, pd.DataFrame({{"a": ["−é"]}}), "−12.4 points, é")
 """
     (tmp_path / "write.py").write_text(code, encoding="utf-8")
     done = run(root, tmp_path / "write.py")
     assert done.returncode == 0, done.stderr.decode()
-    assert json.loads((tmp_path / "manifest.json").read_text("utf-8"))["two"]["claim"] == "−12.4 points, é"
+    assert json.loads((tmp_path / "manifest.json").read_text("utf-8"))["two"]["caption"] == "−12.4 points, é"
 
 
 def test_a_full_disk_is_one_sentence_of_any_command(root, tmp_path, capsys, monkeypatch):

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from companion import figures as plots
 from companion.analysis.findings import by_delivery, load_gap, measured, of_gap, verdicts
 from companion.errors import CompanionError
+from companion.figures import gap
 
 VARIANTS = ("base", "right-caption", "wrong-caption", "right-think", "wrong-think")
 GOOD = {"wrong": 0.7, "said": 0.8, "false alarm": 0.1}
@@ -78,7 +78,7 @@ def test_accuracies_carry_the_chance_level_of_their_items():
     of_accuracy = table["measure"] == "accuracy"
     assert set(table.loc[of_accuracy, "chance"]) == {(6 / 4 + 2 / 2) / 8}
     assert table.loc[~of_accuracy, "chance"].isna().all()
-    figure = plots.gap(table, "t\nabout")
+    figure = gap.draw(table, "about")
     assert "dotted: chance" in figure.get_suptitle()
     drawn = [[line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == ":"] for axes in figure.axes]
     assert drawn == [[31.25], [], []] * 2

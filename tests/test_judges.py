@@ -6,7 +6,6 @@ import random
 import pandas as pd
 import pytest
 
-from companion import figures as plots
 from companion.cli import main
 from companion.errors import CompanionError
 from companion.evaluation.judges.grounding_judge import Grounding, grounded
@@ -14,6 +13,7 @@ from companion.evaluation.judges.labelled_pairs import errors, read_pairs, score
 from companion.evaluation.judges.measured_error import Rate, measured, said
 from companion.evaluation.judges.rule_judge import Rule, committed
 from companion.evaluation.judges.verdicts import Case, compare
+from companion.figures.interval_plots import shrinking
 from companion.questions.microworld import questions
 from companion.questions.microworld.grammar import conclusion
 from companion.questions.question import Question
@@ -309,7 +309,7 @@ def test_where_the_judge_may_err_its_error_is_drawn(benchmark, bands):
         {"benchmark": benchmark, "variant": "base", "measure": name, "value": value, "low": value, "high": value}
         for name, value in lines
     ])  # fmt: skip
-    figure = plots.shrinking(table, "What is shown", ["base"], by="benchmark")
+    figure = shrinking(table, "What is shown", "about", by="benchmark")
     pale = [line for line in figure.axes[0].lines if line.get_alpha() == 0.25]
     assert len(pale) == bands
     assert (said() in figure.get_suptitle()) == bool(bands)

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from companion import figures as plots
 from companion.analysis.training_runs import load_runs
 from companion.errors import CompanionError
 from companion.evaluation.store import Store
+from companion.figures import lab_behaviours, lab_steps, single_items
 from companion.perturbations.table import VARIANTS, apply
 from companion.questions.registry import load_benchmark
 from companion.teaching import lab
@@ -164,10 +164,10 @@ def test_a_model_trained_anew_is_loaded_anew(tmp_path, root):
 
 def test_the_step_table_is_what_the_records_say(root, runs):
     """A slow reference: straight from the files, item by item."""
-    table = steps.along(runs, "accuracy", "base", np.random.default_rng(0))
+    table = lab_steps.table(runs, np.random.default_rng(0))
     assert set(table["start"]) == {"base", "noisy"}
     for start, step in (("base", 100), ("noisy", 250)):
-        means: dict[str, list[float]] = {name: [] for name in steps.MEASURES}
+        means: dict[str, list[float]] = {name: [] for name in lab_steps.MEASURES}
         for seed in range(5):
             folder = root / "results" / f"{start}-accuracy-{seed}"
             items = pd.read_parquet(folder / "items.parquet")
@@ -242,7 +242,7 @@ def test_the_steps_panel_is_operated(runs, questions):
 
 
 def test_marks_are_counted(rows):
-    table = guess.behaviours(rows)
+    table = lab_behaviours.table(rows)
     assert table.groupby(["model", "variant"])["value"].sum().tolist() == pytest.approx([1] * 12)
     line = table.set_index(["model", "variant", "behaviour"])["value"]
     part = rows[(rows["model"] == "base") & (rows["variant"] == "wrong-think")]
@@ -341,9 +341,9 @@ def test_figures_show_what_the_tables_hold(questions, rows):
     prompt = apply(questions[0], "base")
     answers = asking.ask([asking.CHECKPOINTS / name for name in ("base", "noisy")], prompt)
     table = compose.table(answers)
-    figure = plots.asked(prompt, table)
+    figure = single_items.asked(prompt, table)
     heights = [[bar.get_height() for bar in axes.patches] for axes in figure.axes[1:3]]
     assert heights == [pytest.approx(probs) for probs in table["letter_probs"]]
-    marks = guess.behaviours(rows)
-    bars = plots.behaviours(marks, guess.BEHAVIOURS, "x").axes[0].patches
+    marks = lab_behaviours.table(rows)
+    bars = lab_behaviours.draw(marks, "about").axes[0].patches
     assert sum(bar.get_width() for bar in bars) == pytest.approx(100 * rows["model"].nunique())

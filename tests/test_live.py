@@ -13,6 +13,7 @@ import torch
 
 from companion.analysis.training_runs import CURVES, WATCHED
 from companion.errors import CompanionError
+from companion.figures import live_curves
 from companion.models.interface import Sampling, responses
 from companion.models.local import LocalModel
 from companion.perturbations.table import apply
@@ -229,7 +230,7 @@ def test_the_panel_says_errors_in_a_sentence_and_can_be_used_again(panel, tmp_pa
     def fail(*_):
         raise ValueError("no ink\nat all")
 
-    monkeypatch.setattr(lab.plots, "live_curves", fail)
+    monkeypatch.setattr(live_curves, "draw", fail)
     panel.name.value = "a-name"
     panel.train.click()
     wait(panel)
@@ -254,7 +255,7 @@ def test_the_sentence_tells_first_and_last_with_intervals_and_leaves_out_what_co
     )
     first = curve[curve["step"] == 0]
     assert lab.sentence(first, log[:0]).startswith("Steps 0 → 0. base: accuracy (%) 80 → 80 [70, 90], ")
-    drawn = lab.plots.live_curves(curve, log, "a title").axes
+    drawn = live_curves.draw(curve, log, "a title", "about").axes
     assert [len(axes.collections) for axes in drawn] == [3, 3, 3, 3, 0, 0]  # the intervals of a variant are one
     np.testing.assert_allclose(drawn[4].lines[1].get_ydata()[[0, 10, 11]], [1.0, 0.55, 0.5])
 

@@ -1,8 +1,11 @@
 """The look of all figures: told apart without colour, captions that stand alone, alt text everywhere."""
 
+import importlib
 import itertools
 import json
 import re
+import shutil
+from pathlib import Path
 
 import matplotlib.text
 import nbformat
@@ -11,20 +14,18 @@ import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
 from PIL import Image
 
-from companion import figures as plots
-from companion.analysis.samples_needed import enough
-from companion.figures.of_reasoning_ import CHECKPOINTS, STEPS
-from companion.figures.theme import BLIND_SAFE, alike
-from companion.provenance import Gallery
+from companion.cli import main
+from companion.figures import single_items
+from companion.figures.gallery import Gallery, caption
+from companion.figures.interval_plots import STEPS
+from companion.figures.theme import BLIND_SAFE, CHECKPOINTS, RECIPES, STYLES, alike, set_theme
 from companion.questions.microworld import questions
-from companion.teaching.lab.guess import BEHAVIOURS
 
 LOOKS = {
-    "variants": plots.STYLES,
-    "recipes": {name: look[:2] for name, look in plots.RECIPES.items() if name != "before RL"},
+    "variants": STYLES,
+    "recipes": {name: look[:2] for name, look in RECIPES.items() if name != "before RL"},
     "checkpoints": {name: look[:2] for name, look in CHECKPOINTS.items()},
 }
 LOOKALIKES = [{"d", "D"}, {"o", "h"}, {"o", "p"}, {"p", "h"}]
@@ -78,7 +79,7 @@ def test_what_an_example_says_stays_within_its_picture():
         "grounding": "disagree",
     }  # fmt: skip
     rows = pd.DataFrame([row, row], index=["wrong-caption-disclaimer", "base"])
-    figure = plots.example(questions("test", 1)[0], rows)
+    figure = single_items.example(questions("test", 1)[0], rows)
     FigureCanvasAgg(figure).draw()
     assert "P(correct) 0.50" in " ".join(text.get_text() for text in figure.texts)
     assert max(text.get_window_extent().x1 for text in figure.texts) <= figure.bbox.x1
@@ -91,80 +92,50 @@ def test_every_mark_stands_out_from_white_paper(looks):
         assert 1.05 / (luminance + 0.05) >= 3, name
 
 
-TITLE = (
-    "What is shown\nmicroworld, cv-bench · Qwen/Qwen2.5-VL-7B-Instruct · 300 items each · one checkpoint, one seed, "
-    "of which so much has to be said that no figure is wide enough for it"
+ABOUT = (
+    "microworld, cv-bench · Qwen/Qwen2.5-VL-7B-Instruct · 300 items each · one checkpoint, one seed, of which so much "
+    "has to be said that no figure is wide enough for it"
 )
-FIVE = ["base", "stop-think", "wrong-caption", "wrong-think", "blank-image"]
+MANIFEST = json.loads((Path(__file__).parent.parent / "figures" / "manifest.json").read_text(encoding="utf-8"))
+DRAWN = [name for name, entry in MANIFEST.items() if "about" in entry]
 
 
-def judged(table):
-    return plots.judge_accuracy(dict(list(table.groupby("table", sort=False))), TITLE)
+def module(name):
+    return importlib.import_module(f"companion.figures.{name}")
 
 
-def over(measure, variants=("base", "wrong-caption", "wrong-think"), column="benchmark"):
-    return lambda table: plots.by_part(table, column, TITLE, variants, measure)
+def test_every_figure_has_its_module(root):
+    pictures = {path.stem for path in (root / "figures").glob("*.png")}
+    assert pictures == {path.stem for path in (root / "figures").glob("*.svg")} == set(DRAWN)
+    for name in DRAWN:
+        assert callable(module(name).table), name
+        assert caption(module(name)) == MANIFEST[name]["caption"], name
 
 
-DRAWN = {
-    "lab_steps": lambda table: plots.steps(table, 250, TITLE),
-    "lab_behaviours": lambda table: plots.behaviours(table, BEHAVIOURS, TITLE),
-    "perturbation_drops": lambda table: plots.drops(table, TITLE),
-    "where_answers_go": lambda table: plots.fates(table, TITLE),
-    "drops_by_family": over("accuracy", FIVE, "category"),
-    "drops_by_difficulty": over("accuracy", FIVE, "difficulty"),
-    "drops_by_wording": lambda table: plots.wordings(table, TITLE),
-    "confidence": lambda table: plots.confidence(table, TITLE),
-    "calibration": lambda table: plots.reliability(
-        table, TITLE, ["base", "stop-think", "wrong-caption", "wrong-think"]
-    ),
-    "survival_auroc": lambda table: plots.survival(table, TITLE),
-    "quadrants": lambda table: plots.quadrants(table, TITLE),
-    "shrinking": lambda table: plots.shrinking(table, TITLE, ["base", "wrong-caption", "wrong-think"]),
-    "failure_types": lambda table: plots.failure_map(table[table["variant"] == "wrong-think"], TITLE),
-    "judge_accuracy": judged,
-    "replay": lambda table: plots.replays(table, TITLE),
-    "gap": lambda table: plots.gap(table, TITLE),
-    "sample_size": lambda table: plots.sample_size(table, enough(table), TITLE),
-    "tradeoff_paths": lambda table: plots.tradeoff(table, TITLE),
-    "training_curves": lambda table: plots.curves(table, ["correct", "consistent", "grounded", "words"], TITLE),
-    "sharpening": lambda table: plots.curves(table, ["entropy", "p_correct"], TITLE, by="variant"),
-    "clean_and_noisy_start": lambda table: plots.curves(
-        table, ["correct", "consistent", "grounded", "entropy"], TITLE, by="start", change=False
-    ),
-    "remedies_accuracy": lambda table: plots.remedies(
-        table, "accuracy", "accuracy (%)", ["base", "wrong-caption", "wrong-think", "wrong-think-but"], TITLE
-    ),
-    "remedies_agreement": lambda table: plots.remedies(
-        table, "consistency", "agree (%)", ["base", "wrong-caption", "wrong-think"], TITLE
-    ),
-    "reasoning_length": lambda table: plots.seeds(table, "words", TITLE),
-    "seeds_and_recipes": lambda table: plots.seeds(table, "correct", TITLE),
-    "your_model_accuracy": over("accuracy", FIVE),
-    "your_model_drops": lambda table: plots.grid(table, TITLE),
-    "your_model_confidence": over("p_correct"),
-    "your_model_shrinking": lambda table: plots.shrinking(
-        table, TITLE, ["base", "wrong-caption", "wrong-think"], by="benchmark"
-    ),
-}
-"""Figure → how it is drawn from the table beside it."""
+def test_a_figure_is_drawn_again_from_its_table_to_the_same_bytes(root, tmp_path):
+    for name in ("perturbation_drops", "tradeoff_paths", "judge_accuracy"):
+        for ending in ("csv", "png", "svg"):
+            shutil.copy(root / "figures" / f"{name}.{ending}", tmp_path)
+    shutil.copy(root / "figures" / "manifest.json", tmp_path)
+    made = {path.name: path.read_bytes() for path in tmp_path.glob("*.[ps][nv]g")}
+    assert main(["figures", "--out", str(tmp_path), "perturbation_drops", "tradeoff_paths", "judge_accuracy"]) == 0
+    assert {path.name: path.read_bytes() for path in tmp_path.glob("*.[ps][nv]g")} == made
 
 
-def manifest(root):
-    return json.loads((root / "figures" / "manifest.json").read_text())
+def test_a_figure_that_is_not_there_is_one_sentence(tmp_path, capsys):
+    assert main(["figures", "--out", str(tmp_path), "nonsense"]) == 2
+    assert "no figure 'nonsense'" in capsys.readouterr().err
+    assert main(["figures", "confidence", "N_ITEMS=3"]) == 2
+    assert "not both" in capsys.readouterr().err
 
 
-def test_every_figure_is_looked_at(root):
-    assert {name for name in manifest(root) if (root / "figures" / f"{name}.png").exists()} == set(DRAWN)
-
-
-@pytest.mark.parametrize(("name", "draw"), DRAWN.items(), ids=DRAWN)
-def test_a_figure_stands_alone(root, name, draw):
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_figure_stands_alone(root, name):
     """It says what its marks mean, labels its axes, and is legible at the width at which notebooks show it."""
-    plots.set_theme()
-    figure = draw(pd.read_csv(root / "figures" / f"{name}.csv"))
+    set_theme()
+    figure = module(name).draw(pd.read_csv(root / "figures" / f"{name}.csv"), ABOUT)
     shown, about, note = figure.get_suptitle().splitlines()
-    assert f"{shown}\n{about}" == TITLE
+    assert (shown, about) == (module(name).TITLE, ABOUT)
     assert re.search("interval|each line: one checkpoint", note)
     assert any(axes.get_xlabel() for axes in figure.axes) or figure.get_supxlabel() or name == "your_model_drops"
     figure.draw_without_rendering()
@@ -184,32 +155,32 @@ def test_a_figure_stands_alone(root, name, draw):
 def test_the_right_letter_is_hatched(root):
     question = type("Q", (), {"load_image": lambda self: Image.new("RGB", (4, 4))})()
     rows = pd.DataFrame([{"options": ["x", "y"], "right": "B", "letter_probs": [0.3, 0.7]}], index=["base"])
-    _, axes = plots.letters(question, rows, TITLE).axes
+    _, axes = single_items.letters(question, rows, "One item", ABOUT).axes
     assert [patch.get_hatch() for patch in axes.patches] == ["", "//"]
 
 
-def test_a_picture_file_says_what_it_shows(tmp_path):
-    figure = Figure()
-    figure.suptitle("Drops\nmicroworld · 3 items\nlines: intervals")
-    said = Gallery(tmp_path, "n", {}).add("a", figure, pd.DataFrame({"a": [1]}), "What “right” is − or is not")
-    assert said == "What “right” is − or is not (microworld · 3 items; lines: intervals)"
-    with Image.open(tmp_path / "a.png") as image:
+def test_a_picture_file_says_what_it_shows(root, tmp_path):
+    table = pd.read_csv(root / "figures" / "confidence.csv")
+    said = Gallery(tmp_path, "n", {}).add(module("confidence"), table, "microworld · 3 items")
+    shown = "Mean probability of the right letter, and normalised entropy over the letters, under each perturbation"
+    assert said == f"{shown} (microworld · 3 items; lines through points: 95 % intervals over items)"
+    with Image.open(tmp_path / "confidence.png") as image:
         assert image.text["Description"] == said
-    svg = (tmp_path / "a.svg").read_text(encoding="utf-8")
-    assert "<title>What “right” is − or is not</title>" in svg
+    svg = (tmp_path / "confidence.svg").read_text(encoding="utf-8")
+    assert f"<title>{shown}</title>" in svg
     assert f"<dc:description>{said}</dc:description>" in svg
 
 
 def test_every_figure_of_the_manifest_says_what_it_shows_and_of_what(root):
-    for name, entry in manifest(root).items():
-        assert len(entry["claim"].split()) >= 5, name
+    for name, entry in MANIFEST.items():
+        assert len(entry["caption"].split()) >= 5, name
         assert entry["items"] > 0, name
         assert entry["seeds"], name
         svg = root / "figures" / f"{name}.svg"
         if svg.exists():
             said = re.search("<dc:description>(.*?)</dc:description>", svg.read_text(encoding="utf-8"), re.DOTALL)
             assert said, name
-            assert said[1].startswith(entry["claim"]), name
+            assert said[1].startswith(entry["caption"]), name
             assert "microworld" in said[1], name
             assert re.search(r"\bseeds?\b|pairs", said[1]), name
 

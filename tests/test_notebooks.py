@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from companion.errors import CompanionError
-from companion.provenance import Gallery
+from companion.figures.gallery import Gallery
 from companion.teaching.run_notebooks import parameters_of, parse_parameters, run_notebooks
 
 LIVE = {"model", "benchmark", "n_items", "seed", "device", "profile"}
@@ -176,7 +176,7 @@ def test_a_manifest_holds_no_path_of_the_machine(tmp_path, monkeypatch, given, w
     monkeypatch.chdir(tmp_path)
     given = given.format(root=tmp_path) if isinstance(given, str) else given
     gallery = Gallery(tmp_path / "figures", "n", {"model": given}, {"model": given}, code={})
-    gallery.add("one", None, pd.DataFrame({"a": [1]}), "a table")
+    gallery.add_table("one", pd.DataFrame({"a": [1]}), "a table")
     entry = json.loads((tmp_path / "figures" / "manifest.json").read_text())["one"]
     assert (entry["parameters"], entry["model"]) == ({"model": written}, written)
 
@@ -185,7 +185,7 @@ def test_two_notebooks_may_enter_figures_at_once(tmp_path):
     def enter(notebook):
         gallery = Gallery(tmp_path, notebook, {})
         for k in range(25):
-            gallery.add(f"{notebook}-{k}", None, pd.DataFrame({"a": [k]}), "a table")
+            gallery.add_table(f"{notebook}-{k}", pd.DataFrame({"a": [k]}), "a table")
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(enter, "abcd"))

@@ -26,12 +26,12 @@ def parameters(tmp_path, monkeypatch, random_checkpoint):
 
 def test_figures_say_when_answers_could_not_be_read(parameters, checkpoint):
     variants = ("base", "wrong-think")
-    assert open_session("x", parameters, variants).title("Drops").endswith("% of the answers could not be read")
-    title = open_report("x", parameters, variants).title("Drops")
+    assert open_session("x", parameters, variants).about.endswith("% of the answers could not be read")
+    title = open_report("x", parameters, variants).about
     assert "% of the answers could not be read\n" in title
     assert title.endswith("\nnot above chance: microworld")
     able = open_report("x", parameters | {"model": str(checkpoint)}, variants)
-    assert able.title("Drops") == "Drops\nmicroworld · base · 3 items · one checkpoint, one seed"
+    assert able.about == "microworld · base · 3 items · one checkpoint, one seed"
     assert set(able.rows["rule"]) <= {"agree", "disagree", "no commitment", "no answer"}
 
 
@@ -74,10 +74,10 @@ def test_figures_say_which_runs_they_show(root, tmp_path, monkeypatch):
     assert noisy.about == f"microworld · 5 GRPO runs from noisy · seeds 0 to 4 · {items}"
     assert noisy.of(at_every_step(noisy.runs)).about.endswith("· 144 validation items")
     one = noisy.of(noisy.runs[(noisy.runs["seed"] == 3) & noisy.runs["step"].isin([0, 250])])
-    assert one.title("Drops") == "Drops\nmicroworld · 1 GRPO run from noisy · seed 3 · 576 validation items"
+    assert one.about == "microworld · 1 GRPO run from noisy · seed 3 · 576 validation items"
     assert one.record[["start", "recipe", "seed"]].values.tolist() == [["noisy", "accuracy", 3]]
     for name, asked in (("all", desk), ("one", one)):
-        asked.gallery.add(name, None, pd.DataFrame(), "what it shows")
+        asked.gallery.add_table(name, pd.DataFrame(), "what it shows")
     entries = json.loads((tmp_path / "figures" / "manifest.json").read_text())
     assert [(entries[name]["runs"], entries[name]["seeds"]) for name in ("all", "one")] == [
         (35, [0, 1, 2, 3, 4]),

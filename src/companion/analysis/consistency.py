@@ -15,17 +15,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from companion.analysis.tables import WRONG, Panel
+from companion.analysis.tables import Panel
 from companion.evaluation.judges.replay_judge import PROBES
 from companion.evaluation.judges.verdicts import VERDICTS
 from companion.intervals import estimate, resample
 from companion.measures import Array, Measure, difference, fleiss_kappa, mean, minus, share
-from companion.perturbations.table import VARIANTS
 from companion.questions.microworld.grammar import conclusion
 from companion.questions.question import LETTERS, Question
-
-REASONED = tuple(name for name, plan in VARIANTS.items() if not plan.stop)
-"""The variants under which a model may reason."""
 
 QUADRANTS = {
     "consistent right": "right, and its reasoning says so",
@@ -54,6 +50,11 @@ def consistent(panel: Panel, variant: str, judge: str) -> Array:
     return np.where(verdict.isin(["unusable"]) | verdict.isna(), np.nan, agrees)
 
 
+def may_reason(rows: pd.DataFrame) -> pd.Series:
+    """For each row whether the model could reason: under `stop-think` its think block was closed for it."""
+    return ~rows["prefill"].str.contains("</think>", regex=False)
+
+
 def quadrants(rows: pd.DataFrame, judge: str, rng: np.random.Generator) -> pd.DataFrame:
     """variant, measure, estimate.
 
@@ -65,7 +66,7 @@ def quadrants(rows: pd.DataFrame, judge: str, rng: np.random.Generator) -> pd.Da
     panel = Panel(rows, rng)
     base, base_agrees = panel.numbers("base", "correct"), consistent(panel, "base", judge)
     lines = []
-    for name in (name for name in panel.variants if name in REASONED):
+    for name in (name for name in panel.variants if may_reason(panel.rows[name]).any()):
         right, agrees = panel.numbers(name, "correct"), consistent(panel, name, judge)
         both = right * agrees
         found = {
@@ -90,7 +91,7 @@ def failure_types(rows: pd.DataFrame, judge: str, rng: np.random.Generator) -> p
     panel = Panel(rows, rng)
     among = panel.column("base", "correct").to_numpy(dtype=bool)
     lines = []
-    for name in (name for name in panel.variants if name in WRONG):
+    for name in panel.misleading:
         right = panel.column(name, "correct").to_numpy(dtype=bool)
         agrees = consistent(panel, name, judge) == 1
         misled = (panel.column(name, "answer") == panel.column(name, "suggested")).to_numpy(dtype=bool)
@@ -124,7 +125,7 @@ def acknowledged(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     panel = Panel(rows, rng)
     base = panel.column("base", "correct").to_numpy(dtype=bool)
     said = {}
-    for name in (name for name in panel.variants if VARIANTS[name].caption or VARIANTS[name].think):
+    for name in panel.asserting:
         verdict = panel.column(name, "conflict")
         said[name] = np.where(verdict.isna(), np.nan, (verdict == "acknowledges").to_numpy(dtype=float))
     lines = []
@@ -133,7 +134,7 @@ def acknowledged(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
         right = panel.column(name, "correct").to_numpy(dtype=bool)
         among = {"all": np.ones_like(base), "stay right": base & right, "follow": follows}
         lines += [panel.line(mean(says[part]), part, variant=name, measure=m) for m, part in among.items()]
-        if name in WRONG and (right_one := name.replace("wrong", "right")) in said:
+        if name in panel.misleading and (right_one := name.replace("wrong", "right")) in said:
             lines.append(panel.line(difference(says, said[right_one]), variant=name, measure="above false alarms"))
     return pd.DataFrame(lines)
 
@@ -149,7 +150,7 @@ def drift(before: pd.DataFrame, after: pd.DataFrame, judge: str, rng: np.random.
     if set(old.items) != set(new.items):
         raise ValueError("the two checkpoints were asked different items")
     lines = []
-    for name in (name for name in old.variants if name in REASONED and name in new.variants):
+    for name in (name for name in old.variants if name in new.variants and may_reason(old.rows[name]).any()):
         right = [panel.column(name, "correct").loc[old.items].to_numpy(dtype=float) for panel in (old, new)]
         agrees = [
             pd.Series(consistent(panel, name, judge), panel.items).loc[old.items].to_numpy() for panel in (old, new)
@@ -229,7 +230,7 @@ def against_truth(rows: pd.DataFrame, questions: Mapping[str, Question], judge: 
     *right*, *invented* (the grammar finds no conclusion), *missed* (the judge finds none) or *another* option.
     """
     columns = ["model", "variant", "question", "think", "options"]
-    lines = rows.loc[rows["variant"].isin(REASONED), [*columns, f"{judge}_concluded"]].reset_index(drop=True)
+    lines = rows.loc[may_reason(rows), [*columns, f"{judge}_concluded"]].reset_index(drop=True)
     lines = lines.rename(columns={f"{judge}_concluded": "found"}).astype({"found": object})
     truth = [
         conclusion(think, options, questions[question].claims)

@@ -26,12 +26,9 @@ from companion.measures import (
     mean,
     share,
 )
-from companion.perturbations.table import VARIANTS
+from companion.perturbations.table import in_standing_order
 from companion.questions.microworld.items import find
 from companion.questions.question import LETTERS
-
-WRONG = tuple(name for name, plan in VARIANTS.items() if "wrong" in (plan.caption, plan.think))
-"""The variants that assert a wrong option."""
 
 
 class Panel:
@@ -40,8 +37,7 @@ class Panel:
     def __init__(self, rows: pd.DataFrame, rng: np.random.Generator) -> None:
         if rows.duplicated(["question", "variant"]).any():
             raise CompanionError("rows of several models or samples; choose one before making a table of them")
-        there = set(rows["variant"].unique())
-        self.variants = [name for name in VARIANTS if name in there]
+        self.variants = in_standing_order(rows["variant"])
         if "base" not in self.variants:
             raise CompanionError("no rows under the variant base, which all others are compared with; evaluate it too")
         self.rows = {name: part.set_index("question") for name, part in rows.groupby("variant", sort=False)}
@@ -57,6 +53,17 @@ class Panel:
 
     def numbers(self, variant: str, name: str) -> Array:
         return self.rows[variant][name].to_numpy(dtype=float)
+
+    @property
+    def asserting(self) -> list[str]:
+        """The variants that assert an option."""
+        return [name for name in self.variants if self.column(name, "suggested").notna().any()]
+
+    @property
+    def misleading(self) -> list[str]:
+        """The variants that assert a wrong option."""
+        suggested = {name: self.column(name, "suggested").dropna() for name in self.asserting}
+        return [name for name, own in suggested.items() if (own != self.column(name, "right")[own.index]).any()]
 
     @property
     def guessed(self) -> Array:
@@ -166,7 +173,7 @@ def fates(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     panel = Panel(rows, rng)
     among = panel.column("base", "correct").to_numpy(dtype=bool)
     lines = []
-    for name in (name for name in panel.variants if name in WRONG):
+    for name in panel.misleading:
         answer, right = panel.column(name, "answer"), panel.column(name, "right")
         suggested = answer == panel.column(name, "suggested")
         fate = {
@@ -231,7 +238,7 @@ def survival(rows: pd.DataFrame, rng: np.random.Generator, among_right: bool = T
     family = panel.column("base", "category").to_numpy()[among]
     scores = {"P(correct)": panel.numbers("base", "p_correct"), "−entropy": -panel.numbers("base", "entropy")}
     lines = []
-    for name in (name for name in panel.variants if name in WRONG):
+    for name in panel.misleading:
         survived = panel.column(name, "correct").to_numpy(dtype=bool)[among]
         for pairs, strata in zip(PAIRS, (None, family), strict=True):
             for predictor, score in scores.items():

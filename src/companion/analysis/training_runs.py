@@ -21,7 +21,7 @@ from companion.analysis.tables import chance_level
 from companion.errors import CompanionError
 from companion.intervals import Estimate, estimate_each, estimate_runs, resample
 from companion.measures import Array, Measure
-from companion.perturbations.table import VARIANTS
+from companion.perturbations.table import in_standing_order
 
 UNSEEN = ("wrong-think-but", "wrong-caption-disclaimer", "abstain", "wrong-think-abstain", "wrong-caption-abstain")
 """Prompt forms that no recipe trains on."""
@@ -168,7 +168,7 @@ def robustness(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
         recipes = list(dict.fromkeys(part["recipe"]))
         for label, recipe, step in [("before RL", recipes[0], 0), *((name, name, panel.last) for name in recipes)]:
             base = panel.values(start, recipe, "base", "correct", step)
-            for variant in VARIANTS:
+            for variant in in_standing_order(part["variant"]):
                 labels = {"start": start, "recipe": label, "variant": variant}
                 correct = panel.values(start, recipe, variant, "correct", step)
                 agrees = panel.values(start, recipe, variant, "consistent", step)

@@ -16,12 +16,19 @@ REPORT, AUDIT = "08_your_model.ipynb", "04_closed_vs_open.ipynb"
 
 def add(commands: Commands) -> None:
     """Add these commands."""
-    figures = commands.add_parser("figures", help="run every notebook and write executed/ and figures/")
+    figures = commands.add_parser(
+        "figures", help="run every notebook and write executed/ and figures/; or draw single figures from their tables"
+    )
     figures.add_argument(
         "--out", type=Path,
-        help="a folder for one notebook alone: with an ENDPOINT its audit (04), else the report on MODEL (08)",
+        help="a folder for one notebook alone: with an ENDPOINT its audit (04), else the report on MODEL (08); for "
+        "single figures, where they lie",
     )  # fmt: skip
-    figures.add_argument("parameters", nargs="*", metavar="NAME=VALUE", help="notebook parameters, as N_ITEMS=100")
+    figures.add_argument(
+        "parameters", nargs="*", metavar="NAME=VALUE | FIGURE",
+        help="notebook parameters, as N_ITEMS=100; or figures, as perturbation_drops, which are drawn again from their "
+        "csv as it is: no notebook runs",
+    )  # fmt: skip
     figures.set_defaults(run=_figures)
 
     findings = commands.add_parser("findings", help="write FINDINGS.md: what became of each of the paper's findings")
@@ -55,11 +62,21 @@ def add(commands: Commands) -> None:
 
 
 def _figures(options: argparse.Namespace) -> None:
+    from companion.figures.gallery import redraw
     from companion.teaching.pages import findings_page
     from companion.teaching.pages.readme import update_readme
     from companion.teaching.pages.teachers_page import update_teaching
     from companion.teaching.run_notebooks import parse_parameters, run_notebooks
 
+    named = [one for one in options.parameters if "=" not in one]
+    if named:
+        if len(named) < len(options.parameters):
+            raise CompanionError(
+                f"{', '.join(named)}: give figures to draw again, or parameters for notebooks, not both"
+            )
+        for name in named:
+            redraw(options.out or Path("figures"), name)
+        return
     parameters = parse_parameters(options.parameters)
     if options.out:
         notebook = Path("notebooks") / (AUDIT if "endpoint" in parameters else REPORT)

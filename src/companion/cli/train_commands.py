@@ -83,7 +83,7 @@ def _train_grpo(options: argparse.Namespace) -> None:
     for name in names:
         if name not in GRPO:
             raise CompanionError(f"unknown GRPO recipe {name!r}; choose from {', '.join(GRPO)}, or all")
-    results = options.out or Path("runs/quick" if options.steps else "results")
+    results = options.out or Path("runs/quick" if options.steps else "runs/results")
     settings: dict[str, Any] = {"use_vllm": True, "vllm_mode": "colocate"} if options.vllm else {}
     for seed in _seeds(options):
         for name in names:

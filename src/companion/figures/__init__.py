@@ -1,35 +1,6 @@
-"""Plots: each takes a table and returns its figure; `theme` holds what they share."""
+"""How it is drawn: `NAME.py` makes figures/NAME.png, by `table(...)`, from rows or records, and `draw(table, about)`.
 
-from companion.figures.of_lab_ import asked, behaviours, rung, steps
-from companion.figures.of_live_ import live_curves
-from companion.figures.of_reasoning_ import (
-    PROBES,
-    failure_map,
-    judge_accuracy,
-    listed,
-    quadrants,
-    replays,
-    shrinking,
-)
-from companion.figures.of_rows_ import (
-    by_part,
-    confidence,
-    drops,
-    example,
-    fates,
-    grid,
-    letters,
-    pictures,
-    reliability,
-    survival,
-    wordings,
-)  # fmt: skip
-from companion.figures.of_runs_ import curves, gap, remedies, sample_size, seeds, tradeoff
-from companion.figures.theme import RECIPES, STYLES, set_theme, show
-
-__all__ = [
-    "PROBES", "RECIPES", "STYLES", "asked", "behaviours", "by_part", "confidence", "curves", "drops", "example",
-    "failure_map", "fates", "gap", "grid", "judge_accuracy", "letters", "listed", "live_curves", "pictures",
-    "quadrants", "reliability", "remedies", "replays", "rung", "sample_size", "seeds", "set_theme", "show",
-    "shrinking", "steps", "survival", "tradeoff", "wordings",
-]  # fmt: skip
+The first line of a module says what its figure shows, and is its caption. `theme` has the looks that all share,
+`interval_plots` and `step_curves` what several draw alike; `gallery` writes figures with their tables and the manifest.
+`single_items` and `live_curves` draw what notebooks and the lab show and do not save.
+"""

@@ -7,7 +7,7 @@ the lines of its title what it shows, of which models, items and seeds, and what
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -59,22 +59,34 @@ RECIPES = {
 """Training recipe → (colour, marker, line), in the order in which figures list them."""
 
 
+CHECKPOINTS = {
+    **{name: look for name, look in RECIPES.items() if name != "before RL"},
+    "noisy": ("#666666", "p", "-"),
+    "noisy-accuracy": (BLIND_SAFE[3], "d", ":"),
+}
+"""checkpoint → (colour, marker, line), in the order in which figures list them."""
+
+
+OTHERS = "#555555"
+"""The colour of what has no look of its own; its marker is its first letter."""
+
+
 def set_theme() -> None:
     """One look for all figures; ids in SVG files do not depend on the run."""
     sns.set_theme(context="notebook", style="whitegrid", font_scale=0.9)
     rcParams.update({"svg.hashsalt": "companion", "figure.constrained_layout.use": True, "axes.titlelocation": "left"})
 
 
-def titled(figure: Figure, title: str, note: str) -> Figure:
-    """Put over a figure its title (`Desk.title`: what it shows, what it is about) and how its marks are read.
+def titled(figure: Figure, title: str, about: str, note: str) -> Figure:
+    """Put over a figure its title, what it is about (models, items, seeds) and how its marks are read.
 
     Lines that are longer than the figure is wide go on below. What is above three lines makes the figure higher, so
     that it does not press the axes flat.
     """
-    more = title.count("\n") - 1
+    more = about.count("\n")
     if more > 0:
         figure.set_figheight(figure.get_figheight() + 0.25 * more)
-    figure.suptitle(f"{title}\n{note}", x=0.01, ha="left", wrap=True)
+    figure.suptitle(f"{title}\n{about}\n{note}", x=0.01, ha="left", wrap=True)
     return figure
 
 
@@ -90,9 +102,39 @@ def alike(table: pd.DataFrame) -> str:
     return "; no line: all items alike" if (table["low"] == table["high"]).any() else ""
 
 
-def ordered(variants: Sequence[str]) -> list[str]:
-    there = set(variants)
-    return [name for name in STYLES if name in there]
+def perturbation_look(name: str) -> tuple[str, str]:
+    """(colour, marker) of a perturbation; of one without an entry in `STYLES` a grey and a marker by its name."""
+    return STYLES.get(name) or (OTHERS, _own_marker(name))
+
+
+def recipe_look(name: str) -> tuple[str, str, str]:
+    """(colour, marker, line) of a recipe; of one without an entry in `RECIPES` a grey and a marker by its name."""
+    return RECIPES.get(name) or (OTHERS, _own_marker(name), "-.")
+
+
+def _own_marker(name: str) -> str:
+    return f"${name[0].upper()}$"
+
+
+def recipes_in_order(table: pd.DataFrame) -> list[str]:
+    """The recipes of a table in their standing order, others after them."""
+    return _in_order(RECIPES, table["recipe"])
+
+
+def checkpoints_in_order(labels: Iterable[str]) -> list[str]:
+    """Checkpoints in their standing order, others after them."""
+    return _in_order(CHECKPOINTS, labels)
+
+
+def _in_order(known: Iterable[str], there: Iterable[str]) -> list[str]:
+    found = dict.fromkeys(there)
+    standing = [name for name in known if name in found]
+    return standing + sorted(set(found) - set(standing))
+
+
+def checkpoint_look(label: str) -> tuple[str, str, str]:
+    """(colour, marker, line) of a checkpoint; one look for all that are not ours."""
+    return CHECKPOINTS.get(label) or (OTHERS, "H", "-")
 
 
 def named(variant: str) -> str:
@@ -125,7 +167,7 @@ def points(axes: Axes, table: pd.DataFrame, labels: list[str], scale: float = 10
     """One point and interval for each variant, from the top down."""
     table = table.set_index("variant")
     for y, name in enumerate(labels):
-        color, marker = STYLES[name]
+        color, marker = perturbation_look(name)
         line = table.loc[name]
         axes.plot([line["low"] * scale, line["high"] * scale], [y, y], color=color, linewidth=2)
         axes.plot(line["value"] * scale, y, marker=marker, color=color, markersize=8, linestyle="none")

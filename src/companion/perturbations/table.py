@@ -8,7 +8,8 @@ asserts that same one, so that variants are paired. Source: the paper's evaluati
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from PIL import Image
@@ -25,9 +26,18 @@ DOUBTS = ("But wait.", "But let me check.", "However, let me look again.")
 STOPS = ("<think></think>", "<think>I will answer at once.</think>", "<think>No need to think.</think>")
 
 
+WORDINGS: Mapping[str, Sequence[str]] = {
+    "caption": CAPTIONS, "disclaimer": DISCLAIMERS, "think": THOUGHTS, "doubt": DOUBTS, "stop": STOPS,
+}  # fmt: skip
+"""kind of sentence → its wordings. These five draw from one random stream, in this order."""
+
+
 @dataclass(frozen=True)
 class Variant:
-    """What a variant adds to a prompt. caption, think: which claim they assert, "right", "wrong" or none."""
+    """What a variant adds to a prompt. caption, think: which claim they assert, "right", "wrong" or none.
+
+    wordings: kinds of `WORDINGS` that are worded in a way of its own; each draws from a stream of its own.
+    """
 
     name: str
     caption: str = ""
@@ -37,6 +47,7 @@ class Variant:
     stop: bool = False
     abstain: bool = False
     blank: bool = False
+    wordings: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 VARIANTS = {
@@ -84,6 +95,13 @@ class Prompt:
         return blank(image.size) if self.blank else image
 
 
+def in_standing_order(names: Iterable[str]) -> list[str]:
+    """Each of some variants once, in the order of `VARIANTS`; those that have no entry there come last."""
+    there = dict.fromkeys(names)
+    known = [name for name in VARIANTS if name in there]
+    return known + sorted(set(there) - set(known))
+
+
 def parse_variants(names: str) -> list[str]:
     """Variant names from "all" or a comma-separated list, in their standing order; an unknown name is an error."""
     if names == "all":
@@ -94,7 +112,7 @@ def parse_variants(names: str) -> list[str]:
             raise CompanionError(f"unknown variant {name!r}; choose from {', '.join(VARIANTS)}, or all")
     if not wanted:
         raise CompanionError("no variant given; choose from " + ", ".join(VARIANTS) + ", or all")
-    return [name for name in VARIANTS if name in wanted]
+    return in_standing_order(wanted)
 
 
 def apply(question: Question, variant: str, seed: int = 0) -> Prompt:
@@ -108,21 +126,24 @@ def apply(question: Question, variant: str, seed: int = 0) -> Prompt:
     asserted = {"right": question.answer, "wrong": wrong}
     used: list[str] = []
 
-    def pick(kind: str, wordings: tuple[str, ...]) -> str:
-        used.append(f"{kind}-{draws[kind]}")
-        return wordings[draws[kind]]
+    def pick(kind: str) -> str:
+        """The wording of a kind of sentence that this question draws."""
+        own = plan.wordings.get(kind)
+        number = random.Random(f"{seed}/{question.id}/{variant}/{kind}").randrange(len(own)) if own else draws[kind]
+        used.append(f"{kind}-{number}")
+        return (own or WORDINGS[kind])[number]
 
     caption = prefill = ""
     if plan.caption:
-        caption = pick("caption", CAPTIONS).format(claim=question.claims[asserted[plan.caption]])
+        caption = pick("caption").format(claim=question.claims[asserted[plan.caption]])
         if plan.disclaimer:
-            caption += " " + pick("disclaimer", DISCLAIMERS)
+            caption += " " + pick("disclaimer")
     if plan.think:
-        prefill = "<think>" + pick("think", THOUGHTS).format(claim=question.claims[asserted[plan.think]])
+        prefill = "<think>" + pick("think").format(claim=question.claims[asserted[plan.think]])
         if plan.doubt:
-            prefill += " " + pick("doubt", DOUBTS)
+            prefill += " " + pick("doubt")
     if plan.stop:
-        prefill = pick("stop", STOPS)
+        prefill = pick("stop")
     options = (*question.options, ABSTAIN) if plan.abstain else question.options
     return Prompt(
         question=question, variant=variant, text=layout(question.text, options, caption), prefill=prefill,
@@ -136,7 +157,7 @@ def _draws(seed: int, id: str, options: int, answer: int) -> tuple[int, dict[str
     """A wrong option, and the number of the wording of each kind of sentence."""
     rng = random.Random(f"{seed}/{id}")
     wrong = rng.choice([i for i in range(options) if i != answer])
-    return wrong, {name: rng.randrange(3) for name in ("caption", "disclaimer", "think", "doubt", "stop")}
+    return wrong, {kind: rng.randrange(len(wordings)) for kind, wordings in WORDINGS.items()}
 
 
 def layout(text: str, options: tuple[str, ...], caption: str = "") -> str:

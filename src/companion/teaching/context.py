@@ -11,14 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from IPython.display import Image
-from matplotlib.figure import Figure
 
-from companion import figures as plots
 from companion.analysis import consistency, findings, tables
 from companion.analysis.training_runs import describe, load_runs
 from companion.errors import CompanionError
@@ -30,13 +29,16 @@ from companion.evaluation.judges.replay_judge import Replay
 from companion.evaluation.judges.rule_judge import Rule
 from companion.evaluation.judges.verdicts import Judge
 from companion.evaluation.store import VERDICTS, Store
+from companion.figures import single_items
+from companion.figures.gallery import Gallery
+from companion.figures.theme import set_theme, show
 from companion.measures import UNPARSABLE
 from companion.models.interface import Model, Sampling
 from companion.models.openai_client import Account
 from companion.models.prices import Price
 from companion.models.server import EndpointModel
 from companion.perturbations.table import VARIANTS, apply
-from companion.provenance import Gallery, project_root
+from companion.provenance import project_root
 from companion.questions.microworld import MicroworldQuestion
 from companion.questions.question import Question
 from companion.questions.registry import load_benchmark
@@ -60,13 +62,14 @@ class Desk:
         """A fresh generator: each table is the same whichever was made before it."""
         return np.random.default_rng(self.seed)
 
-    def title(self, text: str, about: str = "") -> str:
-        """A figure's title over what it is about, which is what the notebook is about unless said."""
-        return f"{text}\n{about or self.about}"
+    def save(self, figure: ModuleType, table: pd.DataFrame, about: str = "") -> Image:
+        """Enter a figure into the gallery and return it for display.
 
-    def save(self, name: str, figure: Figure, table: pd.DataFrame, claim: str) -> Image:
-        """Enter a figure into the gallery and return it for display."""
-        alt = self.gallery.add(name, figure, table, claim)
+        figure: a module of `companion.figures`. table: of its function `table`. about: the second line of its title,
+        which is what the notebook is about unless said.
+        """
+        alt = self.gallery.add(figure, table, about or self.about)
+        name = figure.__name__.rpartition(".")[2]
         return Image(filename=str(self.gallery.folder / f"{name}.png"), alt=alt, width=900)
 
 
@@ -150,12 +153,12 @@ class Session(Desk):
     def show(self, question: Question, variants: Sequence[str]) -> Image:
         """The picture of a question and, for some variants, what was asked and what the model wrote."""
         rows = self.rows[self.rows["question"] == question.id].set_index("variant")
-        return plots.show(plots.example(question, rows.loc[list(variants)]), _told(question, variants))
+        return show(single_items.example(question, rows.loc[list(variants)]), _told(question, variants))
 
     def pictures(self, n: int = 9) -> Image:
         """Every tenth picture with its question, up to n: families and difficulties of the microworld in turn."""
         shown = self.questions[::10][:n]
-        return plots.show(plots.pictures(shown), f"{len(shown)} pictures of the benchmark with their questions")
+        return show(single_items.pictures(shown), f"{len(shown)} pictures of the benchmark with their questions")
 
     def browse(self) -> None:
         """A slider over the items and a menu of the variants; needs a live kernel.
@@ -203,7 +206,7 @@ class Report(Desk):
         id = str((moved if len(moved) else answers.index)[0])
         shown = rows[rows["question"] == id].set_index("variant").loc[["base", variant]]
         question = self.questions[benchmark, id]
-        return plots.show(plots.example(question, shown), _told(question, ["base", variant]))
+        return show(single_items.example(question, shown), _told(question, ["base", variant]))
 
 
 def open_session(notebook: str, parameters: Mapping[str, Any], variants: Sequence[str] = tuple(VARIANTS)) -> Session:
@@ -359,7 +362,7 @@ def open_lab(notebook: str, parameters: Mapping[str, Any]) -> LabDesk:
 
 def _prepare() -> None:
     os.chdir(project_root(Path.cwd()))
-    plots.set_theme()
+    set_theme()
 
 
 def _open(parameters: Mapping[str, Any]) -> Model:

@@ -20,7 +20,7 @@ import pyarrow as pa
 from companion.errors import CompanionError
 from companion.evaluation.current_rows import current
 from companion.evaluation.store import ROWS, VERDICTS, Store, to_frame
-from companion.perturbations.table import VARIANTS
+from companion.perturbations.table import in_standing_order
 from companion.provenance import made_by
 
 PREFIX = "hub:"
@@ -208,7 +208,7 @@ def _card(name: str, rows: pd.DataFrame, judged: bool) -> str:
 
 
 def _accuracy(rows: pd.DataFrame) -> str:
-    order = list(VARIANTS)
+    order = in_standing_order(rows["variant"])
     lines = []
     for cell, part in rows.groupby(["model", "benchmark", "variant", "delivery"]):
         shares = (f"{part['correct'].mean():.1%}", f"{part['answer'].isna().mean():.1%}")

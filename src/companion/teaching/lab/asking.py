@@ -11,7 +11,7 @@ from companion.errors import CompanionError
 from companion.evaluation.judges.grounding_judge import Grounding
 from companion.evaluation.judges.rule_judge import Rule
 from companion.evaluation.judges.verdicts import Case, Verdict
-from companion.figures import listed
+from companion.figures.theme import checkpoints_in_order
 from companion.models.interface import Response, Sampling, responses
 from companion.perturbations.table import Prompt
 from companion.questions.question import LETTERS
@@ -57,7 +57,7 @@ class Answer:
 def models_in(folder: Path) -> dict[str, Path]:
     """The models in a folder by name, those of the project's recipes first; {} where there are none."""
     found = {config.parent.name: config.parent for config in folder.glob("*/config.json")}
-    return {name: found[name] for name in listed(list(found))}
+    return {name: found[name] for name in checkpoints_in_order(list(found))}
 
 
 def open_model(folder: Path) -> LocalModel:

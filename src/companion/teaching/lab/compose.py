@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 import pandas as pd
 
-from companion import figures as plots
+from companion.figures import single_items
 from companion.models.profiles import get_profile, user_text
 from companion.perturbations.table import ABSTAIN, VARIANTS, Prompt, apply, layout
 from companion.questions.question import Question
@@ -230,7 +230,7 @@ class ComposePanel(ipywidgets.VBox):
             "the microworld only, and spell out all others byte by byte.</p>" if unknown else ""
         )  # fmt: skip
         self.prompt_text.value = warning + prompt_html(user_text(prompt, get_profile("microworld")), prompt.prefill)
-        self.picture.value = png(plots.asked(prompt, table([])))
+        self.picture.value = png(single_items.asked(prompt, table([])))
         right = html.escape(self.question.options[self.question.answer])
         self.text.value = spoken(f"The question and its picture; {right} is right.")
 
@@ -256,7 +256,7 @@ class ComposePanel(ipywidgets.VBox):
         with working(self.status, f"Asking {models} …", f"Asked {models}."):
             prompt = self.prompt()
             answers = ask(folders, prompt)
-            self.picture.value = png(plots.asked(prompt, table(answers)))
+            self.picture.value = png(single_items.asked(prompt, table(answers)))
             self.text.value = spoken(f"<p>{html.escape(summary(self.question, answers))}</p>") + answers_html(answers)
 
 

@@ -1,7 +1,7 @@
 """Whose answers are these? A game: one of the shipped models is hidden, and told by its marks, if it can be.
 
-A mark is how often a model behaves in a certain way under a prompt variant (`BEHAVIOURS`), counted over all items. The
-prompts of a round are drawn at random, so that the odds that are told afterwards are right.
+A mark is how often a model behaves in a certain way under a prompt variant (`behaviours.BEHAVIOURS`), counted over all
+items. The prompts of a round are drawn at random, so that the odds that are told afterwards are right.
 """
 
 from __future__ import annotations
@@ -17,13 +17,11 @@ import ipywidgets
 import numpy as np
 import pandas as pd
 
-from companion import figures as plots
+from companion.analysis.behaviours import SURE, with_behaviour
 from companion.evaluation.engine import evaluate
-from companion.evaluation.judges.conflict_judge import Conflict
-from companion.evaluation.judges.rule_judge import Rule
-from companion.evaluation.judges.verdicts import case_of
 from companion.evaluation.store import Store
-from companion.figures.theme import named
+from companion.figures import single_items
+from companion.figures.theme import checkpoints_in_order, named
 from companion.questions.question import Question
 from companion.teaching.lab.widgets import choice, grid, picture, png, put_there, spoken
 
@@ -32,18 +30,6 @@ VARIANTS = ("base", "wrong-caption", "wrong-think")
 
 CANDIDATES = 3
 """Models to choose from in a round."""
-
-SURE = 0.95
-"""From this probability of its own letter on a model is called sure."""
-
-BEHAVIOURS = (
-    "right, and its reasoning says so",
-    "right, against its own reasoning",
-    "says that text and picture disagree",
-    "follows what was put there",
-    "wrong in another way",
-)
-"""The first of them that holds, "says" before "right"."""
 
 
 def load_rows(folders: Mapping[str, Path], questions: Sequence[Question], store: Store) -> pd.DataFrame:
@@ -58,35 +44,6 @@ def load_rows(folders: Mapping[str, Path], questions: Sequence[Question], store:
         for name, folder in folders.items()
     ], ignore_index=True)  # fmt: skip
     return with_behaviour(rows, questions)
-
-
-def with_behaviour(rows: pd.DataFrame, questions: Sequence[Question]) -> pd.DataFrame:
-    """Rows with `behaviour`, one of `BEHAVIOURS`, and `sure`: whether its own letter has a probability of `SURE`."""
-    by_id = {question.id: question for question in questions}
-    cases = [case_of(row, by_id[row["question"]]) for row in rows.to_dict("records")]
-    agrees = np.array([verdict is not None and verdict.verdict == "agree" for verdict in Rule().judge(cases)])
-    says = [verdict is not None and verdict.verdict == "acknowledges" for verdict in Conflict().judge(cases)]
-    right = rows["correct"].to_numpy(dtype=bool)
-    follows = (rows["answer"].notna() & (rows["answer"] == rows["suggested"])).to_numpy(dtype=bool)
-    behaviour = np.select(
-        [np.array(says), right & agrees, right, follows],
-        [BEHAVIOURS[2], BEHAVIOURS[0], BEHAVIOURS[1], BEHAVIOURS[3]], BEHAVIOURS[4],
-    )  # fmt: skip
-    sure = [probs is not None and max(probs) >= SURE for probs in rows["letter_probs"]]
-    return rows.assign(behaviour=behaviour, sure=sure)
-
-
-def behaviours(rows: pd.DataFrame) -> pd.DataFrame:
-    """model, variant, behaviour, value (share of the model's prompts of that variant), sure (share of those), n."""
-    lines = []
-    for (model, variant), part in rows.groupby(["model", "variant"], sort=False):
-        for name in BEHAVIOURS:
-            own = part[part["behaviour"] == name]
-            lines.append({
-                "model": model, "variant": variant, "behaviour": name, "value": len(own) / len(part),
-                "sure": own["sure"].mean() if len(own) else np.nan, "n": len(part),
-            })  # fmt: skip
-    return pd.DataFrame(lines)
 
 
 def alike(rows: pd.DataFrame) -> pd.DataFrame:
@@ -130,7 +87,7 @@ class Game:
         drawn = list(rng.choice(self.tables[unlike]))
         hidden = str(rng.choice(drawn))
         clues = [self.own[hidden, variant].sample(1, random_state=rng) for variant in VARIANTS]
-        return Round(tuple(plots.listed(drawn)), hidden, pd.concat(clues, ignore_index=True))
+        return Round(tuple(checkpoints_in_order(drawn)), hidden, pd.concat(clues, ignore_index=True))
 
     def odds(self, round: Round) -> pd.DataFrame:
         """For each clue, how often each candidate behaves so, and is as sure: a line a clue, a column a candidate."""
@@ -232,7 +189,7 @@ class GuessPanel(ipywidgets.VBox):
         self.guessed = False
         self.pick.options, self.pick.value = self.round.candidates, None
         shown = [self.questions[id] for id in self.round.clues["question"]]
-        self.picture.value = png(plots.pictures(shown))
+        self.picture.value = png(single_items.pictures(shown))
         self.clues.value = clues_html(self.round)
         self.status.value = spoken(f"Round {self.number + 1}. Whose answers are these? {self._score()}")
 

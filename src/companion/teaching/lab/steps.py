@@ -13,9 +13,10 @@ import ipywidgets
 import numpy as np
 import pandas as pd
 
-from companion import figures as plots
 from companion.analysis.findings import Quantity
-from companion.analysis.training_runs import Panel, trajectories
+from companion.analysis.training_runs import Panel
+from companion.figures import lab_steps, single_items
+from companion.figures.theme import recipes_in_order
 from companion.intervals import points
 from companion.perturbations.table import Prompt, apply
 from companion.questions.question import Question
@@ -23,13 +24,7 @@ from companion.teaching.lab.asking import CHECKPOINTS, ask, ask_all
 from companion.teaching.lab.compose import table
 from companion.teaching.lab.widgets import LABEL, WIDE, choice, picture, png, spoken, working
 
-MEASURES = {"correct": "accuracy", "consistent": "agreement of reasoning and answer", "entropy": "letter entropy"}
 VARIANTS = ("base", "wrong-caption", "wrong-think")
-
-
-def along(runs: pd.DataFrame, recipe: str, variant: str, rng: np.random.Generator) -> pd.DataFrame:
-    """`training_runs.trajectories` of one recipe under one variant, from every start, in the measures of the lab."""
-    return trajectories(runs[runs["recipe"] == recipe], rng, [variant], list(MEASURES))
 
 
 def traded(runs: pd.DataFrame, recipe: str, rng: np.random.Generator) -> pd.DataFrame:
@@ -115,13 +110,13 @@ def changing(rungs: Sequence[Rung], prompts: Sequence[Prompt]) -> list[Prompt]:
 
 
 def sentence(curves: pd.DataFrame, recipe: str, variant: str, at: int) -> str:
-    """Where the runs of a recipe are at a step, for those who do not see the figure. curves: from `along`."""
+    """Where the runs of a recipe are at a step, for those who do not see the figure. curves: from `lab_steps.table`."""
     parts = []
     for start, part in curves[(curves["step"] == at) & (curves["seed"] == -1)].groupby("start", sort=False):
         lines = part.set_index("measure")
         shares = ", ".join(
             f"{name} {100 * line.value:.1f} % [{100 * line.low:.1f}, {100 * line.high:.1f}]"
-            for name, line in ((MEASURES[key], lines.loc[key]) for key in ("correct", "consistent"))
+            for name, line in ((lab_steps.MEASURES[key], lines.loc[key]) for key in ("correct", "consistent"))
         )
         parts.append(f"From {start}: {shares}, entropy {lines.loc['entropy', 'value']:.3f}.")
     return f"Step {at} of the recipe {recipe} under {variant}. {' '.join(parts)}"
@@ -135,7 +130,7 @@ class StepsPanel(ipywidgets.VBox):
         self.curves: dict[tuple[str, str], pd.DataFrame] = {}
         self.climbs: dict[tuple[str, str, str], pd.DataFrame] = {}
         there = runs[["recipe", "start"]].drop_duplicates().itertuples(index=False)
-        order = list(plots.RECIPES)
+        order = recipes_in_order(runs)
         named = sorted(((pair.recipe, pair.start) for pair in there), key=lambda pair: (order.index(pair[0]), pair[1]))
         self.at = ipywidgets.SelectionSlider(
             options=sorted(runs["step"].unique().tolist()), description="GRPO step", continuous_update=False,
@@ -162,16 +157,16 @@ class StepsPanel(ipywidgets.VBox):
         ):
             if (recipe, variant) not in self.curves:
                 rng = np.random.default_rng(self.seed)
-                self.curves[recipe, variant] = along(self.runs, recipe, variant, rng)
+                self.curves[recipe, variant] = lab_steps.table(self.runs, rng, recipe, variant)
             curves = self.curves[recipe, variant]
-            self.picture.value = png(plots.steps(curves, at, f"microworld · {recipe}, {variant}: step {at}"))
+            self.picture.value = png(lab_steps.draw(curves, f"{recipe}, {variant}: step {at}", "microworld", at))
             self.text.value = spoken(html.escape(sentence(curves, recipe, variant, at)))
             prompt = apply(self.question, variant)
             if (recipe, start, variant) not in self.climbs:
                 self.climbs[recipe, start, variant] = climb(ladder(start, recipe), prompt)
             answers = self.climbs[recipe, start, variant]
             here = answers[answers["step"] <= at].iloc[-1]
-            self.item_picture.value = png(plots.rung(prompt, answers, int(here["step"])))
+            self.item_picture.value = png(single_items.rung(prompt, answers, int(here["step"])))
             self.item_text.value = spoken(html.escape(told_at(prompt, here, at)))
 
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import ipywidgets
 import pandas as pd
 
-from companion import figures as plots
 from companion.errors import CompanionError
-from companion.figures.of_live_ import WINDOW
-from companion.figures.of_runs_ import PANELS
+from companion.figures import live_curves
+from companion.figures.live_curves import WINDOW
+from companion.figures.step_curves import PANELS
 from companion.teaching.lab.widgets import choice, picture, png, spoken
 from companion.training.rewards import ANSWER, FORMAT, SPOKEN_WORDS
 
@@ -193,7 +193,7 @@ class TrainPanel(ipywidgets.VBox):
         if (step := int(curve["step"].max())) > self.drawn:
             self.drawn = step
             what = about(self.start.value, self.gates, self.shares, int(curve["n"].max()))
-            self.curves.value = png(plots.live_curves(curve, log, what))
+            self.curves.value = png(live_curves.draw(curve, log, "Curves of the run", what))
             self.curves.layout.display = None
             self.numbers.value = f'<p style="line-height: 1.4">{html.escape(sentence(curve, log))}</p>'
             if not self.halt.is_set():

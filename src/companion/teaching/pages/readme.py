@@ -28,7 +28,7 @@ def headline(figures: Path) -> str:
     base = table.loc[("base", "accuracy"), "value"] * 100
     return "\n".join(
         [
-            f"![{entry['claim']}](figures/{name}.png)",
+            f"![{entry['caption']}](figures/{name}.png)",
             "",
             f"*The model `base`, before any RL.* Asked plainly, it answers {base:.1f} % of {entry['items']} questions "
             f"right. A false caption (`wrong-caption`) changes that by {change('wrong-caption')} points, a false first "

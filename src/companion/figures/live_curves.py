@@ -6,19 +6,20 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis.training_runs import CURVES
-from companion.figures.of_runs_ import PANELS
-from companion.figures.theme import BLIND_SAFE, STYLES, draw_chance, named, ordered, titled
+from companion.figures.step_curves import PANELS
+from companion.figures.theme import BLIND_SAFE, draw_chance, named, perturbation_look, titled
+from companion.perturbations.table import in_standing_order
 
 WINDOW = 10
 """Steps over which the reward is averaged for the line through its points."""
 
 
-def live_curves(curve: pd.DataFrame, log: pd.DataFrame, title: str) -> Figure:
+def draw(curve: pd.DataFrame, log: pd.DataFrame, title: str, about: str) -> Figure:
     """Each of the four measures over the steps, a line a variant with its intervals over items, and the reward a step.
 
     curve: from `training_runs.watched`. log: step, reward; may be empty.
     """
-    variants = ordered(curve["variant"].tolist())
+    variants = in_standing_order(curve["variant"].tolist())
     figure = Figure(figsize=(10, 5.6))
     panels = figure.subplots(2, 3, sharex=True).ravel()
     last = max(int(curve["step"].max()), len(log), 1)
@@ -26,7 +27,7 @@ def live_curves(curve: pd.DataFrame, log: pd.DataFrame, title: str) -> Figure:
     for axes, measure in zip(panels, CURVES, strict=False):
         label, scale = PANELS[measure]
         for place, name in enumerate(variants):
-            color, marker = STYLES[name]
+            color, marker = perturbation_look(name)
             part = curve[(curve["measure"] == measure) & (curve["variant"] == name)]
             steps = part["step"] + 0.008 * last * (place - (len(variants) - 1) / 2)  # intervals side by side
             axes.plot(steps, part["value"] * scale, color=color, marker=marker, markersize=5, label=named(name))
@@ -49,4 +50,4 @@ def live_curves(curve: pd.DataFrame, log: pd.DataFrame, title: str) -> Figure:
     key.set_axis_off()
     handles = [one for axes in (panels[0], rewards) for one in axes.get_legend_handles_labels()[0]]
     key.legend(handles, [one.get_label() for one in handles], loc="center left", frameon=False)
-    return titled(figure, title, f"bars: 95 % intervals over items{guessed}")
+    return titled(figure, title, about, f"bars: 95 % intervals over items{guessed}")

@@ -1,0 +1,22 @@
+"""Accuracy at each difficulty of the picture under five prompts, with chance level."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from companion.analysis import tables
+from companion.figures.interval_plots import FIVE, by_part
+
+TITLE = "Accuracy by difficulty of the picture"
+
+
+def table(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """Of the rows of one model; as `tables.by_column`."""
+    return tables.by_column(rows, "difficulty", rng)
+
+
+def draw(table: pd.DataFrame, about: str) -> Figure:
+    """A line a difficulty, a marker a prompt."""
+    return by_part(table, "difficulty", TITLE, about, FIVE)

@@ -1,0 +1,92 @@
+"""Figures on disk: each is drawn from its table, written with it, and entered into one manifest.
+
+The table is what can be compared byte by byte; the manifest says which notebook, parameters, code, packages and
+checkpoint made it, on what, and how long that took.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pandas as pd
+
+from companion.errors import CompanionError
+from companion.figures.theme import set_theme
+from companion.locks import alone
+from companion.provenance import code_state, without_paths
+
+MANIFEST = "manifest.json"
+
+
+@dataclass
+class Gallery:
+    """The figures of one notebook run. `facts` (model, checkpoint hash, items, seeds, device …) go with each."""
+
+    folder: Path
+    notebook: str
+    parameters: Mapping[str, Any]
+    facts: dict[str, Any] = field(default_factory=dict)
+    began: float = field(default_factory=time.monotonic)
+    code: dict[str, Any] = field(default_factory=lambda: code_state(Path.cwd()))
+
+    def add(self, figure: ModuleType, table: pd.DataFrame, about: str) -> str:
+        """Write the table of a module of `companion.figures` and draw it; returns the picture's alt text.
+
+        about: which models, items and seeds the table is of: the second line of the title.
+        """
+        name = figure.__name__.rpartition(".")[2]
+        self.add_table(name, table, caption(figure), about=about)
+        return redraw(self.folder, name)
+
+    def add_table(self, name: str, table: pd.DataFrame, caption: str, **facts: Any) -> None:
+        """Write `name`.csv, and its entry into the manifest. caption: what it shows, in a sentence."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        table.to_csv(self.folder / f"{name}.csv", index=False, float_format="%.6f", lineterminator="\n")
+        entry = {
+            "caption": caption, **facts, "notebook": self.notebook, "parameters": without_paths(self.parameters),
+            **without_paths(self.facts), **self.code, "seconds": round(time.monotonic() - self.began, 1),
+        }  # fmt: skip
+        manifest = self.folder / MANIFEST
+        with alone(self.folder):
+            entries = json.loads(manifest.read_text(encoding="utf-8")) if manifest.exists() else {}
+            entries[name] = entry
+            unfinished = manifest.with_suffix(".part")
+            text = json.dumps(dict(sorted(entries.items())), indent=1, ensure_ascii=False) + "\n"
+            unfinished.write_text(text, encoding="utf-8")
+            unfinished.replace(manifest)
+
+
+def caption(figure: ModuleType) -> str:
+    """What a module of `companion.figures` shows: the first paragraph of its docstring, without the full stop."""
+    first = (figure.__doc__ or "").strip().split("\n\n")[0]
+    return " ".join(first.split()).removesuffix(".")
+
+
+def redraw(folder: Path, name: str) -> str:
+    """Draw `name`.png and .svg from `name`.csv and its entry in the manifest; returns the alt text.
+
+    The pictures hold it too: the caption, and what the title says below its first line. The look is that of the module
+    as it is now: nothing is measured again. Raises CompanionError where there is no such figure.
+    """
+    entries = json.loads((folder / MANIFEST).read_text(encoding="utf-8")) if (folder / MANIFEST).exists() else {}
+    drawn = [known for known, entry in entries.items() if "about" in entry]
+    if name not in drawn:
+        raise CompanionError(f"no figure {name!r} in {folder}; there are {', '.join(drawn) or 'none'}")
+    set_theme()
+    module = importlib.import_module(f"companion.figures.{name}")
+    table = pd.read_csv(folder / f"{name}.csv", keep_default_na=False, na_values=[""])
+    figure = module.draw(table, entries[name]["about"])
+    said = caption(module)
+    alt = f"{said} ({'; '.join(figure.get_suptitle().splitlines()[1:])})"
+    metadata = {"Title": said, "Description": alt}
+    figure.savefig(folder / f"{name}.png", dpi=150, metadata=metadata | {"Software": None})
+    figure.set_layout_engine("none")  # what the first layout found serves the second file
+    figure.savefig(folder / f"{name}.svg", metadata=metadata | {"Date": None, "Creator": None})
+    return alt

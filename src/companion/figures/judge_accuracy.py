@@ -1,0 +1,39 @@
+"""Accuracy of the rule judge on written pairs, by style, for conclusions that are stated and only implied."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from companion.figures.theme import BLIND_SAFE, titled
+
+TITLE = "How often the rule judge finds what a reasoning concludes"
+
+
+def table(scored: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """scored: heading of a panel → table of `labelled_pairs.score`; the heading goes into the column `table`."""
+    return pd.concat([part.assign(table=name) for name, part in scored.items()])
+
+
+def draw(table: pd.DataFrame, about: str) -> Figure:
+    """One panel a set of pairs, one line a group of them."""
+    panels = dict(iter(table.groupby("table", sort=False)))
+    figure = Figure(figsize=(9, 0.3 * max(len(part) for part in panels.values()) + 1.6))
+    for axes, (head, part) in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels.items(), strict=True):
+        _groups(axes, part)
+        axes.set_title(head)
+    note = "lines through points: 95 % intervals over pairs; in brackets: how many pairs"
+    return titled(figure, TITLE, about, note)
+
+
+def _groups(axes: Axes, table: pd.DataFrame) -> None:
+    for y, line in enumerate(table.itertuples()):
+        color, marker = (BLIND_SAFE[0], "D") if line.pairs in ("all", "seen", "unseen") else ("#666666", "o")
+        axes.plot([line.low * 100, line.high * 100], [y, y], color=color, linewidth=1.8)
+        axes.plot(line.accuracy * 100, y, marker=marker, color=color)
+    axes.set_yticks(range(len(table)), [f"{line.pairs} ({line.n})" for line in table.itertuples()])
+    axes.set(xlim=(0, 104), ylim=(len(table) - 0.5, -0.5), xlabel="conclusions found (%)")

@@ -1,0 +1,48 @@
+"""What each shipped model does under the plain prompt, a wrong caption and a wrong start of its reasoning."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from companion.analysis.behaviours import BEHAVIOURS, behaviours
+from companion.figures.theme import BLIND_SAFE, checkpoints_in_order, named, titled
+
+TITLE = "What each model does with a question, and with a lie"
+
+PARTS = (
+    (BLIND_SAFE[2], ""),
+    (BLIND_SAFE[8], "//"),
+    (BLIND_SAFE[0], ".."),
+    (BLIND_SAFE[3], "xx"),
+    (BLIND_SAFE[7], "\\\\"),
+)
+"""(colour, hatch) of the parts of a bar."""
+
+
+def table(rows: pd.DataFrame) -> pd.DataFrame:
+    """rows: of `behaviours.with_behaviour`; as `behaviours.behaviours`."""
+    return behaviours(rows)
+
+
+def draw(table: pd.DataFrame, about: str) -> Figure:
+    """What each model does, as parts of a bar: one panel a prompt."""
+    models, variants = checkpoints_in_order(table["model"].tolist()), list(dict.fromkeys(table["variant"]))
+    figure = Figure(figsize=(9, 0.36 * len(models) + 2.2))
+    panels = np.atleast_1d(figure.subplots(1, len(variants), sharey=True))
+    shares = table.set_index(["variant", "behaviour", "model"])["value"] * 100
+    for axes, variant in zip(panels, variants, strict=True):
+        left = np.zeros(len(models))
+        for name, (color, hatch) in zip(BEHAVIOURS, PARTS, strict=True):
+            width = np.array([shares.get((variant, name, model), 0.0) for model in models])
+            label = name if axes is panels[0] else None
+            axes.barh(models, width, left=left, color=color, hatch=hatch, edgecolor="white", linewidth=0, label=label)
+            left += width
+        axes.set(title=named(variant), xlim=(0, 100), xlabel="share of the prompts (%)")
+        axes.set_ylim(len(models) - 0.5, -0.5)
+        axes.grid(visible=False, axis="y")
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    return titled(
+        figure, TITLE, about, "each line: one checkpoint; parts of a bar: shares of its answers, without intervals"
+    )

@@ -1,0 +1,26 @@
+"""Words of reasoning at the last step, for each seed of each RL recipe."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from companion.analysis import training_runs
+from companion.figures.step_curves import seeds
+
+TITLE = "Words of reasoning at the last step, each seed"
+
+MEASURES = ("words", "correct", "consistent")
+"""All three, so that the figures of single measures draw the same resamples."""
+
+
+def table(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """Of runs from one start, their first and last step; as `training_runs.trajectories`."""
+    paths = training_runs.trajectories(runs, rng, ["base"], MEASURES)
+    return paths[paths["measure"] == "words"].dropna(axis="columns", how="all")
+
+
+def draw(table: pd.DataFrame, about: str) -> Figure:
+    """Points: seeds; bars: intervals of the recipes' means."""
+    return seeds(table, "words", TITLE, about)

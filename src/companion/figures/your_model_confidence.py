@@ -1,0 +1,27 @@
+"""P(correct), entropy and calibration on each benchmark under each perturbation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from companion.analysis import tables
+from companion.analysis.tables import for_each
+from companion.figures.interval_plots import by_part
+
+TITLE = "Probability of the right option"
+
+SHOWN = ("base", "wrong-caption", "wrong-think")
+
+
+def table(rows: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> pd.DataFrame:
+    """Of the rows of one model on some benchmarks; benchmark in front of the columns of `tables.confidence`."""
+    return for_each(rows, "benchmark", lambda part: tables.confidence(part, rng()))
+
+
+def draw(table: pd.DataFrame, about: str) -> Figure:
+    """A line a benchmark, a marker a prompt."""
+    return by_part(table, "benchmark", TITLE, about, SHOWN, "p_correct", "P(correct letter), mean (%)")
