@@ -52,8 +52,9 @@ NUMBER = (
     r"nine)teen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty"
 )
 VIEW = r"(?:perspective|viewpoint|point of view|view)"
+_FINITE = "(?:is|are|was|were|do|does|did|can|could|have|has|will|would)"
 PICTURE = r"(?:the|this) (?:image|picture|photo|photograph|scene)(?: provided)?"
-_FROM = rf"(?P<view> (?:from|in) [^,]*?(?:'s?|my|your) {VIEW}| from the {VIEW} of .+)"
+_FROM = rf"(?P<view> from (?:(?! (?:from|in|to) )[^,])*?(?:'s?|my|your) {VIEW}| from the {VIEW} of .+)"
 _NOUN = rf"(?:{DET} (?!(?:{DET}|{PREPOSITION}|of|from)\b)|(?-i:[A-Z]))[^,?]*?"
 """What begins as a noun phrase does. Where it ends the rest of a form has to tell."""
 _SHORT = rf"{DET} (?:(?!{PREPOSITION} |\w+(?:ing|ly) |\w\w+ed )[\w'-]+ ){{0,2}}(?!\w+(?:ing|ly)\b|\w\w+ed\b)[\w'-]+"
@@ -66,12 +67,16 @@ _INVERTED = f"(?<!ing){_STRANDED}"
 """The same, and no verb of such a clause."""
 
 
+UNSPLIT = re.compile(
+    rf"(?:(?!\b(?:that|which|who|whose|where)\b).)*\b{_FINITE}\b.*|.*\b(?:{VIEW}|relation|respect)\b.*", re.IGNORECASE
+)
+"""What a noun phrase holds only where a form did not find its end: a verb outside a relative clause, a view."""
+
+
 def _exactly(pattern: str, option: str) -> re.Match[str] | None:
     return re.fullmatch(pattern, option, re.IGNORECASE)
 
 
-_UNSPLIT = re.compile(rf"\b(?:{VIEW}|relation|respect)\b")
-"""What shows that a form did not find the end of a part."""
 _UNDENIED = re.compile(r"\b(?:not|no|nothing|nobody|none|never|ever|either|yet|than)\b|n't\b", re.IGNORECASE)
 """What is not both asserted and denied by the words of `truth`."""
 
@@ -93,8 +98,6 @@ def placed(option: str, parts: Parts) -> Parts | None:
     """Of places: where something is, in relation to another thing or in the picture."""
     ref, o = parts.get("ref", ""), option.lower()
     of = f" of {ref}" if ref else ""
-    if _UNSPLIT.search(f"{parts['s']} {ref}"):
-        return None
     if o in ("front", "in front", "in front of"):
         at = f"in front{of}"
     elif o in ("middle", "center", "centre"):
@@ -121,8 +124,6 @@ def placed(option: str, parts: Parts) -> Parts | None:
 def faced(option: str, parts: Parts) -> Parts | None:
     """Of directions: which way something faces."""
     o = option.lower()
-    if _UNSPLIT.search(parts["s"]):
-        return None
     if o in ("left", "right", "front", "back"):
         return {"to": f"to the {o}"}
     way = r"up|down|(?:up|down|for|back)wards?|straight ahead|(?:north|south)?(?:east|west)?|(?:towards?|away from) .+"
@@ -132,8 +133,7 @@ def faced(option: str, parts: Parts) -> Parts | None:
 def sided(option: str, parts: Parts) -> Parts | None:
     """Of left and right, with or without the words around them."""
     found = _exactly(r"(?:(?:on|to|at|in) )?(?:(?:the|my) )?(left|right|front|back)(?: (?:side|hand|of))?", option)
-    pre, p = parts.get("pre") or "to the ", parts.get("p", "").lower()
-    return {"o": found[1].lower(), "pre": pre, "p": p} if found else None
+    return {"o": found[1].lower(), "pre": parts.get("pre") or "to the "} if found else None
 
 
 def related(option: str, parts: Parts) -> Parts | None:
@@ -199,10 +199,9 @@ def made(option: str, parts: Parts) -> Parts | None:
 
 
 def captioned(option: str, parts: Parts) -> Parts | None:
-    """Of captions, whether noun phrases or sentences: "a" before a vowel and before a pair is mended."""
+    """Of captions, whether noun phrases or sentences; What's Up has "a sunglasses"."""
     o = re.sub(rf"^(?={DET} )(.)", lambda found: found[1].lower(), option, flags=re.IGNORECASE)
-    o = re.sub(r"\ban? (sunglasses|glasses|headphones|scissors|binoculars|goggles|pliers)\b", r"\1", o)
-    return {"o": re.sub(r"\ba (?=[aeio](?!ne\b|nce\b|u)\w)", "an ", o)}
+    return {"o": re.sub(r"\ban? (sunglasses|glasses|headphones|scissors|binoculars|goggles|pliers)\b", r"\1", o)}
 
 
 _SAID: Wordings = ("{lead}{said}", "{lead}it is clear that {said}", "{lead}as one can see, {said}")
@@ -223,7 +222,6 @@ _ADVERB = "(?:directly|immediately|right)"
 _THINGS = "(?:object|item|thing)"
 _LIMB = "(?P<part>hand|arm|foot|leg|side|shoulder|knee|eye|ear|wrist)"
 _OWN = "(?:the|my|your|its|his|her)"
-_FINITE = "(?:is|are|was|were|do|does|did|can|could|have|has|will|would)"
 _N = rf"(?:of )?(?!(?:more|fewer|less|other)\b)(?:(?!\b{_FINITE}\b).)+?"
 _RELATION = "above|below|under|over|behind|in front of|inside|outside|beneath"
 _FACING = "(?P<verb>facing|looking|heading|headed|pointing|moving|turned|walking|driving|flying|going)"
@@ -232,8 +230,9 @@ _FIGURE = (
     "difference|ratio|average|maximum|minimum|code)"
 )
 _COMPARED = "closer|nearer|farther|further|higher|lower|bigger|larger|smaller|taller|shorter|longer|wider"
-_NUMBERED = rf"(?!(?<=are there )an? )(?!an? (?:[\w'-]+ )*?[\w'-]+[^su\W]s(?: {PREPOSITION}\b|$))"
-"""No "a" before what may be a plural, as real questions have it ("are there a lamps on the desk")."""
+_QUANTITY = r"(?:an?|the|any\w*|some\w*|much|more|enough|another|only|one|his|her|its|their)"
+_IS_THERE = rf"is there (?={_QUANTITY}\b)(?!an? (?:[\w'-]+ )*?[\w'-]+[^su\W]s(?: {PREPOSITION}\b|$))|are there (?!an? )"
+"""Where article and number fit; real questions have "are there a lamps on it" and "is there bowl on it" as well."""
 _NO_PREDICATE = (
     rf"(?!{DET} [\w'-]+ (?:an?|the)\b)"
     r"(?!.*\b(?:is|are|was|were|has|have|does|do|or|likely|(?<!next )to(?! the (?:\w+ )?(?:left|right)))\b)"
@@ -314,7 +313,7 @@ FORMS = [
         (rf"{_WHICH} side of (?P<s>{_NOUN}) (?P<vp>is (?:facing|closer to|closest to|nearest to) .+)", sided,
          _framed(_SAID, said="the {o} side of {s} {vp}")),
         # Yes and no
-        (rf"(?P<lead>from .+?, )?(?:is|are) there (?P<rest>{_NUMBERED}.+)", truth, _SHOWN),
+        (rf"(?P<lead>from .+?, )?(?:{_IS_THERE})(?P<rest>.+)", truth, _SHOWN),
         (rf"does {PICTURE} (?:contain|show|include) (?P<rest>.+)", truth, _SHOWN),
         (rf"(?:is|are) (?P<rest>an? (?!.* an? ).+) (?:present|visible|shown|depicted)(?: in {PICTURE})?", truth,
          _SHOWN),

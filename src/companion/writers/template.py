@@ -26,7 +26,7 @@ def claims(text: str, options: Sequence[str]) -> tuple[str, ...]:
 def wordings(text: str, options: Sequence[str]) -> list[Wordings]:
     """For each option the three sentences of which `claims` draws one."""
     asked = _asked(text)
-    question = _tidied(asked)
+    question = _tidied(asked) if asked.endswith("?") else ""
     alone = {option for option in options if _states(option, question)}
     rest = [option for option in options if option not in alone]
     written = _formed(question, rest) or [_quoted(asked, option) for option in rest]
@@ -85,13 +85,22 @@ def _formed(question: str, options: Sequence[str]) -> list[Wordings] | None:
         if not found:
             continue
         parts = {"lead": "", "view": ""} | {name: part or "" for name, part in found.groupdict().items()}
+        if any(forms.UNSPLIT.fullmatch(parts.get(name, "")) for name in ("s", "ref")):
+            continue
+        parts |= {name: parts[name].lower() for name in ("be", "p") if name in parts}
         if "n" in parts:
             parts["n"] = _counted(parts)
         fitted = [form.fitted(option, parts) for option in bare]
         if fitted and None not in fitted:
-            said = [_filled(form.three, {**parts, **(own or {})}) for own in fitted]
+            worded = [_filled(form.three, {**parts, **(own or {})}) for own in fitted]
+            said = [(_mended(first), _mended(second), _mended(third)) for first, second, third in worded]
             return said if len({one[0].casefold() for one in said}) == len(options) else None
     return None
+
+
+def _mended(part: str) -> str:
+    """With "an" before a vowel."""
+    return re.sub(r"\ba (?=[aeio](?!ne\b|nce\b|u|w)\w)", "an ", part)
 
 
 def _counted(parts: forms.Parts) -> str:
