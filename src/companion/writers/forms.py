@@ -59,9 +59,8 @@ _NOUN = rf"(?:{DET} (?!(?:{DET}|{PREPOSITION}|of|from)\b)|(?-i:[A-Z]))[^,?]*?"
 """What begins as a noun phrase does. Where it ends the rest of a form has to tell."""
 _SHORT = rf"{DET} (?:(?!{PREPOSITION} |\w+(?:ing|ly) |\w\w+ed )[\w'-]+ ){{0,2}}(?!\w+(?:ing|ly)\b|\w\w+ed\b)[\w'-]+"
 """A noun phrase of at most three words, none of which may be a participle or an adverb, and no preposition."""
-_STRANDED = re.sub(
-    r"(\w+)", r"(?<! \1)", "be|do|to|of|from|for|as|by|like|in|on|at|under|behind|above|below|over|with|near|about|into"
-).replace("|", "")
+_LAST = "be|do|to|of|from|for|as|by|like|in|on|at|under|behind|above|below|over|with|near|about|into"
+_STRANDED = "".join(f"(?<! {word})" for word in _LAST.split("|"))
 """What a noun phrase does not end with, but a clause does whose object is asked for ("is the cat looking at")."""
 _INVERTED = f"(?<!ing){_STRANDED}"
 """The same, and no verb of such a clause."""
@@ -224,7 +223,8 @@ _LIMB = "(?P<part>hand|arm|foot|leg|side|shoulder|knee|eye|ear|wrist)"
 _OWN = "(?:the|my|your|its|his|her)"
 _N = rf"(?:of )?(?!(?:more|fewer|less|other)\b)(?:(?!\b{_FINITE}\b).)+?"
 _RELATION = "above|below|under|over|behind|in front of|inside|outside|beneath"
-_FACING = "(?P<verb>facing|looking|heading|headed|pointing|moving|turned|walking|driving|flying|going)"
+_FACING = "facing|looking|heading|headed|pointing|moving|turned|walking|driving|flying|going"
+_NOT_FACING = "".join(f"(?<! {verb})" for verb in _FACING.split("|"))
 _FIGURE = (
     "(?:number|value|price|amount|year|date|time|percentage|score|length|width|height|size|age|population|sum|total|"
     "difference|ratio|average|maximum|minimum|code)"
@@ -270,10 +270,10 @@ FORMS = [
         (rf"{_WHICH} {_BE} (?P<s>the (?:[\w'-]+ ){{0,3}}{_FIGURE}(?: (?:of|on|in|at|for|between) .+)?){_INVERTED}",
          figured, _framed(_SAID, said="{s} {be} {o}")),
         # Directions
-        (rf"(?:(?:in |to |towards? )?{_WHICH} (?:direction|way)|where) (?:is|are) (?P<s>{_NOUN}) {_FACING}"
+        (rf"(?:(?:in |to |towards? )?{_WHICH} (?:direction|way)|where) (?:is|are) (?P<s>{_NOUN}) (?P<verb>{_FACING})"
          rf"(?: at| to| towards?| in)?{_FROM}?", faced, _framed(_SEEN, seen="{s} {verb} {to}{view}")),
         # Places
-        (rf"where (?:is|are) (?P<s>{_NOUN}){_STRANDED}(?<! looking)(?<! going)"
+        (rf"where (?:is|are) (?P<s>{_NOUN}){_STRANDED}{_NOT_FACING}"
          r"(?P<part> (?:placed|located|situated|positioned|seated|standing|sitting|lying))?"
          r"(?: (?:in (?:the )?relation (?:to|with)|with respect to|relative to|compared (?:to|with)) "
          rf"(?P<ref>{_NOUN}))?(?: in {PICTURE})?{_FROM}?", placed, _framed(_SEEN, seen="{s}{part} {at}{view}")),
