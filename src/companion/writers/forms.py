@@ -52,7 +52,7 @@ NUMBER = (
     r"nine)teen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty"
 )
 VIEW = r"(?:perspective|viewpoint|point of view|view)"
-_FINITE = "(?:is|are|was|were|do|does|did|can|could|have|has|will|would)"
+_FINITE = "(?:is|are|was|were|do|does|did|could|have|has|would)"
 PICTURE = r"(?:the|this) (?:image|picture|photo|photograph|scene)(?: provided)?"
 _FROM = rf"(?P<view> from (?:(?! (?:from|in|to) )[^,])*?(?:'s?|my|your) {VIEW}| from the {VIEW} of .+)"
 _NOUN = rf"(?:{DET} (?!(?:{DET}|{PREPOSITION}|of|from)\b)|(?-i:[A-Z]))[^,?]*?"
@@ -218,10 +218,10 @@ _BE = "(?P<be>is|are|was|were)"
 _WHICH = "(?:which|what)"
 _IF = "(?P<lead>if .+?, )?"
 _ADVERB = "(?:directly|immediately|right)"
-_THINGS = "(?:object|item|thing)"
+_THINGS = "(?:object|item|thing|one)"
 _LIMB = "(?P<part>hand|arm|foot|leg|side|shoulder|knee|eye|ear|wrist)"
 _OWN = "(?:the|my|your|its|his|her)"
-_N = rf"(?:of )?(?!(?:more|fewer|less|other)\b)(?:(?!\b{_FINITE}\b).)+?"
+_N = rf"(?:of )?(?!(?:more|fewer|less|other)\b)(?:(?!\b(?:{_FINITE}|can|will)\b).)+?"
 _RELATION = "above|below|under|over|behind|in front of|inside|outside|beneath"
 _FACING = "facing|looking|heading|headed|pointing|moving|turned|walking|driving|flying|going"
 _NOT_FACING = "".join(f"(?<! {verb})" for verb in _FACING.split("|"))
@@ -295,7 +295,7 @@ FORMS = [
          r"directions)", said, _framed(_SEEN, seen="{s} facing {o}")),
         (rf"{_WHICH} object is (?P<s>{_NOUN}) facing towards?, (?P<one>.+?),? or (?P<other>.+)", named,
          _framed(_SEEN, seen="{s} facing towards {the}")),
-        (rf"(?P<be>is|are) (?P<s>{_SHORT}) (?P<one>{COLOUR}) or (?P<other>{COLOUR})", said,
+        (rf"(?P<be>is|are) (?P<s>(?:the colou?r of )?{_SHORT}) (?P<one>{COLOUR}) or (?P<other>{COLOUR})", said,
          _framed(_SAID, said="{s} {be} {o}")),
         # Things
         (rf"{_WHICH} {_THINGS} is (?P<er>(?:{_COMPARED})\b[^,]*), (?P<one>.+?),? or (?P<other>.+)", named,

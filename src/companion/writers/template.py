@@ -100,7 +100,7 @@ def _formed(question: str, options: Sequence[str]) -> list[Wordings] | None:
 
 def _mended(part: str) -> str:
     """With "an" before a vowel."""
-    return re.sub(r"\ba (?=[aeio](?!ne\b|nce\b|u|w)\w)", "an ", part)
+    return re.sub(r"\ba (?=(?:[aeio](?!ne\b|nce\b|u|w)|u(?:[glmp]|n(?!i)))\w)", "an ", part)
 
 
 def _counted(parts: forms.Parts) -> str:
