@@ -1,16 +1,12 @@
 """Claims by rules, on questions in the forms of the benchmarks (`question_forms.jsonl`, written for this test)."""
 
-import ast
-import inspect
 import json
 import random
-from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from companion.evaluation.judges.rule_judge import committed
-from companion.questions.statements import english, forms
 from companion.questions.statements.template import claims, wordings
 
 SAMPLE = [json.loads(line) for line in (Path(__file__).parent / "question_forms.jsonl").read_text().splitlines()]
@@ -26,17 +22,21 @@ def each_claim():
         yield from ((item, index, claim, found) for index, claim in enumerate(found))
 
 
+def firsts(question, options):
+    return [three[0] for three in wordings(question, options)]
+
+
 @pytest.mark.parametrize("item", SAMPLE, ids=[item["question"][-50:] for item in SAMPLE])
 def test_a_question_of_each_form(item):
     assert claims(item["question"], item["options"])[item["option"]] == item["claim"]
 
 
-def test_the_sample_has_every_benchmark_and_few_of_its_questions_are_only_quoted():
-    """Of Spatial-MM's own 1,576 questions with options 10 are only quoted, of its 309 multihop ones 9."""
+def test_the_sample_has_every_benchmark_and_those_of_fixed_forms_are_never_quoted():
+    """Of Spatial-MM's questions with options 17 % are quoted, of V*'s 6 %, of A-OKVQA's 98 %."""
     assert {item["benchmark"] for item in SAMPLE} >= BENCHMARKS
     assert len(SAMPLE) >= 60
-    quoted = [item for item in SAMPLE if "“" in claims(item["question"], item["options"])[0]]
-    assert len(quoted) < len(SAMPLE) / 10
+    quoted = {item["benchmark"] for item in SAMPLE if "“" in item["claim"]}
+    assert quoted.isdisjoint({"CV-Bench", "3DSRBench", "V*-Bench"})
 
 
 def test_the_rule_judge_finds_the_option_in_nearly_every_claim():
@@ -75,28 +75,6 @@ def test_the_text_draws_the_wording_and_all_three_occur():
     assert drawn == {0, 1, 2}
 
 
-@pytest.mark.parametrize(
-    ("question", "options", "expected"),
-    [
-        ("Is the cup left of the plate?", ["Yes", "No"],
-         ["The cup is left of the plate.", "The cup is not left of the plate."]),
-        ("Is there a dog on the sofa?", ["yes", "no"],
-         ["There is clearly a dog on the sofa.", "There is no dog on the sofa."]),
-        ("Is there the dog on it?", ["no", "yes"], ["There is not the dog on it.", "There is clearly the dog on it."]),
-        ("Does the man have a hat?", ["Yes", "No"], ["The man has a hat.", "The man does not have a hat."]),
-        ("Can the door be locked?", ["Yes", "No"], ["The door can be locked.", "The door cannot be locked."]),
-        ("Is the red cup on the table larger than the pot?", ["Yes", "No"],
-         ["The red cup on the table is larger than the pot.", "The red cup on the table is not larger than the pot."]),
-        ("Is this a cat?", ["True", "False"], ["This is a cat.", "This is not a cat."]),
-        ("Is the man with the wooden ring holding a cup?", ["yes", "no"],
-         ["The man with the wooden ring is holding a cup.", "The man with the wooden ring is not holding a cup."]),
-    ],
-)  # fmt: skip
-def test_yes_and_no(question, options, expected):
-    firsts = [three[0] for three in wordings(question, options)]
-    assert firsts == expected
-
-
 def test_whatever_is_asked_gets_a_sentence_for_each_option():
     """Cut, joined and empty questions, with options of every kind."""
     rng = random.Random(0)
@@ -113,162 +91,164 @@ def test_whatever_is_asked_gets_a_sentence_for_each_option():
 @pytest.mark.parametrize(
     ("question", "options", "expected"),
     [
+        ("Is the cup left of the plate?", ["Yes", "No"],
+         ["This picture shows the cup left of the plate.", "This picture does not show the cup left of the plate."]),
+        ("Is there a dog on the sofa?", ["yes", "no"],
+         ["This picture shows a dog on the sofa.", "This picture does not show a dog on the sofa."]),
+        ("Is there the dog on it?", ["no", "yes"],
+         ["This picture does not show the dog on it.", "This picture shows the dog on it."]),
+        ("Is this a cat?", ["True", "False"], ["This is a cat.", "This is not a cat."]),
         ("Is the bed next to the lamp?", ["yes", "no"],
-         ["The bed is next to the lamp.", "The bed is not next to the lamp."]),
-        ("Where is the bed in relation to the lamp?", ["left"], ["The bed is to the left of the lamp."]),
-        ("Where is the red sled?", ["behind"], ["The red sled is behind."]),
-        ("Is the shed locked?", ["no"], ["The shed is not locked."]),
-        ("What does the girl try to reach?", ["kite"], ["What the girl tries to reach is the kite."]),
-        ("What did the cook use to stir the soup?", ["spoon"],
-         ["What the cook did use to stir the soup is the spoon."]),
-        ("What can this tool be used for?", ["digging"], ["What this tool can be used for is digging."]),
-        ("What has the boy stuck his fork into?", ["melon"],
-         ["What the boy has stuck his fork into is the melon."]),
-        ("What does Marta specialize in?", ["insurance"], ["What Marta specializes in is the insurance."]),
-        ("What is the woman with no hat doing?", ["reading"], ["What the woman with no hat is doing is reading."]),
-        ("What is the boy on the wall about to do?", ["jump"],
-         ["What the boy on the wall is about to do is jump."]),
-        ("What is the lamp the girl is holding used for?", ["reading"],
-         ["What the lamp the girl is holding is used for is reading."]),
-        ("What is the fence made of?", ["wood"], ["What the fence is made of is wood."]),
-        ("What is the clown dressed as?", ["pirate"], ["What the clown is dressed as is a pirate."]),
-        ("What are the goats standing on?", ["roof"], ["What the goats are standing on is the roof."]),
-        ("What is the cat on top of?", ["crate"], ["What the cat is on top of is the crate."]),
-        ("What are the birds likely looking at?", ["worm"], ["What the birds are likely looking at is the worm."]),
-        ("What bird is this?", ["owl"], ["The bird here is an owl."]),
-        ("What country is this?", ["Peru"], ["The country here is Peru."]),
-        ("What sport is it?", ["rugby"], ["The sport here is rugby."]),
-        ("What shape is it?", ["oval", "circle"], ["The shape here is oval.", "The shape here is a circle."]),
-        ("What kind of bird is on the post?", ["owl"], ["The kind of bird that is on the post is an owl."]),
-        ("What type of hat is the boy wearing?", ["bowler"],
-         ["The type of hat that the boy is wearing is “bowler”."]),
-        ("What brand of phone is on the desk?", ["Nokia"], ["The brand of phone that is on the desk is Nokia."]),
-        ("What vehicle is the nun riding?", ["moped"], ["The vehicle that the nun is riding is a moped."]),
-        ("What company made the boat?", ["Yamaha"], ["The company that made the boat is Yamaha."]),
-        ("What item on the desk could help with a cold?", ["tissue"], ["The tissue could help with a cold."]),
-        ("In which city is this tram running?", ["Lisbon"], ["The city in which this tram is running is Lisbon."]),
-        ("What goats are in the field?", ["brown", "white"],
-         ["The brown goats are in the field.", "The white goats are in the field."]),
-        ("Is there not a cup on the shelf?", ["yes", "no"],
-         ["There is no cup on the shelf.", "There is clearly a cup on the shelf."]),
-        ("Does the tray not hold a cup?", ["yes", "no"],
-         ["The tray does not hold a cup.", "The tray holds a cup."]),
-        ("Is no cup present?", ["yes", "no"], ["A cup is not present.", "A cup is present."]),
-        ("Isn't there a cup on the shelf?", ["yes", "no"],
-         ["There is clearly a cup on the shelf.", "There is no cup on the shelf."]),
-        ("Are there more cups than plates?", ["no"], ["There are not more cups than plates."]),
-        ("Are there two cups?", ["no"], ["There are not two cups."]),
-        ("Is there a cup or a plate?", ["no"], ["There is not a cup or a plate."]),
-        ("Are there other cups?", ["no"], ["There are no other cups."]),
-        ("Is there stones in the pond?", ["yes", "no"],
-         ["There are clearly stones in the pond.", "There are no stones in the pond."]),
-        ("Are there a lamps on it?", ["no"], ["There are no lamps on it."]),
+         ["This picture shows the bed next to the lamp.", "This picture does not show the bed next to the lamp."]),
+        ("Where is the bed in relation to the lamp?", ["left"], ["One can see the bed to the left of the lamp."]),
+        ("Where is the red sled?", ["behind"], ["One can see the red sled behind."]),
+        ("Are there two cups?", ["no"], ["This picture does not show two cups."]),
+        ("Is there a cup or a plate?", ["no"], ["This picture does not show a cup or a plate."]),
+        ("Are there other cups?", ["no"], ["This picture does not show other cups."]),
         ("Is the box holding pens placed on the desk?", ["no"],
-         ["The box holding pens is not placed on the desk."]),
-        ("Is the man in red boots leaving?", ["no"], ["The man in red boots is not leaving."]),
-        ("Where is St. Anne's chapel?", ["left"], ["St. Anne's chapel is on the left."]),
-        ("Which flag is flown here?", ["The U.S."], ["The U.S. is flown here."]),
-        ("What is Mr. Li holding?", ["axe"], ["What Mr. Li is holding is the axe."]),
-        ("Where is the pens in relation to the cup?", ["left"], ["The pens are to the left of the cup."]),
-        ("Is the scissors on the book?", ["no"], ["The scissors are not on the book."]),
+         ["This picture does not show the box holding pens placed on the desk."]),
+        ("Where is St. Anne's chapel?", ["left"], ["One can see St. Anne's chapel on the left."]),
+        ("Where is the pens in relation to the cup?", ["left"], ["One can see the pens to the left of the cup."]),
+        ("Is the scissors on the book?", ["no"], ["This picture does not show the scissors on the book."]),
         ("Where is the basket holding plums in relation to the jug?", ["left"],
-         ["The basket holding plums is to the left of the jug."]),
-        ("Where is the goat?", ["barn"], ["The place where the goat is is the barn."]),
-        ("Where are the nuns sitting?", ["pew", "bench"],
-         ["The place where the nuns are sitting is the pew.", "The place where the nuns are sitting is the bench."]),
-        ("Where is the goat sleeping?", ["under the cart"],
-         ["The place where the goat is sleeping is under the cart."]),
-        ("Why is the boy running?", ["to win"], ["The reason why the boy is running is to win."]),
-        ("Why is the street wet?", ["rain"], ["The reason why the street is wet is this: rain."]),
-        ("How did they cross the river?", ["by boat"], ["They did cross the river by boat."]),
-        ("How was the fish cooked?", ["fried"], ["The way in which the fish was cooked is this: fried."]),
-        ("How is the boy feeling?", ["sad"], ["The boy is feeling sad."]),
-        ("The nuns are all wearing what?", ["veils"], ["What the nuns are all wearing is the veils."]),
-        ("The dial points to what number?", ["nine"], ["The dial points to the number nine."]),
-        ("The goat is looking in what direction?", ["up"], ["The goat is looking up."]),
-        ("The tram comes from what country?", ["Peru"], ["The tram comes from Peru."]),
-        ("The boy must do what?", ["wait"], ["What the boy must do is wait."]),
-        ("What is happening on the stage?", ["dancing"], ["What is happening on the stage is dancing."]),
-        ("What best describes the soup?", ["thick"], ["What best describes the soup is thick."]),
-        ("What is forbidden here?", ["changing lanes"], ["Changing lanes is forbidden here."]),
-        ("What is the girl wearing?", ["swim cap"], ["What the girl is wearing is the swim cap."]),
-        ("What is this dance called?", ["waltz"], ["This dance is called “waltz”."]),
-        ("What is the soup like?", ["thick"], ["The soup is thick."]),
+         ["One can see the basket holding plums to the left of the jug."]),
+        ("Where is the goat sleeping?", ["under the cart"], ["One can see the goat sleeping under the cart."]),
         ("Which caption describes the picture?", ["A can in front of a sunglasses", "A mug on a armchair"],
-         ["This picture shows a can in front of sunglasses.", "This picture shows a mug on an armchair."]),
-        ("How many people have umbrellas?", ["two"], ["The number of people that have umbrellas is two."]),
+         ["This is what the picture shows: a can in front of sunglasses.",
+          "This is what the picture shows: a mug on an armchair."]),
         ("How many of the goats are white?", ["two"], ["The number of the goats that are white is two."]),
-        ("Is the jar that the girl holds open?", ["yes"], ["The jar that the girl holds is open."]),
-        ("What would happen if it fell?", ["nothing"], ["What would happen if it fell is nothing."]),
-        ("What goes on the plate?", ["cake"], ["The cake goes on the plate."]),
-        ("What does it say on the sign?", ["go"], ["What it says on the sign is go."]),
-        ("Which person would be coldest?", ["left", "right"],
-         ["The left person would be coldest.", "The right person would be coldest."]),
-        ("What is the pose of the goat?", ["standing"], ["The pose of the goat is standing."]),
-        ("What is the object on the shelf?", ["vase"], ["The object on the shelf is a vase."]),
-        ("What is the only airline that flies to Lund?", ["braathens", "british airways"],
-         ["“Braathens” is the only airline that flies to Lund.",
-          "“British airways” is the only airline that flies to Lund."]),
-        ("What would be the favorite food of this goat?", ["oat crisps"],
-         ["“Oat crisps” would be the favorite food of this goat."]),
-        ("Where is this airline headquartered?", ["new york", "malmo"],
-         ["The place where this airline is headquartered is “new york”.",
-          "The place where this airline is headquartered is “malmo”."]),
-        ("Where is the goat heading for?", ["sideways"], ["The place where the goat is heading for is sideways."]),
-        ("What is the mat behind the cat used for?", ["scratching toy", "cleaning"],
-         ["What the mat behind the cat is used for is “scratching toy”.",
-          "What the mat behind the cat is used for is “cleaning”."]),
-        ("What is the mat used for?", ["drying hands", "storage"],
-         ["What the mat is used for is drying hands.", "What the mat is used for is storage."]),
-        ("What is the nun doing in the shed?", ["feeding hen"], ["What the nun is doing in the shed is feeding hen."]),
-        ("What are these dials intended to tell you?", ["time"],
-         ["What these dials are intended to tell you is the time."]),
-        ("What animal are these nuns said to be scared of?", ["mice"],
-         ["The animal that these nuns are said to be scared of is mice."]),
-        ("What is the color of the jug pictured above?", ["green"], ["The color of the jug pictured above is green."]),
-        ("Is the girl whit yellow shoes on the right?", ["no"], ["The girl whit yellow shoes is not on the right."]),
-        ("Is the blue floral tea cups on the left?", ["yes"], ["The blue floral tea cups are on the left."]),
+        ("Is the girl whit yellow shoes on the right?", ["no"],
+         ["This picture does not show the girl whit yellow shoes on the right."]),
+        ("Is the blue floral tea cups on the left?", ["yes"],
+         ["This picture shows the blue floral tea cups on the left."]),
         ("Where are the truck from the man's perspective?", ["behind"],
-         ["The truck is behind from the man's perspective."]),
+         ["One can see the truck behind from the man's perspective."]),
         ("Where are the sheep from the man's perspective?", ["behind"],
-         ["The sheep are behind from the man's perspective."]),
-        ("Where is candles in relation to jug?", ["left"], ["Candles are to the left of the jug."]),
-        ("Where is the jug from the man's perspective?", ["on", "over"],
-         ["The jug is on top from the man's perspective.", "The jug is overhead from the man's perspective."]),
-        ("Is there a chips in the bowl?", ["yes"], ["There are clearly chips in the bowl."]),
+         ["One can see the sheep behind from the man's perspective."]),
         ("Is the man on the cart located left of the nuns?", ["no"],
-         ["The man on the cart is not located left of the nuns."]),
-        ("Where is the sign seen here normally located?", ["roof"],
-         ["The place where the sign seen here is normally located is the roof."]),
-        ("Why is the man in the green shirt holding a jug?", ["to wave"],
-         ["The reason why the man in the green shirt is holding a jug is to wave."]),
-        ("Why is the jug in the image light green?", ["to warn"],
-         ["The reason why the jug in the image is light green is to warn."]),
-        ("What does the yellow sign imply one should do?", ["wait"],
-         ["What the yellow sign implies one should do is wait."]),
-        ("What will happen if it falls?", ["accident"], ["What will happen if it falls is “accident”."]),
-        ("The dial suggests he is going what?", ["very slow"], ["What the dial suggests he is going is very slow."]),
-        ("What usually goes into the bin?", ["leaves", "peel"],
-         ["The leaves usually go into the bin.", "The peel usually goes into the bin."]),
-        ("Who is the nun dressed up as?", ["xena", "joan of arc"],
-         ["What the nun is dressed up as is “xena”.", "What the nun is dressed up as is “joan of arc”."]),
-        ("What drives the pump?", ["belt", "gears"], ["The belt drives the pump.", "The gears drive the pump."]),
-        ("What type bird is shown?", ["owl"], ["The type of bird that is shown is an owl."]),
-        ("What character is on the kite?", ["imp"], ["The character that is on the kite is “imp”."]),
-        ("What is near the guard?", ["two-wheeler"], ["The two-wheeler is near the guard."]),
-        ("What century is it from?", ["16th"], ["The century that it is from is the 16th."]),
-        ("What can the prints be described as?", ["cubism"], ["What the prints can be described as is cubism."]),
-        ("What language does the sign use?", ["Thai"], ["The language that the sign uses is Thai."]),
+         ["This picture does not show the man on the cart located left of the nuns."]),
+        ("Is the flag red or white?", ["white"], ["The flag is white."]),
+        ("Is the color of the jug red or white?", ["red"], ["The color of the jug is red."]),
+        ("Which one is closer to the camera, the jug or the nuns?", ["nuns"],
+         ["One finds the nuns closer to the camera."]),
+        ("Is there a apple on the jug from goat's perspective?", ["yes"],
+         ["This picture shows an apple on the jug from the goat's perspective."]),
+        ("Is there anybody on the cart?", ["yes", "no"],
+         ["This picture shows somebody on the cart.", "This picture does not show anybody on the cart."]),
+        ("What does this image show?", ["A umbrella on a unicorn", "A nun rides a goat."],
+         ["This is what the picture shows: an umbrella on a unicorn.",
+          "This is what the picture shows: a nun rides a goat."]),
+        ("What color are the stripes of the jug that is on it?", ["dark blue and white"],
+         ["The color of the stripes of the jug that is on it is dark blue and white."]),
+        ("What is the color of the trash can?", ["red"], ["The color of the trash can is red."]),
+        ("If I turn left, will I be closer to it?", ["no"],
+         ["If I turn left, I will not be closer to it."]),
     ],
 )  # fmt: skip
-def test_a_question_of_each_kind_that_real_sets_ask(question, options, expected):
-    """-ed that is no participle, inversion, "what X is this", negation, abbreviations, number, articles, order."""
-    assert [three[0] for three in wordings(question, options)] == expected
+def test_a_sure_form_is_written_without_agreement_or_article_of_a_word_that_is_not_known(question, options, expected):
+    """Among them kinds that broke earlier writers: -ed that is no participle, "is the scissors", names with a full
+    stop, captions of pairs, what stands between a subject and its place.
+    """
+    assert firsts(question, options) == expected
 
 
 @pytest.mark.parametrize(
     ("question", "options"),
     [
+        ("Does the man have a hat?", ["Yes", "No"]),
+        ("Can the door be locked?", ["Yes", "No"]),
+        ("Is the red cup on the table larger than the pot?", ["Yes", "No"]),
+        ("Is the man with the wooden ring holding a cup?", ["yes", "no"]),
+        ("Is the shed locked?", ["no"]),
+        ("What does the girl try to reach?", ["kite"]),
+        ("What did the cook use to stir the soup?", ["spoon"]),
+        ("What can this tool be used for?", ["digging"]),
+        ("What has the boy stuck his fork into?", ["melon"]),
+        ("What does Marta specialize in?", ["insurance"]),
+        ("What is the woman with no hat doing?", ["reading"]),
+        ("What is the boy on the wall about to do?", ["jump"]),
+        ("What is the lamp the girl is holding used for?", ["reading"]),
+        ("What is the fence made of?", ["wood"]),
+        ("What is the clown dressed as?", ["pirate"]),
+        ("What are the goats standing on?", ["roof"]),
+        ("What is the cat on top of?", ["crate"]),
+        ("What are the birds likely looking at?", ["worm"]),
+        ("What bird is this?", ["owl"]),
+        ("What country is this?", ["Peru"]),
+        ("What sport is it?", ["rugby"]),
+        ("What shape is it?", ["oval", "circle"]),
+        ("What kind of bird is on the post?", ["owl"]),
+        ("What type of hat is the boy wearing?", ["bowler"]),
+        ("What brand of phone is on the desk?", ["Nokia"]),
+        ("What vehicle is the nun riding?", ["moped"]),
+        ("What company made the boat?", ["Yamaha"]),
+        ("What item on the desk could help with a cold?", ["tissue"]),
+        ("In which city is this tram running?", ["Lisbon"]),
+        ("What goats are in the field?", ["brown", "white"]),
+        ("Is there not a cup on the shelf?", ["yes", "no"]),
+        ("Does the tray not hold a cup?", ["yes", "no"]),
+        ("Is no cup present?", ["yes", "no"]),
+        ("Isn't there a cup on the shelf?", ["yes", "no"]),
+        ("Are there more cups than plates?", ["no"]),
+        ("Is there stones in the pond?", ["yes", "no"]),
+        ("Are there a lamps on it?", ["no"]),
+        ("Is the man in red boots leaving?", ["no"]),
+        ("Which flag is flown here?", ["The U.S."]),
+        ("What is Mr. Li holding?", ["axe"]),
+        ("Where is the goat?", ["barn"]),
+        ("Where are the nuns sitting?", ["pew", "bench"]),
+        ("Why is the boy running?", ["to win"]),
+        ("Why is the street wet?", ["rain"]),
+        ("How did they cross the river?", ["by boat"]),
+        ("How was the fish cooked?", ["fried"]),
+        ("How is the boy feeling?", ["sad"]),
+        ("The nuns are all wearing what?", ["veils"]),
+        ("The dial points to what number?", ["nine"]),
+        ("The goat is looking in what direction?", ["up"]),
+        ("The tram comes from what country?", ["Peru"]),
+        ("The boy must do what?", ["wait"]),
+        ("What is happening on the stage?", ["dancing"]),
+        ("What best describes the soup?", ["thick"]),
+        ("What is forbidden here?", ["changing lanes"]),
+        ("What is the girl wearing?", ["swim cap"]),
+        ("What is this dance called?", ["waltz"]),
+        ("What is the soup like?", ["thick"]),
+        ("How many people have umbrellas?", ["two"]),
+        ("Is the jar that the girl holds open?", ["yes"]),
+        ("What would happen if it fell?", ["nothing"]),
+        ("What goes on the plate?", ["cake"]),
+        ("What does it say on the sign?", ["go"]),
+        ("Which person would be coldest?", ["left", "right"]),
+        ("What is the pose of the goat?", ["standing"]),
+        ("What is the object on the shelf?", ["vase"]),
+        ("What is the only airline that flies to Lund?", ["braathens", "british airways"]),
+        ("What would be the favorite food of this goat?", ["oat crisps"]),
+        ("Where is this airline headquartered?", ["new york", "malmo"]),
+        ("Where is the goat heading for?", ["sideways"]),
+        ("What is the mat behind the cat used for?", ["scratching toy", "cleaning"]),
+        ("What is the mat used for?", ["drying hands", "storage"]),
+        ("What is the nun doing in the shed?", ["feeding hen"]),
+        ("What are these dials intended to tell you?", ["time"]),
+        ("What animal are these nuns said to be scared of?", ["mice"]),
+        ("What is the color of the jug pictured above?", ["green"]),
+        ("Where is candles in relation to jug?", ["left"]),
+        ("Where is the jug from the man's perspective?", ["on", "over"]),
+        ("Is there a chips in the bowl?", ["yes"]),
+        ("Where is the sign seen here normally located?", ["roof"]),
+        ("Why is the man in the green shirt holding a jug?", ["to wave"]),
+        ("Why is the jug in the image light green?", ["to warn"]),
+        ("What does the yellow sign imply one should do?", ["wait"]),
+        ("What will happen if it falls?", ["accident"]),
+        ("The dial suggests he is going what?", ["very slow"]),
+        ("What usually goes into the bin?", ["leaves", "peel"]),
+        ("Who is the nun dressed up as?", ["xena", "joan of arc"]),
+        ("What drives the pump?", ["belt", "gears"]),
+        ("What type bird is shown?", ["owl"]),
+        ("What character is on the kite?", ["imp"]),
+        ("What is near the guard?", ["two-wheeler"]),
+        ("What century is it from?", ["16th"]),
+        ("What can the prints be described as?", ["cubism"]),
+        ("What language does the sign use?", ["Thai"]),
         ("What interests the child here?", ["drum"]),
         ("Does the thing he holds bend?", ["yes"]),
         ("What is the zebra doing that the goat is not?", ["eating"]),
@@ -276,7 +256,6 @@ def test_a_question_of_each_kind_that_real_sets_ask(question, options, expected)
         ("This line is named after a mythical what?", ["horse"]),
         ("What might the two be feeling?", ["love"]),
         ("Which hand this man is using to write?", ["left"]),
-        ("Where is the jug from the man's perspective?", ["under", "beneath"]),
         ("What is the name of the jug above?", ["ewer"]),
         ("What is the foal on the left referred to as at this age?", ["colt"]),
         ("Where are the carts taking the hay?", ["to market"]),
@@ -288,37 +267,58 @@ def test_a_question_of_each_kind_that_real_sets_ask(question, options, expected)
         ("What are some of the goats standing in in the middle of the yard?", ["hay"]),
         ("How many times a day should people use these?", ["four", "twice"]),
         ("From which console is the pad on the desk used with?", ["atari"]),
+        ("Where are the goats in relation to tires from camera's perspective?", ["top", "bottom"]),
+        ("Which hand is this nun is using to hold the jug?", ["left", "right"]),
+        ("Where is the cart facing from camera's perspective?", ["left", "middle"]),
+        ("Where is the jug in relation to the mug?", ["left", "between"]),
+        ("Is the goat that the nun is holding is biggest goat in this photo?", ["yes", "no"]),
+        ("Is there bowl of soup on the cart?", ["yes", "no"]),
+        ("Is the nun a cook in the inn?", ["yes", "no"]),
+        ("Is the cup on the table red?", ["yes", "no"]),
+        ("What color is the nun holding?", ["red", "blue"]),
+        ("What color is the goat looking at?", ["red", "blue"]),
+        ("How many goats are the nuns feeding?", ["two", "three"]),
+        ("How many goats are there?", ["none", "two"]),
+        ("What is the age of the jug?", ["1970s", "6th"]),
+        ("Which caption does not describe the picture?", ["A nun", "A goat"]),
+        ("Which object is closer to the camera, the jug or the nuns?", ["jug", "goat", "a nun", "2"]),
     ],
-)
-def test_a_question_whose_parts_are_not_sure_is_quoted(question, options):
-    assert question in claims(question, options)[0]
-
-
-def test_a_quotation_is_of_the_question_as_it_was_asked():
-    asked = "Which hand this man is is using to hold the his cup?"
-    assert f"“{asked}”" in claims(asked, ["left", "right"])[0]
+)  # fmt: skip
+def test_what_is_of_no_sure_form_is_quoted(question, options):
+    """Nearly all of them were written once, and each kind broke somewhere."""
+    for option, three in zip(options, wordings(question, options), strict=True):
+        assert all(f"“{question}”" in sentence and f"“{option}”" in sentence for sentence in three)
 
 
 @pytest.mark.parametrize(
-    ("option", "sentence"),
+    ("question", "option", "expected"),
     [
-        ("A can on the table", "This picture shows a can on the table."),
-        ("A can holds a brush", "A can holds a brush."),
-        ("The can is open", "The can is open."),
-        ("A will of iron", "This picture shows a will of iron."),
+        ('What does the sign "Stop" mean?', "wait",
+         "For this picture, the answer to “What does the sign ‘Stop’ mean?” is “wait”."),
+        ('How wide is the 5" pipe?', '"wide"',
+         'For this picture, the answer to “How wide is the 5" pipe?” is “‘wide’”.'),
+        ("What is it’s name", "It is Jo’s.", "For this picture, the answer to “What is it’s name?” is “It is Jo’s.”"),
+        ("The jar shown here:", "is full.", "For this picture, the answer to “The jar shown here:” is “is full”."),
+        ("The jar is ___.", "12.", "For this picture, the answer to “The jar is ___.” is “12”."),
+        ("Where is Mr. Li from?", "The U.S.", "For this picture, the answer to “Where is Mr. Li from?” is “The U.S.”"),
+        ("Two jars stand there. Why?", "Who knows?", "For this picture, the answer to “Why?” is “Who knows?”"),
+        ("A hint.\nWhat {now}?", "{o}", "For this picture, the answer to “What {now}?” is “{o}”."),
+    ],
+)  # fmt: skip
+def test_a_quotation_is_one_whatever_stands_in_it(question, option, expected):
+    assert wordings(question, [option])[0][0] == expected
+
+
+@pytest.mark.parametrize(
+    ("question", "option", "alone"),
+    [
+        ("How many cups are there?", "This image doesn't feature the cups.", True),
+        ("What is the color of the jug?", "The color of the jug is red.", True),
+        ("Is the goat left or right of the nun?", "The goat is left of the nun.", True),
+        ("What is not true of the goat?", "The goat is old.", False),
+        ("What happens next?", "The cup is going to fall.", False),
+        ("Which jug is the oldest?", "The one that is red", False),
     ],
 )
-def test_a_noun_that_is_spelled_like_a_verb_makes_no_sentence(option, sentence):
-    three = wordings("Which caption describes the picture?", [option, "A jug"])[0]
-    assert three[0] == sentence
-
-
-@pytest.mark.parametrize("module", [english, forms])
-def test_no_list_of_words_names_a_word_twice(module):
-    lists = [
-        call.args[0].value.split()
-        for call in ast.walk(ast.parse(inspect.getsource(module)))
-        if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "word_set"
-    ]
-    assert len(lists) > 5
-    assert [word for words in lists for word, times in Counter(words).items() if times > 1] == []
+def test_an_option_stands_alone_only_if_it_says_what_the_questions_own_subject_is(question, option, alone):
+    assert (claims(question, [option, "green"])[0] == option) == alone

@@ -1,249 +1,329 @@
-"""The forms of questions by which `template` turns them into statements, and the words that tell what an option is."""
+"""The forms of questions of which a statement can be made for sure, and how each is worded.
+
+A form is a pattern of closed-class words with open parts ("where is … in relation to …"), and a rule that tells which
+options fit it and what they become. Nothing is concluded from an open-class word: where its number, its article or the
+end of a subject would have to be guessed there is no form, and `template` quotes the question. Most wordings therefore
+have a frame in which nothing has to agree: "one can see the cups on the left", not "the cups are on the left".
+"""
 
 from __future__ import annotations
 
 import re
-
-from companion.questions.statements.english import (
-    AUX,
-    BE,
-    DET,
-    IN_PICTURE,
-    NOT_PARTICIPLES,
-    NOUNS,
-    PRONOUN,
-    word_set,
-)
+from collections.abc import Callable
+from dataclasses import dataclass
 
 Wordings = tuple[str, str, str]
+"""Three sentences, or three patterns of them with `{parts}`."""
+Parts = dict[str, str]
 
-_SUBJECT = rf"(?!the (?:same|only|most|least|\w+est)\b)(?:{DET}|{PRONOUN})\b"
-_ANY_SUBJECT = rf"(?:{DET}|{PRONOUN}|\w+'s)\b"
-SIDE = "(?:left|right|front|back|top|bottom|middle|upper|lower|up|down|rear|center)"
-SIDES = f"{SIDE}(?:[ -]{SIDE})?"
-COLOUR = "(?:(?:light|dark) )?(?:red|green|blue|yellow|black|white|brown|pink|purple|orange|gr[ae]y|beige|gold|silver)"
-_VIEW = r"(?P<view> (?:from|in) [^,]*?(?:perspective|viewpoint|point of view)s?(?: of .+)?)?"
-_PARTICIPLE = rf"(?!(?:{'|'.join(sorted(NOT_PARTICIPLES))})\b)\w+ed"
-_PLACED = rf"(?P<part> (?:{_PARTICIPLE}|place|lying|sitting|standing|hung)(?: (?:on|at|in|to))?)?(?: at)?"
-_RELATION = r"(?: (?:in (?:the )?relation (?:to|with)|with respect to|relative to|compared (?:to|with)) (?P<ref>.+?))?"
-_FACING = "(?P<verb>facing|looking|heading|headed|pointing|moving|turned|walking|driving|flying|going)"
-_ATTRIBUTE = (
-    "(?:hair )?colou?r|shape|size|material|brand|gender|texture|position|direction|breed|pattern|make|style|flavou?r|"
-    "age|species|sex|type|kind|genre"
-)
-_TITLE = (
-    "(?:name|title|term|word|phrase|purpose|function|reason|cause|colou?r|shape|size|material|brand|style|pattern|type|"
-    "kind|number|age|breed|species|relationship|relation|profession|occupation|gender|job|role|goal|theme)"
-)
-THING = "(?:objects?|items?|things?|animals?|vehicles?|fruits?|devices?|instruments?|creatures?)"
-_BEFORE = "in|on|at|to|from|with|towards?|for|by|of|under|during|into|through"
-_K = r"(?!(?:one|of)\b)(?P<k>\S+(?: \S+)*?)"
 
-SAID = ("{said}", "it is clear that {said}", "as the picture shows, {said}")
-THERE = ("there {be} clearly {rest}", "there {be} definitely {rest}", "there {be} indeed {rest}")
-NOT_THERE = ("there {be} no {rest}", "there {be} not any {rest}", "there {be} no {rest} at all")
-SHOWN = ("this picture shows {o}", "one can see {o}", "what this picture shows is {o}")
-COUNTED = ("the number of {n} is {o}", "counting {counted} gives {o}", "in all, the number of {n} comes to {o}")
-EQUATED = ("{s} {be} {one}", "here {s} {be} {one}", "as one can see, {s} {be} {one}")
-CLEFT = ("what {said} is {the}", "here, what {said} is {the}", "as one can see, what {said} is {the}")
-CHOSEN = ("{which} {vp}", "it is {which} that {vp}", "here {which} {vp}")
-KIND = (
-    "the {k} that {vp} {is} {one}",
-    "here the {k} that {vp} {is} {one}",
-    "as one can see, the {k} that {vp} {is} {one}",
+@dataclass(frozen=True)
+class Form:
+    """A kind of question. pattern: what it looks like, with its parts as named groups; fitted: what an option adds to
+    these parts, None where it does not fit; three: how the parts are worded."""
+
+    pattern: re.Pattern[str]
+    fitted: Callable[[str, Parts], Parts | None]
+    three: Wordings
+
+
+QUOTED: Wordings = (
+    "for this picture, the answer to “{q}” is “{o}”",
+    "asked “{q}”, one who sees this picture answers “{o}”",
+    "as one can see, “{o}” answers “{q}”",
 )
-KIND_IN = (
-    "the {k} {p} which {said} {is} {one}", "here the {k} {p} which {said} {is} {one}",
-    "as one can see, the {k} {p} which {said} {is} {one}",
-)  # fmt: skip
-EVENT = ("what {event} is {the}", "here, what {event} is {the}", "as one can see, what {event} is {the}")
-HERE = ("the {k} here {be} {one}", "the {k} in this picture {be} {one}", "as one can see, the {k} here {be} {one}")
-REASON = (
-    "the reason why {said} is {o}", "here the reason why {said} is {o}", "as one can see, the reason why {said} is {o}",
-)  # fmt: skip
-NAMED_REASON = (
-    "the reason why {said} is this: {o}", "here the reason why {said} is this: {o}",
-    "as one can see, the reason why {said} is this: {o}",
-)  # fmt: skip
-PURPOSE = re.compile(r"(?:.*\b(?:us(?:e|es|ed|eful|ing)|meant|intended|designed|made|taken|built|dressed)\b.* )?for")
-"""What is said of a thing whose purpose is asked for: "is used for"."""
-NAMED_WAY = (
-    "the way in which {said} is this: {o}", "here the way in which {said} is this: {o}",
-    "as one can see, the way in which {said} is this: {o}",
-)  # fmt: skip
-PLACE = (
-    "the place where {said} is {the}", "here the place where {said} is {the}",
-    "as one can see, the place where {said} is {the}",
-)  # fmt: skip
-PLACE_OF = (
-    "the place where {s} {be} is {the}", "here the place where {s} {be} is {the}",
-    "as one can see, the place where {s} {be} is {the}",
-)  # fmt: skip
-ACTED = ("{s} {o}", "it is clear that {s} {o}", "as one can see, {s} {o}")
-SO = ("{said} {o}", "it is clear that {said} {o}", "as one can see, {said} {o}")
-QUOTED = (
-    "in this picture, the answer to “{q}” is clearly {o}",
-    "asked “{q}”, anyone who looks at this picture says {o}",
-    "to the question “{q}”, this picture answers {o}",
+"""English whatever the question and the option are."""
+
+DET = (
+    r"(?:the|an?|this|that|these|those|his|her|its|their|my|your|our|each|every|both|some|one|two|three|four|five|six)"
 )
-FORMS: list[tuple[re.Pattern[str], Wordings]] = [
-    (re.compile(pattern, re.IGNORECASE), three)
-    for pattern, three in (
-        (r"(?:which|what)\b.*\b(?:captions?|descriptions?|sentences?)\b.*"
-         r"|(?:which|what)\b.*\bdescribes? (?:the|this) (?:picture|image|photo|scene)\b.*"
-         r"|what does (?:the|this) (?:picture|image|photo) (?:\w+ )?(?:show|depict|describe)", SHOWN),
-        (rf"how many (?:of )?(?P<n>.+?)(?: (?:{BE}) there| (?:do|can) you see| can be seen| exist| appear)"
-         r"(?P<tail>|(?! to\b) .*)", COUNTED),
-        (rf"how many (?:of )?(?P<n>.+?) (?P<gap>{AUX} {_SUBJECT}.*)", COUNTED),
-        (rf"how many (?:of )?(?P<n>.+?) (?P<vp>{AUX} .+)", COUNTED),
-        (r"how many (?:of )?(?P<kind>.+)", COUNTED),
-        (rf"(?:(?:in|to|towards?) )?(?:which|what) (?:direction|way|side) (?P<be>{BE}) (?P<s>.+?) {_FACING}"
-         rf"(?: at| to| towards?| in)?{_VIEW}",
-         ("{s} {be} {verb} {to}{view}", "here {s} {be} {verb} {to}{view}",
-          "as one can see, {s} {be} {verb} {to}{view}")),
-        (rf"where (?P<be>{BE}) (?P<s>.+?){_PLACED}{_RELATION}(?:{IN_PICTURE})?{_VIEW}",
-         ("{s} {be}{part} {at}{view}", "here {s} {be}{part} {at}{view}", "one can see {s}{part} {at}{view}")),
-        (rf"where (?P<inverted>{AUX} {_ANY_SUBJECT}.*)", PLACE),
-        (rf"where (?P<be>{BE}) (?P<s>{_ANY_SUBJECT}(?!.*\b(?:location|place|spot)\b).*)", PLACE_OF),
-        (rf"why (?P<inverted>{AUX} {_ANY_SUBJECT}.*)", REASON),
-        (rf"why (?P<inverted>{AUX} {_ANY_SUBJECT}.*)", NAMED_REASON),
-        (rf"what (?P<be>{BE}) (?P<s>{_ANY_SUBJECT}.*?)(?P<called> (?:usually |often |typically )?(?:called|named))",
-         ("{s} {be}{called} “{o}”", "here {s} {be}{called} “{o}”", "as one can see, {s} {be}{called} “{o}”")),
-        (rf"(?:what|which) (?:is the (?=(?:{_ATTRIBUTE}) of )|(?=(?:{_ATTRIBUTE}) (?:{BE}) ))"
-         rf"(?P<a>{_ATTRIBUTE}) (?:(?P<whole>{BE})|of) (?P<s>(?:{_ANY_SUBJECT}|\w+ from\b).*)",
-         ("the {a} of {s} is {o}", "{o} is the {a} of {s}", "one can see that the {a} of {s} is {o}")),
-        (rf"what (?P<event>(?:{AUX}|seems to be|appears to be) (?:(?:most|likely|probably|possibly|about to|going to|"
-         r"be|being|currently|now|have|also) )*(?:happen\w*|done|going on|taking place)\b.*)", EVENT),
-        (r"what (?P<event>(?:best|most \w+|likely|probably) \w+s .+)", EVENT),
-        (rf"what (?P<be>{BE}) (?P<s>.+) (?P<like>like)",
-         ("{s} {be} {o}", "here {s} {be} {o}", "as one can see, {s} {be} {o}")),
-        (rf"(?:what|who|which) (?P<be>{BE}|can be) (?P<s>(?:the|a) (?:\w+ )??{_TITLE} (?:of|for|between|on) .+"
-         r"(?<!ing)(?<! for)(?<! from)(?<! with)(?<! of)(?<! in)(?<! on)(?<! at)(?<! as)(?<! to)(?<! called))",
-         EQUATED),
-        (rf"(?:what|(?P<who>whom?)) (?P<gap>(?:{BE}) .+)", CLEFT),
-        (rf"(?:what|who|which) (?P<be>{BE}|can be) (?P<s>{DET} (?:\w+ ){{1,2}}of .+)", EQUATED),
-        (rf"(?:what|who|whom) (?P<gap>(?!{BE}){AUX} .+)", CLEFT),
-        (rf"(?:what|who|which) (?P<be>{BE}|can be) (?P<s>(?!the (?:same|only)\b){_ANY_SUBJECT}.*(?<! like)(?<! do))",
-         EQUATED),
-        (rf"(?:which|what) {_K} (?P<be>{BE}) (?:this|that|these|those|it)(?: (?:most )?likely| probably)?", HERE),
-        (rf"(?P<sided>(?P<p>(?:{_BEFORE}) )?)(?:which|what) (?P<n>.+?) (?P<gap>{AUX} {_ANY_SUBJECT}.*)",
-         ("it is {p}{which} that {said}", "here it is {p}{which} that {said}",
-          "as one can see, it is {p}{which} that {said}")),
-        (rf"(?P<p>{_BEFORE}) (?:which|what) {_K} (?P<inverted>{AUX} {_ANY_SUBJECT}.*)", KIND_IN),
-        (rf"(?:which|what) {_K} (?P<gap>{AUX} {_ANY_SUBJECT}.*)", KIND),
-        (rf"(?:which|what) {_K} (?P<be>{BE}) (?P<s>(?!an? ){_SUBJECT}.*)", EQUATED),
-        (r"(?:what|(?P<picked>which)) (?P<kind>.+)", KIND),
-        (r"(?:which|what) (?P<chosen>.+)", CHOSEN),
-        (r"(?:who|what) (?P<n>)(?P<vp>\S+ .+)", CHOSEN),
-        (rf"how (?P<tall>tall|wide|long|old|deep) (?P<be>{BE}) (?P<s>.+)",
-         ("{s} {be} {o} {tall}", "here {s} {be} {o} {tall}", "as one can see, {s} {be} {o} {tall}")),
-        (r"how (?:did|does|do) (?P<s>(?:the|this) \w+|i|you|it)\b.*",
-         ACTED),
-        (rf"how (?P<inverted>{AUX} {_ANY_SUBJECT}.*)", SO),
-        (rf"how (?P<inverted>{AUX} {_ANY_SUBJECT}.*)", NAMED_WAY),
-        (r"(?:please )?(?:identify|select|choose|find|name|determine) (?P<s>the .+)",
-         ("{s} is {o}", "here {s} is {o}", "as one can see, {s} is {o}")),
+PREPOSITION = (
+    r"(?:in front of|on top of|next to|close to|(?:(?:to|on) the )?(?:left|right)(?: side)? of|across from|in|on|at|"
+    r"under|behind|above|below|over|inside|outside|beside|near|between|beneath|underneath|within|against|among|around|"
+    r"with)"
+)
+SIDE = r"(?:(?:top|bottom|upper|lower) )?(?:left|right)|top|bottom|front|back|middle|center|centre"
+COLOUR = (
+    r"(?:(?:light|dark|bright|pale) )?(?:red|green|blue|yellow|black|white|brown|pink|purple|orange|gr[ae]y|beige|gold|"
+    r"golden|silver|tan|maroon|teal|turquoise|cyan|violet|navy|peach|copper)"
+)
+NUMBER = (
+    r"\d[\d,.]*|zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|"
+    r"nine)teen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty"
+)
+VIEW = r"(?:perspective|viewpoint|point of view|view)"
+_FINITE = "(?:is|are|was|were|do|does|did|could|have|has|would)"
+PICTURE = r"(?:the|this) (?:image|picture|photo|photograph|scene)(?: provided)?"
+_FROM = rf"(?P<view> from (?:(?! (?:from|in|to) )[^,])*?(?:'s?|my|your) {VIEW}| from the {VIEW} of .+)"
+_NOUN = rf"(?:{DET} (?!(?:{DET}|{PREPOSITION}|of|from)\b)|(?-i:[A-Z]))[^,?]*?"
+"""What begins as a noun phrase does. Where it ends the rest of a form has to tell."""
+_SHORT = rf"{DET} (?:(?!{PREPOSITION} |\w+(?:ing|ly) |\w\w+ed )[\w'-]+ ){{0,2}}(?!\w+(?:ing|ly)\b|\w\w+ed\b)[\w'-]+"
+"""A noun phrase of at most three words, none of which may be a participle or an adverb, and no preposition."""
+_LAST = "be|do|to|of|from|for|as|by|like|in|on|at|under|behind|above|below|over|with|near|about|into"
+_STRANDED = "".join(f"(?<! {word})" for word in _LAST.split("|"))
+"""What a noun phrase does not end with, but a clause does whose object is asked for ("is the cat looking at")."""
+_INVERTED = f"(?<!ing){_STRANDED}"
+"""The same, and no verb of such a clause."""
+
+
+UNSPLIT = re.compile(
+    rf"(?:(?!\b(?:that|which|who|whose|where)\b).)*\b{_FINITE}\b.*|.*\b(?:{VIEW}|relation|respect)\b.*", re.IGNORECASE
+)
+"""What a noun phrase holds only where a form did not find its end: a verb outside a relative clause, a view."""
+
+
+def _exactly(pattern: str, option: str) -> re.Match[str] | None:
+    return re.fullmatch(pattern, option, re.IGNORECASE)
+
+
+_UNDENIED = re.compile(r"\b(?:not|no|nothing|nobody|none|never|ever|either|yet|than)\b|n't\b", re.IGNORECASE)
+"""What is not both asserted and denied by the words of `truth`."""
+
+
+def truth(option: str, parts: Parts) -> Parts | None:
+    """Of yes and no: how a statement is asserted or denied."""
+    found = _exactly("(yes|true)|no|false", option)
+    rest, auxiliary = parts.get("rest", ""), parts.get("aux", "").lower()
+    if not found or _UNDENIED.search(rest):
+        return None
+    if found[1]:
+        some = re.sub(r"^any(?=\b|thing\b|one\b|body\b)", "some", rest, flags=re.IGNORECASE)
+        return {"shows": "shows", "can": "can", "sees": "sees", "rest": some, "aux": auxiliary}
+    no = "cannot" if auxiliary == "can" else f"{auxiliary} not"
+    return {"shows": "does not show", "can": "cannot", "sees": "does not see", "aux": no}
+
+
+def placed(option: str, parts: Parts) -> Parts | None:
+    """Of places: where something is, in relation to another thing or in the picture."""
+    ref, o = parts.get("ref", ""), option.lower()
+    of = f" of {ref}" if ref else ""
+    if o in ("front", "in front", "in front of"):
+        at = f"in front{of}"
+    elif o in ("middle", "center", "centre"):
+        at = f"in the {o}{of}"
+    elif o in ("on top", "on top of") and ref:
+        at = f"on top{of}"
+    elif o in ("top", "bottom", "back"):
+        at = f"at the {o}{of}"
+    elif re.fullmatch(SIDE, o):
+        at = f"to the {o}{of}" if ref else f"on the {o}" if o in ("left", "right") else f"at the {o}"
+    elif re.fullmatch("behind|above|below|inside|outside|underneath|on top|overhead", o) and not ref:
+        at = o
+    elif re.fullmatch(PREPOSITION, o) and ref and o not in ("with", "between", "among"):
+        at = f"{o} {ref}"
+    elif re.fullmatch("(?:under|beneath)", o):
+        at = "underneath"
+    elif re.fullmatch(rf"{PREPOSITION} {DET} .+", o) and not ref:
+        at = option[0].lower() + option[1:]
+    else:
+        return None
+    return {"at": at}
+
+
+def faced(option: str, parts: Parts) -> Parts | None:
+    """Of directions: which way something faces."""
+    o = option.lower()
+    if o in ("left", "right", "front", "back"):
+        return {"to": f"to the {o}"}
+    way = r"up|down|(?:up|down|for|back)wards?|straight ahead|(?:north|south)?(?:east|west)?|(?:towards?|away from) .+"
+    return {"to": o} if re.fullmatch(way, o) else None
+
+
+def sided(option: str, parts: Parts) -> Parts | None:
+    """Of left and right, with or without the words around them."""
+    found = _exactly(r"(?:(?:on|to|at|in) )?(?:(?:the|my) )?(left|right|front|back)(?: (?:side|hand|of))?", option)
+    return {"o": found[1].lower(), "pre": parts.get("pre") or "to the "} if found else None
+
+
+def related(option: str, parts: Parts) -> Parts | None:
+    """Of two relations that the question names: the one that is meant."""
+    o = re.sub("^front.*|^in front$", "in front of", option.lower())
+    return {"o": o} if o in (parts["one"].lower(), parts["other"].lower()) else None
+
+
+def named(option: str, parts: Parts) -> Parts | None:
+    """Of two things that the question names: the one that is meant, as it stands there."""
+    bare = [re.sub("^(?:the|an?) ", "", text, flags=re.IGNORECASE) for text in (parts["one"], parts["other"], option)]
+    if bare[2].lower() not in (bare[0].lower(), bare[1].lower()):
+        return None
+    the = "the " if re.match("the ", parts["one"], re.IGNORECASE) else ""
+    fits = the or all(word[0].isupper() for word in bare)
+    return {"the": f"{the}{bare[bare[0].lower() != bare[2].lower()]}"} if fits else None
+
+
+def said(option: str, parts: Parts) -> Parts | None:
+    """Of two predicates that the question names: the one that is meant."""
+    texts = {parts["one"].lower(), parts["other"].lower()}
+    same = {"same or similar directions": "the same or similar directions"}
+    return {"o": same.get(option.lower(), option.lower())} if option.lower() in texts else None
+
+
+def thing(option: str, parts: Parts) -> Parts | None:
+    """Of things named by common nouns: each with "the", which fits one, many and what is not counted."""
+    no_noun = (
+        rf"(?:(?:{PREPOSITION}|{DET}|no|not|yes|all|any|many|more|most|less|few|several|none|neither|other|another|here|"
+        rf"there|i|you|he|she|it|they|we|us|me|him|them|to|from|by|and|or|if|as|because|up|down|away|{NUMBER})\b"
+        rf"|(?:no|any|some|every)(?:thing|one|body)|\w+ing\b).*|.*ing|{SIDE}|{COLOUR}|(?:\S+ ){{4,}}.*"
+    )
+    if re.fullmatch(rf"{DET} [a-z][\w' -]+", option):
+        return {"the": option}
+    if not re.fullmatch(r"[a-z][a-z' -]+", option) or re.fullmatch(no_noun, option):
+        return None
+    return {"the": f"the {option}"}
+
+
+def counted(option: str, parts: Parts) -> Parts | None:
+    """Of numbers."""
+    return {"o": option.lower()} if _exactly(NUMBER, option) else None
+
+
+def figured(option: str, parts: Parts) -> Parts | None:
+    """Of what holds a digit: an amount, a phone number, a licence plate."""
+    ordinal_or_decade = re.search(r"\d(?:s|st|nd|rd|th)\b", option)
+    figure = re.fullmatch(r"(?=.*\d)[^\s\w]?\w*(?:[\s.,:/%$€£°()+-]+\w+){0,5}%?", option)
+    return {"o": option} if figure and not ordinal_or_decade else None
+
+
+def coloured(option: str, parts: Parts) -> Parts | None:
+    """Of colours and combinations of colours."""
+    o = option.lower()
+    return {"o": o} if re.fullmatch(rf"{COLOUR}(?:(?:, |,? and |-){COLOUR})*", o) else None
+
+
+def made(option: str, parts: Parts) -> Parts | None:
+    """Of materials: one or two words without a capital inside, of which none is of a closed class."""
+    closed = rf"(?:{DET}|{PREPOSITION}|yes|no|none|both|neither|all|it|not|{NUMBER})"
+    fits = re.fullmatch(rf"(?!{closed}\b)[a-z]+(?: (?!{closed}\b)[a-z]+)?", option.lower())
+    return {"o": option.lower()} if fits else None
+
+
+def captioned(option: str, parts: Parts) -> Parts | None:
+    """Of captions, whether noun phrases or sentences; What's Up has "a sunglasses"."""
+    o = re.sub(rf"^(?={DET} )(.)", lambda found: found[1].lower(), option, flags=re.IGNORECASE)
+    return {"o": re.sub(r"\ban? (sunglasses|glasses|headphones|scissors|binoculars|goggles|pliers)\b", r"\1", o)}
+
+
+_SAID: Wordings = ("{lead}{said}", "{lead}it is clear that {said}", "{lead}as one can see, {said}")
+_SEEN: Wordings = ("one can see {seen}", "this picture shows {seen}", "here one sees {seen}")
+_FOUND: Wordings = ("one finds {found}", "here one finds {found}", "looking at this picture, one finds {found}")
+_SHOWN: Wordings = (
+    "{lead}this picture {shows} {rest}{view}", "{lead}one {can} see {rest}{view}", "{lead}one {sees} {rest}{view}",
+)  # fmt: skip
+_COUNTED: Wordings = ("the number of {n} is {o}", "counting {n} gives {o}", "in all, the number of {n} comes to {o}")
+_CAPTION: Wordings = (
+    "this is what the picture shows: {o}", "one can see this here: {o}", "what this picture shows is this: {o}",
+)  # fmt: skip
+
+_BE = "(?P<be>is|are|was|were)"
+_WHICH = "(?:which|what)"
+_IF = "(?P<lead>if .+?, )?"
+_ADVERB = "(?:directly|immediately|right)"
+_THINGS = "(?:object|item|thing|one)"
+_LIMB = "(?P<part>hand|arm|foot|leg|side|shoulder|knee|eye|ear|wrist)"
+_OWN = "(?:the|my|your|its|his|her)"
+_N = rf"(?:of )?(?!(?:more|fewer|less|other)\b)(?:(?!\b(?:{_FINITE}|can|will)\b).)+?"
+_RELATION = "above|below|under|over|behind|in front of|inside|outside|beneath"
+_FACING = "facing|looking|heading|headed|pointing|moving|turned|walking|driving|flying|going"
+_NOT_FACING = "".join(f"(?<! {verb})" for verb in _FACING.split("|"))
+_FIGURE = (
+    "(?:number|value|price|amount|year|date|time|percentage|score|length|width|height|size|age|population|sum|total|"
+    "difference|ratio|average|maximum|minimum|code)"
+)
+_COMPARED = "closer|nearer|farther|further|higher|lower|bigger|larger|smaller|taller|shorter|longer|wider"
+_QUANTITY = r"(?:an?|the|any\w*|some\w*|much|more|enough|another|only|one|his|her|its|their)"
+_IS_THERE = rf"is there (?={_QUANTITY}\b)(?!an? (?:[\w'-]+ )*?[\w'-]+[^su\W]s(?: {PREPOSITION}\b|$))|are there (?!an? )"
+"""Where article and number fit; real questions have "are there a lamps on it" and "is there bowl on it" as well."""
+_NO_PREDICATE = (
+    rf"(?!{DET} [\w'-]+ (?:an?|the)\b)"
+    r"(?!.*\b(?:is|are|was|were|has|have|does|do|or|likely|(?<!next )to(?! the (?:\w+ )?(?:left|right)))\b)"
+)
+"""No predicate that is a noun phrase or an adjective ("is the man a cook in the inn", "is the girl able to see it"):
+"this picture shows" takes none."""
+
+
+def _framed(frames: Wordings, **parts: str) -> Wordings:
+    """A frame with the pattern of what stands in it."""
+    first, second, third = (re.sub(r"\{(said|seen|found)\}", lambda found: parts[found[1]], frame) for frame in frames)
+    return first, second, third
+
+
+FORMS = [
+    Form(re.compile(pattern, re.IGNORECASE), fitted, three)
+    for pattern, fitted, three in (
+        # Captions
+        (rf"(?!.*\b(?:not|least|false|wrong|incorrect)\b){_WHICH}\b.*\b(?:describes? {PICTURE}|captions? (?:of|for) "
+         rf"{PICTURE})|what does {PICTURE} (?:show|depict)", captioned, _CAPTION),
+        # Counting
+        (rf"how many (?P<n>{_N}) (?:are|were) there(?P<tail>(?: {PREPOSITION} .+)?)", counted, _COUNTED),
+        (rf"how many (?P<n>{_N}) (?:can you see|do you see|can be seen)(?P<tail>(?: {PREPOSITION} .+)?)", counted,
+         _COUNTED),
+        (rf"how many (?P<n>{_N}) are(?P<tail> {PREPOSITION} .+)", counted, _COUNTED),
+        (rf"how many (?P<n>{_N}) (?P<vp>(?:are|were) (?:(?!these|those|they|you|we|there)[\w-]+|"
+         r"(?:visible|shown|present|\w+ing) .+))", counted, _COUNTED),
+        # Attributes
+        (rf"{_WHICH} (?P<be>is) (?P<s>the colou?r of .+){_INVERTED}", coloured, _framed(_SAID, said="{s} {be} {o}")),
+        (rf"{_WHICH} (?P<be>are) (?P<s>the colou?rs of .+){_INVERTED}", coloured, _framed(_SAID, said="{s} {be} {o}")),
+        (rf"{_WHICH} (?P<a>colou?r) (?:is|are|was|were) (?P<s>(?!the (?:most|least|same|only)\b){_SHORT}"
+         rf"(?: (?:of|located|placed|worn by|held by) .+| {PREPOSITION} (?!.*(?:ing|ed) ).+)?){_INVERTED}", coloured,
+         _framed(_SAID, said="the {a} of {s} is {o}")),
+        (rf"{_WHICH} is (?P<s>the material of .+){_INVERTED}", made, _framed(_SAID, said="{s} is {o}")),
+        (rf"{_WHICH} {_BE} (?P<s>the (?:[\w'-]+ ){{0,3}}{_FIGURE}(?: (?:of|on|in|at|for|between) .+)?){_INVERTED}",
+         figured, _framed(_SAID, said="{s} {be} {o}")),
+        # Directions
+        (rf"(?:(?:in |to |towards? )?{_WHICH} (?:direction|way)|where) (?:is|are) (?P<s>{_NOUN}) (?P<verb>{_FACING})"
+         rf"(?: at| to| towards?| in)?{_FROM}?", faced, _framed(_SEEN, seen="{s} {verb} {to}{view}")),
+        # Places
+        (rf"where (?:is|are) (?P<s>{_NOUN}){_STRANDED}{_NOT_FACING}"
+         r"(?P<part> (?:placed|located|situated|positioned|seated|standing|sitting|lying))?"
+         r"(?: (?:in (?:the )?relation (?:to|with)|with respect to|relative to|compared (?:to|with)) "
+         rf"(?P<ref>{_NOUN}))?(?: in {PICTURE})?{_FROM}?", placed, _framed(_SEEN, seen="{s}{part} {at}{view}")),
+        # Two sides, relations or things of which one is right
+        (rf"{_IF}{_BE} (?P<s>{_NOUN}) (?P<pre>(?:on|to) {_OWN} )(?:left|right) or (?:(?:on|to) )?(?:{_OWN} )?"
+         rf"(?:left|right)(?P<of> of me)?", sided, _framed(_SAID, said="{s} {be} {pre}{o}{of}")),
+        (rf"{_IF}{_BE} (?P<s>{_NOUN}) (?P<one>{_RELATION}) (?:me )?or (?P<other>{_RELATION}) me", related,
+         _framed(_SAID, said="{s} {be} {o} me")),
+        (rf"(?:is|are) (?P<s>{_NOUN}) (?P<pre>(?:on|to|at|in) {_OWN} )?(?:left|right)(?: side)? or "
+         rf"(?:(?:on|to|at|in) )?(?:{_OWN} )?(?:left|right)(?P<of>(?: side)?(?: of .+?)?){_FROM}?", sided,
+         _framed(_SEEN, seen="{s} {pre}{o}{of}{view}")),
+        (rf"(?:is|are) (?P<s>{_NOUN}) (?P<one>{_RELATION}) or (?P<other>{_RELATION}) (?P<ref>{_NOUN}){_FROM}?", related,
+         _framed(_SEEN, seen="{s} {o} {ref}{view}")),
+        (rf"(?:is|are) (?P<s>{_NOUN}) (?P<er>closer|nearer) to (?P<one>.+?),? or (?:to )?(?P<other>.+)", named,
+         _framed(_FOUND, found="{s} {er} to {the}")),
+        (rf"(?:is|are) (?P<s>{_NOUN}) (?P<one>next to each other) or (?P<other>far away from each other)", said,
+         _framed(_SEEN, seen="{s} {o}")),
+        (rf"are (?P<s>{_NOUN}) facing (?P<one>(?:the )?same or similar directions),? or (?P<other>very different "
+         r"directions)", said, _framed(_SEEN, seen="{s} facing {o}")),
+        (rf"{_WHICH} object is (?P<s>{_NOUN}) facing towards?, (?P<one>.+?),? or (?P<other>.+)", named,
+         _framed(_SEEN, seen="{s} facing towards {the}")),
+        (rf"(?P<be>is|are) (?P<s>(?:the colou?r of )?{_SHORT}) (?P<one>{COLOUR}) or (?P<other>{COLOUR})", said,
+         _framed(_SAID, said="{s} {be} {o}")),
+        # Things
+        (rf"{_WHICH} {_THINGS} is (?P<er>(?:{_COMPARED})\b[^,]*), (?P<one>.+?),? or (?P<other>.+)", named,
+         _framed(_FOUND, found="{the} {er}")),
+        (rf"{_WHICH} {_THINGS} is (?P<er>(?:{_COMPARED})\b[^,]*){_STRANDED}", thing,
+         _framed(_FOUND, found="{the} {er}")),
+        (rf"{_WHICH} {_THINGS} has (?P<location>a (?:higher|lower) location)", thing,
+         _framed(_FOUND, found="{the} at {location}")),
+        # Hands and sides
+        (rf"(?P<p>(?:in |on |with )?){_WHICH} {_LIMB} (?P<be>is|are) (?P<s>{_SHORT}) (?P<v>\w+ing\b(?!.*ing\b).*)",
+         sided, ("it is {p}the {o} {part} that {s} {be} {v}", "here it is {p}the {o} {part} that {s} {be} {v}",
+                 "as one can see, it is {p}the {o} {part} that {s} {be} {v}")),
+        (rf"{_WHICH} {_LIMB} (?P<vp>(?:is|are) (?:{PREPOSITION}|\w+ing) .+)", sided,
+         _framed(_SAID, said="the {o} {part} {vp}")),
+        (rf"{_WHICH} side of (?P<s>{_NOUN}) (?P<vp>is (?:facing|closer to|closest to|nearest to) .+)", sided,
+         _framed(_SAID, said="the {o} side of {s} {vp}")),
+        # Yes and no
+        (rf"(?P<lead>from .+?, )?(?:{_IS_THERE})(?P<rest>.+)", truth, _SHOWN),
+        (rf"does {PICTURE} (?:contain|show|include) (?P<rest>.+)", truth, _SHOWN),
+        (rf"(?:is|are) (?P<rest>an? (?!.* an? ).+) (?:present|visible|shown|depicted)(?: in {PICTURE})?", truth,
+         _SHOWN),
+        (rf"(?:is|are) (?P<rest>{_NO_PREDICATE}{_NOUN}){_FROM}", truth, _SHOWN),
+        (rf"(?:is|are) (?P<rest>{_NO_PREDICATE}{_NOUN} (?:directly {PREPOSITION} {DET} .+|(?:{_ADVERB} )?{PREPOSITION} "
+         rf"{DET} [\w'-]+))", truth, _SHOWN),
+        (rf"(?P<aux>is|are) (?P<s>{_SHORT}) (?P<rest>{COLOUR})", truth, _framed(_SAID, said="{s} {aux} {rest}")),
+        (rf"{_IF}(?P<aux>is|are|was|were|can|could|will|would|should) (?P<s>it|he|she|they|we|you|I|(?:this|that|these|"
+         r"those)(?= (?:an?|the|in|on|at|from|of|for|about|near|under|behind|made|taken)\b)) "
+         r"(?P<rest>(?!.*\b(?:any\w*|or)\b).+)", truth, _framed(_SAID, said="{s} {aux} {rest}")),
     )
 ]  # fmt: skip
-"""Question forms, of which the first that fits counts, and how each is worded.
-
-{o}: the option; {the}, {one}: with its article; {which}: with the noun that is asked for; {at}, {to}: as a place or a
-direction; {said}: what was `inverted`, or lacked its object (`gap`), as a statement; {n}: what is counted; {k}: what is
-asked for; the others: parts of the question. `sided` fits where the options are sides or colours, `kind` and `chosen`
-are taken apart where the verb begins.
-"""
-
-
-NAMED = word_set("""
-    name title term word letter number digit color colour size material brand make model gender sex race texture
-    position direction purpose function reason cause use weather season sport game activity action occupation
-    profession job career relationship relation emotion feeling mood expression language time hour day month year date
-    holiday decade age height length width country continent nation nationality state city town region county territory
-    company airline manufacturer team league agency corporation firm organization chain religion meal cuisine flavor
-    flavour fabric pattern design breed species genus temperature climate terrain transportation transport travel
-    century currency capital value score price amount percentage percent liquid beverage alcohol condition status hobby
-    level stage phase subject topic theme motion artist author president sponsor maker designer player star singer
-    actor actress celebrity hero band movie film show character store restaurant hotel university street neighborhood
-    ethnicity style service precipitation landscape element gas metal wood maintenance technology software system
-    social gathering industry way branch diet fuel energy power lighting phrase attraction
-""")
-"""Nouns whose kinds go without an article: "the colour is red", "the country is Peru"."""
-KINDS = word_set("type kind sort category class form style types kinds sorts styles")
-ITEMS = word_set("""
-    animal bird vehicle room building fruit vegetable utensil tool instrument device appliance item object toy insect
-    hat garment container structure place location venue event party machine weapon person creature furniture boat
-    plane truck dog cat pet footwear accessory establishment area facility celebration ceremony shop kitchen tree
-    flower plant mammal reptile product computer bag bed chair table lamp display resort dwelling house home symbol
-    document mirror window door bottle board trick shot bike business body environment setting habitat clock lounge
-    ball shape move stroke jump
-""")
-"""Nouns whose kinds are counted: "the animal is a cat"."""
-NOUNS_TOO = word_set("""
-    cook drink fish dance fall show park cover play store board rain snow stick bite lead bake clean chase fear hope
-    plan order swing slide sail ski surf skate help need use work walk talk call look touch taste watch stand point
-    lie match move turn face block cut mix ride drive kick jump throw catch laugh smile love hate rest pose stop start
-    end slow land brush fire pet train wave
-""")
-"""Verbs that an option names as a thing as often: "walk", "drink"."""
-LIVING = word_set("""
-    animal bird fruit vegetable insect utensil tool instrument mammal reptile creature pet fish
-""")
-"""Nouns whose kinds are named by nouns alone, so that they are counted even after "kind of"."""
-ACTIONS = word_set("activity action task")
-JOBS = word_set("profession occupation job career")
-"""Nouns whose kinds are what somebody is: "the man is a nurse"."""
-COMPOUND = word_set("""
-    man woman person room pan lot ball pool board bag machine area meter mall cart boots shoes shoe table hall bell
-    car station court stick oven sink plate truck center rack ground track dress suit
-""")
-"""Last words of options that begin with a word in -ing and are nouns: "frying pan", but not "frying fish"."""
-AIMS = word_set("state purpose goal function plan intention use job task aim role intent duty reason cause")
-"""Nouns that an infinitive follows: "the purpose is to cool"."""
-PLACES = word_set("""
-    africa asia europe australia america antarctica china japan france germany italy spain england britain scotland
-    ireland wales russia canada mexico brazil india usa us uk london paris rome berlin madrid tokyo beijing moscow
-    chicago boston seattle miami philadelphia california texas florida hawaii alaska arizona nevada egypt kenya greece
-    turkey poland sweden norway denmark finland portugal switzerland austria thailand vietnam korea peru chile
-    argentina nepal nigeria york angeles francisco vegas jersey zealand mercury venus mars jupiter saturn
-""")
-"""Last words of places' names in small letters."""
-UNNAMED = PLACES | word_set("""
-    indoors outdoors outside inside home upstairs downstairs downtown here there everywhere nowhere nothing nobody
-    anything anyone someone everyone everything none where sideways neither both all christmas halloween easter
-    thanksgiving
-""")
-"""Last words of options that go without an article: names, and adverbs of place."""
-SMALL = re.compile(
-    rf"(?:{DET}|{SIDE}|{COLOUR}|yes|no|none|one|five|six|seven|eight|nine|ten|zero|in|on|at|under|behind|above|below|"
-    r"over|inside|outside|beside|near|next|between|to|from|there|circle|square|triangle|rectangle)",
-    re.IGNORECASE,
-)
-"""First words of options that are no names."""
-NAMING = re.compile(
-    r"\b(?:who|where|names?|titles?|capital|cit(?:y|ies)|countr(?:y|ies)|states?|brand|author|language|word|"
-    r"written|say|says|text|read|company|logo|museum|movie|continent|ocean|colony|month|day|bird|species)\b",
-    re.IGNORECASE,
-)
-"""Questions whose answers may be names."""
-FINITE = (
-    "is|are|was|were|has|have|had|do|does|did|can|cannot|could|will|would|should|may|might|must|isn't|doesn't|don't"
-)
-ALONE = re.compile(
-    rf"(?:{DET}|{PRONOUN}|neither|none|no|nothing|nobody|zero|one|seven|eight|nine|ten|eleven|twelve|twenty|thirty|"
-    rf"[A-Z\W\d].*|being|(?!(?:{'|'.join(sorted(NOUNS))})\b)\w+ing|in|on|at|to|for|by|under|behind|because|"
-    r"none of)\b(?!-)"
-)
-"""Options that stand without an article."""
-
-_ASKING = rf"(?:please|(?:in |on )?(?:which|what)|where|who|how|{AUX})"
-LEAD = re.compile(rf"^((?:[^,]+, )+?)({_ASKING}\b.*)", re.IGNORECASE)
-"""What stands before a question, and the question."""
-POINTING = re.compile(
-    r"^(?:consider|looking|estimat|based|according|(?:in|from) (?:this|the) (?:image|picture|photo|figure|map)\b)",
-    re.IGNORECASE,
-)
-"""What stands before a question and only points to the picture."""
-ABBREVIATION = re.compile(
-    r"(?:\b(?:mr|mrs|ms|dr|st|no|vs|etc|approx|ave|jr|sr|prof|fig|e\.g|i\.e)|\b[A-Za-z])\.$", re.IGNORECASE
-)
-"""A full stop that ends no sentence."""
+"""The first that fits a question and all its options counts; each is listed before what would misread its questions."""
