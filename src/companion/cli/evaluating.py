@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 from companion.cli.options import (
     BASE,
     Commands,
-    add_costs,
     add_data,
     add_items,
     add_language_model,
+    add_requests,
     language_model,
     positive,
 )
@@ -66,10 +66,10 @@ def add(commands: Commands) -> None:
     evaluate.add_argument("--max-new-tokens", type=positive, help="default: the profile's")
     evaluate.add_argument(
         "--delivery", default="user turn",
-        help="of a start of the reasoning to a server's model; prefill: of vLLM's alone (default: %(default)s)",
+        help="of a start of the reasoning to a server's model; prefill: vLLM's and llama.cpp's (default: %(default)s)",
     )  # fmt: skip
     evaluate.add_argument("--reasoning-effort", metavar="low|medium|high", help="of a server's model")
-    add_costs(evaluate)
+    add_requests(evaluate)
     evaluate.add_argument("--yes", action="store_true", help="spend what it is estimated to cost, without a question")
     evaluate.add_argument(
         "--ray", nargs="?", const="here", metavar="ADDRESS",
@@ -130,7 +130,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     def prepare(name: str) -> Any:
         return open_model(
             name, options.device, options.profile, options.delivery, account, options.gpus, system, options.price,
-            options.reasoning_effort,
+            options.reasoning_effort, options.timeout,
         )  # fmt: skip
 
     served = {name: prepare(name) for name in models if is_served(name)}
