@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from companion.questions import Question
     from companion.variants import Prompt
 
+JUDGED = Path("runs/pairs")
+"""Where verdicts on pairs are kept."""
+
 PAPERS_JUDGE = "Qwen/Qwen3-32B"
 JUDGES = ("rule", "llm", "replay", "grounding")
 """Those that say whether the reasoning leads to the answer."""
@@ -78,13 +81,16 @@ def add(commands: Commands) -> None:
     evaluate.set_defaults(run=_evaluate)
 
     judge = commands.add_parser("judge", help="does the reasoning lead to the answer? adds verdicts to finished rows")
-    judge.add_argument("rows", type=Path, help="folder of rows, whose verdicts go to its verdicts/, or pairs.jsonl")
+    judge.add_argument(
+        "rows", type=Path,
+        help=f"folder of rows, whose verdicts go to its verdicts/, or pairs.jsonl, whose verdicts go to {JUDGED}/",
+    )  # fmt: skip
     judge.add_argument("--judge", choices=(*JUDGES, "conflict"), default="rule", help="default: %(default)s")
     judge.add_argument("--benchmark", help="names or folders with commas between them (default: as the rows say)")
     add_data(judge)
     judge.add_argument("--variants", default="all", help="all, or names with commas between them")
     add_language_model(judge, "llm", "; replay: the model that wrote the rows")
-    judge.add_argument("--batch-size", type=positive, default=64)
+    judge.add_argument("--batch-size", type=positive, default=32, help="judged together (default: %(default)s)")
     judge.add_argument("--csv", type=Path, metavar="FILE", help="of pairs: write there how often it errs, in counts")
     judge.set_defaults(run=_judge)
 
@@ -234,15 +240,20 @@ def _judge(options: argparse.Namespace) -> None:
     from companion.datasets import PUBLIC, find_questions, load_benchmark
     from companion.datasets.folder import own_folder
     from companion.engine import UnansweredError, judge
-    from companion.judges.pairs import errors, read_pairs, score
+    from companion.judges.pairs import Kept, chance, errors, read_pairs, score, told
     from companion.store import VERDICTS, Store, to_frame
     from companion.variants import parse_variants
 
     if options.rows.is_file():
-        chosen, pairs = _judge_named(options), read_pairs(options.rows)
-        print(score(chosen, pairs).to_string(index=False, float_format="{:.3f}".format))
+        pairs = read_pairs(options.rows)
+        kept = Kept(_judge_named(options), Store(JUDGED, VERDICTS), options.batch_size)
+        table = score(kept, pairs)
+        print(table.to_string(index=False, float_format="{:.3f}".format))
+        print(told(kept, table, chance(pairs)))
+        if kept.unanswered:
+            raise CompanionError(kept.unanswered)
         if options.csv:
-            counts = errors(chosen, pairs).assign(date=f"{date.today()}")
+            counts = errors(kept, pairs).assign(date=f"{date.today()}")
             counts.to_csv(options.csv, index=False, lineterminator="\n")
         return
     variants = parse_variants(options.variants)
