@@ -557,6 +557,19 @@ def test_one_such_value_among_two_hundred_stops_none_of_the_others(tmp_path, cap
     assert len(proxy.asked) == 200
 
 
+def test_such_a_value_is_told_too_where_the_run_is_stopped(tmp_path, capsys):
+    class Stopped(Scripted):
+        def generate(self, prompts, sampling):
+            for number, answer in super().generate(prompts, sampling):
+                yield number, replace(answer, tokens=10**12)
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(Stopped(), [item(0), item(1)], ["base"], Store(tmp_path), progress=False)
+    assert "1 of 2 rows are stored without values" in capsys.readouterr().err
+    assert [row["tokens"] for row in Store(tmp_path).read().values()] == [None]
+
+
 def test_half_a_character_in_a_question_is_refused_by_the_item(tmp_path):
     proxy, model = served(lambda _: (200, completion()))
     with pytest.raises(UnansweredError, match=r"q1 \(base\): UnicodeEncodeError"):

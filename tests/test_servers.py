@@ -167,6 +167,13 @@ def test_a_server_that_answers_nothing_in_time_is_given_up():
     assert len(proxy.bodies) <= 2 * 24
 
 
+def test_a_server_that_answers_in_between_is_not_given_up(monkeypatch):
+    monkeypatch.setattr(endpoints, "SILENT", 3)
+    proxy = looping(1, lambda text: int(text) % 2)
+    found = Endpoint(proxy.url, "m", timeout=0.3, at_once=1).write([str(k) for k in range(8)])
+    assert [isinstance(one, Refusal) for one in found] == [False, True] * 4
+
+
 @pytest.mark.parametrize(
     "reasoning",
     [
