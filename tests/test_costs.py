@@ -148,7 +148,6 @@ def test_a_key_is_in_the_environment_or_in_the_keyring(tmp_path, monkeypatch):
 def test_no_written_file_and_no_message_holds_the_key(serving, tmp_path, monkeypatch, capfd):
     """Rows, verdicts, a pushed folder, a notebook with its tracebacks, and what a server says that repeats the key."""
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    monkeypatch.setattr(endpoints, "MOST_WRITTEN", 8)
     proxy, other = Proxy(serving, key=KEY), Proxy(serving, key="another")
     notebook = nbformat.v4.new_notebook(metadata={"language_info": {"name": "python"}})
     notebook.cells = [
@@ -166,7 +165,8 @@ def test_no_written_file_and_no_message_holds_the_key(serving, tmp_path, monkeyp
     assert main(command(other, run, "--limit", "4")) == 2
     assert main(["judge", str(run)]) == 0
     model = ["--endpoint-model", "checkpoints/base"]
-    assert main(["judge", str(run), "--judge", "llm", "--endpoint", proxy.url, *model]) == 0
+    limit = ["--max-new-tokens", "8"]
+    assert main(["judge", str(run), "--judge", "llm", "--endpoint", proxy.url, *model, *limit]) == 0
     hub.pack(run, "me/rows", tmp_path / "pushed")
     files = [file for file in tmp_path.rglob("*") if file.is_file()]
     contents = {
@@ -191,7 +191,6 @@ def test_notebook_04_audits_a_served_model_within_its_budget(serving, root, tmp_
     shutil.copy(root / "requirements.lock", tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    monkeypatch.setattr(endpoints, "MOST_WRITTEN", 96)
     proxy = Proxy(serving, key=KEY)
     parameters = {
         "endpoint": f"{proxy.url}#checkpoints/base", "benchmark": "microworld", "n_items": 3, "samples": 2, "seed": 0,

@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 
 from companion.cli import main
-from companion.errors import CompanionError
+from companion.errors import CompanionError, Refusal
 from companion.evaluation.judges.grounding_judge import Grounding, grounded
-from companion.evaluation.judges.labelled_pairs import errors, read_pairs, score
+from companion.evaluation.judges.labelled_pairs import Kept, chance, errors, read_pairs, score, told
 from companion.evaluation.judges.measured_error import Rate, measured, said
 from companion.evaluation.judges.rule_judge import Rule, committed
 from companion.evaluation.judges.verdicts import Case, compare
-from companion.figures.interval_plots import shrinking
+from companion.evaluation.store import VERDICTS, Store
 from companion.questions.microworld import questions
 from companion.questions.microworld.grammar import conclusion
 from companion.questions.question import Question
@@ -219,8 +219,9 @@ def test_the_rule_judge_on_the_hand_written_pairs(root):
     assert table.loc["all", "accuracy"] >= 0.95
 
 
-def test_counts_of_what_a_judge_gets_wrong(tmp_path):
+def test_counts_of_what_a_judge_gets_wrong(tmp_path, monkeypatch):
     """Labels and verdicts by hand: one false contradiction, one missed one, one commitment missed."""
+    monkeypatch.chdir(tmp_path)
     common = {"part": "p", "style": "s", "question": "?", "options": ["a cat", "a dog"]}
     file = tmp_path / "pairs.jsonl"
     rows = [
@@ -238,6 +239,91 @@ def test_counts_of_what_a_judge_gets_wrong(tmp_path):
     }  # fmt: skip
     assert main(["judge", str(file), "--csv", str(tmp_path / "e.csv")]) == 0
     assert (tmp_path / "e.csv").read_text().splitlines()[1].startswith(f"{Rule.identity},p,s,5,4,1,2,1,1,20")
+
+
+class Constant:
+    """A judge that always names the same option, and stops after so many batches."""
+
+    name = identity = "constant"
+
+    def __init__(self, option=0, batches=1000):
+        self.option, self.batches, self.asked = option, batches, []
+
+    def judge(self, cases):
+        self.batches -= 1
+        if self.batches < 0:
+            raise KeyboardInterrupt
+        self.asked += [case.question.id for case in cases]
+        return [compare(case, self.option, "") for case in cases]
+
+
+def test_verdicts_on_pairs_are_kept_when_the_judge_is_interrupted(root, tmp_path, capsys):
+    pairs = read_pairs(root / "results" / "labelled" / "judge_pairs.jsonl")[:40]
+    store = Store(tmp_path, VERDICTS)
+    with pytest.raises(KeyboardInterrupt):
+        score(Kept(Constant(batches=2), store, batch_size=10), pairs)
+    assert "20/40" in capsys.readouterr().err
+    second = Constant()
+    table = score(Kept(second, store, batch_size=10, progress=False), pairs)
+    assert second.asked == [str(k) for k in range(21, 41)]
+    assert table.equals(score(Constant(), pairs))
+    assert errors(Kept(Constant(batches=0), store, progress=False), pairs).equals(errors(Constant(), pairs))
+    other = Constant(1)
+    other.identity = "another"
+    score(Kept(other, store, progress=False), pairs)
+    assert len(other.asked) == 40
+
+
+def test_pairs_without_a_verdict_count_neither_way(root, tmp_path):
+    class Half(Constant):
+        def judge(self, cases):
+            given = super().judge(cases)
+            return [
+                Refusal("flagged") if int(case.question.id) % 2 else one for case, one in zip(cases, given, strict=True)
+            ]
+
+    pairs = read_pairs(root / "results" / "labelled" / "judge_pairs.jsonl")[:40]
+    kept = Kept(Half(), Store(tmp_path, VERDICTS), progress=False)
+    table = score(kept, pairs).set_index("pairs")
+    even = pairs[[int(case.question.id) % 2 == 0 for case in pairs["case"]]]
+    assert table.loc["all", "n"] == 20
+    assert table.loc["all", "accuracy"] == pytest.approx((even["label"] == 0).mean())
+    assert "gave no verdict on 20 of 40 pairs; the others are kept" in kept.unanswered
+    assert "line 1; line 3; " in kept.unanswered
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "low", "labels", "options", "guessing", "cannot"),
+    [
+        (0.33, 0.28, [0, 1, 2, 3], 4, 0.25, False),
+        (0.33, 0.25, [0, 1, 2, 3], 4, 0.25, True),
+        (0.99, 0.40, [0, 1, None, 3], 2, 0.5, True),
+        (0.60, 0.55, [None, None, None, 1], 4, 0.75, True),  # who always says "none" is right more often
+        (0.60, 0.55, [None, None, 0, 1], 4, 0.5, False),
+    ],
+)
+def test_a_judge_that_is_not_above_guessing_cannot_judge(accuracy, low, labels, options, guessing, cannot):
+    item = Question("1", "?", ("a", "b", "c", "d")[:options], 0, ("",) * options, lambda: None)
+    pairs = pd.DataFrame({"case": [Case(item, "", item.options, "", 0)] * len(labels), "label": labels}, dtype=object)
+    table = pd.DataFrame([{"pairs": "all", "accuracy": accuracy, "low": low, "high": 1.0}])
+    assert chance(pairs) == guessing
+    assert ("cannot judge: it is right in" in told(Constant(), table, guessing)) == cannot
+
+
+def test_the_report_on_pairs_says_whether_the_judge_can_judge(root, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    command = ["judge", str(root / "results" / "labelled" / "judge_pairs.jsonl")]
+    assert main(command) == 0
+    said = capsys.readouterr()
+    assert said.out.splitlines()[-1].startswith("the judge rule is right in 0.9")
+    assert "above the 0.304 of guessing" in said.out
+    assert "530/530" in said.err
+    assert main(command) == 0
+    assert capsys.readouterr().out == said.out
+    monkeypatch.setattr(Rule, "judge", Constant().judge)
+    monkeypatch.setattr(Rule, "identity", "draft")
+    assert main(command) == 0
+    assert "the judge rule cannot judge: it is right in 0.219 (95 %: " in capsys.readouterr().out
 
 
 def test_wilson_intervals_are_those_of_the_textbook():

@@ -71,7 +71,7 @@ class Told:
     def __init__(self, *attempts):
         self.attempts, self.asked = attempts, []
 
-    def write(self, prompts, attempt=0):
+    def write(self, prompts, attempt=0, schemas=()):
         self.asked.append(list(prompts))
         return [self.attempts[attempt]] * len(prompts)
 
@@ -115,12 +115,14 @@ class Thinking(Scripted):
 def test_a_failing_server_loses_no_row_and_judges_none_twice(serving, parrot, tmp_path, monkeypatch):
     url, model = serving, str(parrot)
     rows = evaluate(Thinking(), ITEMS, ["base"], Store(tmp_path), progress=False)
-    proxy = Proxy(url, [fault for fault in FAULTS for _ in range(2)] + [None, "500", None, None, "429"], "It says B.")
+    proxy = Proxy(
+        url, [fault for fault in FAULTS for _ in range(2)] + [None, "500", None, None, "429"], "It says B.", late=10
+    )
     store = Store(tmp_path / "verdicts", VERDICTS)
     monkeypatch.setattr(engine, "FLUSH_SECONDS", 0.0)
 
     def run():
-        writer = Endpoint(proxy.url, model, timeout=2, retries=4, at_once=4)
+        writer = Endpoint(proxy.url, model, timeout=8, retries=4, at_once=4)
         return judge(LLMJudge(writer), rows, ITEMS, store, batch_size=6, progress=False)
 
     verdicts = run()

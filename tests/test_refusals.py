@@ -119,7 +119,7 @@ def test_a_refused_item_keeps_no_other_model_or_benchmark_or_sample_from_being_a
     command = ["evaluate", "--model", f"{proxy.url}#a,{proxy.url}#b", "--variants", "base", "--limit", "3"]
     assert main([*command, "--temperature", "1", "--samples", "2", "--out", str(tmp_path)]) == 2
     assert len(Store(tmp_path).read()) == 6
-    assert "gave no answer to 3 of 3" in capsys.readouterr().err
+    assert "a gave no answer to any of 3 prompts: HTTP 413: !; mend that first\n" in capsys.readouterr().err
 
 
 def test_an_item_at_which_the_server_fails_each_time_stops_nobody_either(tmp_path):
@@ -524,9 +524,50 @@ def test_a_value_that_parquet_refuses_costs_no_row(tmp_path):
 
 
 def test_a_value_that_no_column_can_hold_is_named_and_all_else_is_stored(tmp_path):
-    with pytest.raises(CompanionError, match=r"column seed, cannot hold 99999999999 .*stored without, as is all else"):
+    with pytest.raises(
+        UnansweredError, match=r"q0 \(base\); q1 \(base\): column seed, cannot hold 99999999999 "
+    ) as error:
         evaluate(Scripted(), [item(0), item(1)], ["base"], Store(tmp_path), seed=99999999999, progress=False)
+    assert "2 of 2 rows are stored without values that their columns cannot hold" in str(error.value)
     assert [row["seed"] for row in Store(tmp_path).read().values()] == [None, None]
+
+
+def test_one_such_value_among_two_hundred_stops_none_of_the_others(tmp_path, capsys, monkeypatch):
+    """A server counts nonsense; rows are stored as they come. Of what was paid for nothing is asked for again."""
+    monkeypatch.setattr(engine, "FLUSH_SECONDS", 0.0)
+    bad = questions("test", 200)[3]
+    picture = EndpointModel(Endpoint("http://localhost:1/v1", "m"), "microworld")._packed([apply(bad, "base")])[0]
+
+    def own(body):
+        if body["messages"][-1]["content"][0]["image_url"]["url"] != picture:
+            return 200, completion()
+        return 200, completion() | {"usage": {"prompt_tokens": 7, "completion_tokens": 10**12, "total_tokens": 12}}
+
+    proxy = Proxy(own=own)
+    command = ["evaluate", "--model", f"{proxy.url}#m", "--variants", "base", "--limit", "200", "--out", str(tmp_path)]
+    assert main(command) == 2
+    told = capsys.readouterr()
+    assert f"\n  {bad.id} (base): column tokens, cannot hold 999999999999 (" in told.err
+    assert "1 of 200 rows are stored without values that their columns cannot hold, which nobody asks" in told.err
+    assert "n 200" in told.out
+    rows = Store(tmp_path).read().values()
+    assert [row["question"] for row in rows if row["tokens"] is None] == [bad.id]
+    assert sum(row["tokens"] == 4 for row in rows) == 199
+    assert main(command) == 0
+    assert len(proxy.asked) == 200
+
+
+def test_such_a_value_is_told_too_where_the_run_is_stopped(tmp_path, capsys):
+    class Stopped(Scripted):
+        def generate(self, prompts, sampling):
+            for number, answer in super().generate(prompts, sampling):
+                yield number, replace(answer, tokens=10**12)
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(Stopped(), [item(0), item(1)], ["base"], Store(tmp_path), progress=False)
+    assert "1 of 2 rows are stored without values" in capsys.readouterr().err
+    assert [row["tokens"] for row in Store(tmp_path).read().values()] == [None]
 
 
 def test_half_a_character_in_a_question_is_refused_by_the_item(tmp_path):

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 from companion.cli.options import (
     BASE,
     Commands,
-    add_costs,
     add_data,
     add_items,
     add_language_model,
+    add_requests,
     language_model,
     positive,
 )
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from companion.models.server import Estimate
     from companion.perturbations.table import Prompt
     from companion.questions.question import Question
+
+JUDGED = Path("runs/pairs")
+"""Where verdicts on pairs are kept."""
 
 PAPERS_JUDGE = "Qwen/Qwen3-32B"
 JUDGES = ("rule", "llm", "replay", "grounding")
@@ -66,10 +69,10 @@ def add(commands: Commands) -> None:
     evaluate.add_argument("--max-new-tokens", type=positive, help="default: the profile's")
     evaluate.add_argument(
         "--delivery", default="user turn",
-        help="of a start of the reasoning to a server's model; prefill: of vLLM's alone (default: %(default)s)",
+        help="of a start of the reasoning to a server's model; prefill: vLLM's and llama.cpp's (default: %(default)s)",
     )  # fmt: skip
     evaluate.add_argument("--reasoning-effort", metavar="low|medium|high", help="of a server's model")
-    add_costs(evaluate)
+    add_requests(evaluate)
     evaluate.add_argument("--yes", action="store_true", help="spend what it is estimated to cost, without a question")
     evaluate.add_argument(
         "--ray", nargs="?", const="here", metavar="ADDRESS",
@@ -78,13 +81,16 @@ def add(commands: Commands) -> None:
     evaluate.set_defaults(run=_evaluate)
 
     judge = commands.add_parser("judge", help="does the reasoning lead to the answer? adds verdicts to finished rows")
-    judge.add_argument("rows", type=Path, help="folder of rows, whose verdicts go to its verdicts/, or pairs.jsonl")
+    judge.add_argument(
+        "rows", type=Path,
+        help=f"folder of rows, whose verdicts go to its verdicts/, or pairs.jsonl, whose verdicts go to {JUDGED}/",
+    )  # fmt: skip
     judge.add_argument("--judge", choices=(*JUDGES, "conflict"), default="rule", help="default: %(default)s")
     judge.add_argument("--benchmark", help="names or folders with commas between them (default: as the rows say)")
     add_data(judge)
     judge.add_argument("--variants", default="all", help="all, or names with commas between them")
     add_language_model(judge, "llm", "; replay: the model that wrote the rows")
-    judge.add_argument("--batch-size", type=positive, default=64)
+    judge.add_argument("--batch-size", type=positive, default=32, help="judged together (default: %(default)s)")
     judge.add_argument("--csv", type=Path, metavar="FILE", help="of pairs: write there how often it errs, in counts")
     judge.set_defaults(run=_judge)
 
@@ -130,7 +136,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     def prepare(name: str) -> Any:
         return open_model(
             name, options.device, options.profile, options.delivery, account, options.gpus, system, options.price,
-            options.reasoning_effort,
+            options.reasoning_effort, options.timeout,
         )  # fmt: skip
 
     served = {name: prepare(name) for name in models if is_served(name)}
@@ -232,17 +238,22 @@ def _judge(options: argparse.Namespace) -> None:
 
     from companion.evaluation.current_rows import current
     from companion.evaluation.engine import UnansweredError, judge
-    from companion.evaluation.judges.labelled_pairs import errors, read_pairs, score
+    from companion.evaluation.judges.labelled_pairs import Kept, chance, errors, read_pairs, score, told
     from companion.evaluation.store import VERDICTS, Store, to_frame
     from companion.perturbations.table import parse_variants
     from companion.questions.folder import own_folder
     from companion.questions.registry import PUBLIC, find_questions, load_benchmark
 
     if options.rows.is_file():
-        chosen, pairs = _judge_named(options), read_pairs(options.rows)
-        print(score(chosen, pairs).to_string(index=False, float_format="{:.3f}".format))
+        pairs = read_pairs(options.rows)
+        kept = Kept(_judge_named(options), Store(JUDGED, VERDICTS), options.batch_size)
+        table = score(kept, pairs)
+        print(table.to_string(index=False, float_format="{:.3f}".format))
+        print(told(kept, table, chance(pairs)))
+        if kept.unanswered:
+            raise CompanionError(kept.unanswered)
         if options.csv:
-            counts = errors(chosen, pairs).assign(date=f"{date.today()}")
+            counts = errors(kept, pairs).assign(date=f"{date.today()}")
             counts.to_csv(options.csv, index=False, lineterminator="\n")
         return
     variants = parse_variants(options.variants)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from companion.errors import CompanionError
-from companion.models.openai_client import Account
+from companion.models.language import BRIEF
+from companion.models.openai_client import REASONED, TIMEOUT, Account
 from companion.models.prices import Price
 
 Commands = Any
@@ -34,7 +35,12 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def add_costs(parser: argparse.ArgumentParser) -> None:
+def add_requests(parser: argparse.ArgumentParser) -> None:
+    """--timeout, --price and --budget: how long a server may take, and what it may cost."""
+    parser.add_argument(
+        "--timeout", type=positive, default=TIMEOUT, metavar="SECONDS",
+        help="of a server: for one request, which is made once more after that (default: %(default)g)",
+    )  # fmt: skip
     parser.add_argument("--price", type=_price, help="of a server: dollars per million tokens read,written, as 2,8")
     parser.add_argument("--budget", type=float, help="of a server with a price: dollars that are not exceeded")
 
@@ -55,12 +61,17 @@ def positive(text: str) -> int:
 
 
 def add_language_model(parser: argparse.ArgumentParser, what: str, else_model: str = "") -> None:
-    """--model, --endpoint, --endpoint-model, --device and what a server may cost. what: needs a language model."""
+    """--model, --endpoint, --endpoint-model, --max-new-tokens, --device and the options of requests. what: needs a
+    language model."""
     parser.add_argument("--model", help=f"{what}: a causal language model, folder or Hub id{else_model}")
     parser.add_argument("--endpoint", help=f"{what}: an OpenAI-compatible server, as http://localhost:8000/v1")
     parser.add_argument("--endpoint-model", help=f"{what}: as that server calls it (default: the first that it lists)")
+    parser.add_argument(
+        "--max-new-tokens", type=positive,
+        help=f"{what}: of one reply (default: {BRIEF}, and {REASONED} behind a server once it is seen to reason)",
+    )  # fmt: skip
     parser.add_argument("--device", default="auto")
-    add_costs(parser)
+    add_requests(parser)
 
 
 def language_model(options: argparse.Namespace, default: str = "") -> Any:
@@ -70,8 +81,11 @@ def language_model(options: argparse.Namespace, default: str = "") -> Any:
 
     if options.endpoint:
         account = Account(options.budget)
-        return Endpoint(options.endpoint, options.endpoint_model, account=account, price=options.price)
+        return Endpoint(
+            options.endpoint, options.endpoint_model, options.timeout, account=account, price=options.price,
+            max_new_tokens=options.max_new_tokens,
+        )  # fmt: skip
     name = options.model or default
     if not name:
         raise CompanionError("--writer llm needs a language model; give --endpoint URL or --model ID")
-    return CausalLM(name, options.device)
+    return CausalLM(name, options.device, options.max_new_tokens)

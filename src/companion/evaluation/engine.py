@@ -23,7 +23,7 @@ from tqdm import tqdm
 from companion.errors import CompanionError, PictureError, Refusal, one_line
 from companion.evaluation.current_rows import note
 from companion.evaluation.judges.verdicts import CASE, Case, Judge, Verdict, case_of
-from companion.evaluation.store import VERDICTS, Store, content_key, to_frame
+from companion.evaluation.store import VERDICTS, Store, UnstorableError, content_key, to_frame
 from companion.measures import normalised_entropy
 from companion.models.interface import Model, Response, Sampling, out_of_memory
 from companion.models.profiles import BEGIN
@@ -69,7 +69,8 @@ def evaluate(
     they share its picture. token_budget: how many tokens, of prompts and responses, go into a batch (default: what the
     model says fits into memory); it is halved when a batch does not fit, down to single prompts. What another process
     asks the same model for at the same time is waited for. Raises UnansweredError, which names them, where some have no
-    answer, since a model gave none or their picture cannot be read; all others are stored then.
+    answer, since a model gave none or their picture cannot be read, or a value that its column cannot hold, without
+    which they are stored; all others are stored then.
     """
     prompts = [apply(question, variant, seed) for question in questions for variant in variants]
     return ask(model, prompts, store, sampling, token_budget, progress)
@@ -182,7 +183,7 @@ def judge(
     def compute(batch: Sequence[tuple[str, tuple[Row, Case]]]) -> Iterator[tuple[int, Row | Refusal | None]]:
         verdicts = judge.judge([case for _, (_, case) in batch])
         for number, ((key, (row, _)), verdict) in enumerate(zip(batch, verdicts, strict=True)):
-            yield number, _verdict_row(key, row["key"], judge, verdict) if isinstance(verdict, Verdict) else verdict
+            yield number, verdict_row(key, row["key"], judge, verdict) if isinstance(verdict, Verdict) else verdict
 
     work = work_off(
         plan, compute, store, lambda: batch_size, lambda _: 1, lambda job: job[1].question.id,
@@ -204,39 +205,56 @@ class UnansweredError(CompanionError):
 
 @dataclass
 class Work:
-    """What became of a plan. rows, refused: by key. items: of those refused, by key."""
+    """What became of a plan. rows, refused: by key. lost: why a row is stored without some of its values, by key.
+    items: of those refused and of those that lost something, by key."""
 
     rows: dict[str, Row] = field(default_factory=dict)
     refused: dict[str, Refusal] = field(default_factory=dict)
+    lost: dict[str, Refusal] = field(default_factory=dict)
     items: dict[str, str] = field(default_factory=dict)
 
 
 def _complete(
     gave: str, what: str, plan: Sequence[tuple[str, Job]], work: Work, found: pd.DataFrame, part: Callable[[Job], str]
 ) -> None:
-    """Raises UnansweredError where something of a plan has no row. part: which of its item's jobs one is."""
-    if work.refused:
-        said = unanswered(work, {key: part(job) for key, job in plan})
-        raise UnansweredError(
+    """Raises UnansweredError where something of a plan has no row, or one without some of its values. part: which of
+    its item's jobs one is."""
+    parts = {key: part(job) for key, job in plan}
+    told = []
+    if len(work.refused) == len(plan) and _is_one_reason(work.refused, work.items):
+        told.append(f"{gave} any of {len(plan)} {what}: {next(iter(work.refused.values())).reason}; mend that first")
+    elif work.refused:
+        told.append(
             f"{gave} {len(work.refused)} of {len(plan)} {what}; the others are stored, and the same command asks for "
-            f"these alone:\n{said}",
-            found,
-            (work.items[key] for key in work.refused),
+            f"these alone:\n{unanswered(work.items, work.refused, parts)}"
         )
+    if work.lost:
+        told.append(_without(work, len(plan), parts))
+    if told:
+        raise UnansweredError("\n".join(told), found, (work.items[key] for key in (*work.refused, *work.lost)))
 
 
-def unanswered(work: Work, parts: Mapping[str, str]) -> str:
-    """A line for each reason, with the items that have it. parts: which of its item's jobs one is, by key, or ""."""
+def _without(work: Work, planned: int, parts: Mapping[str, str]) -> str:
+    """What is said of rows that lost something. parts: which of its item's jobs one is, by key, or ""."""
+    return (
+        f"{len(work.lost)} of {planned} rows are stored without values that their columns cannot hold, which nobody "
+        f"asks for again; mend where these come from:\n{unanswered(work.items, work.lost, parts)}"
+    )
+
+
+def unanswered(items: Mapping[str, str], refused: Mapping[str, Refusal], parts: Mapping[str, str]) -> str:
+    """A line for each reason, with the items that have it. items, refused, parts: by key the item, its reason, and
+    which of the item's jobs it is, or ""."""
     by_reason: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for key, refusal in work.refused.items():
-        by_reason[refusal.reason][work.items[key]].append(parts[key])
+    for key, refusal in refused.items():
+        by_reason[refusal.reason][items[key]].append(parts[key])
     lines = []
-    for reason, items in by_reason.items():
+    for reason, concerned in by_reason.items():
         named = [
             f"{item} ({', '.join(dict.fromkeys(own))})" if any(own) else item
-            for item, own in itertools.islice(items.items(), NAMED)
+            for item, own in itertools.islice(concerned.items(), NAMED)
         ]
-        more = len(items) - len(named)
+        more = len(concerned) - len(named)
         lines.append(f"  {'; '.join(named)}{f'; and {more} more' if more else ''}: {reason}")
     if len(lines) > NAMED:
         lines[NAMED:] = [f"  and {len(lines) - NAMED} more reasons"]
@@ -255,10 +273,10 @@ def work_off(
     """Rows that the store holds, and the others, computed batch by batch and stored as they come; and what was refused.
 
     compute: of a batch the number and the row of each job, in any order; why it has none, or None where that is not
-    known. Jobs that may have one later come again once, at the end. capacity: of a batch, asked for once and only if
-    there is something to do; it is halved when a batch does not fit into memory, down to single jobs, of which one that
-    does not fit is refused. weigh: how much of it a job takes. item: what a job is about. label: of the progress bar,
-    or None for none.
+    known. Jobs that may have one later come again once, at the end, unless none had one and all for the same reason.
+    capacity: of a batch, asked for once and only if there is something to do; it is halved when a batch does not fit
+    into memory, down to single jobs, of which one that does not fit is refused. weigh: how much of it a job takes.
+    item: what a job is about. label: of the progress bar, or None for none.
 
     What another process works on is left to it, and waited for once all else is done; what that has not stored is then
     done here. Raises CompanionError where items are refused all alike, as if something were wrong with all.
@@ -271,7 +289,12 @@ def work_off(
                 work.rows |= store.read(own)  # what was finished before it was claimed
                 mine = [pair for pair in todo if pair[0] in own and pair[0] not in work.rows]
                 room = room or (capacity() if mine else 0)
-                room = _work_off(mine, compute, store, room, weigh, item, work, bar)
+                try:
+                    room = _work_off(mine, compute, store, room, weigh, item, work, bar)
+                except BaseException:
+                    if work.lost:  # which the next command would take for whole
+                        print(_without(work, len(plan), dict.fromkeys(work.lost, "")), file=sys.stderr)
+                    raise
             for holder in holders:
                 others = len(holder.keys & {key for key, _ in todo})
                 print(f"{others} of {len(plan)} are being worked on by {holder.who}; waiting for them", file=sys.stderr)
@@ -294,9 +317,11 @@ def _work_off(
     """Works off what this process has claimed, into `work` and the store. room: capacity; returns what is left of it.
     The other arguments are those of `work_off`."""
     todo, full = list(mine), room
+    items = {key: item(job) for key, job in mine}
     buffer: list[Row] = []
     flushed = time.monotonic()
     again: list[tuple[str, Job]] | None = []
+    waiting: dict[str, Refusal] = {}
     alike: dict[str, set[str]] = defaultdict(set)
     try:
         while todo:
@@ -306,7 +331,7 @@ def _work_off(
             try:
                 for number, row in compute(batch):
                     done.add(number)
-                    key, job = batch[number]
+                    key, _ = batch[number]
                     refusal = row if isinstance(row, Refusal) else NO_ANSWER
                     if isinstance(row, dict):
                         buffer.append(row)
@@ -314,12 +339,13 @@ def _work_off(
                         bar.update()
                     elif refusal.passes and again is not None:
                         again.append(batch[number])
+                        waiting[key] = refusal
                     else:
-                        work.refused[key], work.items[key] = refusal, item(job)
+                        work.refused[key], work.items[key] = refusal, items[key]
                     if again is not None and isinstance(row, Refusal) and (row.passes or not (buffer or work.rows)):
-                        _suspect(alike, row, item(job))
+                        _suspect(alike, row, items[key])
                     if time.monotonic() - flushed > FLUSH_SECONDS:
-                        _flush(store, buffer, work.rows)
+                        _flush(store, buffer, work, items)
                         flushed = time.monotonic()
             except RuntimeError as error:
                 if not out_of_memory(error):
@@ -327,16 +353,19 @@ def _work_off(
                 if len(batch) > 1:
                     room = weights[len(batch) - 1] // 2
                 else:
-                    (key, job), room = batch[0], full
+                    (key, _), room = batch[0], full
                     done.add(0)
-                    work.refused[key], work.items[key] = Refusal(one_line(error)), item(job)
+                    work.refused[key], work.items[key] = Refusal(one_line(error)), items[key]
                     if not (buffer or work.rows):
-                        _suspect(alike, work.refused[key], item(job))
+                        _suspect(alike, work.refused[key], items[key])
             todo[: len(batch)] = [pair for number, pair in enumerate(batch) if number not in done]
             if not todo and again:
+                if not (buffer or work.rows or work.refused) and _is_one_reason(waiting, items):
+                    work.refused, work.items = waiting, {key: items[key] for key in waiting}
+                    break
                 todo, again = again, None
     finally:
-        _flush(store, buffer, work.rows)
+        _flush(store, buffer, work, items)
     return room
 
 
@@ -354,9 +383,22 @@ def _suspect(alike: dict[str, set[str]], refusal: Refusal, item: str) -> None:
         )
 
 
-def _flush(store: Store, buffer: list[Row], rows: dict[str, Row]) -> None:
+def _is_one_reason(refused: Mapping[str, Refusal], items: Mapping[str, str]) -> bool:
+    """Whether several items are refused for the same reason, and one that is known. refused, items: by key."""
+    reasons = set(refused.values())
+    return len(reasons) == 1 and NO_ANSWER not in reasons and len({items[key] for key in refused}) > 1
+
+
+def _flush(store: Store, buffer: list[Row], work: Work, items: Mapping[str, str]) -> None:
+    """Stores what has come. items: by key; one with a value that no column can hold stops none of the others."""
     finished, buffer[:] = buffer[:], []
-    rows.update((row["key"], row) for row in store.append(finished))
+    try:
+        stored = store.append(finished)
+    except UnstorableError as error:
+        stored = error.rows
+        work.lost |= {key: Refusal(wrong) for key, wrong in error.lost.items()}
+        work.items |= {key: items[key] for key in error.lost}
+    work.rows |= {row["key"]: row for row in stored}
 
 
 def _key(asked: Mapping[str, Any], prompt: Prompt) -> str:
@@ -398,7 +440,8 @@ def _row(key: str, model: Model, prompt: Prompt, response: Response, sampling: S
     }  # fmt: skip
 
 
-def _verdict_row(key: str, row: str, judge: Judge, verdict: Verdict) -> Row:
+def verdict_row(key: str, row: str, judge: Judge, verdict: Verdict) -> Row:
+    """A verdict as it is stored. row: the key of what was judged."""
     return {
         "key": key, "row": row, "judge": judge.name, "judge_hash": judge.identity, "verdict": verdict.verdict,
         "concluded": _letter(verdict.concluded), "reason": verdict.reason,

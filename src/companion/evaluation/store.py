@@ -60,7 +60,8 @@ ROWS = pa.schema(
     ]
 )
 """One row per question × variant × model × sample. `answer`, `right` and `suggested` are letters, or null; `options`
-are those shown, an added "I'm not sure" included; `entropy` is normalised to [0, 1] by the number of options shown."""
+are those shown, an added "I'm not sure" included; `entropy` is normalised to [0, 1] by the number of options shown;
+`tokens` are without the one that ends the turn, but with it in rows of servers from before 2026-11-28."""
 
 VERDICTS = pa.schema(
     [
@@ -96,6 +97,16 @@ def content_key(**content: Any) -> str:
     """Thirty-two hex digits that stand for the content."""
     text = json.dumps(content, sort_keys=True, ensure_ascii=False)
     return hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=16).hexdigest()
+
+
+class UnstorableError(CompanionError):
+    """Some rows are stored without values that their columns cannot hold; the message names them. rows: as they are
+    stored. lost: what is wrong with these, by key."""
+
+    def __init__(self, rows: list[dict[str, Any]], lost: dict[str, str]) -> None:
+        told = "; ".join(f"row {key}, {wrong}" for key, wrong in lost.items())
+        super().__init__(f"{told}: stored without, as is all else; mend where that comes from")
+        self.rows, self.lost = rows, lost
 
 
 class Store:
@@ -143,12 +154,12 @@ class Store:
         """Write rows as a new part: a hidden file first, then renamed, so that no reader sees half of it.
 
         Returns them as they are stored: where text was wanted and something else was there, it is told as text, and
-        half a character is "\ufffd". Raises CompanionError, once all is stored, that names a row with another value
+        half a character is "\ufffd". Raises UnstorableError, once all is stored, that names a row with another value
         that its column cannot hold; it is stored without that value.
         """
         if not rows:
             return rows
-        lost: list[str] = []
+        lost: dict[str, str] = {}
         try:
             table = pa.Table.from_pylist(rows, schema=self.schema)
         except (pa.ArrowException, ValueError, TypeError, OverflowError):
@@ -156,11 +167,11 @@ class Store:
             table = pa.Table.from_pylist(rows, schema=self.schema)
         self._write(table, rows)
         if lost:
-            raise CompanionError(f"{'; '.join(lost)}: stored without, as is all else; mend where that comes from")
+            raise UnstorableError(rows, lost)
         return rows
 
-    def _storable(self, row: dict[str, Any], lost: list[str]) -> dict[str, Any]:
-        """The row with values that its columns can hold. lost: gets a line for each that is left out."""
+    def _storable(self, row: dict[str, Any], lost: dict[str, str]) -> dict[str, Any]:
+        """The row with values that its columns can hold. lost: is told by key which of them are left out."""
         own = dict(row)
         for column in self.schema:
             value = row.get(column.name)
@@ -175,7 +186,8 @@ class Store:
                 own[column.name] = [_as_text(one) for one in value]
             else:
                 own[column.name] = None
-                lost.append(f"row {row['key']}, column {column.name}, cannot hold {value!r} ({wrong})")
+                told = f"column {column.name}, cannot hold {value!r} ({wrong})"
+                lost[row["key"]] = ", ".join(filter(None, (lost.get(row["key"]), told)))
         return own
 
     def _write(self, table: pa.Table, rows: list[dict[str, Any]]) -> None:

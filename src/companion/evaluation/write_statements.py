@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from companion.errors import CompanionError, Refusal
 from companion.evaluation.engine import Row, unanswered, work_off
@@ -49,7 +50,10 @@ def rewrite(
 
     def compute(batch: Sequence[tuple[str, Question]]) -> Iterator[tuple[int, Row | Refusal | None]]:
         asked = {instruct(question): question for _, question in batch}
-        replies = insist(writer, asked, lambda prompt, reply: not objection(reply, asked[prompt]))
+        replies = insist(
+            writer, asked, lambda prompt, reply: not objection(reply, asked[prompt]),
+            lambda prompt: form(len(asked[prompt].options)),
+        )  # fmt: skip
         for number, (key, question) in enumerate(batch):
             given = replies.get(instruct(question))
             yield number, _row(key, writer, question, given) if isinstance(given, list) else given
@@ -61,7 +65,8 @@ def rewrite(
     if work.refused:
         raise CompanionError(
             f"{writer.label} gave no reply to {len(work.refused)} of {len(plan)} questions; the others are stored, and "
-            f"the same command asks for these alone:\n{unanswered(work, dict.fromkeys(work.refused, ''))}"
+            f"the same command asks for these alone:\n"
+            f"{unanswered(work.items, work.refused, dict.fromkeys(work.refused, ''))}"
         )
     rows = [work.rows[key] for key, _ in plan]
     return [
@@ -74,6 +79,15 @@ def instruct(question: Question) -> str:
     """What the model is asked about a question."""
     options = "\n".join(f"- {option}" for option in question.options)
     return INSTRUCTION.format(question=question.text, options=options, count=len(question.options))
+
+
+def form(count: int) -> dict[str, Any]:
+    """The JSON schema of a reply with so many sentences; its list stands in an object, which more servers take."""
+    sentences = {"type": "array", "items": {"type": "string"}, "minItems": count, "maxItems": count}
+    return {
+        "type": "object", "properties": {"sentences": sentences}, "required": ["sentences"],
+        "additionalProperties": False,
+    }  # fmt: skip
 
 
 def read(reply: str, count: int) -> list[str] | None:

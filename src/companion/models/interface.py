@@ -56,10 +56,11 @@ class Sampling:
 class Response:
     """What a model wrote after the prefill.
 
-    finish: "stop" or "length". letter_probs: over the letters of the prompt's options, summing to 1, read at the token
-    that wrote the answer's letter in this same generation (see `models.letters`); None where there is no answer, one
-    that is given by the option's text, or a letter that cannot be compared with the others. letter_mass: the share of
-    the whole vocabulary's probability that these letters had, in (0, 1]; None where letter_probs is.
+    tokens: how many it wrote, hidden reasoning among them and the token that ends the turn not. finish: "stop" or
+    "length". letter_probs: over the letters of the prompt's options, summing to 1, read at the token that wrote the
+    answer's letter in this same generation (see `letters`); None where there is no answer, one that is given by the
+    option's text, or a letter that cannot be compared with the others. letter_mass: the share of the whole vocabulary's
+    probability that these letters had, in (0, 1]; None where letter_probs is.
     """
 
     text: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -11,6 +11,9 @@ from companion.errors import CompanionError, Refusal
 ATTEMPTS = 3
 """How often a prompt is put to a model before its last reply is left as it is."""
 
+BRIEF = 512
+"""Tokens of a reply, at most, of a model that does not reason, unless told otherwise."""
+
 
 class Writer(Protocol):
     """A language model that answers user turns: `openai_client.Endpoint`, or `CausalLM`."""
@@ -18,8 +21,11 @@ class Writer(Protocol):
     label: str
     identity: str
 
-    def write(self, prompts: Sequence[str], attempt: int = 0) -> Sequence[str | Refusal | None]:
-        """Its answers, in order; why there is none, or None for one that cannot be had now."""
+    def write(
+        self, prompts: Sequence[str], attempt: int = 0, schemas: Sequence[Mapping[str, Any]] = ()
+    ) -> Sequence[str | Refusal | None]:
+        """Its answers, in order; why there is none, or None for one that cannot be had now. schemas: a JSON schema of
+        each answer, for a writer that can be held to one."""
         ...
 
 
@@ -27,11 +33,16 @@ Replies = dict[str, list[str] | Refusal]
 """The replies to each prompt, one an attempt, or why it got none."""
 
 
-def insist(writer: Writer, prompts: Iterable[str], accepts: Callable[[str, str], bool]) -> Replies:
+def insist(
+    writer: Writer, prompts: Iterable[str], accepts: Callable[[str, str], bool],
+    schema: Callable[[str], Mapping[str, Any]],
+) -> Replies:  # fmt: skip
     """The replies to each prompt, of which the last was accepted or is the last that is asked for.
 
-    accepts: of prompt and reply. A prompt that got no reply now is left out. Raises what stops the writer at its first
-    attempt; later, only what was accepted is returned, and the next call raises.
+    accepts: of prompt and reply. schema: of the reply to a prompt, as a JSON schema. The first reply is free, since one
+    that is held to a form leaves a model no words to think in; only where it was not accepted is the next held to it. A
+    prompt that got no reply now is left out. Raises what stops the writer at its first attempt; later, only what was
+    accepted is returned, and the next call raises.
     """
     replies: dict[str, list[str]] = {}
     refused: dict[str, Refusal] = {}
@@ -40,7 +51,7 @@ def insist(writer: Writer, prompts: Iterable[str], accepts: Callable[[str, str],
         if not asked:
             break
         try:
-            found = writer.write(asked, attempt)
+            found = writer.write(asked, attempt, [schema(prompt) for prompt in asked] if attempt else ())
         except (CompanionError, KeyboardInterrupt):
             if not attempt:
                 raise
@@ -58,12 +69,22 @@ def insist(writer: Writer, prompts: Iterable[str], accepts: Callable[[str, str],
     return refused | replies  # one that was refused at a later attempt keeps what it wrote before
 
 
-class CausalLM:
-    """A causal language model of transformers, from a folder or the Hub; greedy. Stock classes only."""
+def capped(identity: str, max_new_tokens: int | None) -> str:
+    """The identity of a model whose replies have a length of their own: at another they may be others."""
+    return f"{identity}?max_new_tokens={max_new_tokens}" if max_new_tokens else identity
 
-    def __init__(self, name: str, device: str = "auto", max_new_tokens: int = 512, batch_size: int = 16) -> None:
-        self.label = self.identity = name
-        self.device, self.max_new_tokens, self.batch_size = device, max_new_tokens, batch_size
+
+class CausalLM:
+    """A causal language model of transformers, from a folder or the Hub; greedy. Stock classes only.
+
+    max_new_tokens: of a reply, or None for `BRIEF`.
+    """
+
+    def __init__(
+        self, name: str, device: str = "auto", max_new_tokens: int | None = None, batch_size: int = 16
+    ) -> None:
+        self.label, self.identity = name, capped(name, max_new_tokens)
+        self.device, self.max_new_tokens, self.batch_size = device, max_new_tokens or BRIEF, batch_size
 
     @cached_property
     def loaded(self) -> tuple[Any, Any]:
@@ -82,7 +103,9 @@ class CausalLM:
             tokenizer.pad_token = tokenizer.eos_token
         return model, tokenizer
 
-    def write(self, prompts: Sequence[str], attempt: int = 0) -> list[str | None]:
+    def write(
+        self, prompts: Sequence[str], attempt: int = 0, schemas: Sequence[Mapping[str, Any]] = ()
+    ) -> list[str | None]:
         """Greedy, so another attempt would say the same: prompts are answered once, then with nothing."""
         if attempt:
             return [None] * len(prompts)

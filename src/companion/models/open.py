@@ -7,7 +7,7 @@ from dataclasses import replace
 from companion.errors import CompanionError
 from companion.models.interface import Model
 from companion.models.local import LocalModel
-from companion.models.openai_client import Account, Endpoint, secret
+from companion.models.openai_client import TIMEOUT, Account, Endpoint, secret
 from companion.models.prices import Price, listed
 from companion.models.server import EndpointModel
 from companion.models.vllm import VLLMModel
@@ -28,25 +28,25 @@ def is_served(name: str) -> bool:
 def open_model(
     name: str, device: str = "auto", profile: str = "auto", delivery: str = "user turn",
     account: Account | None = None, gpus: int = 1, system: str = "", price: Price | None = None,
-    effort: str | None = None,
+    effort: str | None = None, timeout: float = TIMEOUT,
 ) -> Model:  # fmt: skip
     """A model by name: a folder, a Hub id, `openai:NAME`, `gemini:NAME`, `vllm:FOLDER OR ID`, or a server's URL.
 
     A URL may name one of the server's models behind a #, as in http://localhost:8000/v1#Qwen/Qwen2.5-VL-7B-Instruct.
-    device: of models of this machine; gpus: over which vLLM spreads one. delivery, account, price, effort: of models
-    behind a server; a company's model has its listed price unless one is given. system: the system prompt, or "" for
-    none. Raises CompanionError where a company's model has no key or no price.
+    device: of models of this machine; gpus: over which vLLM spreads one. delivery, account, price, effort, timeout (in
+    seconds, for one request): of models behind a server; a company's model has its listed price unless one is given.
+    system: the system prompt, or "" for none. Raises CompanionError where a company's model has no key or no price.
     """
     if effort and not is_served(name):
         raise CompanionError(f"a reasoning effort is for models behind a server; {name!r} is none: leave it out")
-    model = _open(name, device, profile, delivery, account, gpus, price, effort)
+    model = _open(name, device, profile, delivery, account, gpus, price, effort, timeout)
     model.profile = replace(model.profile, system=system)
     return model
 
 
 def _open(
     name: str, device: str, profile: str, delivery: str, account: Account | None, gpus: int, price: Price | None,
-    effort: str | None,
+    effort: str | None, timeout: float,
 ) -> Model:  # fmt: skip
     service, colon, rest = name.partition(":")
     if service in SERVICES and colon:
@@ -62,10 +62,12 @@ def _open(
                 f"no price of {name!r} is listed; give --price READ,WRITTEN in dollars per million tokens, as the "
                 "company's page says"
             )
-        return EndpointModel(Endpoint(url, rest, key=key, account=account, price=price), profile, delivery, effort)
+        endpoint = Endpoint(url, rest, timeout, key=key, account=account, price=price)
+        return EndpointModel(endpoint, profile, delivery, effort)
     if service == "vllm" and colon:
         return VLLMModel(rest, profile, gpus)
     if is_served(name):
         url, _, model = name.partition("#")
-        return EndpointModel(Endpoint(url, model or None, account=account, price=price), profile, delivery, effort)
+        endpoint = Endpoint(url, model or None, timeout, account=account, price=price)
+        return EndpointModel(endpoint, profile, delivery, effort)
     return LocalModel(name, device, profile)

@@ -1,9 +1,10 @@
 """A vision-language model behind an OpenAI-compatible server: it can be asked, but not opened.
 
 Letter probabilities are those of the server's `top_logprobs`, where it offers them. A start of the reasoning is
-delivered as the beginning of the assistant's turn where the server goes on from one (vLLM's `continue_final_message`),
-else in the user's turn, as the profile's `begin` says; rows tell which. A reasoning effort, where one is given, is
-sent as `reasoning_effort`, and is a part of the model's name: at another effort it is another model.
+delivered as the beginning of the assistant's turn where the server goes on from one (vLLM's `continue_final_message`;
+llama.cpp does so by itself), else in the user's turn, as the profile's `begin` says; rows tell which. A reasoning
+effort, where one is given, is sent as `reasoning_effort`, and is a part of the model's name: at another effort it is
+another model.
 
 Pictures are as large as the profile says, and packed by `pack`. Reasoning that a server tells beside the answer is the
 response's think block.
@@ -24,7 +25,7 @@ from PIL import Image
 from companion.errors import CompanionError, Refusal, one_line
 from companion.models import letters
 from companion.models.interface import Response, Sampling
-from companion.models.openai_client import HEADROOM, Endpoint, said, tokens
+from companion.models.openai_client import HEADROOM, Endpoint, Room, ran_out, said, tokens
 from companion.models.prices import Price
 from companion.models.profiles import fit, fitted, get_profile, messages
 from companion.models.read_answer import Reading, read
@@ -42,9 +43,6 @@ LOSSLESS = 512 * 512
 
 QUALITY = 95
 """Of JPEG, with colours as fine as the picture: what it changes is not seen."""
-
-LONGER = frozenset({"length", "max_tokens", "model_length", "max_output_tokens"})
-"""What servers call it, in small letters, when an answer ran out of tokens."""
 
 SAME = 1e-3
 """How far two logarithms of one token's probability may be apart: servers tell that of what was written twice."""
@@ -139,7 +137,7 @@ class EndpointModel:
         answers = self.endpoint.ask(
             [self._turns(prompts[number], url) for number, url in packed.items()],
             max(_length(prompts[number], self._size(prompts[number])) for number in packed),
-            sampling.max_new_tokens or self.profile.max_new_tokens,
+            Room(sampling.max_new_tokens or self.profile.max_new_tokens),
             **options,
         )
         for number, answer in zip(packed, answers, strict=True):
@@ -188,17 +186,17 @@ class EndpointModel:
     def _response(self, prompt: Prompt, answer: Any) -> Response:
         choice = answer.choices[0]
         prefill = prompt.prefill if self.delivery == "prefill" else ""
-        finish = "length" if str(choice.finish_reason).lower() in LONGER else "stop"
-        content, thought = said(choice.message)
-        before = _block(thought, prefill, content, finish)
-        text = before + content
-        reply = read(text, prefill, prompt.options, self.profile.reading)
+        finish = "length" if ran_out(answer) else "stop"
         steps, found = getattr(choice.logprobs, "content", None), None
+        content, thought = said(choice.message)
+        text = _written(content, thought, prefill, finish, steps or ())
+        reply = read(text, prefill, prompt.options, self.profile.reading)
         if reply.letter and reply.position is not None and steps:
             found = _letters(steps, text, reply.position, prompt.options, prefill, self.profile.reading)
         probs, mass = found or (None, None)
-        _, written = tokens(answer)
-        return Response(text, written, finish, reply.think, reply.answer, probs, mass)
+        _, count = tokens(answer)
+        ended = choice.finish_reason == "stop"  # by a token that servers count, and `Response` does not
+        return Response(text, max(0, count - ended), finish, reply.think, reply.answer, probs, mass)
 
 
 def _letters(
@@ -229,6 +227,20 @@ def _step(step: Any) -> letters.Step:
 def _bytes(token: Any) -> bytes:
     """What a server says that a token is."""
     return bytes(token.bytes) if getattr(token, "bytes", None) else token.token.encode(errors="replace")
+
+
+def _written(content: str, thought: str, prefill: str, finish: str, steps: Sequence[Any]) -> str:
+    """What a model wrote after the prefill, reasoning that came beside the content first.
+
+    llama.cpp tells the prefill again, in the content or in the reasoning, but no logprobs of it: where the steps show
+    that the model itself wrote those words once more, they stay.
+    """
+    whole = _block(thought, "", content, finish) + content
+    if prefill and whole.startswith(prefill):
+        by_itself = "".join(_bytes(step).decode(errors="replace") for step in steps).lstrip()
+        if not by_itself.startswith(prefill):
+            return whole.removeprefix(prefill)
+    return _block(thought, prefill, content, finish) + content
 
 
 def _block(thought: str, prefill: str, content: str, finish: str) -> str:

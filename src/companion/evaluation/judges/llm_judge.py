@@ -51,7 +51,10 @@ class LLMJudge:
         prompts = [instruct(case) for case in cases]
         counts = {prompt: len(case.options) for prompt, case in zip(prompts, cases, strict=True)}
         new = [prompt for prompt in counts if prompt not in self._replies]
-        replies = insist(self.writer, new, lambda prompt, reply: parse(reply, counts[prompt]) is not None)
+        replies = insist(
+            self.writer, new, lambda prompt, reply: parse(reply, counts[prompt]) is not None,
+            lambda prompt: form(counts[prompt]),
+        )  # fmt: skip
         self._replies |= {prompt: given[-1] for prompt, given in replies.items() if isinstance(given, list)}
         return [self._verdict(case, prompt, replies.get(prompt)) for case, prompt in zip(cases, prompts, strict=True)]
 
@@ -75,6 +78,15 @@ def instruct(case: Case) -> str:
     return INSTRUCTION.format(
         question=case.question.text, options=options, think=case.think or "(none)", letters=", ".join(letters)
     )
+
+
+def form(n_options: int) -> dict[str, Any]:
+    """The JSON schema of a judge's reply about so many options."""
+    concludes = {"type": "string", "enum": [*LETTERS[:n_options], "none"]}
+    return {
+        "type": "object", "properties": {"quote": {"type": "string"}, "concludes": concludes},
+        "required": ["quote", "concludes"], "additionalProperties": False,
+    }  # fmt: skip
 
 
 _ESCAPE = re.compile(r"\\(u[0-9A-Fa-f]{4}|[A-Za-z]+(?=\{)|.)", re.DOTALL)
