@@ -14,6 +14,7 @@ from companion.evaluation.judges.measured_error import Rate, measured, said
 from companion.evaluation.judges.rule_judge import Rule, committed
 from companion.evaluation.judges.verdicts import Case, compare
 from companion.evaluation.store import VERDICTS, Store
+from companion.figures.interval_plots import shrinking
 from companion.questions.microworld import questions
 from companion.questions.microworld.grammar import conclusion
 from companion.questions.question import Question
