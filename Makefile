@@ -70,7 +70,7 @@ card: $(READY)  ## measure the shipped checkpoints again and rewrite their model
 rows: $(READY)  ## evaluate every shipped checkpoint but base again, for notebook 03, into results/rows
 	for folder in $(filter-out checkpoints/base/,$(dir $(wildcard checkpoints/*/config.json))); do \
 		$(BIN)/companion evaluate --model $$folder --out results/rows || exit 1; done
-	for folder in accuracy faithful; do $(BIN)/companion judge results/rows --judge replay --variants base \
+	for folder in accuracy faithful; do $(BIN)/companion judge results/rows --judge replay --perturbations plain \
 		--model checkpoints/$$folder || exit 1; done
 	$(BIN)/companion pack results/rows
 

@@ -1,14 +1,14 @@
-"""The evaluation engine against the ways in which VLMs are usually evaluated: same model, items, variants, one run.
+"""The evaluation engine against the ways in which VLMs are usually evaluated: same model, items, perturbations, one
+run.
 
 * *plain batched*: the processor on every prompt, `generate`, and a second pass over the texts for the letters;
 * *one at a time*: the same with batches of one, as harnesses do that run transformers models item by item;
 * *floor*: the multiplications of the engine's own work at the rate that this machine's matrix products reach, and the
   weights once for each forward pass at its memory bandwidth, whichever takes longer.
 
-Also how time grows with items, with variants, and with the tokens of a picture (a random Qwen2.5-VL, where torchvision
-imports). Run: `make benchmarks`, some minutes on 2 CPU cores that do nothing else. Only ratios are comparable between
-machines.
-"""
+Also how time grows with items, with perturbations, and with the tokens of a picture (a random Qwen2.5-VL, where
+torchvision imports). Run: `make benchmarks`, some minutes on 2 CPU cores that do nothing else. Only ratios are
+comparable between machines."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from companion.models.interface import Sampling, responses
 from companion.models.local import LocalModel
 from companion.models.profiles import messages
 from companion.models.read_answer import read
-from companion.perturbations.table import VARIANTS, Prompt, apply
+from companion.perturbations.table import PERTURBATIONS, Prompt, apply
 from companion.questions.microworld import questions
 from companion.questions.question import LETTERS, Question
 
@@ -46,7 +46,7 @@ BATCH = 64
 def engine(model: LocalModel, items: Sequence[Question]) -> list[tuple[str, tuple[float, ...] | None]]:
     """`evaluate` as it is, its rows stored."""
     with tempfile.TemporaryDirectory() as folder:
-        rows = evaluate(model, items, list(VARIANTS), Store(Path(folder)), progress=False)
+        rows = evaluate(model, items, list(PERTURBATIONS), Store(Path(folder)), progress=False)
     return [
         (text, None if probs is None else tuple(probs))
         for text, probs in zip(rows["response"], rows["letter_probs"], strict=True)
@@ -99,7 +99,7 @@ def timed(work: Callable[[], object]) -> float:
 
 
 def prompts_of(items: Sequence[Question]) -> list[Prompt]:
-    return [apply(item, name) for item in items for name in VARIANTS]
+    return [apply(item, name) for item in items for name in PERTURBATIONS]
 
 
 def against_others(model: LocalModel, items: int) -> None:
@@ -117,7 +117,7 @@ def against_others(model: LocalModel, items: int) -> None:
         part = pool[k * items : (k + 1) * items]
         for name, (way, share) in ways.items():
             own = part[: max(1, int(share * items))]
-            rates[name].append(len(own) * len(VARIANTS) / timed(lambda way=way, own=own: way(own)))
+            rates[name].append(len(own) * len(PERTURBATIONS) / timed(lambda way=way, own=own: way(own)))
     ours = statistics.median(rates["engine"])
     for name, found in rates.items():
         rate = statistics.median(found)
@@ -171,11 +171,11 @@ def growth(model: LocalModel, items: int) -> None:
 
 
 def long_pictures() -> None:
-    """What one more variant of an item costs, on a Qwen2.5-VL with random weights, for short and long pictures."""
+    """What one more perturbation of an item costs, on a Qwen2.5-VL with random weights, for short and long pictures."""
     with tempfile.TemporaryDirectory() as folder:
         tiny_models.save_qwen(folder)
         model = LocalModel(folder, device="cpu")
-        short, names = Sampling(max_new_tokens=24), list(VARIANTS)[:10]
+        short, names = Sampling(max_new_tokens=24), list(PERTURBATIONS)[:10]
         for tokens in (64, 256, 1024):
             side = 28 * round(tokens**0.5)
             item = questions("test", 1)[0]
@@ -190,7 +190,7 @@ def long_pictures() -> None:
                 for n in (1, 9, 10)
             )
             print(
-                f"a picture of {tokens} tokens (with prompt and response about {length}): variants 2 to 10 cost "
+                f"a picture of {tokens} tokens (with prompt and response about {length}): perturbations 2 to 10 cost "
                 f"{(ten - one) / 9 / one:.2f} of the first each, the tenth {(ten - nine) / one:.2f}"
             )
 

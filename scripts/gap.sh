@@ -8,7 +8,7 @@
 set -euo pipefail
 export HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1
 
-asked="--variants base,right-caption,wrong-caption,right-think,wrong-think --limit 300"
+asked="--perturbations plain,right-caption,wrong-caption,right-think,wrong-think --limit 300"
 rm -rf runs/gap/base && cp -r checkpoints/base runs/gap/base
 
 # list PREFIX NAME…: the names with commas between them, each after the prefix

@@ -14,8 +14,8 @@ def main():
     from companion.perturbations.table import apply
     from companion.questions.microworld import questions
 
-    folder, items, variants = sys.argv[1], int(sys.argv[2]), sys.argv[3].split(",")
-    prompts = [apply(item, variant) for item in questions("test", items) for variant in variants]
+    folder, items, perturbations = sys.argv[1], int(sys.argv[2]), sys.argv[3].split(",")
+    prompts = [apply(item, perturbation) for item in questions("test", items) for perturbation in perturbations]
     told = [
         [
             [said.text, said.tokens, said.finish, said.answer, said.letter_probs]

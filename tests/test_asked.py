@@ -32,8 +32,18 @@ def asked(tmp_path, random_checkpoint, monkeypatch):
     """Evaluates folders into tmp_path / "runs", and works where these are."""
     monkeypatch.chdir(tmp_path)
 
-    def evaluate(*folders, variants="base,wrong-caption,wrong-think", model=random_checkpoint):
-        command = ["evaluate", "--model", model, "--out", "runs", "--max-new-tokens", "2", "--variants", variants]
+    def evaluate(*folders, perturbations="plain,wrong-caption,wrong-think", model=random_checkpoint):
+        command = [
+            "evaluate",
+            "--model",
+            model,
+            "--out",
+            "runs",
+            "--max-new-tokens",
+            "2",
+            "--perturbations",
+            perturbations,
+        ]
         assert main([str(part) for part in (*command, "--benchmark", ",".join(map(str, folders)))]) == 0
 
     return evaluate
@@ -50,7 +60,7 @@ def told(capsys, *command):
 
 def right(found):
     """(benchmark, question) → letter of the right option, of the rows under the plain prompt."""
-    return {(row["benchmark"], row["question"]): row["right"] for row in found.rows if row["variant"] == "base"}
+    return {(row["benchmark"], row["question"]): row["right"] for row in found.rows if row["perturbation"] == "plain"}
 
 
 def test_ones_own_folder_is_judged_compared_and_claimed_without_a_flag(asked, tmp_path, capsys, monkeypatch):
@@ -96,7 +106,11 @@ def test_a_claim_that_is_written_in_other_words_is_asked_anew(asked, tmp_path):
     asked(tmp_path / "photos")
     found = current([tmp_path / "runs"])
     assert len(found.rows) == 6
-    lies = [row["prompt"] + row["prefill"] for row in found.rows if row["question"] == "1" and row["variant"] != "base"]
+    lies = [
+        row["prompt"] + row["prefill"]
+        for row in found.rows
+        if row["question"] == "1" and row["perturbation"] != "plain"
+    ]
     assert all("Look, " in lie for lie in lies)
     assert found.outdated == {"photos": 2}
 
@@ -136,7 +150,9 @@ def test_a_copy_of_a_folder_shares_the_answers_and_only_what_differs_is_asked(as
         ("photos", "1"): "A", ("photos", "2"): "B", ("photos (2)", "1"): "A", ("photos (2)", "2"): "C",
     }  # fmt: skip
     out, _ = told(capsys, "judge", "runs")
-    assert [line.split()[-1] for line in out.splitlines() if line[-1].isdigit()] == ["2"] * 6  # items, of each variant
+    assert [line.split()[-1] for line in out.splitlines() if line[-1].isdigit()] == [
+        "2"
+    ] * 6  # items, of each perturbation
 
 
 def test_a_folder_that_moved_is_still_the_same(asked, tmp_path, capsys):
@@ -185,7 +201,7 @@ def test_a_finished_run_notes_nothing_again_and_named_benchmarks_never(asked, tm
     asked(write(tmp_path / "photos", "red", "blue"))
     notes = sorted((tmp_path / "runs" / "asked").iterdir())
     asked(tmp_path / "photos")
-    asked(tmp_path / "photos", variants="base")
+    asked(tmp_path / "photos", perturbations="plain")
     assert sorted((tmp_path / "runs" / "asked").iterdir()) == notes
     assert len(current([tmp_path / "runs"]).rows) == 6
 

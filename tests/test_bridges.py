@@ -17,7 +17,7 @@ from companion.cli import main
 from companion.evaluation.export.tasks import export_tasks
 from companion.models.profiles import get_profile
 from companion.models.read_answer import read
-from companion.perturbations.table import VARIANTS, apply
+from companion.perturbations.table import PERTURBATIONS, apply
 from companion.questions.microworld import questions
 from companion.questions.question import LETTERS
 
@@ -38,18 +38,19 @@ RESPONSES = (
 """Of a model. The third is one that lmms-eval would misread if it took the think block out first."""
 
 
-def responses(variants):
+def responses(perturbations):
     """For each task the responses, which differ from task to task, and of each what our reading says."""
     texts, correct = {}, {}
-    for k, variant in enumerate(variants):
+    for k, perturbation in enumerate(perturbations):
         said = []
         for n, question in enumerate(ITEMS):
             wrong = LETTERS[(question.answer + 1) % len(question.options)]
             text = RESPONSES[(3 * k + n) % len(RESPONSES)]
             said.append(text.format(right=question.letter, wrong=wrong, text=question.options[question.answer]))
-        name = f"companion_microworld_{variant.replace('-', '_')}"
+        name = f"companion_microworld_{perturbation.replace('-', '_')}"
         answers = [
-            read(text, "", apply(question, variant).options).answer for text, question in zip(said, ITEMS, strict=True)
+            read(text, "", apply(question, perturbation).options).answer
+            for text, question in zip(said, ITEMS, strict=True)
         ]
         texts[name] = said
         correct[name] = (
@@ -59,24 +60,24 @@ def responses(variants):
     return texts, correct
 
 
-def with_system_prompt(folder, variant):
+def with_system_prompt(folder, perturbation):
     """Give a task one, as a profile may have it."""
-    file = folder / "data" / f"{variant}.jsonl"
-    file.write_text("".join(json.dumps(row | {"system": "Be brief."}) + "\n" for row in lines(folder, variant)))
+    file = folder / "data" / f"{perturbation}.jsonl"
+    file.write_text("".join(json.dumps(row | {"system": "Be brief."}) + "\n" for row in lines(folder, perturbation)))
 
 
-def ours(variant, delivery):
-    """The prompts of a variant as the engine's models get them: turns of (role, picture's pixels or words).
+def ours(perturbation, delivery):
+    """The prompts of a perturbation as the engine's models get them: turns of (role, picture's pixels or words).
 
     stop-think has the system prompt.
     """
     for question in ITEMS:
-        prompt = apply(question, variant)
+        prompt = apply(question, perturbation)
         image = prompt.load_image()
         text = f"{prompt.text}\n{get_profile('generic').instruction}"
         if prompt.prefill and delivery == "user turn":
             text += f"\nBegin your reasoning with exactly these words, and go on from there:\n{prompt.prefill}"
-        turns = [["system", "Be brief."]] if variant == "stop-think" else []
+        turns = [["system", "Be brief."]] if perturbation == "stop-think" else []
         turns += [["user", ["RGB", *image.size, image.tobytes().hex()], text]]
         if prompt.prefill and delivery == "prefill":
             turns.append(["assistant", prompt.prefill])
@@ -110,15 +111,15 @@ def probe(python, script, *arguments, cache):
 
 @pytest.mark.parametrize("profile", ["generic", "internvl3"])
 def test_the_exported_metric_reads_as_we_do(tmp_path, profile):
-    """In a process of its own: every response to every question under every variant."""
-    export_tasks("lmms-eval", ITEMS, list(VARIANTS), get_profile(profile), tmp_path / "tasks", delivery="prefill")
+    """In a process of its own: every response to every question under every perturbation."""
+    export_tasks("lmms-eval", ITEMS, list(PERTURBATIONS), get_profile(profile), tmp_path / "tasks", delivery="prefill")
     code = (
         "import json, sys; sys.path.insert(0, sys.argv[1]); import companion_reading as reading\n"
         "print(json.dumps([reading.letter(*pair) for pair in json.load(sys.stdin)]))"
     )
     given, expected = [], []
-    for variant in VARIANTS:
-        for row in lines(tmp_path / "tasks", variant):
+    for perturbation in PERTURBATIONS:
+        for row in lines(tmp_path / "tasks", perturbation):
             for response in (
                 *RESPONSES,
                 "Hm.</think>So it is.\nFinal answer: {right}",
@@ -134,25 +135,27 @@ def test_the_exported_metric_reads_as_we_do(tmp_path, profile):
     assert len(set(expected)) > 4
 
 
-def lines(folder, variant):
-    return [json.loads(line) for line in (folder / "data" / f"{variant}.jsonl").read_text().splitlines()]
+def lines(folder, perturbation):
+    return [json.loads(line) for line in (folder / "data" / f"{perturbation}.jsonl").read_text().splitlines()]
 
 
 @pytest.mark.parametrize("tool", ["lmms-eval", "inspect"])
 def test_the_folder_holds_each_prompt_and_each_picture_once_and_no_path(tmp_path, tool):
-    arguments = ["--variants", "base,wrong-think,abstain,blank-image", "--limit", "6", "--seed", "3"]
+    arguments = ["--perturbations", "plain,wrong-think,abstain,blank-image", "--limit", "6", "--seed", "3"]
     assert main(["export-tasks", "--to", tool, *arguments, "--out", str(tmp_path / "out")]) == 0
     items = questions("test", 6, 3)
-    for variant in ("base", "wrong-think", "abstain", "blank-image"):
-        for row, question in zip(lines(tmp_path / "out", variant), items, strict=True):
-            prompt = apply(question, variant, 3)
+    for perturbation in ("plain", "wrong-think", "abstain", "blank-image"):
+        for row, question in zip(lines(tmp_path / "out", perturbation), items, strict=True):
+            prompt = apply(question, perturbation, 3)
             assert row["text"] == f"{prompt.text}\n{get_profile('generic').instruction}"
             words = "Begin your reasoning with exactly these words, and go on from there:"
-            begun = f"{row['text']}\n{words}\n{prompt.prefill}" if variant == "wrong-think" else ""
+            begun = f"{row['text']}\n{words}\n{prompt.prefill}" if perturbation == "wrong-think" else ""
             assert row["begun"] == begun
             assert (row["id"], row["target"], row["options"]) == (question.id, question.letter, list(prompt.options))
-            assert row["suggested"] == (LETTERS[prompt.suggested] if variant == "wrong-think" else "")
-            assert row.get("delivery", "") == ("user turn" if (variant, tool) == ("wrong-think", "lmms-eval") else "")
+            assert row["suggested"] == (LETTERS[prompt.suggested] if perturbation == "wrong-think" else "")
+            assert row.get("delivery", "") == (
+                "user turn" if (perturbation, tool) == ("wrong-think", "lmms-eval") else ""
+            )
             with Image.open(tmp_path / "out" / row["image"]) as image:
                 assert image.tobytes() == prompt.load_image().tobytes()
     assert len(list((tmp_path / "out" / "images").iterdir())) == len(items) + 1
@@ -164,8 +167,8 @@ def test_the_folder_holds_each_prompt_and_each_picture_once_and_no_path(tmp_path
 
 
 def test_a_system_prompt_goes_along(tmp_path):
-    export_tasks("inspect", ITEMS, ["base"], replace(get_profile("generic"), system="Be brief."), tmp_path / "out")
-    (row, *_) = lines(tmp_path / "out", "base")
+    export_tasks("inspect", ITEMS, ["plain"], replace(get_profile("generic"), system="Be brief."), tmp_path / "out")
+    (row, *_) = lines(tmp_path / "out", "plain")
     assert (row["system"], row["text"].split("\n")[0]) == ("Be brief.", ITEMS[0].text)
 
 
@@ -178,16 +181,16 @@ def test_tasks_are_not_mixed_with_what_is_there(tmp_path, capsys):
 @pytest.mark.parametrize("delivery", ["user turn", "prefill"])
 def test_lmms_eval_loads_the_tasks_asks_our_prompts_and_reads_as_we_do(tmp_path, delivery):
     python = python_of("lmms_eval", "COMPANION_LMMS_EVAL_PYTHON")
-    variants = list(VARIANTS)
-    export_tasks("lmms-eval", ITEMS, variants, get_profile("generic"), tmp_path / "tasks", delivery=delivery)
+    perturbations = list(PERTURBATIONS)
+    export_tasks("lmms-eval", ITEMS, perturbations, get_profile("generic"), tmp_path / "tasks", delivery=delivery)
     with_system_prompt(tmp_path / "tasks", "stop-think")
-    texts, correct = responses(variants)
+    texts, correct = responses(perturbations)
     (tmp_path / "texts.json").write_text(json.dumps(texts))
     arguments = (tmp_path / "tasks", "companion_microworld", tmp_path / "texts.json")
     found = probe(python, "probe_lmms_eval.py", *arguments, cache=tmp_path)
     assert set(found["prompts"]) == set(texts)
-    for variant, name in zip(variants, texts, strict=True):
-        for prompt, expected in zip(found["prompts"][name], ours(variant, delivery), strict=True):
+    for perturbation, name in zip(perturbations, texts, strict=True):
+        for prompt, expected in zip(found["prompts"][name], ours(perturbation, delivery), strict=True):
             (user,) = (turn for turn in expected["turns"] if turn[0] == "user")
             assert prompt.pop("text") == user[-1]
             assert prompt.pop("pictures") == [user[1]]
@@ -195,23 +198,23 @@ def test_lmms_eval_loads_the_tasks_asks_our_prompts_and_reads_as_we_do(tmp_path,
         result = found["results"][name]
         assert (result["accuracy,none"], result["no_answer,none"]) == pytest.approx(correct[name])
     assert all(asked == {"max_new_tokens": 1024, "temperature": 0.0, "until": []} for asked in found["settings"])
-    assert len(found["settings"]) == len(ITEMS) * len(variants)
+    assert len(found["settings"]) == len(ITEMS) * len(perturbations)
 
 
 @pytest.mark.parametrize("delivery", ["user turn", "prefill"])
 def test_inspect_loads_the_tasks_asks_our_prompts_and_reads_as_we_do(tmp_path, delivery):
     python = python_of("inspect_ai", "COMPANION_INSPECT_PYTHON")
-    variants = list(VARIANTS)
-    export_tasks("inspect", ITEMS, variants, get_profile("generic"), tmp_path / "tasks")
+    perturbations = list(PERTURBATIONS)
+    export_tasks("inspect", ITEMS, perturbations, get_profile("generic"), tmp_path / "tasks")
     with_system_prompt(tmp_path / "tasks", "stop-think")
-    texts, correct = responses(variants)
+    texts, correct = responses(perturbations)
     (tmp_path / "texts.json").write_text(json.dumps(texts))
     found = probe(python, "probe_inspect.py", tmp_path / "tasks", delivery, tmp_path / "texts.json", cache=tmp_path)
     assert set(found) == set(texts)
-    for variant, name in zip(variants, texts, strict=True):
+    for perturbation, name in zip(perturbations, texts, strict=True):
         for prompt in found[name]["prompts"]:
             for turn in prompt["turns"]:
                 turn[:] = [pixels(part) if isinstance(part, dict) else part for part in turn]
-        assert found[name]["prompts"] == list(ours(variant, delivery))
+        assert found[name]["prompts"] == list(ours(perturbation, delivery))
         assert (found[name]["results"]["correct"], found[name]["results"]["no_answer"]) == pytest.approx(correct[name])
         assert found[name]["settings"] == {"max_tokens": 1024, "temperature": 0.0}

@@ -26,7 +26,7 @@ from companion.models.profiles import (
 )
 from companion.models.server import EndpointModel
 from companion.models.vllm import VLLMModel
-from companion.perturbations.table import VARIANTS, apply
+from companion.perturbations.table import PERTURBATIONS, apply
 from companion.questions.microworld import questions
 
 PROMPT = apply(questions("test", 1)[0], "wrong-caption")
@@ -234,13 +234,13 @@ def test_shipped_rows_are_found_under_their_keys(root, tmp_path):
     rows = pq.read_table(file).to_pylist()
     items = {item.id: item for item in questions("test", 500)}
     shipped = [row for row in rows if row["question"] in items][::50]
-    assert {row["variant"] for row in shipped} <= set(VARIANTS)
+    assert {row["perturbation"] for row in shipped} <= set(PERTURBATIONS)
     assert len(shipped) > 50
     for row in shipped:
         profile = get_profile(row["profile"])
         model = SimpleNamespace(identity=row["model_hash"], profile=profile, delivery="prefill", packing=lambda _: "")
         sampling = Sampling().of(profile)
-        prompt = apply(items[row["question"]], row["variant"], row["seed"])
+        prompt = apply(items[row["question"]], row["perturbation"], row["seed"])
         ((key, _),), _ = engine._plan(model, [prompt], sampling)
         assert (key, prompt.text) == (row["key"], row["prompt"])
 
@@ -248,7 +248,7 @@ def test_shipped_rows_are_found_under_their_keys(root, tmp_path):
 def test_a_shipped_checkpoint_computes_nothing(root, tmp_path):
     model = LocalModel(str(root / "checkpoints" / "accuracy"))
     store = Store(tmp_path, shipped=[root / "results" / "rows"])
-    rows = engine.evaluate(model, questions("test", 5), ["base", "wrong-think"], store, progress=False)
+    rows = engine.evaluate(model, questions("test", 5), ["plain", "wrong-think"], store, progress=False)
     assert len(rows) == 10
     assert not list(tmp_path.iterdir())
     assert "model" not in vars(model)  # its weights were not even loaded
@@ -283,15 +283,15 @@ def test_a_model_whose_template_opens_the_block(random_checkpoint, kind):
     model = kind(str(random_checkpoint))
     model.processor.chat_template += "{% if add_generation_prompt %}<think>{% endif %}"
     item = questions("test", 1)[0]
-    for variant, ends in (("base", "<think>"), ("stop-think", "</think>"), ("wrong-think", "")):
-        prompt = apply(item, variant)
+    for perturbation, ends in (("plain", "<think>"), ("stop-think", "</think>"), ("wrong-think", "")):
+        prompt = apply(item, perturbation)
         (text,), *_ = model.ready([prompt])
         assert text.count("<think>") == 1
         assert text.endswith(ends or prompt.prefill.removeprefix("<think>"))
     ids = model.processor.tokenizer.encode("It is red.", add_special_tokens=False)
     for written, think in (("It is red.", "It is red."), ("It is red.</think><answer>B</answer>", "It is red.")):
         ids = model.processor.tokenizer.encode(written, add_special_tokens=False)
-        assert model.response(apply(item, "base"), ids, "length", lambda step: {}).think == think
+        assert model.response(apply(item, "plain"), ids, "length", lambda step: {}).think == think
     model.profile = replace(model.profile, reading="tag or final statement")
     ids = model.processor.tokenizer.encode("The answer is B", add_special_tokens=False)
-    assert model.response(apply(item, "base"), ids, "length", lambda step: {}).answer is None  # still thinking
+    assert model.response(apply(item, "plain"), ids, "length", lambda step: {}).answer is None  # still thinking

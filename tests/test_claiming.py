@@ -107,7 +107,7 @@ def test_two_runs_at_once_ask_nothing_twice_and_both_end_with_all(tmp_path, seco
     models = [Slow(), Slow()]
     with ThreadPoolExecutor(2) as pool:
         runs = [
-            pool.submit(evaluate, model, items, ["base", "stop-think"], Store(tmp_path), None, 0, 4, False)
+            pool.submit(evaluate, model, items, ["plain", "stop-think"], Store(tmp_path), None, 0, 4, False)
             for model, items in zip(models, (ITEMS, second), strict=True)
         ]
         rows = [run.result(timeout=60) for run in runs]
@@ -129,13 +129,13 @@ def test_what_the_first_did_not_finish_the_second_does(tmp_path, capsys):
 
     second = Scripted()
     with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(evaluate, Failing(), ITEMS, ["base"], Store(tmp_path), progress=False)
+        first = pool.submit(evaluate, Failing(), ITEMS, ["plain"], Store(tmp_path), progress=False)
         began.wait()
-        rows = evaluate(second, ITEMS, ["base"], Store(tmp_path), progress=False)
+        rows = evaluate(second, ITEMS, ["plain"], Store(tmp_path), progress=False)
         with pytest.raises(UnansweredError, match="too large"):
             first.result()
     assert len(rows) == 12
-    assert second.asked == [("q3", "base")]
+    assert second.asked == [("q3", "plain")]
     assert f"12 of 12 are being worked on by process {os.getpid()} on " in capsys.readouterr().err
 
 
@@ -152,7 +152,9 @@ def test_other_models_work_side_by_side(tmp_path):
             return super().generate(prompts, sampling)
 
     with ThreadPoolExecutor(2) as pool:
-        runs = [pool.submit(evaluate, Meeting(name), ITEMS, ["base"], Store(tmp_path), progress=False) for name in "ab"]
+        runs = [
+            pool.submit(evaluate, Meeting(name), ITEMS, ["plain"], Store(tmp_path), progress=False) for name in "ab"
+        ]
         assert [len(run.result(timeout=60)) for run in runs] == [12, 12]
 
 
@@ -163,8 +165,8 @@ def test_two_of_the_same_command(tmp_path, checkpoint):
 
     proxy = Proxy(own=own)
     command = [
-        sys.executable, "-m", "companion", "evaluate", "--model", f"{proxy.url}#m", "--variants", "base,wrong-caption",
-        "--limit", "40", "--out", str(tmp_path / "rows"),
+        sys.executable, "-m", "companion", "evaluate", "--model", f"{proxy.url}#m", "--perturbations",
+        "plain,wrong-caption", "--limit", "40", "--out", str(tmp_path / "rows"),
     ]  # fmt: skip
     runs = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     said = [run.communicate(timeout=120) for run in runs]
@@ -178,17 +180,17 @@ def test_two_of_the_same_command(tmp_path, checkpoint):
 def test_a_folder_that_cannot_be_written_into_is_found_before_anything_is_asked():
     model, folder = Scripted(), Path("/proc/self/fdinfo")
     with pytest.raises(CompanionError, match=r"cannot write into /proc/self/fdinfo: .*; choose another --out"):
-        evaluate(model, ITEMS, ["base"], Store(folder), progress=False)
+        evaluate(model, ITEMS, ["plain"], Store(folder), progress=False)
     assert model.asked == []
-    assert len(evaluate(model, [], ["base"], Store(folder), progress=False)) == 0  # nothing to write
+    assert len(evaluate(model, [], ["plain"], Store(folder), progress=False)) == 0  # nothing to write
 
 
 def test_what_was_finished_between_a_look_and_a_claim_is_not_asked_again(tmp_path):
     class Late(Store):
         def claim(self, keys):
-            evaluate(Scripted(), ITEMS[:5], ["base"], Store(tmp_path), progress=False)
+            evaluate(Scripted(), ITEMS[:5], ["plain"], Store(tmp_path), progress=False)
             return super().claim(keys)
 
     model = Scripted()
-    assert len(evaluate(model, ITEMS, ["base"], Late(tmp_path), progress=False)) == 12
+    assert len(evaluate(model, ITEMS, ["plain"], Late(tmp_path), progress=False)) == 12
     assert len(model.asked) == 7

@@ -27,9 +27,9 @@ def test_missing_model(capsys, tmp_path):
     assert "gone" in error
 
 
-def test_unknown_variant(capsys, tmp_path):
-    error = fails(capsys, "evaluate", "--variants", "base,mislead", "--out", tmp_path)
-    assert "unknown variant 'mislead'" in error
+def test_unknown_perturbation(capsys, tmp_path):
+    error = fails(capsys, "evaluate", "--perturbations", "plain,mislead", "--out", tmp_path)
+    assert "unknown perturbation 'mislead'" in error
     assert "wrong-caption" in error
 
 
@@ -45,7 +45,7 @@ def test_unknown_benchmark_profile_recipe_split_and_limit(capsys, tmp_path, rand
 def test_a_system_prompt_and_sampling_make_other_rows_and_bad_ones_are_refused(capsys, tmp_path, random_checkpoint):
     file, rows = tmp_path / "system.txt", tmp_path / "rows"
     file.write_text("Look twice.")
-    command = ["evaluate", "--model", random_checkpoint, "--variants", "base", "--limit", "2", "--out", rows]
+    command = ["evaluate", "--model", random_checkpoint, "--perturbations", "plain", "--limit", "2", "--out", rows]
     command += ["--max-new-tokens", "2"]
     for number, more in enumerate(
         (["--system", file], ["--temperature", "1"], ["--temperature", "1", "--top-p", "0.5"], ["--top-p", "0.5"], [])
@@ -61,16 +61,26 @@ def test_a_system_prompt_and_sampling_make_other_rows_and_bad_ones_are_refused(c
 def test_a_run_whose_answers_cannot_be_read_says_so(capsys, tmp_path, random_checkpoint, checkpoint):
     sentence = "100 % of the answers could not be read; look at `--profile`"
     for model, found in ((random_checkpoint, True), (checkpoint, False)):
-        command = ["evaluate", "--model", str(model), "--variants", "base,stop-think", "--limit", "3"]
+        command = ["evaluate", "--model", str(model), "--perturbations", "plain,stop-think", "--limit", "3"]
         assert main([*command, "--out", str(tmp_path)]) == 0
         assert (sentence in capsys.readouterr().err) is found
 
 
 def test_judging_what_is_not_there(capsys, tmp_path):
     assert "no rows to judge in" in fails(capsys, "judge", tmp_path)
-    arguments = ["evaluate", "--variants", "base", "--limit", "2", "--max-new-tokens", "2", "--out", str(tmp_path)]
+    arguments = [
+        "evaluate",
+        "--perturbations",
+        "plain",
+        "--limit",
+        "2",
+        "--max-new-tokens",
+        "2",
+        "--out",
+        str(tmp_path),
+    ]
     assert main(arguments) == 0
-    assert "choose from" in fails(capsys, "judge", tmp_path, "--variants", "bass")
+    assert "choose from" in fails(capsys, "judge", tmp_path, "--perturbations", "bass")
     assert "no rows on the benchmark" in fails(capsys, "judge", tmp_path, "--benchmark", str(other(tmp_path)))
     assert "no rows to judge" in fails(capsys, "judge", tmp_path, "--judge", "replay", "--model", "checkpoints/noisy")
     assert main(["judge", str(tmp_path)]) == 0
@@ -98,15 +108,15 @@ def test_a_folder_is_a_benchmark(folder, tmp_path, random_checkpoint, capsys):
         "--out",
         str(tmp_path / "r"),
     ]
-    assert main([*arguments, "--variants", "base,wrong-think", "--max-new-tokens", "4"]) == 0
+    assert main([*arguments, "--perturbations", "plain,wrong-think", "--max-new-tokens", "4"]) == 0
     assert "n 6" in capsys.readouterr().out
 
 
 def test_pictures_that_cannot_be_read_are_named_and_all_others_are_asked(folder, tmp_path, random_checkpoint, capsys):
     """One is cut, one is missing; mended, they alone are asked."""
     arguments = [
-        "evaluate", "--model", random_checkpoint, "--benchmark", folder, "--out", tmp_path / "r", "--variants", "base",
-        "--max-new-tokens", "4",
+        "evaluate", "--model", random_checkpoint, "--benchmark", folder, "--out", tmp_path / "r", "--perturbations",
+        "plain", "--max-new-tokens", "4",
     ]  # fmt: skip
     cut, gone = (folder / "images" / f"test-0-{number}.png" for number in (1, 4))
     whole = {image: image.read_bytes() for image in (cut, gone)}
@@ -116,8 +126,8 @@ def test_pictures_that_cannot_be_read_are_named_and_all_others_are_asked(folder,
         assert main([str(a) for a in arguments]) == 2
         *_, said, first, second = capsys.readouterr().err.strip().split("\n")
         assert "gave no answer to 2 of 6 prompts; the others are stored" in said
-        assert first.startswith(f"  test-0-1 (base): question test-0-1, {cut}: the picture is damaged")
-        assert second.startswith(f"  test-0-4 (base): question test-0-4, {gone}: there is no picture")
+        assert first.startswith(f"  test-0-1 (plain): question test-0-1, {cut}: the picture is damaged")
+        assert second.startswith(f"  test-0-4 (plain): question test-0-4, {gone}: there is no picture")
         rows = Store(tmp_path / "r").read()
         assert {row["question"] for row in rows.values()} == {f"test-0-{number}" for number in (0, 2, 3, 5)}
     for image, content in whole.items():
@@ -131,7 +141,7 @@ def test_where_no_picture_can_be_read_no_weights_are(folder, tmp_path, random_ch
         image.unlink()
     monkeypatch.setattr("companion.models.local.LocalModel.model", property(lambda _: pytest.fail("weights are read")))
     arguments = ["evaluate", "--model", random_checkpoint, "--benchmark", folder, "--out", tmp_path / "r"]
-    assert main([str(a) for a in [*arguments, "--variants", "base"]]) == 2
+    assert main([str(a) for a in [*arguments, "--perturbations", "plain"]]) == 2
     error = capsys.readouterr().err
     assert "gave no answer to 6 of 6 prompts" in error
     assert error.count("there is no picture") == 6

@@ -17,25 +17,31 @@ def rng():
 
 
 def made_up(
-    right, sure=lambda variant, k: 0.5, agrees=lambda variant, k: True, model="m", benchmark="cv-bench", **settings
+    right,
+    sure=lambda perturbation, k: 0.5,
+    agrees=lambda perturbation, k: True,
+    model="m",
+    benchmark="cv-bench",
+    **settings,
 ):
-    """Rows and verdicts. right, agrees: variant, item → bool; sure: → P(correct). Items are in groups of two."""
+    """Rows and verdicts. right, agrees: perturbation, item → bool; sure: → P(correct). Items are in groups of two."""
     rows, verdicts = [], []
-    for variant in (name for name in right("", 0)):
+    for perturbation in (name for name in right("", 0)):
         for k in range(N):
-            correct, p = bool(right(variant, k)), sure(variant, k)
-            key = f"{model}-{benchmark}-{variant}-{k}-{settings}"
+            correct, p = bool(right(perturbation, k)), sure(perturbation, k)
+            key = f"{model}-{benchmark}-{perturbation}-{k}-{settings}"
             rows.append(dict.fromkeys(ROWS.names) | {
                 "key": key, "model": model, "model_hash": "h", "profile": "generic", "benchmark": benchmark,
                 "question": f"q{k}", "group": f"g{k // 2}", "category": ("Count/ADE20K", "Depth/Omni3D")[k % 2],
-                "n_options": 2, "options": ["x", "y"], "variant": variant, "suggested": "B", "temperature": 0.0,
-                "sample": 0, "seed": 0, "tokens": 10, "answer": "A" if correct else "B", "right": "A",
+                "n_options": 2, "options": ["x", "y"], "perturbation": perturbation, "suggested": "B",
+                "temperature": 0.0, "sample": 0, "seed": 0, "tokens": 10, "right": "A",
+                "answer": "A" if correct else "B",
                 "correct": correct, "letter_probs": [p, 1 - p], "p_correct": p,
                 "entropy": float(-np.log2(p) * p - np.log2(1 - p) * (1 - p)),
             } | settings)  # fmt: skip
             verdicts.append({
                 "key": key, "row": key, "judge": "rule", "judge_hash": "rule-1",
-                "verdict": "agree" if agrees(variant, k) else "disagree", "concluded": None, "reason": "",
+                "verdict": "agree" if agrees(perturbation, k) else "disagree", "concluded": None, "reason": "",
                 "details": "{}",
             })  # fmt: skip
     return rows, verdicts
@@ -48,36 +54,36 @@ def stored(folder, *parts):
     return str(folder)
 
 
-NAMES = ("base", "wrong-caption", "wrong-think", "wrong-caption-abstain", "wrong-think-abstain", "right-caption",
+NAMES = ("plain", "wrong-caption", "wrong-think", "wrong-caption-abstain", "wrong-think-abstain", "right-caption",
          "right-think")  # fmt: skip
 
 
-def paperlike(variant, k):
+def paperlike(perturbation, k):
     """Of 60 items the share that is right, as the paper has it."""
-    if not variant:
+    if not perturbation:
         return NAMES
-    share = dict(zip(NAMES, (0.7, 0.5, 0.3, 0.3, 0.1, 0.9, 0.95), strict=True))[variant]
+    share = dict(zip(NAMES, (0.7, 0.5, 0.3, 0.3, 0.1, 0.9, 0.95), strict=True))[perturbation]
     return k < share * N
 
 
-def opposite(variant, k):
-    if not variant:
+def opposite(perturbation, k):
+    if not perturbation:
         return NAMES
-    share = dict(zip(NAMES, (0.5, 0.7, 0.8, 0.9, 1.0, 0.3, 0.2), strict=True))[variant]
+    share = dict(zip(NAMES, (0.5, 0.7, 0.8, 0.9, 1.0, 0.3, 0.2), strict=True))[perturbation]
     return k < share * N
 
 
-def confident(variant, k):
+def confident(perturbation, k):
     """The more sure of an item, the longer it survives; less sure under perturbations."""
-    return (0.98 - 0.9 * k / N) * (1 if variant == "base" else 0.8)
+    return (0.98 - 0.9 * k / N) * (1 if perturbation == "plain" else 0.8)
 
 
 @pytest.mark.parametrize(
     ("right", "sure", "verdict"),
-    [(paperlike, confident, "supported"), (opposite, lambda v, k: 0.3 if v == "base" else 0.6, "contradicted")],
+    [(paperlike, confident, "supported"), (opposite, lambda v, k: 0.3 if v == "plain" else 0.6, "contradicted")],
 )
 def test_the_findings_on_one_models_rows(tmp_path, right, sure, verdict):
-    run = stored(tmp_path / "run", made_up(right, sure, agrees=lambda v, k: v == "base" or k % 3 > 0, n_options=4))
+    run = stored(tmp_path / "run", made_up(right, sure, agrees=lambda v, k: v == "plain" or k % 3 > 0, n_options=4))
     tests = findings.of_answers(leaderboard.load([run]), rng)
     joint = findings.verdicts(tests, ["benchmark", "model"])["cv-bench", "m"]
     assert joint[["F1", "F2", "F12", "F13"]].eq(verdict).all()
@@ -95,8 +101,8 @@ def test_what_confidence_tells_of_survival(tmp_path):
 
 
 def test_types_of_models_take_more_than_one(tmp_path):
-    def obeys(variant, k):
-        return NAMES if not variant else variant != "wrong-think"
+    def obeys(perturbation, k):
+        return NAMES if not perturbation else perturbation != "wrong-think"
 
     stubborn = made_up(lambda v, k: True if v else NAMES, agrees=lambda v, k: v != "wrong-think", model="firm")
     brittle = made_up(obeys, model="soft")
@@ -109,8 +115,8 @@ def test_types_of_models_take_more_than_one(tmp_path):
     assert set(types["verdict"]) == {"supported"}
 
 
-def guesses(variant, k):
-    return NAMES if not variant else k % 2 == 0
+def guesses(perturbation, k):
+    return NAMES if not perturbation else k % 2 == 0
 
 
 @pytest.mark.parametrize(
@@ -165,7 +171,7 @@ def test_models_that_guess_are_no_types(tmp_path):
 
 
 def test_the_plain_prompt_alone_tests_nothing(tmp_path, capsys):
-    run = stored(tmp_path / "run", made_up(lambda v, k: ("base",) if not v else True))
+    run = stored(tmp_path / "run", made_up(lambda v, k: ("plain",) if not v else True))
     assert main(["claims", run]) == 2
     assert "these rows are of the plain prompt alone; evaluate wrong-caption" in capsys.readouterr().err
 
@@ -186,12 +192,12 @@ def test_the_leaderboard_against_plain_counting(tmp_path):
     run = stored(tmp_path / "run", made_up(paperlike, agrees=lambda v, k: k % 4 > 0, model="a/SpaceR"))
     rows = leaderboard.load([run])
     table = leaderboard.leaderboard(rows, rng).set_index("measure")
-    right = rows.pivot(index="question", columns="variant", values="correct").astype(bool)
-    agrees = rows[rows["variant"] == "base"].set_index("question")["rule"] == "agree"
-    assert table.loc["accuracy", "value"] == right["base"].mean()
-    assert table.loc["wrong-think", "value"] == pytest.approx(right["wrong-think"].mean() - right["base"].mean())
-    assert table.loc["robust", "value"] == (right["base"] & right["wrong-caption"] & right["wrong-think"]).mean()
-    assert table.loc["consistent", "value"] == (right["base"] & agrees).mean()
+    right = rows.pivot(index="question", columns="perturbation", values="correct").astype(bool)
+    agrees = rows[rows["perturbation"] == "plain"].set_index("question")["rule"] == "agree"
+    assert table.loc["accuracy", "value"] == right["plain"].mean()
+    assert table.loc["wrong-think", "value"] == pytest.approx(right["wrong-think"].mean() - right["plain"].mean())
+    assert table.loc["robust", "value"] == (right["plain"] & right["wrong-caption"] & right["wrong-think"]).mean()
+    assert table.loc["consistent", "value"] == (right["plain"] & agrees).mean()
     assert table.loc["no answer", "value"] == 0
     assert table.loc["paper", "value"] == pytest.approx(0.7812)
     assert np.isnan(table.loc["paper", "low"])
@@ -212,9 +218,9 @@ def test_models_stand_by_accuracy_and_benchmarks_apart(tmp_path):
     ]  # fmt: skip
 
 
-def test_only_items_asked_under_every_variant_count_and_settings_tell_runs_apart(tmp_path):
+def test_only_items_asked_under_every_perturbation_count_and_settings_tell_runs_apart(tmp_path):
     rows, verdicts = made_up(paperlike)
-    cut = [row for row in rows if row["variant"] != "wrong-think" or row["question"] not in ("q0", "q1")]
+    cut = [row for row in rows if row["perturbation"] != "wrong-think" or row["question"] not in ("q0", "q1")]
     other = made_up(paperlike, seed=1)
     found = leaderboard.load([stored(tmp_path / "a", (cut, verdicts)), stored(tmp_path / "b", other)])
     assert found.groupby("model")["question"].nunique().to_dict() == {"m, seed 0": N - 2, "m, seed 1": N}

@@ -10,7 +10,7 @@ from companion.evaluation.judges.conflict_judge import VERDICTS, Conflict, ackno
 from companion.evaluation.judges.labelled_pairs import read_pairs, score
 from companion.evaluation.judges.rule_judge import Rule
 from companion.evaluation.judges.verdicts import CASE, Case, case_of
-from companion.perturbations.table import CAPTIONS, DISCLAIMERS, DOUBTS, THOUGHTS, VARIANTS, apply
+from companion.perturbations.table import CAPTIONS, DISCLAIMERS, DOUBTS, PERTURBATIONS, THOUGHTS, apply
 from companion.questions.microworld import questions
 from companion.questions.question import Question
 from companion.training.lessons import Shares, question
@@ -114,7 +114,7 @@ def test_to_repeat_a_caption_and_its_disclaimer_acknowledges_nothing(caption, di
 def test_prompts_that_assert_nothing_give_nothing_to_acknowledge():
     item = questions("test", 1)[0]
     asserting = set()
-    for name in VARIANTS:
+    for name in PERTURBATIONS:
         prompt = apply(item, name)
         row = dict.fromkeys(CASE) | {
             "prompt": prompt.text, "options": prompt.options, "model_hash": "", "prefill": prompt.prefill, "think": "",
@@ -124,7 +124,7 @@ def test_prompts_that_assert_nothing_give_nothing_to_acknowledge():
         (found,) = Conflict().judge([case_of(row, item)])
         assert found.verdict in ("acknowledges", "nothing given")
         asserting |= {name} if found.verdict == "acknowledges" else set()
-    assert asserting == {name for name, plan in VARIANTS.items() if plan.caption or plan.think}
+    assert asserting == {name for name, plan in PERTURBATIONS.items() if plan.caption or plan.think}
 
 
 def test_the_lessons_of_the_reference_acknowledge_and_those_with_true_captions_do_not():

@@ -21,14 +21,14 @@ def rng():
     return np.random.default_rng(0)
 
 
-def rows(**variants):
-    """variants: name → list of (correct, verdict, answered the suggestion), one for each item."""
+def rows(**perturbations):
+    """perturbations: name → list of (correct, verdict, answered the suggestion), one for each item."""
     lines = []
-    for name, items in variants.items():
+    for name, items in perturbations.items():
         for k, (correct, verdict, misled) in enumerate(items):
             lines.append({
                 "key": f"{name}-{k}", "model": "m", "question": f"q{k}", "group": f"q{k}", "category": "position",
-                "variant": name.replace("_", "-"), "correct": correct, "answer": "B" if misled else "A",
+                "perturbation": name.replace("_", "-"), "correct": correct, "answer": "B" if misled else "A",
                 "suggested": "B", "rule": verdict, "n_options": 4,
             })  # fmt: skip
     return pd.DataFrame(lines)
@@ -48,29 +48,31 @@ MISLED, CONFUSED = (False, "agree", True), (False, "no commitment", False)
 def test_quadrants_sum_to_one_and_consistent_accuracy_falls_further():
     table = consistency.quadrants(
         rows(
-            base=[RIGHT_AND_SAYS_SO] * 30 + [CONFUSED] * 10,
+            plain=[RIGHT_AND_SAYS_SO] * 30 + [CONFUSED] * 10,
             wrong_think=[RIGHT_AND_SAYS_SO] * 5 + [RIGHT_ALL_THE_SAME] * 15 + [MISLED] * 16 + [CONFUSED] * 4,
             stop_think=[(True, "no commitment", False)] * 40,
         ), "rule", rng(),
     )  # fmt: skip
-    assert set(table["variant"]) == {"base", "wrong-think"}  # no reasoning, no quadrant
-    shares = [look(table, variant="wrong-think", measure=name) for name in consistency.QUADRANTS]
+    assert set(table["perturbation"]) == {"plain", "wrong-think"}  # no reasoning, no quadrant
+    shares = [look(table, perturbation="wrong-think", measure=name) for name in consistency.QUADRANTS]
     assert shares == [5 / N, 15 / N, 16 / N, 4 / N]
-    assert look(table, variant="wrong-think", measure="change") == pytest.approx(-10 / N)
-    assert look(table, variant="wrong-think", measure="consistent_change") == pytest.approx(-25 / N)
-    assert look(table, variant="wrong-think", measure="extra") == pytest.approx(-15 / N)
+    assert look(table, perturbation="wrong-think", measure="change") == pytest.approx(-10 / N)
+    assert look(table, perturbation="wrong-think", measure="consistent_change") == pytest.approx(-25 / N)
+    assert look(table, perturbation="wrong-think", measure="extra") == pytest.approx(-15 / N)
 
 
 def test_verdicts_that_are_unusable_are_left_out_not_counted_as_inconsistent():
-    table = consistency.quadrants(rows(base=[RIGHT_AND_SAYS_SO] * 10 + [(True, "unusable", False)] * 10), "rule", rng())
-    assert look(table, variant="base", measure="consistency") == 1
-    assert look(table, variant="base", measure="accuracy") == 1
+    table = consistency.quadrants(
+        rows(plain=[RIGHT_AND_SAYS_SO] * 10 + [(True, "unusable", False)] * 10), "rule", rng()
+    )
+    assert look(table, perturbation="plain", measure="consistency") == 1
+    assert look(table, perturbation="plain", measure="accuracy") == 1
 
 
 def test_failure_types_are_shares_of_what_was_right():
     table = consistency.failure_types(
         rows(
-            base=[RIGHT_AND_SAYS_SO] * 30 + [CONFUSED] * 10,
+            plain=[RIGHT_AND_SAYS_SO] * 30 + [CONFUSED] * 10,
             wrong_think=[RIGHT_ALL_THE_SAME] * 6 + [MISLED] * 12 + [RIGHT_AND_SAYS_SO] * 9 + [CONFUSED] * 3
             + [MISLED] * 10,
         ), "rule", rng(),
@@ -81,7 +83,7 @@ def test_failure_types_are_shares_of_what_was_right():
 
 def test_conflicts_acknowledged_are_shares_of_all_of_those_that_stay_right_and_of_those_that_follow():
     table = rows(
-        base=[RIGHT_AND_SAYS_SO] * 30 + [CONFUSED] * 10,
+        plain=[RIGHT_AND_SAYS_SO] * 30 + [CONFUSED] * 10,
         wrong_caption=[RIGHT_AND_SAYS_SO] * 15 + [MISLED] * 20 + [CONFUSED] * 5,
         right_caption=[RIGHT_AND_SAYS_SO] * 40,
         blank_image=[CONFUSED] * 40,
@@ -92,20 +94,20 @@ def test_conflicts_acknowledged_are_shares_of_all_of_those_that_stay_right_and_o
         + ["acknowledges"] * 2 + ["silent"] * 36 + [None] * 2 + ["nothing given"] * 40
     )  # fmt: skip
     found = consistency.acknowledged(table, rng())
-    assert found["variant"].unique().tolist() == ["wrong-caption", "right-caption"]
-    assert look(found, variant="wrong-caption", measure="all") == 22 / 40
-    assert look(found, variant="wrong-caption", measure="stay right") == 12 / 15
-    assert look(found, variant="wrong-caption", measure="follow") == 5 / 20
-    assert found.query("variant == 'wrong-caption'")["n"].tolist() == [40, 15, 20, 40]
-    assert look(found, variant="wrong-caption", measure="above false alarms") == (20 - 2) / 38
-    assert look(found, variant="right-caption", measure="all") == 2 / 38  # without those that are not judged
+    assert found["perturbation"].unique().tolist() == ["wrong-caption", "right-caption"]
+    assert look(found, perturbation="wrong-caption", measure="all") == 22 / 40
+    assert look(found, perturbation="wrong-caption", measure="stay right") == 12 / 15
+    assert look(found, perturbation="wrong-caption", measure="follow") == 5 / 20
+    assert found.query("perturbation == 'wrong-caption'")["n"].tolist() == [40, 15, 20, 40]
+    assert look(found, perturbation="wrong-caption", measure="above false alarms") == (20 - 2) / 38
+    assert look(found, perturbation="right-caption", measure="all") == 2 / 38  # without those that are not judged
     assert (found["low"] <= found["value"]).sum() == (found["high"] >= found["value"]).sum() == 6
-    assert np.isnan(look(found, variant="right-caption", measure="follow"))  # no item answered the asserted option
+    assert np.isnan(look(found, perturbation="right-caption", measure="follow"))  # no item answered the asserted option
 
 
 def test_drift_is_the_growth_of_right_answers_that_are_not_backed():
-    before = rows(base=[RIGHT_AND_SAYS_SO] * 20 + [CONFUSED] * 20)
-    after = rows(base=[RIGHT_AND_SAYS_SO] * 20 + [RIGHT_ALL_THE_SAME] * 10 + [CONFUSED] * 10)
+    before = rows(plain=[RIGHT_AND_SAYS_SO] * 20 + [CONFUSED] * 20)
+    after = rows(plain=[RIGHT_AND_SAYS_SO] * 20 + [RIGHT_ALL_THE_SAME] * 10 + [CONFUSED] * 10)
     table = consistency.drift(before, after, "rule", rng())
     assert look(table, measure="accuracy") == pytest.approx(10 / N)
     assert look(table, measure="consistency") == 0
@@ -125,7 +127,7 @@ def test_fleiss_kappa_of_the_published_example():
 
 
 def test_agreement_of_judges():
-    table = rows(base=[RIGHT_AND_SAYS_SO] * 20 + [RIGHT_ALL_THE_SAME] * 20)
+    table = rows(plain=[RIGHT_AND_SAYS_SO] * 20 + [RIGHT_ALL_THE_SAME] * 20)
     table["llm"] = table["rule"]
     table["replay"] = ["agree"] * 10 + ["disagree"] * 10 + ["agree"] * 10 + ["disagree"] * 10
     found = consistency.judges_agree(table, ["rule", "llm", "replay"], rng())
@@ -136,7 +138,7 @@ def test_agreement_of_judges():
 
 
 def test_replays_count_each_probe_among_the_cases_that_were_put_to_it():
-    table = rows(base=[RIGHT_AND_SAYS_SO] * 4)
+    table = rows(plain=[RIGHT_AND_SAYS_SO] * 4)
     table["replay"] = "agree"
     probes = {"blank": "A", "blank-empty": "C", "empty": "A", "half": None, "flipped": "B", "turned_to": "B"}
     unflipped = {name: value for name, value in probes.items() if name != "flipped"} | {"turned_to": None}
@@ -150,7 +152,7 @@ def test_replays_count_each_probe_among_the_cases_that_were_put_to_it():
 
 def test_replay_gaps_are_paired_over_the_items_that_both_were_probed_on():
     def replayed(blanks):
-        table = rows(base=[RIGHT_AND_SAYS_SO] * len(blanks))
+        table = rows(plain=[RIGHT_AND_SAYS_SO] * len(blanks))
         table["replay"] = "agree"
         probes = {"blank-empty": "C", "empty": "A", "half": "A", "flipped": "A", "turned_to": "B"}
         table["replay_details"] = [json.dumps({"blank": blank, **probes}) for blank in blanks]
@@ -167,7 +169,7 @@ def test_judges_on_stored_rows_end_to_end(tmp_path):
     from test_llm_judge import Thinking
 
     items = questions("test", 18)
-    table = evaluate(Thinking(), items, ["base", "wrong-caption"], Store(tmp_path), progress=False)
+    table = evaluate(Thinking(), items, ["plain", "wrong-caption"], Store(tmp_path), progress=False)
     store = Store(tmp_path / "verdicts", VERDICTS)
     verdicts = pd.concat([judge(one, table, items, store, progress=False) for one in (Rule(), Grounding())])
     judged = consistency.with_verdicts(table, verdicts)
@@ -195,7 +197,7 @@ def test_a_judge_against_the_grammar():
     ]
     table = pd.DataFrame([
         {
-            "model": "m", "variant": "base", "question": item.id, "think": think, "options": item.options,
+            "model": "m", "perturbation": "plain", "question": item.id, "think": think, "options": item.options,
             "rule_concluded": concluded,
         }
         for think, _, concluded, _ in said

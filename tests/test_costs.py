@@ -32,7 +32,7 @@ KEY = "fake-key-of-nobody-0123456789"
 
 def command(proxy, out, *more):
     model = ["--model", f"{proxy.url}#checkpoints/base", "--profile", "microworld", "--max-new-tokens", "8"]
-    return ["evaluate", *model, "--variants", "base", "--limit", "3", "--out", str(out), *more]
+    return ["evaluate", *model, "--perturbations", "plain", "--limit", "3", "--out", str(out), *more]
 
 
 @pytest.fixture(autouse=True)
@@ -197,12 +197,12 @@ def test_notebook_04_audits_a_served_model_within_its_budget(serving, root, tmp_
         "temperature": 1.0, "effort": "", "profile": "microworld", "price": [2, 8], "budget": 0.0,
         "figures": "figures",
     }  # fmt: skip
-    variants = ["base", "right-caption", "wrong-caption", "right-think", "wrong-think"]
+    perturbations = ["plain", "right-caption", "wrong-caption", "right-think", "wrong-think"]
     with pytest.raises(CompanionError, match=r"30 requests, .* at most \$0\.\d+, .* nothing was sent: set budget"):
-        open_audit(name, parameters, variants)
+        open_audit(name, parameters, perturbations)
     assert not proxy.bodies
     with pytest.raises(CompanionError, match=r"of the budget of \$0\.012 no more than .* is left"):
-        open_audit(name, parameters | {"budget": 0.012}, variants)
+        open_audit(name, parameters | {"budget": 0.012}, perturbations)
     assert 0 < sum(proxy.done.values()) < 30
     before = Price(2, 8).of(*proxy.tokens)
     assert before <= 0.012

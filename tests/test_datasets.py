@@ -243,7 +243,7 @@ def test_a_damaged_picture_is_named_when_it_is_asked_for_and_all_others_are_aske
     assert questions[3].load_image().size == (56, 42)
     bad = {question.id for question in questions[:3]}
     with pytest.raises(UnansweredError, match=rf"{name}, .*, row 1, column {column}: .* is damaged") as error:
-        evaluate(Scripted(), questions, ["base"], Store(tmp_path / "r"), progress=False)
+        evaluate(Scripted(), questions, ["plain"], Store(tmp_path / "r"), progress=False)
     assert error.value.items == bad
     assert set(error.value.found["question"]) == {question.id for question in questions} - bad
 
@@ -568,7 +568,7 @@ def test_the_listing_says_what_is_here_and_the_command_prints_it(copies, tmp_pat
 def test_a_public_benchmark_is_evaluated_and_judged_by_its_name(copies, tmp_path, random_checkpoint, capsys):
     data = str(copies("spatial-mm"))
     arguments = ["evaluate", "--model", str(random_checkpoint), "--benchmark", "spatial-mm", "--data", data]
-    arguments += ["--variants", "base", "--max-new-tokens", "2", "--out", str(tmp_path / "rows")]
+    arguments += ["--perturbations", "plain", "--max-new-tokens", "2", "--out", str(tmp_path / "rows")]
     assert main(arguments) == 0
     assert "n 9" in capsys.readouterr().out
     assert main([*arguments, "--known-bad"]) == 0

@@ -16,7 +16,7 @@ from companion.figures.step_curves import curves, seeds
 from companion.figures.theme import CHANCE
 from companion.intervals import Estimate, estimate_each, estimate_runs, resample
 from companion.measures import auroc
-from companion.perturbations.table import VARIANTS
+from companion.perturbations.table import PERTURBATIONS
 from companion.questions import microworld
 
 ITEMS = [f"q{k}" for k in range(40)]
@@ -30,13 +30,13 @@ def made_up(recipe, seeds=5, start="base", rise=0.2, fall=0.0, by_seed=0.0, step
         luck = by_seed * (seed - (seeds - 1) / 2)
         for step in steps:
             done = step / steps[-1]
-            for variant in VARIANTS:
+            for perturbation in PERTURBATIONS:
                 chance = np.random.default_rng(7).random(len(ITEMS))  # the same items are easy for all
                 right = (chance < 0.5 + (rise + luck) * done).astype(float)
                 agrees = (rng.random(len(ITEMS)) < 0.95 - fall * done).astype(float)
                 for k, item in enumerate(ITEMS):
                     lines.append({
-                        "start": start, "recipe": recipe, "seed": seed, "step": step, "variant": variant,
+                        "start": start, "recipe": recipe, "seed": seed, "step": step, "perturbation": perturbation,
                         "question": item, "category": "position", "correct": right[k], "consistent": agrees[k],
                         "grounded": np.nan, "words": 20 - 10 * done, "entropy": 0.3 - 0.2 * done, "p_correct": 0.5,
                         "letter_mass": 1.0,
@@ -89,12 +89,12 @@ def test_seeds_that_differ_widen_the_interval_though_items_are_many():
 def test_change_and_gap_are_paired():
     runs = pd.concat([made_up("accuracy", rise=0.2), made_up("faithful", rise=0.0)])
     panel = training_runs.Panel(runs, rng())
-    change = panel.change("base", "accuracy", "base", "correct")
-    at_end = runs[(runs.recipe == "accuracy") & (runs.variant == "base")].groupby("step")["correct"].mean()
+    change = panel.change("plain", "accuracy", "plain", "correct")
+    at_end = runs[(runs.recipe == "accuracy") & (runs.perturbation == "plain")].groupby("step")["correct"].mean()
     assert change.value == pytest.approx(at_end[10] - at_end[0])
-    still = panel.change("base", "faithful", "base", "correct")
+    still = panel.change("plain", "faithful", "plain", "correct")
     assert (still.value, still.low, still.high) == (0, 0, 0)
-    gap = panel.gap(("base", "accuracy", "base"), ("base", "faithful", "base"), "correct")
+    gap = panel.gap(("plain", "accuracy", "plain"), ("plain", "faithful", "plain"), "correct")
     assert gap.value == pytest.approx(change.value)
 
 
@@ -133,7 +133,7 @@ def under_a_lie(runs, right, agrees):
     """The runs, with these shares of right and of consistent answers under wrong captions and wrong starts."""
     runs = runs.copy()
     place = np.random.default_rng(3).permutation(len(runs)) / len(runs)
-    lied = runs["variant"].isin(["wrong-caption", "wrong-think"])
+    lied = runs["perturbation"].isin(["wrong-caption", "wrong-think"])
     runs.loc[lied, "correct"] = (place[lied] < right).astype(float)
     runs.loc[lied, "consistent"] = (place[::-1][lied] < agrees).astype(float)
     return runs
@@ -200,12 +200,12 @@ def test_unrest_compares_the_seeds_of_two_recipes():
     runs = pd.concat([made_up("accuracy", by_seed=0.02), made_up("faithful", by_seed=0.08)])
     found = training_runs.unrest(runs, rng(), "base", "correct", "faithful", "accuracy")
     assert found.value > 1.5
-    means = runs[(runs.step == 10) & (runs.variant == "base")].groupby(["recipe", "seed"])["correct"].mean()
+    means = runs[(runs.step == 10) & (runs.perturbation == "plain")].groupby(["recipe", "seed"])["correct"].mean()
     assert found.value == pytest.approx(means["faithful"].std() / means["accuracy"].std())
 
 
 def test_trajectories_hold_each_seed_and_the_mean():
-    table = training_runs.trajectories(made_up("accuracy", seeds=3), rng(), ["base"], ["correct", "grounded"])
+    table = training_runs.trajectories(made_up("accuracy", seeds=3), rng(), ["plain"], ["correct", "grounded"])
     part = table[table["step"] == 10]
     assert sorted(part["seed"]) == [-1, 0, 1, 2]
     assert set(table["measure"]) == {"correct"}  # grounded is missing throughout
@@ -234,7 +234,7 @@ def test_figures_of_the_accuracy_of_runs_show_or_tell_chance():
     items, level = mixed("validation", len(ITEMS))
     runs = made_up("accuracy", seeds=3)
     runs["question"] = runs["question"].map({name: item.id for name, item in zip(ITEMS, items, strict=True)})
-    paths = training_runs.trajectories(runs, rng(), ["base"], ["correct", "consistent"])
+    paths = training_runs.trajectories(runs, rng(), ["plain"], ["correct", "consistent"])
     table = training_runs.robustness(runs, rng())
     for one, measure in ((paths, "correct"), (table, "accuracy")):
         accurate = one["measure"] == measure
@@ -243,7 +243,7 @@ def test_figures_of_the_accuracy_of_runs_show_or_tell_chance():
     title, told = ("t", "about"), f"chance: {100 * level:.0f} % accuracy"
     log = pd.DataFrame({"step": [0], "reward": [0.5]})
     upright = [
-        remedies(table, "accuracy", "accuracy (%)", ["base"], *title), seeds(paths, "correct", *title),
+        remedies(table, "accuracy", "accuracy (%)", ["plain"], *title), seeds(paths, "correct", *title),
     ]  # fmt: skip
     across = [
         curves(paths, ["correct", "consistent"], *title, by="start", change=False),
@@ -260,7 +260,7 @@ def test_figures_of_the_accuracy_of_runs_show_or_tell_chance():
     for figure in (tradeoff_paths.draw(paths, "about"), curves(paths, ["correct"], *title)):
         assert told in figure.get_suptitle()
     for figure in (
-        remedies(table, "consistency", "agree (%)", ["base"], *title), seeds(paths, "consistent", *title),
+        remedies(table, "consistency", "agree (%)", ["plain"], *title), seeds(paths, "consistent", *title),
         curves(paths, ["consistent"], *title), curves(paths, ["consistent"], *title, change=False),
     ):  # fmt: skip
         assert "chance" not in figure.get_suptitle()
@@ -284,8 +284,8 @@ def test_loading_counts_reasoning_without_conclusion_as_disagreement(tmp_path):
     config = {"start": "base", "recipe": {"name": "accuracy", "steps": 10}, "seed": 0}
     (folder / "run.json").write_text(json.dumps({"config": config}))
     runs = training_runs.load_runs(tmp_path)
-    assert runs[runs.variant == "base"]["consistent"].eq(0).all()
-    assert runs[runs.variant == "stop-think"]["consistent"].isna().all()
+    assert runs[runs.perturbation == "plain"]["consistent"].eq(0).all()
+    assert runs[runs.perturbation == "stop-think"]["consistent"].isna().all()
 
 
 def test_runs_of_one_length_are_needed(tmp_path):

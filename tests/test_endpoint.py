@@ -56,9 +56,9 @@ def impatient(monkeypatch):
 
 
 def test_a_served_model_answers_as_it_does_here(serving, checkpoint, tmp_path):
-    here = evaluate(LocalModel(str(checkpoint)), ITEMS, ["base", "wrong-caption"], Store(tmp_path), progress=False)
+    here = evaluate(LocalModel(str(checkpoint)), ITEMS, ["plain", "wrong-caption"], Store(tmp_path), progress=False)
     model = asked(Proxy(serving), checkpoint)
-    there = evaluate(model, ITEMS, ["base", "wrong-caption"], Store(tmp_path), progress=False)
+    there = evaluate(model, ITEMS, ["plain", "wrong-caption"], Store(tmp_path), progress=False)
     for name in ("response", "think", "answer", "correct", "finish", "tokens"):
         assert there[name].tolist() == here[name].tolist()
     assert there["letter_probs"].isna().all()  # this server does not tell them
@@ -74,7 +74,7 @@ def test_two_hundred_faults_and_nothing_is_lost_or_paid_twice(serving, random_ch
     proxy, account = Proxy(serving, script, late=9), Account(1.0)
     model = asked(proxy, random_checkpoint, account, timeout=8, retries=40)
     rows = evaluate(
-        model, items, ["base", "wrong-caption"], Store(tmp_path), Sampling(max_new_tokens=4), progress=False
+        model, items, ["plain", "wrong-caption"], Store(tmp_path), Sampling(max_new_tokens=4), progress=False
     )
     assert proxy.given == Counter(script)
     assert sum(proxy.given[fault] for fault in FAULTS) == 200
@@ -91,18 +91,18 @@ def test_a_budget_stops_before_it_is_exceeded_and_a_larger_one_goes_on(serving, 
     proxy = Proxy(serving)
     account = Account(0.004)
     with pytest.raises(CompanionError, match=r"of the budget of \$0.004 no more than .* is left"):
-        evaluate(asked(proxy, checkpoint, account), ITEMS, ["base"], Store(tmp_path), progress=False)
+        evaluate(asked(proxy, checkpoint, account), ITEMS, ["plain"], Store(tmp_path), progress=False)
     first = len(proxy.done)
     assert 0 < first < 12
     assert PRICE.of(*proxy.generated) <= 0.004
-    rows = evaluate(asked(proxy, checkpoint, Account(1.0)), ITEMS, ["base"], Store(tmp_path), progress=False)
+    rows = evaluate(asked(proxy, checkpoint, Account(1.0)), ITEMS, ["plain"], Store(tmp_path), progress=False)
     assert len(rows) == 12
     assert set(proxy.done.values()) == {1}
 
 
 def test_the_server_says_when_to_come_again(serving, checkpoint):
     proxy = Proxy(serving, ["429"], retry_after="1.5")
-    responses(asked(proxy, checkpoint), [apply(ITEMS[0], "base")], Sampling())
+    responses(asked(proxy, checkpoint), [apply(ITEMS[0], "plain")], Sampling())
     assert proxy.asked[1] - proxy.asked[0] >= 1.5
 
 
@@ -125,11 +125,11 @@ def test_an_interrupt_keeps_what_was_answered(interruptible, serving, checkpoint
 
     threading.Thread(target=interrupt, daemon=True).start()
     with pytest.raises((KeyboardInterrupt, CompanionError)):
-        evaluate(model, ITEMS, ["base"], Store(tmp_path), progress=False)
+        evaluate(model, ITEMS, ["plain"], Store(tmp_path), progress=False)
     stored = len(Store(tmp_path).read())
     assert stored >= 5
     before = len(proxy.asked)
-    evaluate(asked(proxy, checkpoint, timeout=30), ITEMS, ["base"], Store(tmp_path), progress=False)
+    evaluate(asked(proxy, checkpoint, timeout=30), ITEMS, ["plain"], Store(tmp_path), progress=False)
     assert len(proxy.asked) - before == 12 - stored
     assert len(Store(tmp_path).read()) == 12
 
@@ -137,12 +137,12 @@ def test_an_interrupt_keeps_what_was_answered(interruptible, serving, checkpoint
 def test_a_server_that_refuses_or_is_gone(checkpoint, serving, tmp_path, monkeypatch):
     nowhere = Endpoint(f"http://127.0.0.1:{free_port()}/v1", "m", retries=1)
     with pytest.raises(CompanionError, match="answered none of 12 requests"):
-        evaluate(EndpointModel(nowhere), ITEMS, ["base"], Store(tmp_path), progress=False)
+        evaluate(EndpointModel(nowhere), ITEMS, ["plain"], Store(tmp_path), progress=False)
     assert nowhere.account.unsure == 0
     monkeypatch.setenv("OPENAI_API_KEY", "sk-not-to-be-seen")
     unknown = Endpoint(f"{serving}/v1", "no/such-model")
     with pytest.raises(CompanionError, match=r"no/such-model gave no answer to any of 12 prompts: HTTP 500: ") as error:
-        evaluate(EndpointModel(unknown), ITEMS, ["base"], Store(tmp_path), progress=False)
+        evaluate(EndpointModel(unknown), ITEMS, ["plain"], Store(tmp_path), progress=False)
     assert "sk-not" not in str(error.value)
     with pytest.raises(CompanionError, match=r"refuses.*continue_final_message"):
         responses(asked(Proxy(serving), checkpoint, delivery="prefill"), [apply(ITEMS[0], "wrong-think")], Sampling())
@@ -151,14 +151,14 @@ def test_a_server_that_refuses_or_is_gone(checkpoint, serving, tmp_path, monkeyp
 def test_an_option_that_a_server_refuses_goes_by_its_newer_name(serving, checkpoint):
     proxy = Proxy(serving, ["max_tokens"] * 3)
     model = asked(proxy, checkpoint)
-    found = responses(model, [apply(item, "base") for item in ITEMS[:2]], Sampling(max_new_tokens=4))
+    found = responses(model, [apply(item, "plain") for item in ITEMS[:2]], Sampling(max_new_tokens=4))
     assert [(response.tokens, response.finish) for response in found] == [(4, "length")] * 2
 
 
 def test_probabilities_that_a_server_does_not_give_away_are_not_asked_for_again(serving, checkpoint):
     proxy = Proxy(serving, ["logprobs"] * 2)
     model = asked(proxy, checkpoint, at_once=1)
-    found = responses(model, [apply(item, "base") for item in ITEMS[:2]], Sampling(max_new_tokens=4))
+    found = responses(model, [apply(item, "plain") for item in ITEMS[:2]], Sampling(max_new_tokens=4))
     assert [response.tokens for response in found] == [4, 4]
     assert ["logprobs" in body for body in proxy.bodies] == [True, False, False]
 
@@ -175,7 +175,7 @@ def test_probabilities_that_a_server_does_not_give_away_are_not_asked_for_again(
 def test_a_server_that_allows_fewer_probabilities_is_asked_for_those_once(serving, checkpoint, faults, asked_for):
     proxy = Proxy(serving, faults)
     found = responses(
-        asked(proxy, checkpoint, at_once=1), [apply(item, "base") for item in ITEMS[:2]], Sampling(max_new_tokens=4)
+        asked(proxy, checkpoint, at_once=1), [apply(item, "plain") for item in ITEMS[:2]], Sampling(max_new_tokens=4)
     )
     assert [response.tokens for response in found] == [4, 4]
     assert [body.get("top_logprobs") for body in proxy.bodies] == asked_for
@@ -204,7 +204,7 @@ def test_how_many_a_server_allows(said, sent, allowed):
 
 
 def test_a_reasoning_effort_is_sent_and_makes_another_model(serving, checkpoint):
-    proxy, prompts, sampling = Proxy(serving), [apply(ITEMS[0], "base")], Sampling(max_new_tokens=4)
+    proxy, prompts, sampling = Proxy(serving), [apply(ITEMS[0], "plain")], Sampling(max_new_tokens=4)
     endpoint = Endpoint(proxy.url, str(checkpoint))
     plain, low, high = (EndpointModel(endpoint, "microworld", effort=effort) for effort in (None, "low", "high"))
     for model in (plain, low):
@@ -234,7 +234,7 @@ def test_hidden_reasoning_is_written_and_paid(usage, expected):
 
 
 def test_system_prompt_limits_and_sampling_of_a_profile_reach_the_server(serving, checkpoint):
-    proxy, prompts = Proxy(serving), [apply(ITEMS[0], "base")]
+    proxy, prompts = Proxy(serving), [apply(ITEMS[0], "plain")]
     model = asked(proxy, checkpoint)
     width, height = prompts[0].load_image().size
     for changes, sampling, size in (
@@ -267,8 +267,8 @@ def test_system_prompt_limits_and_sampling_of_a_profile_reach_the_server(serving
 )
 def test_how_a_start_is_delivered(profile, delivery, form):
     model = EndpointModel(Endpoint("http://localhost:1/v1", "m"), profile, delivery)
-    for variant in ("wrong-think", "wrong-caption"):
-        prompt = apply(ITEMS[0], variant)
+    for perturbation in ("wrong-think", "wrong-caption"):
+        prompt = apply(ITEMS[0], perturbation)
         turns = model._turns(prompt, *model._packed([prompt]))
         picture, words = turns[0]["content"]
         text = f"{prompt.text}\n{model.profile.instruction}"
@@ -302,7 +302,7 @@ def told(steps, content=None):
         message=SimpleNamespace(content=content), logprobs=SimpleNamespace(content=steps), finish_reason="stop"
     )
     answer = SimpleNamespace(choices=[choice], usage=SimpleNamespace(completion_tokens=5))
-    return EndpointModel(Endpoint("http://localhost:1/v1", "m"))._response(apply(ITEMS[0], "base"), answer)
+    return EndpointModel(Endpoint("http://localhost:1/v1", "m"))._response(apply(ITEMS[0], "plain"), answer)
 
 
 def test_letter_probabilities_of_a_server_that_tells_them():
@@ -369,7 +369,15 @@ def test_an_account_among_threads():
 
 def test_from_the_command_line(serving, checkpoint, tmp_path, capsys, monkeypatch):
     proxy = Proxy(serving)
-    command = ["evaluate", "--model", f"{proxy.url}#{checkpoint}", "--profile", "microworld", "--variants", "base"]
+    command = [
+        "evaluate",
+        "--model",
+        f"{proxy.url}#{checkpoint}",
+        "--profile",
+        "microworld",
+        "--perturbations",
+        "plain",
+    ]
     command += ["--limit", "6", "--out", str(tmp_path), "--price", "2,8", "--budget"]
     assert main([*command, "0.005"]) == 2
     said = capsys.readouterr()

@@ -13,7 +13,7 @@ from companion.evaluation.engine import evaluate
 from companion.evaluation.store import Store
 from companion.models.interface import Response, Sampling
 from companion.models.profiles import get_profile
-from companion.perturbations.table import VARIANTS
+from companion.perturbations.table import PERTURBATIONS
 from companion.questions.microworld import questions
 
 ITEMS = questions("test", 20)
@@ -44,7 +44,7 @@ class Scripted:
         if self.fail_after is not None and len(self.asked) >= self.fail_after:
             raise KeyboardInterrupt
         self.batches.append(len(prompts))
-        self.asked += [(p.question.id, p.variant) for p in prompts]
+        self.asked += [(p.question.id, p.perturbation) for p in prompts]
         responses = []
         for p in prompts:
             probs = tuple(float(k == p.question.answer) for k in range(len(p.options)))
@@ -53,9 +53,11 @@ class Scripted:
         yield from enumerate(responses)
 
 
-def test_one_row_for_each_question_and_variant_in_that_order(tmp_path):
-    rows = evaluate(Scripted(), ITEMS, list(VARIANTS), Store(tmp_path), progress=False)
-    assert list(zip(rows["question"], rows["variant"], strict=True)) == [(q.id, v) for q in ITEMS for v in VARIANTS]
+def test_one_row_for_each_question_and_perturbation_in_that_order(tmp_path):
+    rows = evaluate(Scripted(), ITEMS, list(PERTURBATIONS), Store(tmp_path), progress=False)
+    assert list(zip(rows["question"], rows["perturbation"], strict=True)) == [
+        (q.id, v) for q in ITEMS for v in PERTURBATIONS
+    ]
     assert rows["correct"].all()
     assert (rows["p_correct"] == 1).all()
     assert (rows["entropy"] == 0).all()
@@ -63,11 +65,11 @@ def test_one_row_for_each_question_and_variant_in_that_order(tmp_path):
 
 
 def test_a_second_run_computes_nothing_and_a_larger_one_only_what_is_new(tmp_path):
-    evaluate(Scripted(), ITEMS[:10], ["base", "wrong-think"], Store(tmp_path), progress=False)
+    evaluate(Scripted(), ITEMS[:10], ["plain", "wrong-think"], Store(tmp_path), progress=False)
     again, more = Scripted(), Scripted()
-    evaluate(again, ITEMS[:10], ["base", "wrong-think"], Store(tmp_path), progress=False)
+    evaluate(again, ITEMS[:10], ["plain", "wrong-think"], Store(tmp_path), progress=False)
     assert again.asked == []
-    evaluate(more, ITEMS[:12], ["base", "wrong-think", "abstain"], Store(tmp_path), progress=False)
+    evaluate(more, ITEMS[:12], ["plain", "wrong-think", "abstain"], Store(tmp_path), progress=False)
     assert len(more.asked) == 12 * 3 - 20
 
 
@@ -87,7 +89,7 @@ def test_batches_are_as_full_as_the_token_budget_allows(tmp_path):
             return 3 + len(prompt.question.options)
 
     model = Weighing()
-    evaluate(model, ITEMS, ["base", "wrong-think"], Store(tmp_path), token_budget=32, progress=False)
+    evaluate(model, ITEMS, ["plain", "wrong-think"], Store(tmp_path), token_budget=32, progress=False)
     weights = [3 + len(item.options) for item in ITEMS for _ in range(2)]
     for size in model.batches:
         batch, weights = weights[:size], weights[size:]
@@ -106,16 +108,16 @@ def test_a_prompt_without_an_answer_comes_again_once_and_is_then_an_error_that_k
 
     model = Failing()
     with pytest.raises(CompanionError, match="gave no answer to 1 of 20 prompts"):
-        evaluate(model, ITEMS, ["base"], Store(tmp_path), progress=False)
+        evaluate(model, ITEMS, ["plain"], Store(tmp_path), progress=False)
     assert len(model.asked) == 22
     rest = Scripted()
-    assert len(evaluate(rest, ITEMS, ["base"], Store(tmp_path), progress=False)) == 20
-    assert rest.asked == [(ITEMS[5].id, "base")]
+    assert len(evaluate(rest, ITEMS, ["plain"], Store(tmp_path), progress=False)) == 20
+    assert rest.asked == [(ITEMS[5].id, "plain")]
 
 
 def test_a_batch_that_does_not_fit_is_halved(tmp_path):
     model = Scripted(fits=3)
-    rows = evaluate(model, ITEMS, ["base"], Store(tmp_path), token_budget=16, progress=False)
+    rows = evaluate(model, ITEMS, ["plain"], Store(tmp_path), token_budget=16, progress=False)
     assert len(rows) == 20
     assert max(model.batches) == 2
 
@@ -128,26 +130,26 @@ def test_a_single_prompt_that_does_not_fit_is_named_and_other_errors_are_not_swa
             return super().generate(prompts, sampling)
 
     model = Huge()
-    with pytest.raises(CompanionError, match=rf"no answer to 1 of 20 prompts.*\n  {ITEMS[9].id} \(base\): .*allocate"):
-        evaluate(model, ITEMS, ["base"], Store(tmp_path), progress=False)
+    with pytest.raises(CompanionError, match=rf"no answer to 1 of 20 prompts.*\n  {ITEMS[9].id} \(plain\): .*allocate"):
+        evaluate(model, ITEMS, ["plain"], Store(tmp_path), progress=False)
     assert len(model.asked) == 19
     assert model.batches[-1] == 10  # what comes after it goes in full batches again
     with pytest.raises(CompanionError, match=r"no answer to any of 20 prompts: .*allocate"):
-        evaluate(Scripted(fits=0), ITEMS, ["base"], Store(tmp_path / "none"), progress=False)
+        evaluate(Scripted(fits=0), ITEMS, ["plain"], Store(tmp_path / "none"), progress=False)
 
     class Broken(Scripted):
         def generate(self, prompts, sampling):
             raise RuntimeError("shapes do not match")
 
     with pytest.raises(RuntimeError, match="shapes"):
-        evaluate(Broken(), ITEMS, ["base"], Store(tmp_path / "other"), progress=False)
+        evaluate(Broken(), ITEMS, ["plain"], Store(tmp_path / "other"), progress=False)
 
 
 def test_an_interrupted_run_keeps_what_was_finished(tmp_path):
     with pytest.raises(KeyboardInterrupt):
-        evaluate(Scripted(fail_after=8), ITEMS, ["base"], Store(tmp_path), token_budget=4, progress=False)
+        evaluate(Scripted(fail_after=8), ITEMS, ["plain"], Store(tmp_path), token_budget=4, progress=False)
     rest = Scripted()
-    evaluate(rest, ITEMS, ["base"], Store(tmp_path), token_budget=4, progress=False)
+    evaluate(rest, ITEMS, ["plain"], Store(tmp_path), token_budget=4, progress=False)
     assert len(rest.asked) == 12
 
 
@@ -163,11 +165,11 @@ def test_what_is_finished_in_the_middle_of_a_batch_is_kept(tmp_path, error):
     model, rest = Stopped(), Scripted()
     if isinstance(error, KeyboardInterrupt):
         with pytest.raises(KeyboardInterrupt):
-            evaluate(model, ITEMS, ["base"], Store(tmp_path), progress=False)
+            evaluate(model, ITEMS, ["plain"], Store(tmp_path), progress=False)
     else:
-        evaluate(model, ITEMS, ["base"], Store(tmp_path), token_budget=32, progress=False)
+        evaluate(model, ITEMS, ["plain"], Store(tmp_path), token_budget=32, progress=False)
         assert model.batches == [20, 10, 5]
-    assert len(evaluate(rest, ITEMS, ["base"], Store(tmp_path), progress=False)) == 20
+    assert len(evaluate(rest, ITEMS, ["plain"], Store(tmp_path), progress=False)) == 20
     assert len(rest.asked) == (15 if isinstance(error, KeyboardInterrupt) else 0)
 
 
@@ -198,7 +200,7 @@ def test_a_greedy_answer_is_the_most_probable_letter_or_the_row_has_no_probabili
     sampling = Sampling(temperature=temperature)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        rows = evaluate(Odd(), ITEMS, ["base"], Store(tmp_path), sampling, token_budget=1000, progress=False)
+        rows = evaluate(Odd(), ITEMS, ["plain"], Store(tmp_path), sampling, token_budget=1000, progress=False)
     first = rows.iloc[:7]
     assert first[["letter_probs", "letter_mass", "p_correct", "entropy"]].isna().all(axis=None) == (
         not kept or not probs
@@ -208,7 +210,7 @@ def test_a_greedy_answer_is_the_most_probable_letter_or_the_row_has_no_probabili
     stored = Store(tmp_path).read()
     assert sum(row["letter_probs"] is None for row in stored.values()) == rows["letter_probs"].isna().sum()
     found = [str(one.message) for one in said if "most probable letter" in str(one.message)]
-    named = ", ".join(f"{item.id} under base" for item in ITEMS[:5])
+    named = ", ".join(f"{item.id} under the plain prompt" for item in ITEMS[:5])
     expected = (
         "scripted: 7 greedy rows have an answer that is not their most probable letter, and carry no letter "
         f"probabilities: {named}, …"
@@ -226,11 +228,11 @@ def test_rows_that_are_stored_before_a_stop_are_reported_too(tmp_path):
                     raise KeyboardInterrupt
 
     with pytest.warns(UserWarning, match="4 greedy rows"), pytest.raises(KeyboardInterrupt):
-        evaluate(Stopped(), ITEMS, ["base"], Store(tmp_path), progress=False)
+        evaluate(Stopped(), ITEMS, ["plain"], Store(tmp_path), progress=False)
 
 
 def test_a_full_disk_keeps_earlier_rows(tmp_path, monkeypatch):
-    evaluate(Scripted(), ITEMS[:5], ["base"], Store(tmp_path), progress=False)
+    evaluate(Scripted(), ITEMS[:5], ["plain"], Store(tmp_path), progress=False)
 
     def full(*_):
         raise OSError(28, "No space left on device")
@@ -238,9 +240,9 @@ def test_a_full_disk_keeps_earlier_rows(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr("companion.evaluation.store.pq.write_table", full)
         with pytest.raises(CompanionError, match="No space left"):
-            evaluate(Scripted(), ITEMS, ["base"], Store(tmp_path), progress=False)
+            evaluate(Scripted(), ITEMS, ["plain"], Store(tmp_path), progress=False)
     model = Scripted()
-    evaluate(model, ITEMS, ["base"], Store(tmp_path), progress=False)
+    evaluate(model, ITEMS, ["plain"], Store(tmp_path), progress=False)
     assert len(model.asked) == 15
 
 
@@ -250,7 +252,7 @@ def test_kill_minus_nine_in_the_middle_then_the_same_command(tmp_path, checkpoin
         sys.executable, "-c",
         "import companion.evaluation.engine, companion.cli, sys; companion.evaluation.engine.FLUSH_SECONDS = 0.0; "
         "sys.exit(companion.cli.main(sys.argv[1:]))",
-        "evaluate", "--model", str(checkpoint), "--variants", "base,wrong-think,stop-think", "--limit", "120",
+        "evaluate", "--model", str(checkpoint), "--perturbations", "plain,wrong-think,stop-think", "--limit", "120",
         "--token-budget", "2500",
     ]  # fmt: skip
 

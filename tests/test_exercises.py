@@ -26,24 +26,24 @@ EXERCISE_SLIPS = [(id, k) for id, one in EXERCISES.items() for k in range(len(on
 
 BEHAVIOUR = pd.DataFrame(
     [
-        ("base", "wrong-think", "test-0-0", "follows what was put there"),
+        ("plain", "wrong-think", "test-0-0", "follows what was put there"),
         ("noisy", "wrong-think", "test-0-0", "right, against its own reasoning"),
         ("reference", "wrong-think", "test-0-0", "right, and its reasoning says so"),
-        ("base", "wrong-caption", "test-0-0", "right, and its reasoning says so"),
+        ("plain", "wrong-caption", "test-0-0", "right, and its reasoning says so"),
         ("noisy", "wrong-caption", "test-0-0", "right, against its own reasoning"),
         ("accuracy", "wrong-caption", "test-0-0", "wrong in another way"),
         ("accuracy", "wrong-think", "test-0-0", "wrong in another way"),
     ],
-    columns=["model", "variant", "question", "behaviour"],
+    columns=["model", "perturbation", "question", "behaviour"],
 )
-MARKS = BEHAVIOUR.assign(value=1.0).set_index(["model", "variant", "behaviour"])["value"].unstack(fill_value=0.0)
+MARKS = BEHAVIOUR.assign(value=1.0).set_index(["model", "perturbation", "behaviour"])["value"].unstack(fill_value=0.0)
 LAB = {
     "desk": SimpleNamespace(rows=BEHAVIOUR),
     "marks": MARKS.stack().rename("value").reset_index(),
     "changes": pd.DataFrame(
         [
-            ("base", "correct", 0.03),
-            ("base", "consistent", 0.05),
+            ("plain", "correct", 0.03),
+            ("plain", "consistent", 0.05),
             ("noisy", "correct", 0.05),
             ("noisy", "consistent", -0.02),
         ],
@@ -57,7 +57,7 @@ LAB = {
 def rows(root, tmp_path_factory):
     """Shipped rows of one checkpoint, those with reasoning judged as notebook 3 judges them."""
     rows = pd.read_parquet(root / "results" / "rows" / "accuracy.parquet")
-    base = rows[rows["variant"] == "base"]
+    base = rows[rows["perturbation"] == "plain"]
     store = Store(tmp_path_factory.mktemp("verdicts"), VERDICTS)
     found = pd.concat([judge(one, base, questions(n=500), store) for one in (Rule(), Grounding())])
     return consistency.with_verdicts(rows, found)
@@ -70,7 +70,7 @@ def names(root, rows, monkeypatch):
     tables = {"01": "perturbation_drops", "02": "confidence", "03": "quadrants", "04": "gap", "06": "remedies_accuracy"}
     found = {number: {"table": pd.read_csv(f"figures/{name}.csv"), "rows": rows} for number, name in tables.items()}
     tests = pd.concat(pd.read_csv(f"figures/{name}.csv") for name in ("findings", "findings_consistency"))
-    indexed = pd.read_csv("figures/perturbation_drops.csv").set_index(["variant", "measure"])
+    indexed = pd.read_csv("figures/perturbation_drops.csv").set_index(["perturbation", "measure"])
     return {
         **found, "00": {"table": indexed}, "07": LAB, "05": {"tests": tests, "results": "results", "start": "base"},
         "08": {"report": SimpleNamespace(rows=rows)},
@@ -175,7 +175,7 @@ def test_the_right_answer_follows_the_table(names):
     table, answer = names["01"]["table"], -40.0
     assert not check("01.1", answer, table).right
     moved = table.copy()
-    moved.loc[(moved["variant"] == "wrong-caption") & (moved["measure"] == "change"), "value"] = -0.4
+    moved.loc[(moved["perturbation"] == "wrong-caption") & (moved["measure"] == "change"), "value"] = -0.4
     assert check("01.1", answer, moved).right
 
 

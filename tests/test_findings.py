@@ -130,14 +130,14 @@ def test_one_changed_result_file_changes_its_verdict_and_no_other(root, figures,
     assert before == page(load(root / "figures"))
     file = results / "base-accuracy-0" / "items.parquet"
     items = pd.read_parquet(file)
-    items.loc[(items["variant"] == "wrong-caption") & (items["step"] == items["step"].max()), "correct"] = 1.0
+    items.loc[(items["perturbation"] == "wrong-caption") & (items["step"] == items["step"].max()), "correct"] = 1.0
     items.to_parquet(file)
     after = rewrite()
     assert "**supported** (2 of 2)" in overview(before)["F1"][2]
     assert "**undecided** (1 of 2)" in overview(after)["F1"][2]
     assert overview(after)["F1"][3] == overview(before)["F1"][3]
     told = [name for name in findings.FINDINGS if overview(before)[name] != overview(after)[name]]
-    assert set(told) <= {"F1", "F10", "F12", "F13"}  # all of which rest on that variant
+    assert set(told) <= {"F1", "F10", "F12", "F13"}  # all of which rest on that perturbation
 
 
 @pytest.mark.parametrize("name", [*TESTS, "gap_delivery", "remedies_accuracy", "your_model_claims"])

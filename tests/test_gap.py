@@ -10,7 +10,7 @@ from companion.analysis.findings import by_delivery, load_gap, measured, of_gap,
 from companion.errors import CompanionError
 from companion.figures import gap
 
-VARIANTS = ("base", "right-caption", "wrong-caption", "right-think", "wrong-think")
+PERTURBATIONS = ("plain", "right-caption", "wrong-caption", "right-think", "wrong-think")
 GOOD = {"wrong": 0.7, "said": 0.8, "false alarm": 0.1}
 BAD = {"wrong": 0.3, "said": 0.0, "false alarm": 0.0}
 
@@ -19,15 +19,17 @@ def made_up(reference, rl, seeds=5, items=80):
     """Answers of both recipes: right 80 % of the time, but under lies as told; the reasoning always says so."""
     rng = np.random.default_rng(0)
     lines = []
-    for (recipe, given), seed, variant in product((("reference", reference), ("accuracy", rl)), range(seeds), VARIANTS):
-        correct = rng.random(items) < (given["wrong"] if "wrong" in variant else 0.8)
-        said = rng.random(items) < (given["said"] if "wrong" in variant else given["false alarm"])
+    for (recipe, given), seed, perturbation in product(
+        (("reference", reference), ("accuracy", rl)), range(seeds), PERTURBATIONS
+    ):
+        correct = rng.random(items) < (given["wrong"] if "wrong" in perturbation else 0.8)
+        said = rng.random(items) < (given["said"] if "wrong" in perturbation else given["false alarm"])
         lines += [
             {
-                "delivery": delivery, "recipe": recipe, "seed": seed, "variant": variant, "question": f"q{item}",
-                "group": f"q{item}",
+                "delivery": delivery, "recipe": recipe, "seed": seed, "perturbation": perturbation,
+                "question": f"q{item}", "group": f"q{item}",
                 "answer": "A", "correct": float(correct[item]), "consistent": 1.0,
-                "acknowledges": np.nan if variant == "base" else float(said[item]),
+                "acknowledges": np.nan if perturbation == "plain" else float(said[item]),
             }
             for item, delivery in product(range(items), ("prefill", "user turn"))
         ]  # fmt: skip
@@ -61,14 +63,14 @@ def test_the_verdict_is_that_of_all_six_tests_in_each_delivery(reference, rl, se
 def test_consistent_accuracy_wants_both_and_values_are_plain_means():
     answers = made_up(GOOD, BAD)
     answers["consistent"] = (answers["question"].str.len() == 3).astype(float)  # q10 to q79
-    table = measured(answers, rng).set_index(["delivery", "recipe", "variant", "measure", "seed"])["value"]
-    for (delivery, recipe, variant), part in answers.groupby(["delivery", "recipe", "variant"]):
+    table = measured(answers, rng).set_index(["delivery", "recipe", "perturbation", "measure", "seed"])["value"]
+    for (delivery, recipe, perturbation), part in answers.groupby(["delivery", "recipe", "perturbation"]):
         both = part["correct"] * part["consistent"]
-        place = delivery, recipe, variant
+        place = delivery, recipe, perturbation
         assert table[*place, "accuracy", -1] == pytest.approx(part["correct"].mean())
         assert table[*place, "consistent accuracy", -1] == pytest.approx(both.mean())
         assert table[*place, "consistent accuracy", 2] == pytest.approx(both[part["seed"] == 2].mean())
-        assert ((*place, "acknowledges", -1) in table.index) == (variant != "base")
+        assert ((*place, "acknowledges", -1) in table.index) == (perturbation != "plain")
 
 
 def test_accuracies_carry_the_chance_level_of_their_items():
@@ -86,28 +88,28 @@ def test_accuracies_carry_the_chance_level_of_their_items():
 
 def test_the_effect_of_delivery_is_paired():
     answers = made_up(GOOD, BAD)
-    lied = (answers["variant"] == "wrong-think") & (answers["delivery"] == "user turn")
+    lied = (answers["perturbation"] == "wrong-think") & (answers["delivery"] == "user turn")
     answers.loc[lied, "correct"] = 1.0
-    found = by_delivery(answers, rng).set_index(["recipe", "variant"])
-    opened = answers[(answers["delivery"] == "prefill") & (answers["variant"] == "wrong-think")]
+    found = by_delivery(answers, rng).set_index(["recipe", "perturbation"])
+    opened = answers[(answers["delivery"] == "prefill") & (answers["perturbation"] == "wrong-think")]
     for recipe, part in opened.groupby("recipe"):
         assert found.loc[(recipe, "wrong-think"), "value"] == pytest.approx(1 - part["correct"].mean())
-        untouched = found.loc[[(recipe, name) for name in VARIANTS[:-1]]]
+        untouched = found.loc[[(recipe, name) for name in PERTURBATIONS[:-1]]]
         assert (untouched[["value", "low", "high"]] == 0).all(axis=None)
 
 
 def test_the_shipped_answers_are_whole(root):
-    """Eleven models, five variants, 300 items, both deliveries; what is no start is asked alike in both."""
+    """Eleven models, five perturbations, 300 items, both deliveries; what is no start is asked alike in both."""
     answers = load_gap(root / "results" / "gap")
     models = answers[["recipe", "seed"]].drop_duplicates()
     assert sorted(map(tuple, models.to_numpy())) == sorted([("base", 0), *product(("reference", "accuracy"), range(5))])
-    counts = answers.groupby(["delivery", "recipe", "seed", "variant"])["question"].nunique()
+    counts = answers.groupby(["delivery", "recipe", "seed", "perturbation"])["question"].nunique()
     assert len(counts) == 2 * 11 * 5
     assert set(counts) == {300}
     assert not answers[["correct", "consistent"]].isna().any(axis=None)
-    assert (answers["acknowledges"].isna() == (answers["variant"] == "base")).all()
-    same = answers[~answers["variant"].str.endswith("think")].pivot(
-        index=["recipe", "seed", "variant", "question"], columns="delivery", values="answer"
+    assert (answers["acknowledges"].isna() == (answers["perturbation"] == "plain")).all()
+    same = answers[~answers["perturbation"].str.endswith("think")].pivot(
+        index=["recipe", "seed", "perturbation", "question"], columns="delivery", values="answer"
     )
     assert (same["prefill"].fillna("") == same["user turn"].fillna("")).mean() > 0.99
 

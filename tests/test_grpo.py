@@ -109,7 +109,7 @@ def test_an_interrupted_run_resumes_without_a_gap_or_a_double_step(checkpoint, t
     assert logs[1]["step"].tolist() == [1, 2, 3, 4]
     np.testing.assert_allclose(logs[0]["loss"], logs[1]["loss"], atol=1e-5)
     items = [pd.read_parquet(folder / "items.parquet") for folder in (whole, broken)]
-    assert not items[1].duplicated(["step", "variant", "question"]).any()
+    assert not items[1].duplicated(["step", "perturbation", "question"]).any()
     assert sorted(set(items[1]["step"])) == [0, 2, 4]
     pd.testing.assert_frame_equal(*items, atol=1e-4)
     assert not list((tmp_path / "broken-work").rglob("*.pt"))
@@ -166,11 +166,11 @@ def test_prefilled_prompts_end_with_their_prefill(checkpoint, tmp_path):
     assert all(text.count("<image>") == 9 for text in seen)
 
 
-def test_recipes_draw_their_variants_and_families():
+def test_recipes_draw_their_perturbations_and_families():
     recipe = replace(GRPO["augmented"], steps=200, prompts=8)
     prompts = grpo.prompts_for(recipe, grpo.microworld_stream(recipe, 3), 3)
-    counts = pd.Series([prompt.variant for prompt in prompts]).value_counts(normalize=True)
-    assert counts["base"] == pytest.approx(0.6, abs=0.05)
+    counts = pd.Series([prompt.perturbation for prompt in prompts]).value_counts(normalize=True)
+    assert counts["plain"] == pytest.approx(0.6, abs=0.05)
     assert all(counts[name] == pytest.approx(0.1, abs=0.03) for name in recipe.variants)
     assert {prompt.question.category for prompt in prompts} == set(recipe.families)
     assert all(prompt.question.scene.split == "train" for prompt in prompts)

@@ -393,7 +393,7 @@ def test_where_the_judge_may_err_its_error_is_drawn(benchmark, bands):
     """A pale band from the missed to the invented contradictions that there may be; none where it is exact."""
     lines = [("accuracy", 0.8), ("consistent_accuracy", 0.5)]
     table = pd.DataFrame([
-        {"benchmark": benchmark, "variant": "base", "measure": name, "value": value, "low": value, "high": value}
+        {"benchmark": benchmark, "perturbation": "plain", "measure": name, "value": value, "low": value, "high": value}
         for name, value in lines
     ])  # fmt: skip
     figure = shrinking(table, "What is shown", "about", by="benchmark")

@@ -11,7 +11,7 @@ from companion.analysis.training_runs import load_runs
 from companion.errors import CompanionError
 from companion.evaluation.store import Store
 from companion.figures import lab_behaviours, lab_steps, single_items
-from companion.perturbations.table import VARIANTS, apply
+from companion.perturbations.table import PERTURBATIONS, apply
 from companion.questions.registry import load_benchmark
 from companion.teaching import lab
 from companion.teaching.lab import asking, compose, guess, steps
@@ -43,20 +43,20 @@ def rows(root, questions, tmp_path_factory):
     return found
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("perturbation", PERTURBATIONS)
 @pytest.mark.parametrize("seed", [0, 1])
-def test_a_preset_composes_the_prompt_of_its_variant(questions, variant, seed):
+def test_a_preset_composes_the_prompt_of_its_perturbation(questions, perturbation, seed):
     for question in questions:
-        prompt = compose.compose(question, compose.preset(question, variant, seed), seed)
-        assert prompt == apply(question, variant, seed)
-        assert prompt.load_image().tobytes() == apply(question, variant, seed).load_image().tobytes()
+        prompt = compose.compose(question, compose.preset(question, perturbation, seed), seed)
+        assert prompt == apply(question, perturbation, seed)
+        assert prompt.load_image().tobytes() == apply(question, perturbation, seed).load_image().tobytes()
 
 
 def test_a_prompt_of_ones_own(questions):
     question = questions[3]
     claim = question.claims[0]
     given = compose.compose(question, compose.Parts("Look.", f"I see it. {claim}", reason=False, abstain=True))
-    assert given.variant == compose.OWN
+    assert given.perturbation == compose.OWN
     assert given.text == f"Look.\n{apply(question, 'abstain').text}"
     assert given.prefill == f"<think>I see it. {claim}</think>"
     assert given.suggested is None  # the caption comes first, and asserts nothing
@@ -72,7 +72,11 @@ def test_words_that_the_models_do_not_know(text, unknown):
 
 
 def test_answers_are_those_of_the_model_with_both_verdicts(questions):
-    prompts = [apply(question, variant) for question in questions[:9] for variant in ("base", "stop-think", "abstain")]
+    prompts = [
+        apply(question, perturbation)
+        for question in questions[:9]
+        for perturbation in ("plain", "stop-think", "abstain")
+    ]
     answers = asking.ask_all(asking.CHECKPOINTS / "base", prompts)
     for prompt, answer in zip(prompts, answers, strict=True):
         assert answer.probs is None or (
@@ -80,7 +84,7 @@ def test_answers_are_those_of_the_model_with_both_verdicts(questions):
         )
         assert answer.right == (answer.letter == prompt.question.letter)
         assert (answer.agrees.verdict == "agree") == (answer.agrees.concluded == answer.response.answer)
-        if prompt.variant == "stop-think":
+        if prompt.perturbation == "stop-think":
             assert answer.agrees.verdict == "no commitment"
     alone = asking.ask([asking.CHECKPOINTS / "base"], prompts[0])[0]
     assert alone.response.text == answers[0].response.text
@@ -112,7 +116,7 @@ def test_the_compose_panel_is_operated(questions, tmp_path):
     panel.item.value = 4
     assert panel.start.value == "There is a red circle."  # what the reader wrote stays
     panel.start.value, panel.abstain.value = "", False
-    assert panel.preset.value == "base"
+    assert panel.preset.value == "plain"
     panel.asking.click()
     asked = sum(box.value for box in panel.models.values())
     assert f"Asked {asked} models." in panel.status.value
@@ -152,7 +156,7 @@ def test_a_broken_model_is_one_sentence(tmp_path, root, broken, questions):
     shutil.copytree(root / "checkpoints" / "base", folder)
     (folder / broken).unlink()
     with pytest.raises(CompanionError, match=r"broken cannot be loaded .* train it again or untick it") as raised:
-        asking.ask([folder], apply(questions[0], "base"))
+        asking.ask([folder], apply(questions[0], "plain"))
     assert "\n" not in str(raised.value)
 
 
@@ -171,7 +175,7 @@ def test_the_step_table_is_what_the_records_say(root, runs):
         for seed in range(5):
             folder = root / "results" / f"{start}-accuracy-{seed}"
             items = pd.read_parquet(folder / "items.parquet")
-            items = items[items["variant"] == "base"]
+            items = items[items["perturbation"] == "plain"]
             every = items.groupby("question")["step"].nunique() == items["step"].nunique()
             part = items[(items["step"] == step) & items["question"].map(every)]
             for name, values in means.items():
@@ -215,7 +219,7 @@ def test_a_ladder_says_of_which_seed_each_model_is():
 
 def test_items_that_change_on_the_way(questions):
     rungs = steps.ladder("noisy", "accuracy")
-    prompts = [apply(question, "base") for question in questions]
+    prompts = [apply(question, "plain") for question in questions]
     moved = {prompt.question.id for prompt in steps.changing(rungs, prompts)}
     for prompt in prompts[::5]:
         assert (steps.climb(rungs, prompt)["answer"].nunique(dropna=False) > 1) == (prompt.question.id in moved)
@@ -232,7 +236,7 @@ def test_the_steps_panel_is_operated(runs, questions):
     assert panel.item_picture.value != shown[1]
     panel.run.value = ("accuracy", "noisy")
     assert "No model of step 100 is shipped" in panel.item_text.value
-    panel.variant.value = "wrong-think"
+    panel.perturbation.value = "wrong-think"
     assert "under wrong-think" in panel.text.value
     assert panel.at.value == 100
     asked = len(panel.climbs)
@@ -243,9 +247,9 @@ def test_the_steps_panel_is_operated(runs, questions):
 
 def test_marks_are_counted(rows):
     table = lab_behaviours.table(rows)
-    assert table.groupby(["model", "variant"])["value"].sum().tolist() == pytest.approx([1] * 12)
-    line = table.set_index(["model", "variant", "behaviour"])["value"]
-    part = rows[(rows["model"] == "base") & (rows["variant"] == "wrong-think")]
+    assert table.groupby(["model", "perturbation"])["value"].sum().tolist() == pytest.approx([1] * 12)
+    line = table.set_index(["model", "perturbation", "behaviour"])["value"]
+    part = rows[(rows["model"] == "base") & (rows["perturbation"] == "wrong-think")]
     follows = np.mean([row.answer == row.suggested and row.answer != row.right for row in part.itertuples()])
     assert line["base", "wrong-think", "follows what was put there"] == pytest.approx(follows)
     same = guess.alike(rows)
@@ -261,7 +265,7 @@ def test_a_game_is_the_same_for_a_seed_and_explains_itself(rows):
         assert drawn.clues["key"].tolist() == again.clues["key"].tolist()
         assert drawn.hidden in drawn.candidates
         assert set(drawn.clues["model"]) == {drawn.hidden}
-        assert drawn.clues["variant"].tolist() == list(guess.VARIANTS)
+        assert drawn.clues["perturbation"].tolist() == list(guess.PERTURBATIONS)
         assert one.chances(drawn).sum() == pytest.approx(1)
         for name in drawn.candidates:
             said = one.explanation(drawn, name)
@@ -277,7 +281,7 @@ def test_odds_are_shares_of_the_rows(rows):
     drawn = game.draw(0, 0)
     line, clue = game.odds(drawn).iloc[2], drawn.clues.iloc[2]
     for name in drawn.candidates:
-        own = rows[(rows["model"] == name) & (rows["variant"] == clue["variant"])]
+        own = rows[(rows["model"] == name) & (rows["perturbation"] == clue["perturbation"])]
         so = sum(row.behaviour == clue["behaviour"] and row.sure == clue["sure"] for row in own.itertuples())
         assert line[name] == pytest.approx((so + 0.5) / (len(own) + 1))
 
@@ -338,7 +342,7 @@ def test_panels_hold_no_output_widget(rows, questions, runs):
 
 
 def test_figures_show_what_the_tables_hold(questions, rows):
-    prompt = apply(questions[0], "base")
+    prompt = apply(questions[0], "plain")
     answers = asking.ask([asking.CHECKPOINTS / name for name in ("base", "noisy")], prompt)
     table = compose.table(answers)
     figure = single_items.asked(prompt, table)

@@ -36,7 +36,7 @@ def opened(folder):
     """The weights of a model that answers."""
     model = LocalModel(str(folder))
     assert model.profile.name == "microworld"
-    assert responses(model, [apply(live.questions("test", 1)[0], "base")], Sampling(max_new_tokens=3))[0].text
+    assert responses(model, [apply(live.questions("test", 1)[0], "plain")], Sampling(max_new_tokens=3))[0].text
     return torch.cat([weights.flatten() for weights in model.model.state_dict().values()])
 
 
@@ -54,8 +54,8 @@ def test_a_whole_run_leaves_a_model_its_record_and_its_curve(checkpoint, tmp_pat
     assert 0 < record["seconds"] < 600
     curve, log = (pd.read_csv(folder / f"{name}.csv") for name in ("curve", "log"))
     assert log["step"].tolist() == [1, 2, 3]
-    places = set(curve[["step", "variant", "measure"]].itertuples(index=False, name=None))
-    assert places == {(step, variant, name) for step in (0, 2, 3) for variant in WATCHED for name in CURVES}
+    places = set(curve[["step", "perturbation", "measure"]].itertuples(index=False, name=None))
+    assert places == {(step, perturbation, name) for step in (0, 2, 3) for perturbation in WATCHED for name in CURVES}
     assert (curve["n"] == 3).all()
     assert (curve["low"] <= curve["value"] + 1e-6).all()
     assert [len(log) for _, _, log in told] == [0, 1, 2, 2, 3, 3]
@@ -161,8 +161,8 @@ def test_bad_options_are_one_sentence(random_checkpoint, tmp_path):
             train(folder=tmp_path, **options)
     for settings, message in (
         ({"gates": ["kindness"]}, "unknown reward 'kindness'; choose from consistency"),
-        ({"variants": {"wrong-captoin": 0.1}}, "unknown variant 'wrong-captoin'"),
-        ({"variants": {"wrong-caption": 0.7, "wrong-think": 0.7}}, r"sum to 1\.4"),
+        ({"perturbations": {"wrong-captoin": 0.1}}, "unknown perturbation 'wrong-captoin'"),
+        ({"perturbations": {"wrong-caption": 0.7, "wrong-think": 0.7}}, r"sum to 1\.4"),
         ({"seconds": 0}, "0 seconds"),
     ):
         with pytest.raises(CompanionError, match=message):
@@ -242,12 +242,12 @@ def test_the_panel_says_errors_in_a_sentence_and_can_be_used_again(panel, tmp_pa
 
 def test_the_sentence_tells_first_and_last_with_intervals_and_leaves_out_what_could_not_be_read():
     lines = [
-        ("base", "correct", 0, 0.8, 0.7, 0.9), ("base", "correct", 8, 0.7, 0.55, 0.8),
-        ("base", "entropy", 0, 0.4, 0.3, 0.5), ("base", "entropy", 8, 0.25, 0.2, 0.3),
+        ("plain", "correct", 0, 0.8, 0.7, 0.9), ("plain", "correct", 8, 0.7, 0.55, 0.8),
+        ("plain", "entropy", 0, 0.4, 0.3, 0.5), ("plain", "entropy", 8, 0.25, 0.2, 0.3),
         ("wrong-think", "consistent", 0, 0.5, 0.4, 0.6), ("wrong-think", "consistent", 8, 0.9, 0.8, 1.0),
         ("wrong-think", "entropy", 0, 0.4, 0.3, 0.5), ("wrong-caption", "correct", 8, 0.1, 0.0, 0.2),
     ]  # fmt: skip
-    curve = pd.DataFrame(lines, columns=["variant", "measure", "step", "value", "low", "high"])
+    curve = pd.DataFrame(lines, columns=["perturbation", "measure", "step", "value", "low", "high"])
     log = pd.DataFrame({"step": range(1, 13), "reward": [1.0, 1.0, *[0.5] * 10]})
     assert lab.sentence(curve, log) == (
         "Steps 0 → 8. base: accuracy (%) 80 → 70 [55, 80], letter entropy 0.40 → 0.25 [0.20, 0.30]; "
@@ -256,7 +256,7 @@ def test_the_sentence_tells_first_and_last_with_intervals_and_leaves_out_what_co
     first = curve[curve["step"] == 0]
     assert lab.sentence(first, log[:0]).startswith("Steps 0 → 0. base: accuracy (%) 80 → 80 [70, 90], ")
     drawn = live_curves.draw(curve, log, "a title", "about").axes
-    assert [len(axes.collections) for axes in drawn] == [3, 3, 3, 3, 0, 0]  # the intervals of a variant are one
+    assert [len(axes.collections) for axes in drawn] == [3, 3, 3, 3, 0, 0]  # the intervals of a perturbation are one
     np.testing.assert_allclose(drawn[4].lines[1].get_ydata()[[0, 10, 11]], [1.0, 0.55, 0.5])
 
 

@@ -114,7 +114,7 @@ class Thinking(Scripted):
 
 def test_a_failing_server_loses_no_row_and_judges_none_twice(serving, parrot, tmp_path, monkeypatch):
     url, model = serving, str(parrot)
-    rows = evaluate(Thinking(), ITEMS, ["base"], Store(tmp_path), progress=False)
+    rows = evaluate(Thinking(), ITEMS, ["plain"], Store(tmp_path), progress=False)
     proxy = Proxy(
         url, [fault for fault in FAULTS for _ in range(2)] + [None, "500", None, None, "429"], "It says B.", late=10
     )
@@ -138,7 +138,7 @@ def test_a_failing_server_loses_no_row_and_judges_none_twice(serving, parrot, tm
 
 def test_a_server_that_is_gone_keeps_what_was_judged(serving, parrot, tmp_path, monkeypatch):
     url, model = serving, str(parrot)
-    rows = evaluate(Thinking(), ITEMS, ["base"], Store(tmp_path), progress=False)
+    rows = evaluate(Thinking(), ITEMS, ["plain"], Store(tmp_path), progress=False)
     store = Store(tmp_path / "verdicts", VERDICTS)
     dying = Proxy(url, [None] * 12 + ["malformed"] * 1000)
     with pytest.raises(CompanionError, match=r"answered none of 12 requests.*what was finished is kept"):
@@ -150,7 +150,7 @@ def test_a_server_that_is_gone_keeps_what_was_judged(serving, parrot, tmp_path, 
 
 def test_judge_from_the_command_line(serving, parrot, tmp_path, capsys):
     url, model = serving, str(parrot)
-    evaluate(Thinking(), ITEMS, ["base"], Store(tmp_path), progress=False)
+    evaluate(Thinking(), ITEMS, ["plain"], Store(tmp_path), progress=False)
     arguments = ["judge", str(tmp_path), "--judge", "llm", "--endpoint", f"{url}/v1", "--endpoint-model", model]
     assert main(arguments) == 0
     assert "agree" in capsys.readouterr().out

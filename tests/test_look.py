@@ -24,7 +24,7 @@ from companion.figures.theme import BLIND_SAFE, CHECKPOINTS, RECIPES, STYLES, al
 from companion.questions.microworld import questions
 
 LOOKS = {
-    "variants": STYLES,
+    "perturbations": STYLES,
     "recipes": {name: look[:2] for name, look in RECIPES.items() if name != "before RL"},
     "checkpoints": {name: look[:2] for name, look in CHECKPOINTS.items()},
 }
@@ -78,7 +78,7 @@ def test_what_an_example_says_stays_within_its_picture():
         "response": "word " * 40, "correct": True, "answer": "A", "p_correct": 0.5, "rule": "disagree",
         "grounding": "disagree",
     }  # fmt: skip
-    rows = pd.DataFrame([row, row], index=["wrong-caption-disclaimer", "base"])
+    rows = pd.DataFrame([row, row], index=["wrong-caption-disclaimer", "plain"])
     figure = single_items.example(questions("test", 1)[0], rows)
     FigureCanvasAgg(figure).draw()
     assert "P(correct) 0.50" in " ".join(text.get_text() for text in figure.texts)
@@ -154,7 +154,7 @@ def test_a_figure_stands_alone(root, name):
 
 def test_the_right_letter_is_hatched(root):
     question = type("Q", (), {"load_image": lambda self: Image.new("RGB", (4, 4))})()
-    rows = pd.DataFrame([{"options": ["x", "y"], "right": "B", "letter_probs": [0.3, 0.7]}], index=["base"])
+    rows = pd.DataFrame([{"options": ["x", "y"], "right": "B", "letter_probs": [0.3, 0.7]}], index=["plain"])
     _, axes = single_items.letters(question, rows, "One item", ABOUT).axes
     assert [patch.get_hatch() for patch in axes.patches] == ["", "//"]
 

@@ -9,7 +9,7 @@ import torch
 from companion.errors import CompanionError
 from companion.models.interface import Sampling, responses
 from companion.models.local import LocalModel, _Watch, nucleus
-from companion.perturbations.table import VARIANTS, apply
+from companion.perturbations.table import PERTURBATIONS, apply
 from companion.questions.microworld import questions
 from companion.questions.question import LETTERS
 
@@ -23,8 +23,8 @@ def model(checkpoint):
 
 @pytest.fixture(scope="module")
 def prompts():
-    """64 prompts in which every variant, family and difficulty occurs."""
-    names = list(VARIANTS)
+    """64 prompts in which every perturbation, family and difficulty occurs."""
+    names = list(PERTURBATIONS)
     return [apply(item, names[i % len(names)]) for i, item in enumerate(questions("test", 64, seed=3))]
 
 
@@ -158,7 +158,7 @@ def test_a_profile_says_how_its_model_samples(checkpoint, prompts):
 
 
 def test_a_word_has_no_distribution_over_letters(model):
-    prompt = apply(next(q for q in questions("test", 50) if q.options[1].isalpha()), "base")
+    prompt = apply(next(q for q in questions("test", 50) if q.options[1].isalpha()), "plain")
     for said, read in ((prompt.options[1], False), ("B", True)):
         ids = model.processor.tokenizer.encode(f"<think></think><answer>{said}</answer>", add_special_tokens=False)
         response = model.response(prompt, ids, "stop", lambda step: dict.fromkeys(model.letter_tokens, -3.0))

@@ -19,7 +19,7 @@ import real_schemas
 import tiny_models
 
 from companion.evaluation.store import VERDICTS, Store
-from companion.perturbations.table import VARIANTS
+from companion.perturbations.table import PERTURBATIONS
 from companion.training.gpu_hours import PAPERS_BENCHMARKS
 
 ITEMS = 3
@@ -67,7 +67,7 @@ def test_from_evaluation_to_report(study, kind, name, quoted, request):
     rows = pd.DataFrame(Store(study / "runs").read().values())
     rows = rows[rows["model"] == name]
     assert set(rows["benchmark"]) == set(PAPERS_BENCHMARKS)
-    assert rows.groupby(["benchmark", "question"])["variant"].nunique().eq(len(VARIANTS)).all()
+    assert rows.groupby(["benchmark", "question"])["perturbation"].nunique().eq(len(PERTURBATIONS)).all()
     assert rows["answer"].notna().mean() > 0.9
 
     companion(study, "judge", "runs")

@@ -9,7 +9,7 @@ ITEMS = {"cv-bench": 2638, "vstar": 191}
 
 
 def hours(**change):
-    settings = {"items": ITEMS, "variants": 12, "gpu": gpu_hours.GPUS["h100"]} | change
+    settings = {"items": ITEMS, "perturbations": 12, "gpu": gpu_hours.GPUS["h100"]} | change
     table = gpu_hours.table(**settings)
     return table.set_index(["stage", "what"])["GPU-hours"].loc["all"].sum()
 

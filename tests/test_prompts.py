@@ -12,7 +12,7 @@ from companion.cli import main
 from companion.evaluation.engine import UnansweredError, ask, evaluate
 from companion.evaluation.store import Store
 from companion.perturbations.prompt_files import read_prompts, write_prompts
-from companion.perturbations.table import VARIANTS, apply
+from companion.perturbations.table import PERTURBATIONS, apply
 from companion.questions.folder import read_folder, write_folder
 from companion.questions.microworld import questions
 from companion.questions.statements.written import Written
@@ -22,17 +22,19 @@ ITEMS = questions("test", 12, seed=3)
 
 @pytest.fixture
 def file(tmp_path):
-    write_prompts([Written(item) for item in ITEMS], list(VARIANTS), 3, tmp_path / "p.jsonl")
+    write_prompts([Written(item) for item in ITEMS], list(PERTURBATIONS), 3, tmp_path / "p.jsonl")
     return tmp_path / "p.jsonl"
 
 
 def test_prompts_come_back_as_they_were(file):
-    assert read_prompts(file, "microworld") == [apply(item, variant, 3) for item in ITEMS for variant in VARIANTS]
+    assert read_prompts(file, "microworld") == [
+        apply(item, perturbation, 3) for item in ITEMS for perturbation in PERTURBATIONS
+    ]
 
 
 def test_rows_of_a_file_are_those_of_evaluate(file, tmp_path):
     there = ask(Scripted(), read_prompts(file, "microworld"), Store(tmp_path / "a"), progress=False)
-    here = evaluate(Scripted(), ITEMS, list(VARIANTS), Store(tmp_path / "b"), seed=3, progress=False)
+    here = evaluate(Scripted(), ITEMS, list(PERTURBATIONS), Store(tmp_path / "b"), seed=3, progress=False)
     assert there.equals(here)
     assert set(here["seed"]) == {3}
 
@@ -42,7 +44,7 @@ def test_the_benchmark_of_a_file_is_looked_for_where_data_says(tmp_path, random_
     monkeypatch.chdir(tmp_path / "empty")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     real_schemas.write("cv-bench", tmp_path / "elsewhere" / "cv-bench")
-    given = ["--benchmark", "cv-bench", "--data", str(tmp_path / "elsewhere"), "--variants", "base"]
+    given = ["--benchmark", "cv-bench", "--data", str(tmp_path / "elsewhere"), "--perturbations", "plain"]
     assert main(["export-prompts", *given, "--limit", "3", "--out", "p.jsonl"]) == 0
     asked = ["evaluate", "--prompts", "p.jsonl", *given, "--model", str(random_checkpoint), "--max-new-tokens", "2"]
     assert main(asked) == 0
@@ -53,7 +55,7 @@ def test_a_picture_that_is_gone_is_named_when_all_others_were_asked(tmp_path):
     """By what asks the model, and not by what reads the file."""
     items = questions("test", 4)
     write_folder(items, tmp_path / "mine")
-    write_prompts([Written(item) for item in read_folder(tmp_path / "mine")], ["base"], 0, tmp_path / "p.jsonl")
+    write_prompts([Written(item) for item in read_folder(tmp_path / "mine")], ["plain"], 0, tmp_path / "p.jsonl")
     (tmp_path / "mine" / "images" / f"{items[2].id}.png").unlink()
     prompts = read_prompts(tmp_path / "p.jsonl", str(tmp_path / "mine"))
     with pytest.raises(UnansweredError, match=r"1 of 4 (.*\n)+.*there is no picture") as error:
@@ -64,8 +66,8 @@ def test_a_picture_that_is_gone_is_named_when_all_others_were_asked(tmp_path):
 def test_a_file_holds_no_picture_and_no_path(file, tmp_path):
     header, *lines = map(json.loads, file.read_text().splitlines())
     assert header == {
-        "format": "companion-prompts-1", "benchmark": "microworld", "seed": 3, "variants": list(VARIANTS),
-        "writers": ["template"], "questions": 12, "prompts": 12 * len(VARIANTS),
+        "format": "companion-prompts-1", "benchmark": "microworld", "seed": 3, "perturbations": list(PERTURBATIONS),
+        "writers": ["template"], "questions": 12, "prompts": 12 * len(PERTURBATIONS),
     }  # fmt: skip
     assert len(lines) == header["prompts"]
     assert "/" not in "".join(value for line in lines for value in line.values() if isinstance(value, str)).replace(
@@ -78,7 +80,7 @@ def test_from_the_command_line_the_checkpoint_is_asked_the_same_and_a_changed_li
     tmp_path, checkpoint, capsys
 ):
     file, out = tmp_path / "p.jsonl", tmp_path / "r"
-    drawn = ["--limit", "3", "--variants", "base,wrong-think,abstain", "--seed", "2"]
+    drawn = ["--limit", "3", "--perturbations", "plain,wrong-think,abstain", "--seed", "2"]
     model = ["--model", str(checkpoint), "--max-new-tokens", "4", "--seed", "2"]
     assert main(["export-prompts", *drawn, "--out", str(file)]) == 0
     assert "9 prompts on 3 questions (claims: 3 by template)" in capsys.readouterr().out
@@ -104,8 +106,8 @@ def test_from_the_command_line_the_checkpoint_is_asked_the_same_and_a_changed_li
         ({"seed": True}, "line 3: the field seed holds True, which is of the wrong type"),
         ({"options": "a, b"}, "line 3: the field options holds 'a, b', which is of the wrong type"),
         ({"claims": ["a", 1]}, "line 3: the field claims holds ['a', 1], which is of the wrong type"),
-        ({"variant": "wrong"}, "line 3: unknown variant 'wrong'; choose from base"),
-        ({"variant": "base"}, "p.jsonl, line 2; remove one"),
+        ({"perturbation": "wrong"}, "line 3: unknown perturbation 'wrong'; choose from plain"),
+        ({"perturbation": "plain"}, "p.jsonl, line 2; remove one"),
         ({"question": "test-3"}, "'test-3' is no id of a microworld item"),
         ({"image": "0" * 16}, "line 3: question test-3-0: the field image is not the hash of its picture"),
         ({"benchmark": "mine"}, "line 3: question test-3-0: the field benchmark says 'mine'"),
@@ -155,7 +157,7 @@ def test_claims_of_a_language_model_stand_in_the_prompts(tmp_path, serving, monk
     row = json.loads((tmp_path / "mine" / "questions.jsonl").read_text())
     row |= {"question": "What color is it?", "options": ["red", "blue", "green", "yellow"], "answer": "A"}
     (tmp_path / "mine" / "questions.jsonl").write_text(json.dumps(row))
-    arguments = ["export-prompts", "--benchmark", str(tmp_path / "mine"), "--variants", "wrong-caption,base"]
+    arguments = ["export-prompts", "--benchmark", str(tmp_path / "mine"), "--perturbations", "wrong-caption,plain"]
     arguments += ["--writer", "llm", "--endpoint", f"{serving}/v1", "--endpoint-model", str(parrot)]
     assert main([*arguments, "--out", "p.jsonl"]) == 0
     assert "2 prompts on 1 questions (claims: 1 by parrot)" in capsys.readouterr().out

@@ -10,7 +10,7 @@ from companion.models import decode
 from companion.models.interface import Sampling, responses
 from companion.models.local import LocalModel
 from companion.models.profiles import messages
-from companion.perturbations.table import VARIANTS, apply
+from companion.perturbations.table import PERTURBATIONS, apply
 from companion.questions.microworld import questions
 
 ROOM = 40
@@ -33,12 +33,12 @@ def by_generate(model, prompt):
 
 
 def batch(rng):
-    """Prompts of one to four items, each under some variants, in any order; questions of very different length."""
+    """Prompts of one to four items, each under some perturbations, in any order; questions of very different length."""
     items = rng.sample(questions("test", 40), rng.randint(1, 4))
     prompts = []
     for item in items:
         item = replace(item, text=item.text + rng.randint(0, 9) * " Look twice.")
-        prompts += [apply(item, name) for name in rng.sample(list(VARIANTS), rng.randint(1, 7))]
+        prompts += [apply(item, name) for name in rng.sample(list(PERTURBATIONS), rng.randint(1, 7))]
     rng.shuffle(prompts)
     return prompts
 
@@ -66,17 +66,17 @@ def test_reading_in_trees_is_reading_one_by_one(name, request, monkeypatch):
         found = responses(model, prompts, Sampling(max_new_tokens=ROOM))
         for prompt, (ids, letters) in zip(prompts, found, strict=True):
             expected, probs = by_generate(model, prompt)
-            assert ids == expected, prompt.variant
+            assert ids == expected, prompt.perturbation
             kept = torch.tensor(letters).exp().view(len(ids), probs.shape[1])
             torch.testing.assert_close(kept, probs[: len(ids)], atol=1e-5, rtol=0)
     assert taken
 
 
 def test_a_picture_is_encoded_once(checkpoint):
-    """Five items under all twelve variants: five pictures and five blank ones, and their tokens once each."""
+    """Five items under all twelve perturbations: five pictures and five blank ones, and their tokens once each."""
     model = LocalModel(str(checkpoint))
     seen = []
     model.model.model.vision_tower.register_forward_hook(lambda tower, given, out: seen.append(len(out[0])))
-    prompts = [apply(item, name) for item in questions("test", 5) for name in VARIANTS]
+    prompts = [apply(item, name) for item in questions("test", 5) for name in PERTURBATIONS]
     responses(model, prompts, Sampling(max_new_tokens=2))
     assert seen == [10]

@@ -79,20 +79,20 @@ def test_one_refused_item_is_named_and_all_others_are_answered(tmp_path, status,
     items = [item(k) for k in range(40)]
     proxy, model = served(own)
     with pytest.raises(UnansweredError) as error:
-        evaluate(model, items, ["base", "wrong-caption"], Store(tmp_path), progress=False)
+        evaluate(model, items, ["plain", "wrong-caption"], Store(tmp_path), progress=False)
     assert "m gave no answer to 2 of 80 prompts" in str(error.value)
-    assert f"q5 (base, wrong-caption): HTTP {status}: {message}" in str(error.value)
+    assert f"q5 (plain, wrong-caption): HTTP {status}: {message}" in str(error.value)
     assert len(error.value.found) == len(Store(tmp_path).read()) == 78
     assert len(proxy.asked) == 80  # the refused ones once
     assert set(proxy.done.values()) == {1}
     with pytest.raises(UnansweredError, match="q5"):
-        evaluate(model, items, ["base", "wrong-caption"], Store(tmp_path), progress=False)
+        evaluate(model, items, ["plain", "wrong-caption"], Store(tmp_path), progress=False)
     assert len(proxy.asked) == 82
 
 
 def test_one_among_two_hundred_from_the_command_line(tmp_path, capsys):
     bad = questions("test", 200)[150]
-    picture = EndpointModel(Endpoint("http://localhost:1/v1", "m"), "microworld")._packed([apply(bad, "base")])[0]
+    picture = EndpointModel(Endpoint("http://localhost:1/v1", "m"), "microworld")._packed([apply(bad, "plain")])[0]
 
     def own(body):
         if body["messages"][-1]["content"][0]["image_url"]["url"] == picture:
@@ -100,13 +100,23 @@ def test_one_among_two_hundred_from_the_command_line(tmp_path, capsys):
         return 200, completion()
 
     proxy = Proxy(own=own)
-    command = ["evaluate", "--model", f"{proxy.url}#m", "--variants", "base", "--limit", "200", "--out", str(tmp_path)]
+    command = [
+        "evaluate",
+        "--model",
+        f"{proxy.url}#m",
+        "--perturbations",
+        "plain",
+        "--limit",
+        "200",
+        "--out",
+        str(tmp_path),
+    ]
     assert main(command) == 2
     told = capsys.readouterr()
     assert "gave no answer to 1 of 200 prompts; the others are stored, and the same command asks for these alone:" in (
         told.err
     )
-    assert told.err.endswith(f"\n  {bad.id} (base): HTTP 400: content_filter\n")
+    assert told.err.endswith(f"\n  {bad.id} (plain): HTTP 400: content_filter\n")
     assert "n 199" in told.out
     assert len(Store(tmp_path).read()) == 199
     assert len(proxy.asked) == 200
@@ -116,7 +126,7 @@ def test_one_among_two_hundred_from_the_command_line(tmp_path, capsys):
 
 def test_a_refused_item_keeps_no_other_model_or_benchmark_or_sample_from_being_asked(tmp_path, capsys):
     proxy = Proxy(own=lambda body: (200, completion()) if body["model"] == "b" else (413, {"error": {"message": "!"}}))
-    command = ["evaluate", "--model", f"{proxy.url}#a,{proxy.url}#b", "--variants", "base", "--limit", "3"]
+    command = ["evaluate", "--model", f"{proxy.url}#a,{proxy.url}#b", "--perturbations", "plain", "--limit", "3"]
     assert main([*command, "--temperature", "1", "--samples", "2", "--out", str(tmp_path)]) == 2
     assert len(Store(tmp_path).read()) == 6
     assert "a gave no answer to any of 3 prompts: HTTP 413: !; mend that first\n" in capsys.readouterr().err
@@ -129,9 +139,9 @@ def test_an_item_at_which_the_server_fails_each_time_stops_nobody_either(tmp_pat
         else (200, completion()),
         at_once=1,
     )  # fmt: skip
-    variants = ["base", "wrong-caption", "right-caption", "abstain"]  # as many as one batch of this model
-    with pytest.raises(UnansweredError, match=r"q2 \(base, wrong-caption.*HTTP 500: EngineCore: bad picture"):
-        evaluate(model, [item(k) for k in range(6)], variants, Store(tmp_path), progress=False)
+    perturbations = ["plain", "wrong-caption", "right-caption", "abstain"]  # as many as one batch of this model
+    with pytest.raises(UnansweredError, match=r"q2 \(plain, wrong-caption.*HTTP 500: EngineCore: bad picture"):
+        evaluate(model, [item(k) for k in range(6)], perturbations, Store(tmp_path), progress=False)
     assert len(Store(tmp_path).read()) == 20
     assert set(proxy.done.values()) == {1}
 
@@ -148,17 +158,17 @@ def test_an_item_at_which_the_server_fails_each_time_stops_nobody_either(tmp_pat
 def test_what_is_wrong_with_all_stops_at_once(tmp_path, status, error, what):
     proxy, model = served(lambda _: (status, {"error": error}), at_once=1)
     with pytest.raises(CompanionError, match=rf"refuses \(HTTP {status}: {error['message']}\); {what}"):
-        evaluate(model, [item(k) for k in range(40)], ["base"], Store(tmp_path), progress=False)
+        evaluate(model, [item(k) for k in range(40)], ["plain"], Store(tmp_path), progress=False)
     assert len(proxy.asked) == 1
 
 
-def test_where_all_get_the_same_no_more_are_asked_but_never_for_the_variants_of_one(tmp_path):
+def test_where_all_get_the_same_no_more_are_asked_but_never_for_the_perturbations_of_one(tmp_path):
     def own(body):
         return 400, {"error": {"message": f"temperature 0 is refused (request {time.monotonic_ns()})"}}
 
     proxy, model = served(own)
     with pytest.raises(CompanionError, match=r"32 items one after another .* temperature 0 is refused"):
-        evaluate(model, [item(k) for k in range(200)], ["base"], Store(tmp_path), progress=False)
+        evaluate(model, [item(k) for k in range(200)], ["plain"], Store(tmp_path), progress=False)
     assert len(proxy.asked) <= 48
 
     def first(body):  # what is wrong with the first forty is not wrong with the last
@@ -166,9 +176,9 @@ def test_where_all_get_the_same_no_more_are_asked_but_never_for_the_variants_of_
 
     _, model = served(first)
     with pytest.raises(UnansweredError):
-        evaluate(model, [item(k) for k in (1, *range(20, 60))], ["base"], Store(tmp_path / "b"), progress=False)
+        evaluate(model, [item(k) for k in (1, *range(20, 60))], ["plain"], Store(tmp_path / "b"), progress=False)
     with pytest.raises(UnansweredError):  # some of these were answered, so that it is the items
-        evaluate(model, [item(k) for k in (*range(20, 60), 1, 100)], ["base"], Store(tmp_path / "b"), progress=False)
+        evaluate(model, [item(k) for k in (*range(20, 60), 1, 100)], ["plain"], Store(tmp_path / "b"), progress=False)
     assert len(Store(tmp_path / "b").read()) == 2
 
 
@@ -184,10 +194,10 @@ def test_the_judge_and_the_writer_finish_all_others_too(tmp_path):
         return 200, completion('{"quote": "yes", "concludes": "A"}' if "Reasoning" in words(body) else "Well.")
 
     items = [item(k) for k in range(8)]
-    rows = evaluate(Thinking(), items, ["base"], Store(tmp_path), progress=False)
+    rows = evaluate(Thinking(), items, ["plain"], Store(tmp_path), progress=False)
     proxy, model = served(own)
     with pytest.raises(
-        UnansweredError, match=r"no verdict on 1 of 8 rows.*\n  q3 \(base\): HTTP 400: flagged"
+        UnansweredError, match=r"no verdict on 1 of 8 rows.*\n  q3 \(plain\): HTTP 400: flagged"
     ) as error:
         judge(LLMJudge(model.endpoint), rows, items, Store(tmp_path / "v", VERDICTS), progress=False)
     assert error.value.found["verdict"].isin(["agree", "disagree"]).sum() == 7
@@ -209,17 +219,17 @@ def test_an_error_in_the_place_of_an_answer_is_shown_and_asked_once(tmp_path):
 
     proxy, model = served(own)
     with pytest.raises(UnansweredError) as error:
-        evaluate(model, [item(k) for k in range(6)], ["base"], Store(tmp_path), progress=False)
-    assert "q1 (base): an error in the place of an answer: Provider returned error" in str(error.value)
-    assert "q2 (base): an error in the place of an answer: cut off by the provider" in str(error.value)
+        evaluate(model, [item(k) for k in range(6)], ["plain"], Store(tmp_path), progress=False)
+    assert "q1 (plain): an error in the place of an answer: Provider returned error" in str(error.value)
+    assert "q2 (plain): an error in the place of an answer: cut off by the provider" in str(error.value)
     assert len(proxy.asked) == 6
 
 
-def answered(tmp_path, answer, delivery="user turn", variant="base"):
+def answered(tmp_path, answer, delivery="user turn", perturbation="plain"):
     """The row of one prompt to which the server gives that answer."""
     proxy = Proxy(own=lambda _: (200, answer))
     model = EndpointModel(Endpoint(proxy.url, "m", retries=1), "generic", delivery)
-    (row,) = evaluate(model, [item(0)], [variant], Store(tmp_path), progress=False).to_dict("records")
+    (row,) = evaluate(model, [item(0)], [perturbation], Store(tmp_path), progress=False).to_dict("records")
     return row
 
 
@@ -270,7 +280,7 @@ def test_probabilities_are_read_at_the_answer_though_reasoning_stands_before_it(
     message = SimpleNamespace(content=TAGGED, reasoning="Hm.")
     choice = SimpleNamespace(message=message, logprobs=SimpleNamespace(content=steps), finish_reason="stop")
     answer = SimpleNamespace(choices=[choice], usage=None)
-    found = EndpointModel(Endpoint("http://localhost:1/v1", "m"))._response(apply(item(0), "base"), answer)
+    found = EndpointModel(Endpoint("http://localhost:1/v1", "m"))._response(apply(item(0), "plain"), answer)
     assert found.letter_probs == pytest.approx((0.4, 0.6))
 
 
@@ -310,7 +320,7 @@ def test_it_is_waited_for_until_the_date_that_a_server_names(tmp_path):
     until = email.utils.formatdate(time.time() + 2.5, usegmt=True)
     replies = iter([(429, {"error": {"message": "busy"}}, {"Retry-After": until})])
     proxy, model = served(lambda _: next(replies, (200, completion())))
-    evaluate(model, [item(0)], ["base"], Store(tmp_path), progress=False)
+    evaluate(model, [item(0)], ["plain"], Store(tmp_path), progress=False)
     assert proxy.asked[1] - proxy.asked[0] >= 1.0  # dates are in whole seconds
 
 
@@ -330,7 +340,7 @@ def test_a_judge_and_a_writer_that_take_only_temperature_1(tmp_path):
     # A model under evaluation is asked as the row says, or not at all.
     model = EndpointModel(Endpoint(proxy.url, "m"), "generic")
     with pytest.raises(UnansweredError, match="Unsupported value: 'temperature'"):
-        evaluate(model, [item(0)], ["base"], Store(tmp_path), progress=False)
+        evaluate(model, [item(0)], ["plain"], Store(tmp_path), progress=False)
 
 
 def test_a_refusal_that_names_a_word_of_the_prompt_changes_nothing_for_the_others():
@@ -374,20 +384,20 @@ def test_large_pictures_are_sent_as_jpeg_where_that_is_smaller_and_small_ones_as
 def test_a_picture_that_packing_may_change_is_another_row_and_others_keep_their_keys():
     model = EndpointModel(Endpoint("http://localhost:1/v1", "m"), "generic")
     small, large = item(0), item(0, load_image=lambda: photograph(1200, 900))
-    assert [model.packing(apply(one, "base")) for one in (small, large)] == ["", "JPEG 95"]
+    assert [model.packing(apply(one, "plain")) for one in (small, large)] == ["", "JPEG 95"]
     assert model.packing(apply(large, "blank-image")) == ""
     told = []
     for one in (small, large):
-        ((key, _),), _ = engine._plan(model, [apply(one, "base")], Sampling(0.0), progress=False)
+        ((key, _),), _ = engine._plan(model, [apply(one, "plain")], Sampling(0.0), progress=False)
         model.packing, before = (lambda _: ""), model.packing
-        ((plain, _),), _ = engine._plan(model, [apply(one, "base")], Sampling(0.0), progress=False)
+        ((plain, _),), _ = engine._plan(model, [apply(one, "plain")], Sampling(0.0), progress=False)
         model.packing = before
         told.append(key != plain)
     assert told == [False, True]
     # The profile says how large a picture is sent: below the limit it is not changed.
     model.profile = replace(model.profile, longest_side=400)
-    assert model.packing(apply(large, "base")) == ""
-    assert unpacked(model._packed([apply(large, "base")])[0]).size == (400, 300)
+    assert model.packing(apply(large, "plain")) == ""
+    assert unpacked(model._packed([apply(large, "plain")])[0]).size == (400, 300)
 
 
 @pytest.mark.parametrize("text", ["What is <image> for?", "Is half a \ud83d there?"])
@@ -395,7 +405,7 @@ def test_a_local_model_names_an_item_that_it_cannot_take(checkpoint, tmp_path, t
     items = questions("test", 12)
     items[0] = replace(items[0], text=text)  # the first, by which a picture is measured
     with pytest.raises(UnansweredError) as error:
-        evaluate(LocalModel(str(checkpoint)), items, ["base", "stop-think"], Store(tmp_path), progress=False)
+        evaluate(LocalModel(str(checkpoint)), items, ["plain", "stop-think"], Store(tmp_path), progress=False)
     assert f"2 of 24 prompts; the others are stored, and the same command asks for these alone:\n  {items[0].id} (" in (
         str(error.value)
     )
@@ -417,14 +427,14 @@ def test_each_family_names_an_item_that_it_cannot_take(family, changes, reason, 
     items[2] = replace(items[2], **changes)
     model = LocalModel(str(request.getfixturevalue(family)))
     model.profile = replace(model.profile, max_new_tokens=3)
-    with pytest.raises(UnansweredError, match=rf"\n  q2 \(base, wrong-caption\): {reason.replace('|', '.')}"):
-        evaluate(model, items, ["base", "wrong-caption"], Store(tmp_path), progress=False)
+    with pytest.raises(UnansweredError, match=rf"\n  q2 \(plain, wrong-caption\): {reason.replace('|', '.')}"):
+        evaluate(model, items, ["plain", "wrong-caption"], Store(tmp_path), progress=False)
     assert len(Store(tmp_path).read()) == 10
 
 
 def test_what_is_left_of_a_batch_after_an_item_was_refused_is_what_it_would_have_been(checkpoint, tmp_path):
     items = questions("test", 12)
-    whole = evaluate(LocalModel(str(checkpoint)), items, ["base"], Store(tmp_path / "a"), progress=False)
+    whole = evaluate(LocalModel(str(checkpoint)), items, ["plain"], Store(tmp_path / "a"), progress=False)
     model = LocalModel(str(checkpoint))
     ready = model.ready
 
@@ -437,7 +447,7 @@ def test_what_is_left_of_a_batch_after_an_item_was_refused_is_what_it_would_have
     with pytest.raises(
         UnansweredError, match=f"{items[7].id} .base.: ValueError: a picture that nobody can read"
     ) as error:
-        evaluate(model, items, ["base"], Store(tmp_path / "b"), progress=False)
+        evaluate(model, items, ["plain"], Store(tmp_path / "b"), progress=False)
     expected = whole[whole["question"] != items[7].id]
     assert error.value.found["response"].tolist() == expected["response"].tolist()
 
@@ -459,28 +469,30 @@ def test_a_picture_that_vanishes_before_it_is_sent_costs_its_own_item_alone(tmp_
     """When the plan is made, twice, and when it is packed."""
     proxy, model = served(lambda _: (200, completion()))
     items = [*map(item, range(6)), vanishing(6, reads), item(7)]
-    with pytest.raises(UnansweredError, match=r"1 of 8 (.*\n)+  q6 \(base\): picture 6: there is no picture$") as error:
-        evaluate(model, items, ["base"], Store(tmp_path), progress=False)
+    with pytest.raises(
+        UnansweredError, match=r"1 of 8 (.*\n)+  q6 \(plain\): picture 6: there is no picture$"
+    ) as error:
+        evaluate(model, items, ["plain"], Store(tmp_path), progress=False)
     assert len(error.value.found) == len(Store(tmp_path).read()) == len(proxy.asked) == 7
 
 
 def test_a_picture_that_cannot_be_packed_costs_its_own_item_alone(tmp_path):
     proxy, model = served(lambda _: (200, completion()))
     items = [item(0), item(1, load_image=lambda: Image.new("RGB", (70000, 8))), item(2)]
-    with pytest.raises(UnansweredError, match=r"1 of 3 (.*\n)+  q1 \(base\): ") as error:
-        evaluate(model, items, ["base"], Store(tmp_path), progress=False)
+    with pytest.raises(UnansweredError, match=r"1 of 3 (.*\n)+  q1 \(plain\): ") as error:
+        evaluate(model, items, ["plain"], Store(tmp_path), progress=False)
     assert len(error.value.found) == len(proxy.asked) == 2
 
 
 def test_items_whose_picture_cannot_be_read_are_not_counted_as_still_to_ask(tmp_path):
     _, model = served(lambda _: (200, completion()))
-    prompts = [apply(one, "base") for one in (item(0), vanishing(1, 0), item(2))]
+    prompts = [apply(one, "plain") for one in (item(0), vanishing(1, 0), item(2))]
     assert [job.question.id for job in open_jobs(model, prompts, Store(tmp_path), Sampling())] == ["q0", "q2"]
 
 
 def test_a_picture_that_vanishes_before_a_local_model_reads_it_costs_its_own_item_alone(checkpoint, tmp_path):
     items = questions("test", 6)
-    whole = evaluate(LocalModel(str(checkpoint)), items, ["base"], Store(tmp_path / "a"), progress=False)
+    whole = evaluate(LocalModel(str(checkpoint)), items, ["plain"], Store(tmp_path / "a"), progress=False)
     left = [items[4].load_image()]
 
     def load():
@@ -489,8 +501,8 @@ def test_a_picture_that_vanishes_before_a_local_model_reads_it_costs_its_own_ite
         return left.pop()
 
     items[4] = replace(items[4], load_image=load)
-    with pytest.raises(UnansweredError, match=rf"\n  {items[4].id} \(base\): there is no picture$") as error:
-        evaluate(LocalModel(str(checkpoint)), items, ["base"], Store(tmp_path / "b"), progress=False)
+    with pytest.raises(UnansweredError, match=rf"\n  {items[4].id} \(plain\): there is no picture$") as error:
+        evaluate(LocalModel(str(checkpoint)), items, ["plain"], Store(tmp_path / "b"), progress=False)
     expected = whole[whole["question"] != items[4].id]
     assert error.value.found["response"].tolist() == expected["response"].tolist()
 
@@ -508,7 +520,7 @@ def test_a_value_that_parquet_refuses_costs_no_row(tmp_path):
     items = [item(k) for k in range(200)]
     items[3] = item(3, category=3, difficulty=2.5)
     items[4] = item(4, text=half, options=("yes", half))
-    found = evaluate(Odd(), items, ["base"], Store(tmp_path), progress=False)
+    found = evaluate(Odd(), items, ["plain"], Store(tmp_path), progress=False)
     stored = Store(tmp_path).read()
     assert len(stored) == 200
     assert [stored[key]["response"] for key in found["key"]] == found["response"].tolist()
@@ -517,7 +529,7 @@ def test_a_value_that_parquet_refuses_costs_no_row(tmp_path):
     assert rows["q4"]["options"] == ["yes", "so \ufffd it is"]
     assert rows["q7"]["response"] == rows["q7"]["think"] == "so \ufffd it is"
     again = Odd()
-    evaluate(again, items, ["base"], Store(tmp_path), progress=False)
+    evaluate(again, items, ["plain"], Store(tmp_path), progress=False)
     assert again.asked == []
     verdicts = judge(Rule(), found, items, Store(tmp_path / "v", VERDICTS), progress=False)
     assert len(verdicts) == len(Store(tmp_path / "v", VERDICTS).read()) == 200
@@ -525,9 +537,9 @@ def test_a_value_that_parquet_refuses_costs_no_row(tmp_path):
 
 def test_a_value_that_no_column_can_hold_is_named_and_all_else_is_stored(tmp_path):
     with pytest.raises(
-        UnansweredError, match=r"q0 \(base\); q1 \(base\): column seed, cannot hold 99999999999 "
+        UnansweredError, match=r"q0 \(plain\); q1 \(plain\): column seed, cannot hold 99999999999 "
     ) as error:
-        evaluate(Scripted(), [item(0), item(1)], ["base"], Store(tmp_path), seed=99999999999, progress=False)
+        evaluate(Scripted(), [item(0), item(1)], ["plain"], Store(tmp_path), seed=99999999999, progress=False)
     assert "2 of 2 rows are stored without values that their columns cannot hold" in str(error.value)
     assert [row["seed"] for row in Store(tmp_path).read().values()] == [None, None]
 
@@ -536,7 +548,7 @@ def test_one_such_value_among_two_hundred_stops_none_of_the_others(tmp_path, cap
     """A server counts nonsense; rows are stored as they come. Of what was paid for nothing is asked for again."""
     monkeypatch.setattr(engine, "FLUSH_SECONDS", 0.0)
     bad = questions("test", 200)[3]
-    picture = EndpointModel(Endpoint("http://localhost:1/v1", "m"), "microworld")._packed([apply(bad, "base")])[0]
+    picture = EndpointModel(Endpoint("http://localhost:1/v1", "m"), "microworld")._packed([apply(bad, "plain")])[0]
 
     def own(body):
         if body["messages"][-1]["content"][0]["image_url"]["url"] != picture:
@@ -544,10 +556,20 @@ def test_one_such_value_among_two_hundred_stops_none_of_the_others(tmp_path, cap
         return 200, completion() | {"usage": {"prompt_tokens": 7, "completion_tokens": 10**12, "total_tokens": 12}}
 
     proxy = Proxy(own=own)
-    command = ["evaluate", "--model", f"{proxy.url}#m", "--variants", "base", "--limit", "200", "--out", str(tmp_path)]
+    command = [
+        "evaluate",
+        "--model",
+        f"{proxy.url}#m",
+        "--perturbations",
+        "plain",
+        "--limit",
+        "200",
+        "--out",
+        str(tmp_path),
+    ]
     assert main(command) == 2
     told = capsys.readouterr()
-    assert f"\n  {bad.id} (base): column tokens, cannot hold 999999999999 (" in told.err
+    assert f"\n  {bad.id} (plain): column tokens, cannot hold 999999999999 (" in told.err
     assert "1 of 200 rows are stored without values that their columns cannot hold, which nobody asks" in told.err
     assert "n 200" in told.out
     rows = Store(tmp_path).read().values()
@@ -565,15 +587,15 @@ def test_such_a_value_is_told_too_where_the_run_is_stopped(tmp_path, capsys):
                 raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        evaluate(Stopped(), [item(0), item(1)], ["base"], Store(tmp_path), progress=False)
+        evaluate(Stopped(), [item(0), item(1)], ["plain"], Store(tmp_path), progress=False)
     assert "1 of 2 rows are stored without values" in capsys.readouterr().err
     assert [row["tokens"] for row in Store(tmp_path).read().values()] == [None]
 
 
 def test_half_a_character_in_a_question_is_refused_by_the_item(tmp_path):
     proxy, model = served(lambda _: (200, completion()))
-    with pytest.raises(UnansweredError, match=r"q1 \(base\): UnicodeEncodeError"):
-        evaluate(model, [item(0), item(1, text="so \ud83d")], ["base"], Store(tmp_path), progress=False)
+    with pytest.raises(UnansweredError, match=r"q1 \(plain\): UnicodeEncodeError"):
+        evaluate(model, [item(0), item(1, text="so \ud83d")], ["plain"], Store(tmp_path), progress=False)
     assert len(proxy.asked) == 1
     assert model.endpoint.account.aside == 0
 
@@ -588,8 +610,8 @@ def test_an_answer_of_a_form_that_nobody_has_thought_of_costs_no_other(tmp_path)
 
     proxy, model = served(own)
     with pytest.raises(UnansweredError, match="gave no answer to 2 of 8") as error:
-        evaluate(model, [item(k) for k in range(8)], ["base"], Store(tmp_path), progress=False)
-    assert "q1 (base): its answer cannot be read (" in str(error.value)
-    assert "q2 (base): TypeError" in str(error.value)
+        evaluate(model, [item(k) for k in range(8)], ["plain"], Store(tmp_path), progress=False)
+    assert "q1 (plain): its answer cannot be read (" in str(error.value)
+    assert "q2 (plain): TypeError" in str(error.value)
     assert len(Store(tmp_path).read()) == 6
     assert len(proxy.asked) == 8

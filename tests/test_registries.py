@@ -16,7 +16,7 @@ from companion.evaluation.engine import evaluate, judge
 from companion.evaluation.judges.rule_judge import Rule
 from companion.evaluation.store import VERDICTS, Store
 from companion.models.local import LocalModel
-from companion.perturbations.table import VARIANTS, Variant, apply, in_standing_order
+from companion.perturbations.table import PERTURBATIONS, Perturbation, apply, in_standing_order
 from companion.questions.microworld import questions
 from companion.teaching.lab import compose
 from companion.training.recipes import GRPO
@@ -31,22 +31,23 @@ def rng():
 @pytest.fixture
 def note(monkeypatch):
     """A perturbation in the middle of the table, with wordings of its own."""
-    entries = list(VARIANTS.items())
-    VARIANTS.clear()
-    VARIANTS.update([
-        *entries[:3], (NOTE, Variant(NOTE, caption="wrong", wordings={"caption": ("Note: {claim}", "NB: {claim}")})),
+    entries = list(PERTURBATIONS.items())
+    PERTURBATIONS.clear()
+    PERTURBATIONS.update([
+        *entries[:3],
+        (NOTE, Perturbation(NOTE, caption="wrong", wordings={"caption": ("Note: {claim}", "NB: {claim}")})),
         *entries[3:],
     ])  # fmt: skip
     yield NOTE
-    VARIANTS.clear()
-    VARIANTS.update(entries)
+    PERTURBATIONS.clear()
+    PERTURBATIONS.update(entries)
 
 
 @pytest.fixture
 def rows(note, checkpoint, tmp_path):
     """Twelve items under every perturbation, judged."""
     items = questions("test", 12)
-    found = evaluate(LocalModel(str(checkpoint), "cpu"), items, list(VARIANTS), Store(tmp_path / "rows"))
+    found = evaluate(LocalModel(str(checkpoint), "cpu"), items, list(PERTURBATIONS), Store(tmp_path / "rows"))
     return with_verdicts(found, judge(Rule(), found, items, Store(tmp_path / "rows" / "verdicts", VERDICTS)))
 
 
@@ -58,16 +59,18 @@ def shown(figure):
 
 def test_a_new_perturbation_changes_no_other_prompt(monkeypatch):
     items = questions("test", 40)
-    before = [apply(item, name) for item in items for name in list(VARIANTS)]
-    monkeypatch.setitem(VARIANTS, NOTE, Variant(NOTE, caption="wrong", wordings={"caption": ("Note: {claim}",) * 7}))
-    assert [apply(item, name) for item in items for name in VARIANTS if name != NOTE] == before
+    before = [apply(item, name) for item in items for name in list(PERTURBATIONS)]
+    monkeypatch.setitem(
+        PERTURBATIONS, NOTE, Perturbation(NOTE, caption="wrong", wordings={"caption": ("Note: {claim}",) * 7})
+    )
+    assert [apply(item, name) for item in items for name in PERTURBATIONS if name != NOTE] == before
     prompts = [apply(item, NOTE) for item in items]
     assert all(prompt.text.startswith("Note: ") for prompt in prompts)
     assert len({prompt.wording for prompt in prompts}) > 3
 
 
 def test_a_new_perturbation_is_in_tables_figures_findings_lab_and_export(rows, note, tmp_path, capsys):
-    assert in_standing_order(rows["variant"]).index(note) == 3
+    assert in_standing_order(rows["perturbation"]).index(note) == 3
     of_one = {
         "perturbation_drops": rng(), "where_answers_go": rng(), "drops_by_wording": rng(), "confidence": rng(),
         "survival_auroc": rng(), "quadrants": rng(), "failure_types": rng,
@@ -75,7 +78,7 @@ def test_a_new_perturbation_is_in_tables_figures_findings_lab_and_export(rows, n
     for name, generator in of_one.items():
         module = importlib.import_module(f"companion.figures.{name}")
         table = module.table(rows, generator)
-        assert note in set(table["variant"]), name
+        assert note in set(table["perturbation"]), name
         if name != "failure_types":  # that figure is about wrong-think
             assert note in shown(module.draw(table, "about")), name
     drops = importlib.import_module("companion.figures.your_model_drops")
@@ -84,9 +87,21 @@ def test_a_new_perturbation_is_in_tables_figures_findings_lab_and_export(rows, n
     assert tested["verdict"].notna().all()
     question = questions("test", 1)[0]
     composed = compose.compose(question, compose.preset(question, note))
-    assert (composed.variant, composed.text) == (note, apply(question, note).text)
+    assert (composed.perturbation, composed.text) == (note, apply(question, note).text)
     assert (
-        main(["export-tasks", "--to", "inspect", "--variants", note, "--limit", "2", "--out", str(tmp_path / "tasks")])
+        main(
+            [
+                "export-tasks",
+                "--to",
+                "inspect",
+                "--perturbations",
+                note,
+                "--limit",
+                "2",
+                "--out",
+                str(tmp_path / "tasks"),
+            ]
+        )
         == 0
     )
     assert any(note in path.name for path in (tmp_path / "tasks").rglob("*"))
@@ -94,9 +109,9 @@ def test_a_new_perturbation_is_in_tables_figures_findings_lab_and_export(rows, n
 
 def test_analysis_needs_no_entry_of_what_is_in_the_rows(rows, note):
     """Rows of somebody else's perturbation, which this installation does not know."""
-    del VARIANTS[note]
+    del PERTURBATIONS[note]
     table = tables.accuracy(rows, rng())
-    assert note in set(table["variant"])
+    assert note in set(table["perturbation"])
     module = importlib.import_module("companion.figures.perturbation_drops")
     assert note in shown(module.draw(table, "about"))
 

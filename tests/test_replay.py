@@ -62,7 +62,7 @@ def test_an_answer_from_the_reasoning_moves_with_it_and_one_from_the_picture_doe
 def test_what_each_probe_shows():
     model = Scripted("reasoning")
     Replay(model).judge(cases("reasoning")[:1])
-    by_name = {prompt.variant.removeprefix("replay-"): prompt for prompt in model.asked}
+    by_name = {prompt.perturbation.removeprefix("replay-"): prompt for prompt in model.asked}
     assert set(by_name) == set(PROBES)
     assert {name for name, prompt in by_name.items() if prompt.blank} == {"blank", "blank-empty"}
     assert by_name["empty"].prefill == by_name["blank-empty"].prefill == "<think></think>"

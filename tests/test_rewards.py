@@ -34,7 +34,7 @@ def text(think, letter):
     ],
 )
 def test_parts(response, format, answer, consistency, groundedness, spoken):
-    prompt = apply(ITEM, "base")
+    prompt = apply(ITEM, "plain")
     parts = (rewards.format, rewards.answer, rewards.consistency, rewards.groundedness, rewards.spoken)
     assert [part(prompt, response) for part in parts] == [format, answer, consistency, groundedness, spoken]
     assert rewards.reward(prompt, response) == pytest.approx(0.1 * format + answer)
@@ -56,6 +56,6 @@ def test_groundedness_needs_a_known_scene(tmp_path):
     from companion.questions.folder import read_folder, write_folder
 
     write_folder(questions("validation", 2), tmp_path / "folder")
-    prompt = apply(read_folder(tmp_path / "folder")[0], "base")
+    prompt = apply(read_folder(tmp_path / "folder")[0], "plain")
     with pytest.raises(TypeError, match="microworld"):
         rewards.groundedness(prompt, "<think>There is a red star.</think><answer>A</answer>")

@@ -93,13 +93,13 @@ def asked(probs, k, generator, groups=None, model="m"):
         group = groups[item] if groups else f"q{item}"
         parts += [(f"q{item}", group, ["x"] * len(p), sample, letter) for sample, letter in enumerate(letters)]
     rows = pd.DataFrame(parts, columns=["question", "group", "options", "sample", "answer"])
-    return rows.assign(model=model, variant="base", temperature=1.0, right="A", correct=rows["answer"] == "A")
+    return rows.assign(model=model, perturbation="plain", temperature=1.0, right="A", correct=rows["answer"] == "A")
 
 
 def test_one_line_for_each_item_whatever_the_order_of_its_rows():
     rows = asked([(1.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0)], 6, rng())
-    rows = pd.concat([rows, rows.assign(variant="stop-think")]).sample(frac=1, random_state=0)
-    found = estimates(rows).set_index(["variant", "question"]).loc["base"].loc[["q0", "q1", "q2"]]
+    rows = pd.concat([rows, rows.assign(perturbation="stop-think")]).sample(frac=1, random_state=0)
+    found = estimates(rows).set_index(["perturbation", "question"]).loc["plain"].loc[["q0", "q1", "q2"]]
     assert found["samples"].tolist() == [6, 6, 6]
     assert found["read"].tolist() == [6, 6, 0]
     assert found["p_correct"].tolist()[:2] == [1.0, 0.0]
@@ -181,12 +181,12 @@ def test_the_truth_of_a_microworld_model_is_what_its_samples_show(checkpoint, tm
     assert at_once["p_correct"] == pytest.approx(at_once["greedy_p_correct"])
     assert reasoned["after_entropy"] < reasoned["entropy"]
     found = checks[(checks["source"] == "asked") & (checks["measure"] == "p_correct")]
-    assert found["variant"].tolist() == ["stop-think", "base"]
+    assert found["perturbation"].tolist() == ["stop-think", "plain"]
     assert (found["bias"].abs() < 0.12).all()
 
 
 def test_samples_on_the_command_line(capsys, tmp_path, random_checkpoint):
-    command = ["evaluate", "--model", str(random_checkpoint), "--variants", "base,stop-think", "--limit", "3"]
+    command = ["evaluate", "--model", str(random_checkpoint), "--perturbations", "plain,stop-think", "--limit", "3"]
     command += ["--max-new-tokens", "3", "--out", str(tmp_path)]
     assert main(command) == 0
     greedy = set(Store(tmp_path).read())

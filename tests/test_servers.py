@@ -118,7 +118,7 @@ def test_a_model_under_evaluation_is_asked_as_its_row_says_or_not_at_all(tmp_pat
     with pytest.raises(
         UnansweredError, match=r"any of 3 prompts: HTTP 400: max_tokens=1024 .*; give fewer --max-new-t"
     ):
-        evaluate(model, [item(k) for k in range(3)], ["base"], Store(tmp_path), progress=False)
+        evaluate(model, [item(k) for k in range(3)], ["plain"], Store(tmp_path), progress=False)
     assert len(proxy.asked) == 3
 
 
@@ -263,15 +263,15 @@ def llama(prefill, *written, finish="stop"):
     return told
 
 
-@pytest.mark.parametrize("variant", ["wrong-think", "stop-think"])
-def test_a_prefill_that_llama_cpp_tells_again_is_no_part_of_what_was_written(tmp_path, variant):
+@pytest.mark.parametrize("perturbation", ["wrong-think", "stop-think"])
+def test_a_prefill_that_llama_cpp_tells_again_is_no_part_of_what_was_written(tmp_path, perturbation):
     letter = ("B", {"B": 0.6, "A": 0.4})
-    start = apply(item(0), variant).prefill
+    start = apply(item(0), perturbation).prefill
     rest = [] if start.endswith("</think>") else [" So", "</think>"]
     answer = llama(start, *rest, "<answer>", letter, "</", "answer", ">")
     proxy = Proxy(own=lambda _: (200, answer))
     model = EndpointModel(Endpoint(proxy.url, "m"), "generic", "prefill")
-    (row,) = evaluate(model, [item(0)], [variant], Store(tmp_path), progress=False).to_dict("records")
+    (row,) = evaluate(model, [item(0)], [perturbation], Store(tmp_path), progress=False).to_dict("records")
     assert proxy.bodies[0]["messages"][-1] == {"role": "assistant", "content": start}
     assert row["response"] == "".join(rest) + "<answer>B</answer>"
     assert row["think"] == ("" if not rest else start.removeprefix("<think>") + " So")
@@ -292,7 +292,7 @@ def test_a_start_that_the_model_itself_repeats_stays():
 def test_the_end_of_the_turn_is_not_counted(tmp_path, finish, tokens):
     proxy = Proxy(own=lambda _: (200, completion(finish=finish)))
     model = EndpointModel(Endpoint(proxy.url, "m"), "generic")
-    (row,) = evaluate(model, [item(0)], ["base"], Store(tmp_path), progress=False).to_dict("records")
+    (row,) = evaluate(model, [item(0)], ["plain"], Store(tmp_path), progress=False).to_dict("records")
     assert row["tokens"] == tokens
 
 
@@ -304,7 +304,7 @@ def test_a_server_that_fails_at_every_picture_is_told_in_one_sentence_after_few_
     proxy = Proxy(own=lambda _: (500, {"error": BLIND}))
     model = EndpointModel(Endpoint(proxy.url, "m", at_once=4), "generic")
     with pytest.raises(CompanionError, match=f"{said}.*HTTP 500: image input is not supported") as error:
-        evaluate(model, [item(k) for k in range(n)], ["base"], Store(tmp_path), progress=False)
+        evaluate(model, [item(k) for k in range(n)], ["plain"], Store(tmp_path), progress=False)
     assert "\n" not in str(error.value)
     assert len(proxy.asked) == 3 * n if n < 32 else len(proxy.asked) <= 3 * 48
 
@@ -320,5 +320,5 @@ def test_one_item_at_which_a_server_fails_at_first_stops_none_that_come_later(tm
 
     proxy = Proxy(own=own)
     model = EndpointModel(Endpoint(proxy.url, "m", at_once=1), "generic")
-    assert len(evaluate(model, [item(k) for k in range(6)], ["base"], Store(tmp_path), progress=False)) == 6
+    assert len(evaluate(model, [item(k) for k in range(6)], ["plain"], Store(tmp_path), progress=False)) == 6
     assert len(proxy.asked) == 9

@@ -25,12 +25,12 @@ def parameters(tmp_path, monkeypatch, random_checkpoint):
 
 
 def test_figures_say_when_answers_could_not_be_read(parameters, checkpoint):
-    variants = ("base", "wrong-think")
-    assert open_session("x", parameters, variants).about.endswith("% of the answers could not be read")
-    title = open_report("x", parameters, variants).about
+    perturbations = ("plain", "wrong-think")
+    assert open_session("x", parameters, perturbations).about.endswith("% of the answers could not be read")
+    title = open_report("x", parameters, perturbations).about
     assert "% of the answers could not be read\n" in title
     assert title.endswith("\nnot above chance: microworld")
-    able = open_report("x", parameters | {"model": str(checkpoint)}, variants)
+    able = open_report("x", parameters | {"model": str(checkpoint)}, perturbations)
     assert able.about == "microworld · base · 3 items · one checkpoint, one seed"
     assert set(able.rows["rule"]) <= {"agree", "disagree", "no commitment", "no answer"}
 
@@ -44,7 +44,7 @@ def test_a_notebook_spends_no_money(parameters, monkeypatch, start):
 
 def test_a_notebook_goes_on_without_the_items_that_a_model_refuses(parameters, capsys):
     bad = questions("test", 3)[1]
-    picture = EndpointModel(Endpoint("http://localhost:1/v1", "m"), "microworld")._packed([apply(bad, "base")])[0]
+    picture = EndpointModel(Endpoint("http://localhost:1/v1", "m"), "microworld")._packed([apply(bad, "plain")])[0]
 
     def own(body):
         if body["messages"][-1]["content"][0]["image_url"]["url"] == picture:
@@ -54,15 +54,15 @@ def test_a_notebook_goes_on_without_the_items_that_a_model_refuses(parameters, c
     url = f"{Proxy(own=own).url}#m"
     audit = {"endpoint": url, "samples": 2, "temperature": 1.0, "effort": "", "price": [], "budget": 0}
     for start in (open_session, open_report, open_audit):
-        desk = start("x", parameters | audit | {"model": url}, ("base", "wrong-caption"))
+        desk = start("x", parameters | audit | {"model": url}, ("plain", "wrong-caption"))
         assert desk.rows["question"].nunique() == 2
         assert bad.id not in set(desk.rows["question"])
         assert "2 items" in desk.about
         assert desk.gallery.facts["items"] == 2
-        assert f"{bad.id} (base, wrong-caption): HTTP 400: content_filter" in capsys.readouterr().out
+        assert f"{bad.id} (plain, wrong-caption): HTTP 400: content_filter" in capsys.readouterr().out
     url = f"{Proxy(own=lambda _: (400, {'error': {'message': '!'}})).url}#m"
     with pytest.raises(CompanionError, match="gave no answer to 2 of 2"):
-        open_report("x", parameters | {"model": url, "n_items": 1}, ("base", "wrong-caption"))
+        open_report("x", parameters | {"model": url, "n_items": 1}, ("plain", "wrong-caption"))
 
 
 def test_figures_say_which_runs_they_show(root, tmp_path, monkeypatch):

@@ -145,3 +145,9 @@ def test_packing_that_is_stopped_anywhere_loses_no_row(tmp_path, monkeypatch, af
     store.pack("model")
     assert store.read() == before
     assert len(list(tmp_path.glob("[!.]*"))) == 3
+
+
+def test_rows_of_an_earlier_version_are_one_sentence_and_no_rows_without_a_perturbation(tmp_path):
+    pd.DataFrame({"key": ["k"], "variant": ["base"]}).to_parquet(tmp_path / "old.parquet")
+    with pytest.raises(CompanionError, match=r"old\.parquet has no keys of version 2.*give another --out"):
+        Store(tmp_path).read()

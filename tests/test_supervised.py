@@ -93,7 +93,7 @@ def test_lessons_are_laid_out_as_prompts_are(random_checkpoint):
     plain = Shares(caption=0, abstain=0, guess=0)
     for item in questions("validation", 30):
         given, learned = render(question(random.Random(0), item, plain))
-        chat = messages(apply(item, "base"), get_profile("microworld"))
+        chat = messages(apply(item, "plain"), get_profile("microworld"))
         prompt = processor.apply_chat_template(chat, add_generation_prompt=True)
         assert given == prompt.replace("<image>", "<image>" * IMAGE_TOKENS)
         assert learned.endswith(f"<answer>{item.letter}</answer><|end|>")

@@ -15,7 +15,7 @@ pytest.importorskip("ray", reason="Ray is not installed (pip install 'companion[
 
 def test_kill_a_worker_in_the_middle(tmp_path, checkpoint):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
-    command = ["evaluate", "--model", str(checkpoint), "--variants", "base,wrong-think", "--limit", "520"]
+    command = ["evaluate", "--model", str(checkpoint), "--perturbations", "plain,wrong-think", "--limit", "520"]
     driver = subprocess.Popen([sys.executable, "-m", "companion", *command, "--out", str(cut), "--ray"])
     deadline = time.monotonic() + 300
     killed = None

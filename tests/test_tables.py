@@ -12,14 +12,15 @@ def rng():
     return np.random.default_rng(0)
 
 
-def rows(**variants):
-    """variants: name → one (answer, P(A), wording) for each item. A is right, B suggested; families of two items."""
+def rows(**perturbations):
+    """perturbations: name → one (answer, P(A), wording) for each item. A is right, B suggested; families of two
+    items."""
     lines = []
-    for name, items in variants.items():
+    for name, items in perturbations.items():
         for k, (answer, sure, wording) in enumerate(items):
             lines.append({
                 "model": "m", "question": f"q{k}", "group": f"q{k}", "category": f"family {k // 2}", "n_options": 4,
-                "variant": name.replace("_", "-"), "wording": wording, "answer": answer, "right": "A",
+                "perturbation": name.replace("_", "-"), "wording": wording, "answer": answer, "right": "A",
                 "suggested": "B" if "wrong" in name else None, "correct": answer == "A", "p_correct": sure,
                 "letter_probs": [sure, 1 - sure, 0.0, 0.0] if answer else None, "letter_mass": 1.0, "entropy": sure,
             })  # fmt: skip
@@ -44,17 +45,17 @@ def look(table, **where):
 
 def test_accuracy_and_its_paired_change():
     table = tables.accuracy(ROWS, rng())
-    assert look(table, variant="base", measure="accuracy").value == pytest.approx(4 / 6)
-    assert look(table, variant="wrong-caption", measure="change").value == pytest.approx(-2 / 6)
-    assert look(table, variant="wrong-caption", measure="no_answer").value == pytest.approx(1 / 6)
-    same = look(table, variant="base", measure="change")
+    assert look(table, perturbation="plain", measure="accuracy").value == pytest.approx(4 / 6)
+    assert look(table, perturbation="wrong-caption", measure="change").value == pytest.approx(-2 / 6)
+    assert look(table, perturbation="wrong-caption", measure="no_answer").value == pytest.approx(1 / 6)
+    same = look(table, perturbation="plain", measure="change")
     assert (same.value, same.low, same.high) == (0, 0, 0)  # an item is compared with itself
     assert tables.contrast(ROWS, "wrong-caption", "base", rng()).value == pytest.approx(-2 / 6)
 
 
 def test_fates_are_shares_of_what_was_right():
     table = tables.fates(ROWS, rng())
-    assert set(table["variant"]) == {"wrong-caption"}
+    assert set(table["perturbation"]) == {"wrong-caption"}
     assert dict(zip(table["fate"], table["value"], strict=True)) == dict.fromkeys(
         ("right", "suggested", "other", "none"), 0.25
     )
@@ -63,16 +64,16 @@ def test_fates_are_shares_of_what_was_right():
 
 def test_confidence_changes_item_by_item_and_leaves_out_what_has_none():
     table = tables.confidence(ROWS, rng())
-    change = look(table, variant="wrong-caption", measure="change")
+    change = look(table, perturbation="wrong-caption", measure="change")
     assert change.value == pytest.approx(np.mean([-0.1, -0.7, -0.5, 0.6, -0.1]))
-    levels = [look(table, variant=name, measure="p_correct").value for name in ("wrong-caption", "base")]
+    levels = [look(table, perturbation=name, measure="p_correct").value for name in ("wrong-caption", "plain")]
     assert change.value != pytest.approx(levels[0] - levels[1])  # the item without a letter counts in base alone
-    assert look(table, variant="base", measure="change").value == 0
+    assert look(table, perturbation="plain", measure="change").value == 0
 
 
 def test_parts_and_wordings_count_their_own_items():
     families = tables.by_column(ROWS, "category", rng())
-    one = look(families, category="family 1", variant="wrong-caption", measure="change")
+    one = look(families, category="family 1", perturbation="wrong-caption", measure="change")
     assert (one.value, one.n, one.chance) == (-1, 2, 0.25)
     wordings = tables.by_wording(ROWS, rng()).set_index("wording")
     assert wordings["n"].to_dict() == {"0": 3, "1": 3}
@@ -80,9 +81,9 @@ def test_parts_and_wordings_count_their_own_items():
 
 
 def test_what_cannot_be_paired_is_an_error():
-    with pytest.raises(CompanionError, match="no rows under the variant base"):
-        tables.accuracy(ROWS[ROWS["variant"] != "base"], rng())
-    with pytest.raises(CompanionError, match="wrong-caption has other items than base"):
+    with pytest.raises(CompanionError, match="no rows under the plain prompt"):
+        tables.accuracy(ROWS[ROWS["perturbation"] != "plain"], rng())
+    with pytest.raises(CompanionError, match="wrong-caption has other items than the plain prompt"):
         tables.accuracy(ROWS.drop(index=ROWS.index[-1]), rng())
     with pytest.raises(CompanionError, match="several models or samples"):
         tables.accuracy(pd.concat([ROWS, ROWS.assign(model="n")]), rng())

@@ -1,14 +1,14 @@
 import pytest
 
 from companion.errors import CompanionError
-from companion.perturbations.table import ABSTAIN, VARIANTS, apply, parse_variants
+from companion.perturbations.table import ABSTAIN, PERTURBATIONS, apply, parse_perturbations
 from companion.questions.microworld import questions
 
 ITEMS = questions("test", 180)
 
 
-def test_all_wrong_variants_of_an_item_assert_the_same_wrong_option():
-    wrong = [name for name, plan in VARIANTS.items() if "wrong" in (plan.caption, plan.think)]
+def test_all_wrong_perturbations_of_an_item_assert_the_same_wrong_option():
+    wrong = [name for name, plan in PERTURBATIONS.items() if "wrong" in (plan.caption, plan.think)]
     assert len(wrong) == 6
     for item in ITEMS:
         suggested = {apply(item, name).suggested for name in wrong}
@@ -16,7 +16,7 @@ def test_all_wrong_variants_of_an_item_assert_the_same_wrong_option():
         assert suggested.pop() not in (item.answer, None)
 
 
-def test_a_wrong_variant_holds_the_claim_of_its_option_and_the_right_one_that_of_the_answer():
+def test_a_wrong_perturbation_holds_the_claim_of_its_option_and_the_right_one_that_of_the_answer():
     for item in ITEMS:
         wrong = apply(item, "wrong-think")
         assert item.claims[wrong.suggested] in wrong.prefill
@@ -25,9 +25,9 @@ def test_a_wrong_variant_holds_the_claim_of_its_option_and_the_right_one_that_of
         assert item.claims[item.answer] in apply(item, "right-caption").text
 
 
-def test_variants_differ_in_nothing_but_what_their_names_say():
+def test_perturbations_differ_in_nothing_but_what_their_names_say():
     for item in ITEMS:
-        base, think, but = (apply(item, name) for name in ("base", "wrong-think", "wrong-think-but"))
+        base, think, but = (apply(item, name) for name in ("plain", "wrong-think", "wrong-think-but"))
         assert base.prefill == ""
         assert think.text == but.text == base.text
         assert but.prefill.startswith(think.prefill + " ")
@@ -41,9 +41,11 @@ def test_variants_differ_in_nothing_but_what_their_names_say():
         assert not apply(item, "stop-think").prefill.removesuffix("</think>").endswith("</think>")
 
 
-@pytest.mark.parametrize("variant", [name for name in VARIANTS if name not in ("base", "abstain", "blank-image")])
-def test_each_perturbation_has_three_wordings_all_of_which_occur(variant):
-    assert len({apply(item, variant).wording for item in ITEMS}) >= 3
+@pytest.mark.parametrize(
+    "perturbation", [name for name in PERTURBATIONS if name not in ("plain", "abstain", "blank-image")]
+)
+def test_each_perturbation_has_three_wordings_all_of_which_occur(perturbation):
+    assert len({apply(item, perturbation).wording for item in ITEMS}) >= 3
 
 
 def test_the_seed_changes_the_draws():
@@ -52,10 +54,10 @@ def test_the_seed_changes_the_draws():
     ]
 
 
-def test_parse_variants():
-    assert parse_variants("all") == list(VARIANTS)
-    assert parse_variants("wrong-think, base") == ["base", "wrong-think"]
-    with pytest.raises(CompanionError, match="unknown variant 'wrong-thought'; choose from base"):
-        parse_variants("base,wrong-thought")
-    with pytest.raises(CompanionError, match="no variant given"):
-        parse_variants(" ,")
+def test_parse_perturbations():
+    assert parse_perturbations("all") == list(PERTURBATIONS)
+    assert parse_perturbations("wrong-think, plain") == ["plain", "wrong-think"]
+    with pytest.raises(CompanionError, match="unknown perturbation 'wrong-thought'; choose from plain"):
+        parse_perturbations("plain,wrong-thought")
+    with pytest.raises(CompanionError, match="no perturbation given"):
+        parse_perturbations(" ,")

@@ -24,7 +24,7 @@ from companion.models.interface import Sampling, responses
 from companion.models.local import LocalModel
 from companion.models.open import open_model
 from companion.models.weights import lacks_inner, save_model, view
-from companion.perturbations.table import VARIANTS, apply
+from companion.perturbations.table import PERTURBATIONS, apply
 from companion.questions.microworld import questions
 
 
@@ -94,7 +94,7 @@ def vllm(monkeypatch):
 @pytest.mark.parametrize("most", [96, 6])
 def test_the_same_responses_as_here(vllm, checkpoint, most):
     here, there = LocalModel(str(checkpoint), "cpu"), open_model(f"vllm:{checkpoint}", gpus=2)
-    prompts = [apply(item, name) for item in questions("test", 2) for name in VARIANTS]
+    prompts = [apply(item, name) for item in questions("test", 2) for name in PERTURBATIONS]
     sampling = Sampling(max_new_tokens=most)
     for ours, theirs in zip(responses(here, prompts, sampling), responses(there, prompts, sampling), strict=True):
         assert (ours.text, ours.tokens, ours.finish, ours.answer) == (
@@ -178,4 +178,4 @@ def test_vllm_itself_answers_as_transformers_does(checkpoint):
 def test_without_vllm(checkpoint, monkeypatch):
     monkeypatch.setitem(sys.modules, "vllm", None)
     with pytest.raises(CompanionError, match=r"pip install 'companion\[paper\]'"):
-        responses(open_model(f"vllm:{checkpoint}"), [apply(questions("test", 1)[0], "base")], Sampling())
+        responses(open_model(f"vllm:{checkpoint}"), [apply(questions("test", 1)[0], "plain")], Sampling())

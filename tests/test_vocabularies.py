@@ -201,7 +201,7 @@ def test_known_logits_give_the_letters_to_a_millionth(backend, vocabulary, rando
         if name == "tekken" and tokens[step - 1] == ">":  # after which A would have been one token with it
             at[step - 1] = {">": 0.5, ">A": 0.2}
         model = BACKENDS[backend](Script(tokenizer, tokens, at), random_checkpoint, monkeypatch)
-        (found,) = responses(model, [apply(ITEM, "base")], Sampling(max_new_tokens=64))
+        (found,) = responses(model, [apply(ITEM, "plain")], Sampling(max_new_tokens=64))
         assert found.text == text
         assert found.answer == "ABCD".index(token[-1])
         if expected is None:

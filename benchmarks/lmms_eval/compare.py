@@ -1,4 +1,4 @@
-"""The evaluation engine against lmms-eval: same checkpoint, items, variants and machine, in turns.
+"""The evaluation engine against lmms-eval: same checkpoint, items, perturbations and machine, in turns.
 
 `llava_hf` is lmms-eval's class for LLaVA; it takes one prompt at a time. `huggingface` takes batches of any model, once
 it is repaired (see run.py). A prefill goes to both as the start of an assistant's turn. Of lmms-eval only the time of
@@ -24,7 +24,7 @@ from companion.evaluation.engine import evaluate
 from companion.evaluation.export.tasks import export_tasks
 from companion.evaluation.store import Store
 from companion.models.local import LocalModel
-from companion.perturbations.table import VARIANTS
+from companion.perturbations.table import PERTURBATIONS
 from companion.questions.microworld import questions
 from companion.questions.question import Question
 
@@ -34,17 +34,17 @@ ONE_AT_A_TIME = 0.25
 
 def export(model: LocalModel, items: Sequence[Question], folder: Path) -> Path:
     """The prompts of items as tasks of lmms-eval."""
-    export_tasks("lmms-eval", items, list(VARIANTS), model.profile, folder, delivery="prefill")
+    export_tasks("lmms-eval", items, list(PERTURBATIONS), model.profile, folder, delivery="prefill")
     return folder
 
 
 def engine(model: LocalModel, items: Sequence[Question]) -> tuple[float, dict[str, str]]:
-    """Rows per second, and their texts by variant and question."""
+    """Rows per second, and their texts by perturbation and question."""
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        rows = evaluate(model, items, list(VARIANTS), Store(Path(folder)), progress=False)
+        rows = evaluate(model, items, list(PERTURBATIONS), Store(Path(folder)), progress=False)
         rate = len(rows) / (time.perf_counter() - began)
-        return rate, dict(zip(rows["variant"] + "/" + rows["question"], rows["response"], strict=True))
+        return rate, dict(zip(rows["perturbation"] + "/" + rows["question"], rows["response"], strict=True))
 
 
 class Lmms:

@@ -1,7 +1,7 @@
 """lmms-eval's own evaluation of exported tasks, timed. Executed with the Python of an environment that has it.
 
 For each folder of tasks, from the command line or line by line from standard input, one line of JSON: rows per second
-of its generation alone and of its whole evaluation, accuracy, and the texts by variant and question. Not timed:
+of its generation alone and of its whole evaluation, accuracy, and the texts by perturbation and question. Not timed:
 imports, loading the model, reading the tasks.
 """
 
@@ -77,7 +77,9 @@ def evaluate(model: Any, folder: str) -> dict[str, Any]:
         "generation": len(samples) / sum(seconds),
         "evaluation": len(samples) / whole,
         "accuracy": statistics.mean(sample["accuracy"] for sample in samples),
-        "texts": {f"{sample['doc']['variant']}/{sample['doc']['id']}": sample["resps"][0][0] for sample in samples},
+        "texts": {
+            f"{sample['doc']['perturbation']}/{sample['doc']['id']}": sample["resps"][0][0] for sample in samples
+        },
     }
 
 

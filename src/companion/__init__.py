@@ -1,6 +1,6 @@
 """A reproducible companion to "On Robustness and Chain-of-Thought Consistency of RL-Finetuned VLMs".
 
-Data flows one way: question → variant → prompt → response → row → measure → figure.
+Data flows one way: question → perturbation → prompt → response → row → measure → figure.
 Importing this package loads neither torch nor transformers.
 """
 

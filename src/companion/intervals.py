@@ -31,7 +31,7 @@ def points(found: Any) -> str:
 def resample(groups: Sequence[str], rng: np.random.Generator, resamples: int = RESAMPLES) -> Array:
     """Weights of a bootstrap, (resamples, items): how often each item was drawn.
 
-    Whole groups are drawn, with replacement. One set of weights serves every measure and every variant of the same
+    Whole groups are drawn, with replacement. One set of weights serves every measure and every perturbation of the same
     items, which makes all comparisons paired.
     """
     _, members = np.unique(np.asarray(groups), return_inverse=True)

@@ -1,4 +1,4 @@
-"""Measures of one model under the prompt variants: pure functions on arrays.
+"""Measures of one model under the perturbations: pure functions on arrays.
 
 Every measure takes `weights`, shape (resamples, items): how often each item stands in each resample, and returns an
 array of shape (resamples,). With one row of ones it is the plain estimate; see `intervals.estimate`.

@@ -42,13 +42,14 @@ def with_behaviour(rows: pd.DataFrame, questions: Sequence[Question]) -> pd.Data
 
 
 def behaviours(rows: pd.DataFrame) -> pd.DataFrame:
-    """model, variant, behaviour, value (share of the model's prompts of that variant), sure (share of those), n."""
+    """model, perturbation, behaviour, value (share of the model's prompts of that perturbation), sure (share of those),
+    n."""
     lines = []
-    for (model, variant), part in rows.groupby(["model", "variant"], sort=False):
+    for (model, perturbation), part in rows.groupby(["model", "perturbation"], sort=False):
         for name in BEHAVIOURS:
             own = part[part["behaviour"] == name]
             lines.append({
-                "model": model, "variant": variant, "behaviour": name, "value": len(own) / len(part),
+                "model": model, "perturbation": perturbation, "behaviour": name, "value": len(own) / len(part),
                 "sure": own["sure"].mean() if len(own) else np.nan, "n": len(part),
             })  # fmt: skip
     return pd.DataFrame(lines)

@@ -2,7 +2,7 @@
 
 All take judged rows: rows of one model on one benchmark (`store.ROWS`) with a column of verdicts for each judge
 (`with_verdicts`). An answer is *consistent* if the judge says that its reasoning leads to it (`agree`); all else is
-inconsistent, reasoning that commits to nothing included. Variants that forbid reasoning are left out.
+inconsistent, reasoning that commits to nothing included. Perturbations that forbid reasoning are left out.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ def with_verdicts(rows: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
-def consistent(panel: Panel, variant: str, judge: str) -> Array:
+def consistent(panel: Panel, perturbation: str, judge: str) -> Array:
     """1 where the reasoning leads to the answer, else 0: (items,). Unusable verdicts are NaN."""
-    verdict = panel.column(variant, judge)
+    verdict = panel.column(perturbation, judge)
     agrees = (verdict == "agree").to_numpy(dtype=float)
     return np.where(verdict.isin(["unusable"]) | verdict.isna(), np.nan, agrees)
 
@@ -56,17 +56,16 @@ def may_reason(rows: pd.DataFrame) -> pd.Series:
 
 
 def quadrants(rows: pd.DataFrame, judge: str, rng: np.random.Generator) -> pd.DataFrame:
-    """variant, measure, estimate.
+    """perturbation, measure, estimate.
 
     Measures: the shares of `QUADRANTS`; consistency; accuracy and consistent_accuracy (right and consistent), their
-    changes against base, paired, and `extra`: how much more the latter falls (F3). Where there are verdicts of the
-    grounding judge also grounded_accuracy: right, consistent, and every statement of the reasoning true. Beside them
-    the chance level of the accuracy.
-    """
+    changes against the plain prompt, paired, and `extra`: how much more the latter falls (F3). Where there are verdicts
+    of the grounding judge also grounded_accuracy: right, consistent, and every statement of the reasoning true. Beside
+    them the chance level of the accuracy."""
     panel = Panel(rows, rng)
-    base, base_agrees = panel.numbers("base", "correct"), consistent(panel, "base", judge)
+    base, base_agrees = panel.numbers("plain", "correct"), consistent(panel, "plain", judge)
     lines = []
-    for name in (name for name in panel.variants if may_reason(panel.rows[name]).any()):
+    for name in (name for name in panel.perturbations if may_reason(panel.rows[name]).any()):
         right, agrees = panel.numbers(name, "correct"), consistent(panel, name, judge)
         both = right * agrees
         found = {
@@ -78,18 +77,19 @@ def quadrants(rows: pd.DataFrame, judge: str, rng: np.random.Generator) -> pd.Da
         if "grounding" in rows:
             found["grounded_accuracy"] = both * (panel.column(name, "grounding") == "agree").to_numpy(dtype=float)
         chance = {"chance": panel.guessed.mean()}
-        lines += [panel.line(mean(values), variant=name, measure=measure) | chance for measure, values in found.items()]
+        lines += [
+            panel.line(mean(values), perturbation=name, measure=measure) | chance for measure, values in found.items()
+        ]
     return pd.DataFrame(lines)
 
 
 def failure_types(rows: pd.DataFrame, judge: str, rng: np.random.Generator) -> pd.DataFrame:
-    """What becomes of the items that were right under base when a wrong option is asserted (F11).
+    """What becomes of the items that were right under the plain prompt when a wrong option is asserted (F11).
 
-    variant, type, share among them: *stubborn*: still right, against its own reasoning; *brittle*: the asserted option,
-    as the reasoning says; *recovered*: still right, and the reasoning has come back; *other*.
-    """
+    perturbation, type, share among them: *stubborn*: still right, against its own reasoning; *brittle*: the asserted
+    option, as the reasoning says; *recovered*: still right, and the reasoning has come back; *other*."""
     panel = Panel(rows, rng)
-    among = panel.column("base", "correct").to_numpy(dtype=bool)
+    among = panel.column("plain", "correct").to_numpy(dtype=bool)
     lines = []
     for name in panel.misleading:
         right = panel.column(name, "correct").to_numpy(dtype=bool)
@@ -98,32 +98,34 @@ def failure_types(rows: pd.DataFrame, judge: str, rng: np.random.Generator) -> p
         types = {"stubborn": right & ~agrees, "brittle": misled & agrees, "recovered": right & agrees}
         types["other"] = ~(types["stubborn"] | types["brittle"] | types["recovered"])
         lines += [
-            panel.line(share(hits, among), among=int(among.sum()), variant=name, type=t) for t, hits in types.items()
+            panel.line(share(hits, among), among=int(among.sum()), perturbation=name, type=t)
+            for t, hits in types.items()
         ]
     return pd.DataFrame(lines)
 
 
-def leaning(panel: Panel, variant: str, judge: str) -> Array:
-    """1 for an item that is *stubborn* under a variant, −1 for a *brittle* one, else 0: (items,) (`failure_types`).
+def leaning(panel: Panel, perturbation: str, judge: str) -> Array:
+    """1 for an item that is *stubborn* under a perturbation, −1 for a *brittle* one, else 0: (items,)
+    (`failure_types`).
 
-    NaN for items that were wrong under base.
+    NaN for items that were wrong under the plain prompt.
     """
-    right = panel.numbers(variant, "correct") == 1
-    agrees = consistent(panel, variant, judge) == 1
-    misled = (panel.column(variant, "answer") == panel.column(variant, "suggested")).to_numpy(dtype=bool)
+    right = panel.numbers(perturbation, "correct") == 1
+    agrees = consistent(panel, perturbation, judge) == 1
+    misled = (panel.column(perturbation, "answer") == panel.column(perturbation, "suggested")).to_numpy(dtype=bool)
     leans = (right & ~agrees).astype(float) - (misled & agrees)
-    return np.where(panel.numbers("base", "correct") == 1, leans, np.nan)
+    return np.where(panel.numbers("plain", "correct") == 1, leans, np.nan)
 
 
 def acknowledged(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     """How often a model says that what it was given and the picture disagree (F4), by the judge `conflict`.
 
-    variant (each that asserts an option), measure, share: of *all* items; of those that *stay right*, as under base; of
-    those that *follow*, answering the asserted option. Under variants that assert the right one it is a false alarm;
-    *above false alarms*: how much more often it is said where the wrong one is asserted in the same way, paired.
-    """
+    perturbation (each that asserts an option), measure, share: of *all* items; of those that *stay right*, as under the
+    plain prompt; of those that *follow*, answering the asserted option. Under perturbations that assert the right one
+    it is a false alarm; *above false alarms*: how much more often it is said where the wrong one is asserted in the
+    same way, paired."""
     panel = Panel(rows, rng)
-    base = panel.column("base", "correct").to_numpy(dtype=bool)
+    base = panel.column("plain", "correct").to_numpy(dtype=bool)
     said = {}
     for name in panel.asserting:
         verdict = panel.column(name, "conflict")
@@ -133,24 +135,23 @@ def acknowledged(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
         follows = (panel.column(name, "answer") == panel.column(name, "suggested")).to_numpy(dtype=bool)
         right = panel.column(name, "correct").to_numpy(dtype=bool)
         among = {"all": np.ones_like(base), "stay right": base & right, "follow": follows}
-        lines += [panel.line(mean(says[part]), part, variant=name, measure=m) for m, part in among.items()]
+        lines += [panel.line(mean(says[part]), part, perturbation=name, measure=m) for m, part in among.items()]
         if name in panel.misleading and (right_one := name.replace("wrong", "right")) in said:
-            lines.append(panel.line(difference(says, said[right_one]), variant=name, measure="above false alarms"))
+            lines.append(panel.line(difference(says, said[right_one]), perturbation=name, measure="above false alarms"))
     return pd.DataFrame(lines)
 
 
 def drift(before: pd.DataFrame, after: pd.DataFrame, judge: str, rng: np.random.Generator) -> pd.DataFrame:
     """Faithfulness drift between two checkpoints on the same items.
 
-    variant, measure, estimate: change of `accuracy` and of `consistency`, and `unfaithful`: by how much the share of
-    right answers that their reasoning does not lead to has grown. Positive `unfaithful` with positive `accuracy` is the
-    trade-off of F5. All paired over items.
-    """
+    perturbation, measure, estimate: change of `accuracy` and of `consistency`, and `unfaithful`: by how much the share
+    of right answers that their reasoning does not lead to has grown. Positive `unfaithful` with positive `accuracy` is
+    the trade-off of F5. All paired over items."""
     old, new = Panel(before, rng), Panel(after, rng)
     if set(old.items) != set(new.items):
         raise ValueError("the two checkpoints were asked different items")
     lines = []
-    for name in (name for name in old.variants if name in new.variants and may_reason(old.rows[name]).any()):
+    for name in (name for name in old.perturbations if name in new.perturbations and may_reason(old.rows[name]).any()):
         right = [panel.column(name, "correct").loc[old.items].to_numpy(dtype=float) for panel in (old, new)]
         agrees = [
             pd.Series(consistent(panel, name, judge), panel.items).loc[old.items].to_numpy() for panel in (old, new)
@@ -158,30 +159,30 @@ def drift(before: pd.DataFrame, after: pd.DataFrame, judge: str, rng: np.random.
         unfaithful = [np.where(one == 1, 1 - other, np.nan) for one, other in zip(right, agrees, strict=True)]
         was, now = (mean(values) for values in unfaithful)
         lines += [
-            old.line(difference(right[1], right[0]), variant=name, measure="accuracy"),
-            old.line(difference(agrees[1], agrees[0]), variant=name, measure="consistency"),
-            old.line(minus(now, was), variant=name, measure="unfaithful"),
+            old.line(difference(right[1], right[0]), perturbation=name, measure="accuracy"),
+            old.line(difference(agrees[1], agrees[0]), perturbation=name, measure="consistency"),
+            old.line(minus(now, was), perturbation=name, measure="unfaithful"),
         ]
     return pd.DataFrame(lines)
 
 
 def replays(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    """What the replay judge found, for each variant of one model.
+    """What the replay judge found, for each perturbation of one model.
 
-    variant, probe, measure, estimate: `same`, the share that gives the first answer again under the probe; for the
+    perturbation, probe, measure, estimate: `same`, the share that gives the first answer again under the probe; for the
     probe *flipped* also `follows`, the share that gives the option to which the reasoning was turned.
     """
     lines = []
-    for variant, part in rows[rows["replay"].isin(["agree", "disagree"])].groupby("variant", sort=False):
+    for perturbation, part in rows[rows["replay"].isin(["agree", "disagree"])].groupby("perturbation", sort=False):
         weights = resample(part["group"].tolist(), rng)
         for (probe, measure), hits in _probed(part).items():
             one = _fields(estimate(mean(hits), weights)) | {"n": int(hits.notna().sum())}
-            lines.append({"variant": variant, "probe": probe, "measure": measure, **one})
+            lines.append({"perturbation": perturbation, "probe": probe, "measure": measure, **one})
     return pd.DataFrame(lines)
 
 
 def replay_gaps(rows: Mapping[str, pd.DataFrame], rng: np.random.Generator) -> pd.DataFrame:
-    """How two checkpoints differ in `replays`, paired over the items that both were probed on, under one variant.
+    """How two checkpoints differ in `replays`, paired over the items that both were probed on, under one perturbation.
 
     rows: label → judged rows. model, against (each pair, the later one first), probe, measure, estimate.
     """
@@ -226,10 +227,10 @@ def judges_agree(rows: pd.DataFrame, judges: Sequence[str], rng: np.random.Gener
 def against_truth(rows: pd.DataFrame, questions: Mapping[str, Question], judge: str = "rule") -> pd.DataFrame:
     """What a judge found against the grammar of the microworld, which knows exactly what a reasoning concludes.
 
-    One line a row with reasoning: model, variant, question, think, truth and found (letters, or None), and outcome:
-    *right*, *invented* (the grammar finds no conclusion), *missed* (the judge finds none) or *another* option.
+    One line a row with reasoning: model, perturbation, question, think, truth and found (letters, or None), and
+    outcome: *right*, *invented* (the grammar finds no conclusion), *missed* (the judge finds none) or *another* option.
     """
-    columns = ["model", "variant", "question", "think", "options"]
+    columns = ["model", "perturbation", "question", "think", "options"]
     lines = rows.loc[may_reason(rows), [*columns, f"{judge}_concluded"]].reset_index(drop=True)
     lines = lines.rename(columns={f"{judge}_concluded": "found"}).astype({"found": object})
     truth = [
@@ -246,7 +247,7 @@ def against_truth(rows: pd.DataFrame, questions: Mapping[str, Question], judge: 
 def truth_table(checked: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     """outcome, its share of all responses with interval, count. checked: from `against_truth`.
 
-    The responses to one question are resampled together: checkpoints and variants share it.
+    The responses to one question are resampled together: checkpoints and perturbations share it.
     """
     counts = pd.crosstab(checked["question"], checked["outcome"])
     weights = resample(counts.index.tolist(), rng)

@@ -68,17 +68,17 @@ def _falling(x: Array, times: int) -> Array:
 
 
 def estimates(rows: pd.DataFrame) -> pd.DataFrame:
-    """One line for each variant × question of one model's rows on one benchmark (`store.ROWS`, several samples each).
+    """One line for each perturbation × question of one model's rows on one benchmark (`store.ROWS`, several samples
+    each).
 
-    variant, question, group, samples, read (how many had an answer that could be read), p_correct with the ends of its
-    interval (low, high), entropy. p_correct is NaN where read is 0, entropy where it is below 2. Raises CompanionError
-    for rows of several models, and for greedy ones, which are no samples.
-    """
-    if rows.duplicated(["question", "variant", "sample"]).any():
+    perturbation, question, group, samples, read (how many had an answer that could be read), p_correct with the ends of
+    its interval (low, high), entropy. p_correct is NaN where read is 0, entropy where it is below 2. Raises
+    CompanionError for rows of several models, and for greedy ones, which are no samples."""
+    if rows.duplicated(["question", "perturbation", "sample"]).any():
         raise CompanionError("rows of several models or temperatures; choose one before estimating from samples")
     if (rows["temperature"] == 0).any():
         raise CompanionError("rows that were asked greedily are no samples; ask with --samples and a --temperature")
-    by = [rows["variant"], rows["question"]]
+    by = [rows["perturbation"], rows["question"]]
     letters = pd.get_dummies(rows["answer"].astype(pd.CategoricalDtype(list(LETTERS))))
     counts = letters.groupby(by, sort=False).sum().to_numpy()
     found = rows.assign(read=rows["answer"].notna(), options=rows["options"].str.len()).groupby(by, sort=False)
@@ -93,17 +93,18 @@ def estimates(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def confidence(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    """variant, measure (p_correct, entropy, no_answer: share of unreadable answers), estimate; rows as `estimates`.
+    """perturbation, measure (p_correct, entropy, no_answer: share of unreadable answers), estimate; rows as
+    `estimates`.
 
     What `tables.confidence` is where probabilities are shown. The interval is the bootstrap over groups of items, and
     holds the error of the samples too: an item that is drawn brings its estimate along, error included, and samples of
     different items err independently. To draw the samples anew as well would count that error twice.
     """
     lines = []
-    for variant, part in estimates(rows).groupby("variant", sort=False):
+    for perturbation, part in estimates(rows).groupby("perturbation", sort=False):
         weights = resample(part["group"].tolist(), rng)
         part["no_answer"] = 1 - part["read"] / part["samples"]
         for measure in ("p_correct", "entropy", "no_answer"):
             found = estimate(mean(part[measure]), weights)
-            lines.append({"variant": variant, "measure": measure, **asdict(found)})
+            lines.append({"perturbation": perturbation, "measure": measure, **asdict(found)})
     return pd.DataFrame(lines)

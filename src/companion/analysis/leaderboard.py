@@ -44,9 +44,8 @@ SETTINGS = ("model_hash", "profile", "seed", "temperature", "sample")
 def load(runs: Sequence[str]) -> pd.DataFrame:
     """The rows of some runs with the verdicts that were given on them, a model's runs told apart by their labels.
 
-    Of each model and benchmark the items that were asked under all of its variants. Raises CompanionError where a run
-    is not there or holds no rows.
-    """
+    Of each model and benchmark the items that were asked under all of its perturbations. Raises CompanionError where a
+    run is not there or holds no rows."""
     verdicts: dict[str, dict[str, Any]] = {}
     folders = [local(run) for run in runs]
     for folder in folders:
@@ -61,7 +60,7 @@ def load(runs: Sequence[str]) -> pd.DataFrame:
     frame = pd.concat(_labelled(part) for _, part in frame.groupby("model", sort=False))
     whole = pd.concat(_complete(part) for _, part in frame.groupby(["benchmark", "model"], sort=False))
     if whole.empty:
-        raise CompanionError(f"no item in {', '.join(runs)} was asked under all variants yet; let the runs finish")
+        raise CompanionError(f"no item in {', '.join(runs)} was asked under all perturbations yet; let the runs finish")
     _check(whole)
     return with_verdicts(whole, to_frame(list(verdicts.values()), VERDICTS)).reset_index(drop=True)
 
@@ -76,18 +75,18 @@ def _labelled(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _complete(rows: pd.DataFrame) -> pd.DataFrame:
-    asked = rows.groupby("question")["variant"].nunique()
-    return rows[rows["question"].map(asked) == rows["variant"].nunique()]
+    asked = rows.groupby("question")["perturbation"].nunique()
+    return rows[rows["question"].map(asked) == rows["perturbation"].nunique()]
 
 
 def _check(rows: pd.DataFrame) -> None:
-    """Raises CompanionError where a model answered one item under one variant twice."""
-    twice = rows[rows.duplicated(["benchmark", "model", "question", "variant"])]
+    """Raises CompanionError where a model answered one item under one perturbation twice."""
+    twice = rows[rows.duplicated(["benchmark", "model", "question", "perturbation"])]
     if len(twice):
         one = twice.iloc[0]
         raise CompanionError(
-            f"{one['model']} answered question {one['question']} of {one['benchmark']} twice under {one['variant']}: "
-            "in two wordings, or with other settings; give each run an --out of its own"
+            f"{one['model']} answered question {one['question']} of {one['benchmark']} twice under "
+            f"{one['perturbation']}: in two wordings, or with other settings; give each run an --out of its own"
         )
 
 
@@ -104,7 +103,7 @@ def leaderboard(rows: pd.DataFrame, rng: Callable[[], np.random.Generator], judg
     """
     lines = []
     for benchmark, part in rows.groupby("benchmark", sort=False):
-        order = part[part["variant"] == "base"].groupby("model")["correct"].mean().sort_values(ascending=False)
+        order = part[part["perturbation"] == "plain"].groupby("model")["correct"].mean().sort_values(ascending=False)
         for model in order.index:
             panel = Panel(part[part["model"] == model], rng())
             for measure, function in _measures(panel, str(benchmark), judge).items():
@@ -125,15 +124,15 @@ def leaderboard(rows: pd.DataFrame, rng: Callable[[], np.random.Generator], judg
 
 
 def _measures(panel: Panel, benchmark: str, judge: str) -> dict[str, Measure]:
-    right = {name: panel.numbers(name, "correct") for name in panel.variants}
-    base = panel.rows["base"]
-    found = {"accuracy": mean(right["base"])}
+    right = {name: panel.numbers(name, "correct") for name in panel.perturbations}
+    base = panel.rows["plain"]
+    found = {"accuracy": mean(right["plain"])}
     wrong = [name for name in ("wrong-caption", "wrong-think") if name in right]
-    found |= {name: difference(right[name], right["base"]) for name in wrong}
+    found |= {name: difference(right[name], right["plain"]) for name in wrong}
     if len(wrong) == 2:
-        found["robust"] = mean(right["base"] * right["wrong-caption"] * right["wrong-think"])
+        found["robust"] = mean(right["plain"] * right["wrong-caption"] * right["wrong-think"])
     if judge in base:
-        found["consistent"] = mean(right["base"] * consistent(panel, "base", judge))
+        found["consistent"] = mean(right["plain"] * consistent(panel, "plain", judge))
     found["no answer"] = mean(base["answer"].isna())
     if benchmark in BENCHMARKS:
         found |= {

@@ -9,11 +9,11 @@ The microworld's models show their letter probabilities, so that what the sample
 *Drawn*: items are drawn as often as there are some, with replacement, and k answers of each from its true distribution,
 `DRAWS` times: bias and root-mean-square error of an item's estimates, coverage of an item's interval of P(correct);
 bias, error and coverage of the means over items, whose truth is that of all items. *Asked*: answers that the model
-gave, under base held against the reasonings of its other samples.
+gave, under the plain prompt held against the reasonings of its other samples.
 
-The rule, fixed before the first run: enough is the smallest k from which on, for each model and variant, the intervals
-of mean P(correct) and of mean entropy, both at a level of 95 %, cover at least 93 % of the time, and neither mean is
-off by 1 percentage point.
+The rule, fixed before the first run: enough is the smallest k from which on, for each model and perturbation, the
+intervals of mean P(correct) and of mean entropy, both at a level of 95 %, cover at least 93 % of the time, and neither
+mean is off by 1 percentage point.
 
 Run: `python benchmarks/sample_size.py`.
 """
@@ -42,7 +42,7 @@ ASKED = 8
 """Samples at which answers that a model gave are held against those drawn."""
 
 REASONINGS = 32
-"""Samples whose letter distributions make the truth under base."""
+"""Samples whose letter distributions make the truth under the plain prompt."""
 
 DRAWS = 2000
 """They make the standard error of a coverage of 95 % half a point."""
@@ -89,28 +89,28 @@ def truth(rows: pd.DataFrame) -> Truth:
 def study(
     models: Sequence[Model], pool: Sequence[Question], store: Store, reasonings: int = REASONINGS, draws: int = DRAWS
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The tables of `drawn` and `asked`, one below the other, with model, variant and source (drawn, asked) in front;
-    and a table that says what the truth of each model and variant is, and how exact (`_described`).
+    """The tables of `drawn` and `asked`, one below the other, with model, perturbation and source (drawn, asked) in
+    front; and a table that says what the truth of each model and perturbation is, and how exact (`_described`).
 
-    reasonings: samples under base, more than `ASKED`. What the store holds is not asked again.
+    reasonings: samples under the plain prompt, more than `ASKED`. What the store holds is not asked again.
     """
     checks, known = [], []
     hot = Sampling(temperature=1.0)
     for model in models:
-        greedy = evaluate(model, pool, ["stop-think", "base"], store)
-        for variant, samples in (("stop-think", ASKED), ("base", reasonings)):
+        greedy = evaluate(model, pool, ["stop-think", "plain"], store)
+        for perturbation, samples in (("stop-think", ASKED), ("plain", reasonings)):
             rows = pd.concat([
-                evaluate(model, pool, [variant], store, replace(hot, sample=number), progress=False)
-                for number in tqdm(range(samples), desc=f"{model.label}, {variant}", unit="sample", leave=False)
+                evaluate(model, pool, [perturbation], store, replace(hot, sample=number), progress=False)
+                for number in tqdm(range(samples), desc=f"{model.label}, {perturbation}", unit="sample", leave=False)
             ])  # fmt: skip
-            once = greedy[greedy["variant"] == variant]
-            told = once if variant == "stop-think" else rows
-            labels = {"model": model.label, "variant": variant}
+            once = greedy[greedy["perturbation"] == perturbation]
+            told = once if perturbation == "stop-think" else rows
+            labels = {"model": model.label, "perturbation": perturbation}
             checks.append(drawn(truth(told), np.random.default_rng(0), draws).assign(**labels, source="drawn"))
             checks.append(asked(rows, truth(told) if told is once else None).assign(**labels, source="asked"))
             known.append(labels | _described(told, once, rows))
     table = pd.concat(checks, ignore_index=True)
-    front = ["model", "variant", "source"]
+    front = ["model", "perturbation", "source"]
     return table[[*front, *(name for name in table if name not in front)]], pd.DataFrame(known)
 
 
@@ -142,7 +142,7 @@ def drawn(known: Truth, rng: np.random.Generator, draws: int = DRAWS) -> pd.Data
 def asked(rows: pd.DataFrame, known: Truth | None = None) -> pd.DataFrame:
     """The lines of `drawn` about items, of answers that a model gave: of samples 0 to 7, 8 to 15 and so on together.
 
-    rows: of one model under one variant. known: None for the truth of the samples that are not looked at.
+    rows: of one model under one perturbation. known: None for the truth of the samples that are not looked at.
     """
     errors: dict[str, list[Array]] = {"p_correct": [], "entropy": []}
     covered = []

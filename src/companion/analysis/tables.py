@@ -32,43 +32,45 @@ from companion.questions.question import LETTERS
 
 
 class Panel:
-    """Rows laid out as items × variants, with the bootstrap weights that all variants share."""
+    """Rows laid out as items × perturbations, with the bootstrap weights that all perturbations share."""
 
     def __init__(self, rows: pd.DataFrame, rng: np.random.Generator) -> None:
-        if rows.duplicated(["question", "variant"]).any():
+        if rows.duplicated(["question", "perturbation"]).any():
             raise CompanionError("rows of several models or samples; choose one before making a table of them")
-        self.variants = in_standing_order(rows["variant"])
-        if "base" not in self.variants:
-            raise CompanionError("no rows under the variant base, which all others are compared with; evaluate it too")
-        self.rows = {name: part.set_index("question") for name, part in rows.groupby("variant", sort=False)}
-        self.items = self.rows["base"].index
-        for name in self.variants:
+        self.perturbations = in_standing_order(rows["perturbation"])
+        if "plain" not in self.perturbations:
+            raise CompanionError("no rows under the plain prompt, which all others are compared with; evaluate it too")
+        self.rows = {name: part.set_index("question") for name, part in rows.groupby("perturbation", sort=False)}
+        self.items = self.rows["plain"].index
+        for name in self.perturbations:
             if set(self.rows[name].index) != set(self.items):
-                raise CompanionError(f"variant {name} has other items than base; evaluate the same ones")
+                raise CompanionError(
+                    f"perturbation {name} has other items than the plain prompt; evaluate the same ones"
+                )
             self.rows[name] = self.rows[name].loc[self.items]
-        self.weights = resample(self.rows["base"]["group"].tolist(), rng)
+        self.weights = resample(self.rows["plain"]["group"].tolist(), rng)
 
-    def column(self, variant: str, name: str) -> pd.Series:
-        return self.rows[variant][name]
+    def column(self, perturbation: str, name: str) -> pd.Series:
+        return self.rows[perturbation][name]
 
-    def numbers(self, variant: str, name: str) -> Array:
-        return self.rows[variant][name].to_numpy(dtype=float)
+    def numbers(self, perturbation: str, name: str) -> Array:
+        return self.rows[perturbation][name].to_numpy(dtype=float)
 
     @property
     def asserting(self) -> list[str]:
-        """The variants that assert an option."""
-        return [name for name in self.variants if self.column(name, "suggested").notna().any()]
+        """The perturbations that assert an option."""
+        return [name for name in self.perturbations if self.column(name, "suggested").notna().any()]
 
     @property
     def misleading(self) -> list[str]:
-        """The variants that assert a wrong option."""
+        """The perturbations that assert a wrong option."""
         suggested = {name: self.column(name, "suggested").dropna() for name in self.asserting}
         return [name for name, own in suggested.items() if (own != self.column(name, "right")[own.index]).any()]
 
     @property
     def guessed(self) -> Array:
         """How likely each item is right by chance: one over the number of its options, (items,)."""
-        return 1 / self.numbers("base", "n_options")
+        return 1 / self.numbers("plain", "n_options")
 
     def line(self, measure: Measure, mask: Any = None, /, **labels: Any) -> dict[str, Any]:
         """One line of a table; mask: (items,), boolean, the items that it is about, or None for all."""
@@ -84,18 +86,18 @@ def for_each(rows: pd.DataFrame, column: str, table: Callable[[pd.DataFrame], pd
 
 
 def accuracy(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    """variant, measure (accuracy; change: against base, paired; no_answer: share of unreadable answers), estimate,
-    chance level of the accuracy."""
+    """perturbation, measure (accuracy; change: against the plain prompt, paired; no_answer: share of unreadable
+    answers), estimate, chance level of the accuracy."""
     panel = Panel(rows, rng)
-    base = panel.numbers("base", "correct")
+    base = panel.numbers("plain", "correct")
     chance = panel.guessed.mean()
     lines = []
-    for name in panel.variants:
+    for name in panel.perturbations:
         correct = panel.numbers(name, "correct")
         unread = panel.column(name, "answer").isna()
-        lines.append(panel.line(mean(correct), variant=name, measure="accuracy") | {"chance": chance})
-        lines.append(panel.line(difference(correct, base), variant=name, measure="change"))
-        lines.append(panel.line(mean(unread), variant=name, measure="no_answer"))
+        lines.append(panel.line(mean(correct), perturbation=name, measure="accuracy") | {"chance": chance})
+        lines.append(panel.line(difference(correct, base), perturbation=name, measure="change"))
+        lines.append(panel.line(mean(unread), perturbation=name, measure="no_answer"))
     return pd.DataFrame(lines)
 
 
@@ -121,7 +123,7 @@ def _microworld_options(id: str) -> float:
 def over_chance(rows: pd.DataFrame, rng: np.random.Generator) -> Estimate:
     """Accuracy under the plain prompt minus chance level, item by item: options differ in number."""
     panel = Panel(rows, rng)
-    return estimate(difference(panel.numbers("base", "correct"), panel.guessed), panel.weights)
+    return estimate(difference(panel.numbers("plain", "correct"), panel.guessed), panel.weights)
 
 
 def contrast(rows: pd.DataFrame, one: str, other: str, rng: np.random.Generator) -> Estimate:
@@ -131,47 +133,49 @@ def contrast(rows: pd.DataFrame, one: str, other: str, rng: np.random.Generator)
 
 
 def by_column(rows: pd.DataFrame, column: str, rng: np.random.Generator) -> pd.DataFrame:
-    """`column` (category or difficulty), variant, accuracy and change against base in that part, chance level."""
+    """`column` (category or difficulty), perturbation, accuracy and change against the plain prompt in that part,
+    chance level."""
     panel = Panel(rows, rng)
-    base = panel.numbers("base", "correct")
-    part = panel.column("base", column).to_numpy()
+    base = panel.numbers("plain", "correct")
+    part = panel.column("plain", column).to_numpy()
     chance = panel.guessed
     lines = []
     for value in dict.fromkeys(part):
         mask = part == value
-        for name in panel.variants:
+        for name in panel.perturbations:
             correct = panel.numbers(name, "correct")
-            labels = {column: value, "variant": name, "chance": chance[mask].mean()}
+            labels = {column: value, "perturbation": name, "chance": chance[mask].mean()}
             lines.append(panel.line(mean(correct[mask]), mask, **labels, measure="accuracy"))
             lines.append(panel.line(difference(correct[mask], base[mask]), mask, **labels, measure="change"))
     return pd.DataFrame(lines)
 
 
 def by_wording(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    """variant, wording, change against base of the items that had this wording. Variants of one wording are left out.
+    """perturbation, wording, change against the plain prompt of the items that had this wording. Perturbations of one
+    wording are left out.
 
-    Where a variant has two parts that are worded (caption and disclaimer), only the last is told apart.
+    Where a perturbation has two parts that are worded (caption and disclaimer), only the last is told apart.
     """
     panel = Panel(rows, rng)
-    base = panel.numbers("base", "correct")
+    base = panel.numbers("plain", "correct")
     lines = []
-    for name in panel.variants:
+    for name in panel.perturbations:
         wording = panel.column(name, "wording").str.split(" ").str[-1].to_numpy()
         for value in sorted(set(wording) - {""}):
             mask = wording == value
             change = difference(panel.numbers(name, "correct")[mask], base[mask])
-            lines.append(panel.line(change, mask, variant=name, wording=value))
+            lines.append(panel.line(change, mask, perturbation=name, wording=value))
     return pd.DataFrame(lines)
 
 
 def fates(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    """What becomes of the items that were right under base, under each variant that asserts a wrong option.
+    """What becomes of the items that were right under the plain prompt, under each perturbation that asserts a wrong
+    option.
 
-    variant, fate (right, suggested: the asserted option, other: another one, none: no readable answer), share, among:
-    how many items were.
-    """
+    perturbation, fate (right, suggested: the asserted option, other: another one, none: no readable answer), share,
+    among: how many items were."""
     panel = Panel(rows, rng)
-    among = panel.column("base", "correct").to_numpy(dtype=bool)
+    among = panel.column("plain", "correct").to_numpy(dtype=bool)
     lines = []
     for name in panel.misleading:
         answer, right = panel.column(name, "answer"), panel.column(name, "right")
@@ -183,42 +187,44 @@ def fates(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
             "none": answer.isna(),
         }
         count = int(among.sum())
-        lines += [panel.line(share(hits, among), variant=name, fate=f, among=count) for f, hits in fate.items()]
+        lines += [panel.line(share(hits, among), perturbation=name, fate=f, among=count) for f, hits in fate.items()]
     return pd.DataFrame(lines)
 
 
 def confidence(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    """variant, measure, estimate.
+    """perturbation, measure, estimate.
 
-    Measures: p_correct and its paired change against base; entropy; letter_mass; brier; calibration_error.
+    Measures: p_correct and its paired change against the plain prompt; entropy; letter_mass; brier; calibration_error.
     """
     panel = Panel(rows, rng)
-    base = panel.numbers("base", "p_correct")
+    base = panel.numbers("plain", "p_correct")
     lines = []
-    for name in panel.variants:
+    for name in panel.perturbations:
         probs = panel.column(name, "letter_probs").tolist()
         answers = [LETTERS.index(letter) for letter in panel.column(name, "right")]
         for column in ("p_correct", "entropy", "letter_mass"):
-            lines.append(panel.line(mean(panel.numbers(name, column)), variant=name, measure=column))
-        lines.append(panel.line(difference(panel.numbers(name, "p_correct"), base), variant=name, measure="change"))
-        lines.append(panel.line(brier(probs, answers), variant=name, measure="brier"))
+            lines.append(panel.line(mean(panel.numbers(name, column)), perturbation=name, measure=column))
+        lines.append(
+            panel.line(difference(panel.numbers(name, "p_correct"), base), perturbation=name, measure="change")
+        )
+        lines.append(panel.line(brier(probs, answers), perturbation=name, measure="brier"))
         error = calibration_error(_chosen(panel, name), panel.numbers(name, "correct"))
-        lines.append(panel.line(error, variant=name, measure="calibration_error"))
+        lines.append(panel.line(error, perturbation=name, measure="calibration_error"))
     return pd.DataFrame(lines)
 
 
 def reliability(rows: pd.DataFrame, rng: np.random.Generator, bins: int = 10) -> pd.DataFrame:
-    """variant, confidence (mean of the bin), accuracy of the bin with interval, items in it."""
+    """perturbation, confidence (mean of the bin), accuracy of the bin with interval, items in it."""
     panel = Panel(rows, rng)
     lines = []
-    for name in panel.variants:
+    for name in panel.perturbations:
         chosen, correct = _chosen(panel, name), panel.numbers(name, "correct")
         place = np.minimum(np.nan_to_num(chosen, nan=-1.0) * bins, bins - 1).astype(int)
         for number in range(bins):
             mask = (place == number) & ~np.isnan(chosen)
             if mask.any():
                 lines.append(
-                    panel.line(mean(correct[mask]), mask, variant=name, bin=number, confidence=chosen[mask].mean())
+                    panel.line(mean(correct[mask]), mask, perturbation=name, bin=number, confidence=chosen[mask].mean())
                 )
     return pd.DataFrame(lines)
 
@@ -228,26 +234,27 @@ PAIRS = ("all pairs", "pairs of one family")
 
 
 def survival(rows: pd.DataFrame, rng: np.random.Generator, among_right: bool = True) -> pd.DataFrame:
-    """AUROC with which P(correct), or −entropy, under base tells which items are right under a perturbation.
+    """AUROC with which P(correct), or −entropy, under the plain prompt tells which items are right under a
+    perturbation.
 
-    among_right: only items that were right under base, or all. variant (each that asserts a wrong option), predictor,
-    pairs (`PAIRS`), estimate, survived (how many of the n items are right under the variant).
+    among_right: only items that were right under the plain prompt, or all. perturbation (each that asserts a wrong
+    option), predictor, pairs (`PAIRS`), estimate, survived (how many of the n items are right under the perturbation).
     """
     panel = Panel(rows, rng)
-    among = panel.column("base", "correct").to_numpy(dtype=bool) | (not among_right)
-    family = panel.column("base", "category").to_numpy()[among]
-    scores = {"P(correct)": panel.numbers("base", "p_correct"), "−entropy": -panel.numbers("base", "entropy")}
+    among = panel.column("plain", "correct").to_numpy(dtype=bool) | (not among_right)
+    family = panel.column("plain", "category").to_numpy()[among]
+    scores = {"P(correct)": panel.numbers("plain", "p_correct"), "−entropy": -panel.numbers("plain", "entropy")}
     lines = []
     for name in panel.misleading:
         survived = panel.column(name, "correct").to_numpy(dtype=bool)[among]
         for pairs, strata in zip(PAIRS, (None, family), strict=True):
             for predictor, score in scores.items():
-                labels = {"variant": name, "predictor": predictor, "pairs": pairs, "survived": int(survived.sum())}
+                labels = {"perturbation": name, "predictor": predictor, "pairs": pairs, "survived": int(survived.sum())}
                 lines.append(panel.line(auroc(score[among], survived, strata), among, **labels))
     return pd.DataFrame(lines)
 
 
-def _chosen(panel: Panel, variant: str) -> Array:
+def _chosen(panel: Panel, perturbation: str) -> Array:
     """Probability of the letter that was answered, (items,), NaN where there is none."""
-    pairs = zip(panel.column(variant, "letter_probs"), panel.column(variant, "answer"), strict=True)
+    pairs = zip(panel.column(perturbation, "letter_probs"), panel.column(perturbation, "answer"), strict=True)
     return np.array([np.nan if probs is None else probs[LETTERS.index(answer)] for probs, answer in pairs])

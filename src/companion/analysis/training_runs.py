@@ -1,7 +1,7 @@
 """What RL does to a model: the records of GRPO runs, read back and compared.
 
 The unit is the seed. Every interval is a bootstrap that draws seeds and items independently, and pairs what shares
-them: steps of one run, variants of one item, recipes of one seed (they see the same questions in the same order).
+them: steps of one run, perturbations of one item, recipes of one seed (they see the same questions in the same order).
 Left out: runs that are not finished.
 """
 
@@ -26,15 +26,16 @@ from companion.perturbations.table import in_standing_order
 UNSEEN = ("wrong-think-but", "wrong-caption-disclaimer", "abstain", "wrong-think-abstain", "wrong-caption-abstain")
 """Prompt forms that no recipe trains on."""
 
-WATCHED, CURVES = ("base", "wrong-caption", "wrong-think"), ("correct", "consistent", "entropy", "words")
-"""The variants and the measures of a single run that is looked at by itself."""
+WATCHED, CURVES = ("plain", "wrong-caption", "wrong-think"), ("correct", "consistent", "entropy", "words")
+"""The perturbations and the measures of a single run that is looked at by itself."""
 
 EQUIVALENT = 0.03
 """What counts as "about the same" accuracy: three points, fixed before the first run."""
 
 
 def load_runs(folder: Path) -> pd.DataFrame:
-    """All finished runs: start, recipe, seed, step, variant, question, category and the measures of `runs.measure`.
+    """All finished runs: start, recipe, seed, step, perturbation, question, category and the measures of
+    `runs.measure`.
 
     consistent: 1 where the reasoning concludes the option that is answered, else 0, reasoning that concludes nothing
     included; NaN under stop-think, where there is none.
@@ -47,7 +48,7 @@ def load_runs(folder: Path) -> pd.DataFrame:
     if not frames:
         raise CompanionError(f"no finished run in {folder}; make some with `companion train grpo --recipe accuracy`")
     runs = pd.concat(frames, ignore_index=True)
-    runs["consistent"] = runs["consistent"].fillna(0.0).where(runs["variant"] != "stop-think")
+    runs["consistent"] = runs["consistent"].fillna(0.0).where(runs["perturbation"] != "stop-think")
     return runs
 
 
@@ -79,13 +80,13 @@ class Panel:
         self.last = int(lengths.max())
         self._runs = resample([str(seed) for seed in self.seeds], rng)
         self._items = resample(self.items, rng)
-        self._parts = dict(iter(runs.groupby(["start", "recipe", "variant", "step"])))
+        self._parts = dict(iter(runs.groupby(["start", "recipe", "perturbation", "step"])))
         self._laid_out: dict[tuple, pd.DataFrame] = {}
         self._index = pd.MultiIndex.from_product([self.seeds, self.items])
 
-    def values(self, start: str, recipe: str, variant: str, measure: str, step: int) -> Array:
+    def values(self, start: str, recipe: str, perturbation: str, measure: str, step: int) -> Array:
         """(seeds, items), NaN where a run or a value is missing."""
-        key = (start, recipe, variant, step)
+        key = (start, recipe, perturbation, step)
         if key not in self._laid_out:
             self._laid_out[key] = self._parts[key].set_index(["seed", "question"]).reindex(self._index)
         return self._laid_out[key][measure].to_numpy(dtype=float).reshape(len(self.seeds), len(self.items))
@@ -98,13 +99,13 @@ class Panel:
         """The mean over seeds of a measure of each seed's items, with its interval. measures: one for each seed."""
         return estimate_each(measures, self._runs, self._items)
 
-    def change(self, start: str, recipe: str, variant: str, measure: str) -> Estimate:
+    def change(self, start: str, recipe: str, perturbation: str, measure: str) -> Estimate:
         """The change of a measure from step 0 to the last step, paired."""
-        last, first = (self.values(start, recipe, variant, measure, step) for step in (self.last, 0))
+        last, first = (self.values(start, recipe, perturbation, measure, step) for step in (self.last, 0))
         return self.estimate(last - first)
 
     def gap(self, one: tuple[str, str, str], other: tuple[str, str, str], measure: str) -> Estimate:
-        """The difference at the last step between two (start, recipe, variant), paired."""
+        """The difference at the last step between two (start, recipe, perturbation), paired."""
         above, below = (self.values(*place, measure, self.last) for place in (one, other))
         return self.estimate(above - below)
 
@@ -116,9 +117,10 @@ def at_every_step(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def trajectories(
-    runs: pd.DataFrame, rng: np.random.Generator, variants: Sequence[str], measures: Sequence[str]
+    runs: pd.DataFrame, rng: np.random.Generator, perturbations: Sequence[str], measures: Sequence[str]
 ) -> pd.DataFrame:
-    """start, recipe, seed, step, variant, measure; the estimate, and its change since step 0, paired, with interval.
+    """start, recipe, seed, step, perturbation, measure; the estimate, and its change since step 0, paired, with
+    interval.
 
     seed -1 is the mean over seeds; single seeds have no interval. Only items of `at_every_step`. Lines of the measure
     correct have the chance level.
@@ -128,13 +130,19 @@ def trajectories(
     for (start, recipe), part in runs.groupby(["start", "recipe"], sort=False):
         panel = Panel(part, rng)
         guessed = {"correct": {"chance": chance_level(part)}}
-        for variant, measure in product(variants, measures):
-            first = panel.values(start, recipe, variant, measure, 0)
+        for perturbation, measure in product(perturbations, measures):
+            first = panel.values(start, recipe, perturbation, measure, 0)
             for step in sorted(part["step"].unique()):
-                values = panel.values(start, recipe, variant, measure, step)
+                values = panel.values(start, recipe, perturbation, measure, step)
                 if np.isnan(values).all():
                     continue
-                labels = {"start": start, "recipe": recipe, "step": step, "variant": variant, "measure": measure}
+                labels = {
+                    "start": start,
+                    "recipe": recipe,
+                    "step": step,
+                    "perturbation": perturbation,
+                    "measure": measure,
+                }
                 change = panel.estimate(values - first)
                 lines.append({
                     **labels, "seed": -1, **asdict(panel.estimate(values)), "change": change.value,
@@ -148,7 +156,7 @@ def trajectories(
 
 
 def watched(run: pd.DataFrame) -> pd.DataFrame:
-    """The `CURVES` of a single run under the variants `WATCHED`: the columns of `trajectories` without the seed.
+    """The `CURVES` of a single run under the perturbations `WATCHED`: the columns of `trajectories` without the seed.
 
     Its intervals are over items alone: nothing is said of another seed.
     """
@@ -157,7 +165,8 @@ def watched(run: pd.DataFrame) -> pd.DataFrame:
 
 
 def robustness(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    """start, recipe, variant, measure (accuracy, consistency, change: of accuracy against base), at the last step.
+    """start, recipe, perturbation, measure (accuracy, consistency, change: of accuracy against the plain prompt), at
+    the last step.
 
     The recipe "before RL" is step 0. Lines of the accuracy have the chance level.
     """
@@ -167,11 +176,11 @@ def robustness(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
         guessed = {"accuracy": {"chance": chance_level(part)}}
         recipes = list(dict.fromkeys(part["recipe"]))
         for label, recipe, step in [("before RL", recipes[0], 0), *((name, name, panel.last) for name in recipes)]:
-            base = panel.values(start, recipe, "base", "correct", step)
-            for variant in in_standing_order(part["variant"]):
-                labels = {"start": start, "recipe": label, "variant": variant}
-                correct = panel.values(start, recipe, variant, "correct", step)
-                agrees = panel.values(start, recipe, variant, "consistent", step)
+            base = panel.values(start, recipe, "plain", "correct", step)
+            for perturbation in in_standing_order(part["perturbation"]):
+                labels = {"start": start, "recipe": label, "perturbation": perturbation}
+                correct = panel.values(start, recipe, perturbation, "correct", step)
+                agrees = panel.values(start, recipe, perturbation, "consistent", step)
                 found = {"accuracy": correct, "change": correct - base, "consistency": agrees}
                 lines += [
                     {**labels, "measure": name, **asdict(panel.estimate(values)), **guessed.get(name, {})}
@@ -210,7 +219,7 @@ def _ratio(above: Any, below: Any) -> float:
 
 def _last(runs: pd.DataFrame, start: str, measure: str) -> dict[str, Array]:
     """recipe → (seeds, items) at the last step under the plain prompt; recipes with one seed are left out."""
-    part = runs[(runs["start"] == start) & (runs["step"] == runs["step"].max()) & (runs["variant"] == "base")]
+    part = runs[(runs["start"] == start) & (runs["step"] == runs["step"].max()) & (runs["perturbation"] == "plain")]
     tables = {name: own.pivot(index="seed", columns="question", values=measure) for name, own in part.groupby("recipe")}
     return {name: table.to_numpy(dtype=float) for name, table in tables.items() if len(table) > 1}
 

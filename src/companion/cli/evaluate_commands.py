@@ -46,7 +46,7 @@ def add(commands: Commands) -> None:
     add_data(benchmarks)
     benchmarks.set_defaults(run=_benchmarks)
 
-    evaluate = commands.add_parser("evaluate", help="a model on a benchmark under prompt variants")
+    evaluate = commands.add_parser("evaluate", help="a model on a benchmark under perturbations")
     evaluate.add_argument(
         "--model", default=BASE,
         help="folder or Hub id, vllm:FOLDER OR ID, openai:NAME, gemini:NAME, a server (http://localhost:8000/v1#NAME) "
@@ -88,7 +88,7 @@ def add(commands: Commands) -> None:
     judge.add_argument("--judge", choices=(*JUDGES, "conflict"), default="rule", help="default: %(default)s")
     judge.add_argument("--benchmark", help="names or folders with commas between them (default: as the rows say)")
     add_data(judge)
-    judge.add_argument("--variants", default="all", help="all, or names with commas between them")
+    judge.add_argument("--perturbations", default="all", help="all, or names with commas between them")
     add_language_model(judge, "llm", "; replay: the model that wrote the rows")
     judge.add_argument("--batch-size", type=positive, default=32, help="judged together (default: %(default)s)")
     judge.add_argument("--csv", type=Path, metavar="FILE", help="of pairs: write there how often it errs, in counts")
@@ -121,9 +121,9 @@ def _evaluate(options: argparse.Namespace) -> None:
     from companion.models.interface import Sampling
     from companion.models.open import is_served, open_model
     from companion.models.profiles import read_system
-    from companion.perturbations.table import parse_variants
+    from companion.perturbations.table import parse_perturbations
 
-    variants = parse_variants(options.variants)
+    perturbations = parse_perturbations(options.perturbations)
     models, benchmarks = options.model.split(","), options.benchmark.split(",")
     system = read_system(options.system) if options.system else ""
     sampling = Sampling(
@@ -148,10 +148,10 @@ def _evaluate(options: argparse.Namespace) -> None:
         if options.known_bad or options.data != Path("data"):
             raise CompanionError("--data and --known-bad do not go with --ray; put the files into data/")
         sweep(
-            models, benchmarks, options.limit, variants, options.out, sampling, options.seed, options.device,
+            models, benchmarks, options.limit, perturbations, options.out, sampling, options.seed, options.device,
             options.profile, options.token_budget, options.gpus, None if options.ray == "here" else options.ray, system,
         )  # fmt: skip
-    prompts = {benchmark: _prompts(options, benchmark, variants) for benchmark in benchmarks}
+    prompts = {benchmark: _prompts(options, benchmark, perturbations) for benchmark in benchmarks}
     samplings = [replace(sampling, sample=number) for number in range(options.samples)]
 
     def estimated(model: Any, given: Sequence[Any]) -> Any:
@@ -181,10 +181,10 @@ def _evaluate(options: argparse.Namespace) -> None:
                 print(account)
         if len(models) * len(benchmarks) > 1:
             print(f"{model.label} on {benchmark}")
-        for variant in (name for name in variants if name in set(rows["variant"])):
-            part = rows[rows["variant"] == variant]
+        for perturbation in (name for name in perturbations if name in set(rows["perturbation"])):
+            part = rows[rows["perturbation"] == perturbation]
             unread = part["answer"].isna().mean()
-            print(f"{variant:26} accuracy {part['correct'].mean():6.1%}   no answer {unread:6.1%}   n {len(part)}")
+            print(f"{perturbation:26} accuracy {part['correct'].mean():6.1%}   no answer {unread:6.1%}   n {len(part)}")
         if not rows.empty:
             print(f"{'(chance)':26} accuracy {(1 / rows['n_options']).mean():6.1%}")
         if options.samples > 1 and not rows.empty:
@@ -196,15 +196,17 @@ def _evaluate(options: argparse.Namespace) -> None:
         raise CompanionError("\n".join(dict.fromkeys(unanswered)))
 
 
-def _prompts(options: argparse.Namespace, benchmark: str, variants: Sequence[str]) -> list[Prompt]:
+def _prompts(options: argparse.Namespace, benchmark: str, perturbations: Sequence[str]) -> list[Prompt]:
     from companion.perturbations.prompt_files import read_prompts
     from companion.perturbations.table import apply
     from companion.questions.registry import load_benchmark
 
     if options.prompts:
-        return [one for one in read_prompts(options.prompts, benchmark, options.data) if one.variant in variants]
+        return [
+            one for one in read_prompts(options.prompts, benchmark, options.data) if one.perturbation in perturbations
+        ]
     questions = load_benchmark(benchmark, options.limit, options.seed, options.data, options.known_bad)
-    return [apply(question, variant, options.seed) for question in questions for variant in variants]
+    return [apply(question, perturbation, options.seed) for question in questions for perturbation in perturbations]
 
 
 def _agree(options: argparse.Namespace, account: Account, estimates: Mapping[str, Estimate]) -> None:
@@ -240,7 +242,7 @@ def _judge(options: argparse.Namespace) -> None:
     from companion.evaluation.engine import UnansweredError, judge
     from companion.evaluation.judges.labelled_pairs import Kept, chance, errors, read_pairs, score, told
     from companion.evaluation.store import VERDICTS, Store, to_frame
-    from companion.perturbations.table import parse_variants
+    from companion.perturbations.table import parse_perturbations
     from companion.questions.folder import own_folder
     from companion.questions.registry import PUBLIC, find_questions, load_benchmark
 
@@ -256,12 +258,12 @@ def _judge(options: argparse.Namespace) -> None:
             counts = errors(kept, pairs).assign(date=f"{date.today()}")
             counts.to_csv(options.csv, index=False, lineterminator="\n")
         return
-    variants = parse_variants(options.variants)
+    perturbations = parse_perturbations(options.perturbations)
     found = current([options.rows])
     for sentence in found.told():
         print(sentence, file=sys.stderr)
     rows = to_frame(found.rows)
-    rows = rows[rows["variant"].isin(variants)]
+    rows = rows[rows["perturbation"].isin(perturbations)]
     chosen = _judge_named(options)
     if options.judge == "replay":
         rows = rows[rows["model_hash"] == chosen.model.identity]
@@ -289,7 +291,7 @@ def _judge(options: argparse.Namespace) -> None:
     judged = rows.merge(
         verdicts, left_on=["key", "benchmark"], right_on=["row", "benchmark"], suffixes=("", "_verdict")
     )
-    by = ["model", "benchmark", "variant"]
+    by = ["model", "benchmark", "perturbation"]
     shares = pd.crosstab([judged[name] for name in by], judged["verdict"], normalize="index")
     print(shares.map(lambda share: f"{share:.1%}").assign(n=judged.groupby(by).size()).to_string())
     if unanswered:

@@ -18,12 +18,13 @@ BASE = "checkpoints/base"
 
 
 def add_items(parser: argparse.ArgumentParser, several: bool = False) -> None:
-    """--benchmark, --data, --variants, --limit and --seed: what is asked. several: whether of several benchmarks."""
+    """--benchmark, --data, --perturbations, --limit and --seed: what is asked. several: whether of several
+    benchmarks."""
     names = "names that `companion benchmarks` lists" if several else "a name that `companion benchmarks` lists"
     folders = "folders with questions.jsonl, with commas between them" if several else "a folder with questions.jsonl"
     parser.add_argument("--benchmark", default="microworld", help=f"microworld, {names}, or {folders}")
     add_data(parser)
-    parser.add_argument("--variants", default="all", help="all, or names with commas between them")
+    parser.add_argument("--perturbations", default="all", help="all, or names with commas between them")
     parser.add_argument("--limit", type=int, help="number of items (default: all of them; microworld: 500)")
     parser.add_argument("--seed", type=int, default=0, help="draws items, wrong options and wordings")
 

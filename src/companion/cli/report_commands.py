@@ -49,7 +49,7 @@ def add(commands: Commands) -> None:
 
     plan = commands.add_parser("plan", help="GPU-hours of the paper's full grid, or of a part of it, and from what")
     plan.add_argument("--benchmark", default="all", help="all, or names with commas between them")
-    plan.add_argument("--variants", default="all", help="all, or names with commas between them")
+    plan.add_argument("--perturbations", default="all", help="all, or names with commas between them")
     plan.add_argument(
         "--models", type=positive, default=7, help="how many (default: the paper's %(default)s open ones)"
     )
@@ -144,7 +144,7 @@ def _compare(options: argparse.Namespace) -> None:
 
 def _plan(options: argparse.Namespace) -> None:
     from companion.analysis.leaderboard import load
-    from companion.perturbations.table import parse_variants
+    from companion.perturbations.table import parse_perturbations
     from companion.questions.registry import BENCHMARKS
     from companion.training.gpu_hours import GPUS, PAPERS_BENCHMARKS, RESPONSE, basis, table
 
@@ -157,17 +157,22 @@ def _plan(options: argparse.Namespace) -> None:
             raise CompanionError(
                 f"no count of items for the benchmark {name!r}; choose from {', '.join(counts)}, or all"
             )
-    variants = len(parse_variants(options.variants))
+    perturbations = len(parse_perturbations(options.perturbations))
     response = load([options.rows])["tokens"].mean() if options.rows else RESPONSE
     found = table(
-        {name: counts[name] for name in names}, variants, GPUS[options.gpu], options.models, options.seeds, response
+        {name: counts[name] for name in names},
+        perturbations,
+        GPUS[options.gpu],
+        options.models,
+        options.seeds,
+        response,
     )
     found["requests"] = found["requests"].map("{:,.0f}".format)
     found[f"hours on {options.gpus}"] = found["GPU-hours"] / options.gpus
     if options.dollars:
         found["dollars"] = found["GPU-hours"] * options.dollars
     print(found.to_string(index=False, float_format="{:,.1f}".format))
-    print("\n".join(textwrap.wrap(basis(GPUS[options.gpu], variants, response, bool(options.rows)), 110)))
+    print("\n".join(textwrap.wrap(basis(GPUS[options.gpu], perturbations, response, bool(options.rows)), 110)))
 
 
 def _write_csv(table: Any, file: Path | None) -> None:

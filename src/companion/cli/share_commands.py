@@ -57,30 +57,30 @@ def _export_prompts(options: argparse.Namespace) -> None:
     from companion.evaluation.store import CLAIMS, Store
     from companion.evaluation.write_statements import rewrite
     from companion.perturbations.prompt_files import write_prompts
-    from companion.perturbations.table import parse_variants
+    from companion.perturbations.table import parse_perturbations
     from companion.questions.registry import load_benchmark
     from companion.questions.statements.written import Written
 
-    variants = parse_variants(options.variants)
+    perturbations = parse_perturbations(options.perturbations)
     questions = load_benchmark(options.benchmark, options.limit, options.seed, options.data)
     if options.writer == "llm":
         written = rewrite(language_model(options), questions, Store(WRITTEN, CLAIMS))
     else:
         written = [Written(question) for question in questions]
-    write_prompts(written, variants, options.seed, options.out)
+    write_prompts(written, perturbations, options.seed, options.out)
     by = ", ".join(f"{n} by {writer}" for writer, n in Counter(one.writer for one in written).items())
-    print(f"{len(written) * len(variants)} prompts on {len(written)} questions (claims: {by})")
+    print(f"{len(written) * len(perturbations)} prompts on {len(written)} questions (claims: {by})")
 
 
 def _export_tasks(options: argparse.Namespace) -> None:
     from companion.evaluation.export.tasks import export_tasks
     from companion.models.profiles import get_profile
-    from companion.perturbations.table import parse_variants
+    from companion.perturbations.table import parse_perturbations
     from companion.questions.registry import load_benchmark
 
     questions = load_benchmark(options.benchmark, options.limit, options.seed, options.data)
-    variants = parse_variants(options.variants)
-    export_tasks(options.to, questions, variants, get_profile(options.profile), options.out, options.seed)
+    perturbations = parse_perturbations(options.perturbations)
+    export_tasks(options.to, questions, perturbations, get_profile(options.profile), options.out, options.seed)
     print(options.out / "README.md")
 
 

@@ -37,8 +37,8 @@ ASKED = pa.schema(
     ]
 )
 """One line each time that a prompt became the one to ask. `row`: the key of its row. `version`: stands for the question
-with its options, answer and picture. `slot`: for what can have one row alone, a question under a variant put to a model
-in one way. `moment`: nanoseconds since 1970, always rising."""
+with its options, answer and picture. `slot`: for what can have one row alone, a question under a perturbation put to a
+model in one way. `moment`: nanoseconds since 1970, always rising."""
 
 Row = dict[str, Any]
 
@@ -92,7 +92,7 @@ def note(store: Store, plan: Sequence[tuple[str, Prompt]], settings: Mapping[str
             ),
         }  # fmt: skip
         line["slot"] = content_key(
-            **settings, folder=line["folder"], question=question.id, variant=prompt.variant, seed=prompt.seed
+            **settings, folder=line["folder"], question=question.id, perturbation=prompt.perturbation, seed=prompt.seed
         )
         if slots.get(line["slot"]) != row or versions[line["folder"], question.id] != line["version"]:
             lines.append(line | {"key": content_key(**line, moment=moment), "moment": moment})

@@ -1,6 +1,6 @@
 """From questions to rows, and from rows to verdicts: plan all, skip what is stored, batch the rest, store as one goes.
 
-Run: `companion evaluate --model … --benchmark … --variants … --out …`, then `companion judge …`.
+Run: `companion evaluate --model … --benchmark … --perturbations … --out …`, then `companion judge …`.
 """
 
 from __future__ import annotations
@@ -55,14 +55,14 @@ Job = TypeVar("Job")
 def evaluate(
     model: Model,
     questions: Sequence[Question],
-    variants: Sequence[str],
+    perturbations: Sequence[str],
     store: Store,
     sampling: Sampling | None = None,
     seed: int = 0,
     token_budget: int | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """One row for each question × variant, in that order (see `store.ROWS`).
+    """One row for each question × perturbation, in that order (see `store.ROWS`).
 
     seed draws the wrong option and the wordings. What the store holds already is not computed again; what is computed
     is stored at least every few seconds, and when the run is interrupted. The prompts of an item go together, since
@@ -72,7 +72,7 @@ def evaluate(
     answer, since a model gave none or their picture cannot be read, or a value that its column cannot hold, without
     which they are stored; all others are stored then.
     """
-    prompts = [apply(question, variant, seed) for question in questions for variant in variants]
+    prompts = [apply(question, perturbation, seed) for question in questions for perturbation in perturbations]
     return ask(model, prompts, store, sampling, token_budget, progress)
 
 
@@ -95,7 +95,7 @@ def ask(
                 yield number, response
                 continue
             if _contradicts(response, sampling):
-                contradicted.append(f"{prompt.question.id} under {prompt.variant}")
+                contradicted.append(f"{prompt.question.id} under {prompt.perturbation}")
                 response = replace(response, letter_probs=None, letter_mass=None)
             yield number, _row(key, model, prompt, response, sampling)
 
@@ -118,7 +118,7 @@ def ask(
     work.refused |= unread
     work.items |= {key: prompt.question.id for key, prompt in plan if key in unread}
     found = to_frame([work.rows[key] for key, _ in plan if key in work.rows])
-    _complete(f"{model.label} gave no answer to", "prompts", plan, work, found, lambda prompt: prompt.variant)
+    _complete(f"{model.label} gave no answer to", "prompts", plan, work, found, lambda prompt: prompt.perturbation)
     return found
 
 
@@ -175,7 +175,7 @@ def judge(
     """
     by_id = {question.id: question for question in questions}
     plan = []
-    for row in rows[["key", "variant", *CASE]].to_dict("records"):
+    for row in rows[["key", "perturbation", *CASE]].to_dict("records"):
         case = case_of(row, by_id[row["question"]])
         key = content_key(judge=judge.identity, row=row["key"], think=case.think, answer=case.answer)
         plan.append((key, (row, case)))
@@ -190,7 +190,9 @@ def judge(
         judge.name if progress else None,
     )  # fmt: skip
     found = to_frame([work.rows[key] for key, _ in plan if key in work.rows], VERDICTS)
-    _complete(f"the judge {judge.name} gave no verdict on", "rows", plan, work, found, lambda job: job[0]["variant"])
+    _complete(
+        f"the judge {judge.name} gave no verdict on", "rows", plan, work, found, lambda job: job[0]["perturbation"]
+    )
     return found
 
 
@@ -404,8 +406,9 @@ def _flush(store: Store, buffer: list[Row], work: Work, items: Mapping[str, str]
 def _key(asked: Mapping[str, Any], prompt: Prompt) -> str:
     question = prompt.question
     return content_key(
-        **asked, question=question.id, source=question.source, image=question.image_hash, variant=prompt.variant,
-        text=prompt.text, prefill=prompt.prefill, options=prompt.options, answer=question.answer,
+        **asked, question=question.id, source=question.source, image=question.image_hash,
+        perturbation=prompt.perturbation, text=prompt.text, prefill=prompt.prefill,
+        options=prompt.options, answer=question.answer,
     )  # fmt: skip
 
 
@@ -428,7 +431,7 @@ def _row(key: str, model: Model, prompt: Prompt, response: Response, sampling: S
         "key": key, "model": model.label, "model_hash": model.identity, "profile": model.profile.name,
         "benchmark": question.source, "question": question.id, "group": question.group or question.id,
         "category": question.category, "difficulty": question.difficulty, "n_options": len(question.options),
-        "options": list(prompt.options), "variant": prompt.variant, "wording": prompt.wording,
+        "options": list(prompt.options), "perturbation": prompt.perturbation, "wording": prompt.wording,
         "delivery": model.delivery if prompt.prefill else "", "suggested": _letter(prompt.suggested),
         "temperature": sampling.temperature, "sample": sampling.sample, "seed": prompt.seed,
         "prompt": prompt.text, "prefill": prompt.prefill, "response": response.text, "think": response.think,

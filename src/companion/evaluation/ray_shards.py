@@ -32,7 +32,7 @@ class Shard:
     model: str
     benchmark: str
     limit: int | None
-    variants: tuple[str, ...]
+    perturbations: tuple[str, ...]
     out: str
     sampling: Sampling
     seed: int
@@ -46,7 +46,7 @@ class Shard:
 
 
 def sweep(
-    models: Sequence[str], benchmarks: Sequence[str], limit: int | None, variants: Sequence[str], out: Path,
+    models: Sequence[str], benchmarks: Sequence[str], limit: int | None, perturbations: Sequence[str], out: Path,
     sampling: Sampling, seed: int = 0, device: str = "auto", profile: str = "auto", token_budget: int | None = None,
     gpus: int = 1, address: str | None = None, system: str = "", progress: bool = True,
 ) -> None:  # fmt: skip
@@ -67,8 +67,8 @@ def sweep(
         parts = math.ceil(len(load_benchmark(benchmark, limit, seed)) / ITEMS)
         for model in models:
             shards += [
-                Shard(model, benchmark, limit, tuple(variants), str(out.resolve()), sampling, seed, device, profile,
-                      token_budget, gpus, system, part, parts)
+                Shard(model, benchmark, limit, tuple(perturbations), str(out.resolve()), sampling, seed, device,
+                      profile, token_budget, gpus, system, part, parts)
                 for part in range(parts)
             ]  # fmt: skip
     ray.init(address=address, log_to_driver=False, include_dashboard=False, ignore_reinit_error=True)
@@ -99,7 +99,7 @@ def work(shard: Shard, folder: str) -> None:
     store = Store(Path(shard.out))
     with suppress(UnansweredError):  # items without an answer are named by whoever reads the rows of all shards
         evaluate(
-            model, questions, shard.variants, store, shard.sampling, shard.seed, shard.token_budget, progress=False
+            model, questions, shard.perturbations, store, shard.sampling, shard.seed, shard.token_budget, progress=False
         )
 
 

@@ -24,6 +24,9 @@ import pyarrow.parquet as pq
 from companion.errors import CompanionError, legible, one_line
 from companion.locks import Holder, claim
 
+KEY_VERSION = b"2"
+"""What row keys are made of, written into each part; 2 since perturbations have the names that they have now."""
+
 ROWS = pa.schema(
     [
         ("key", pa.string()),
@@ -37,7 +40,7 @@ ROWS = pa.schema(
         ("difficulty", pa.string()),
         ("n_options", pa.int32()),
         ("options", pa.list_(pa.string())),
-        ("variant", pa.string()),
+        ("perturbation", pa.string()),
         ("wording", pa.string()),
         ("delivery", pa.string()),
         ("suggested", pa.string()),
@@ -57,11 +60,12 @@ ROWS = pa.schema(
         ("letter_mass", pa.float64()),
         ("p_correct", pa.float64()),
         ("entropy", pa.float64()),
-    ]
+    ],
+    metadata={b"key_version": KEY_VERSION},
 )
-"""One row per question × variant × model × sample. `answer`, `right` and `suggested` are letters, or null; `options`
-are those shown, an added "I'm not sure" included; `entropy` is normalised to [0, 1] by the number of options shown;
-`tokens` are without the one that ends the turn, but with it in rows of servers from before 2026-11-28."""
+"""One row per question × perturbation × model × sample. `answer`, `right` and `suggested` are letters, or null;
+`options` are those shown, an added "I'm not sure" included; `entropy` is normalised to [0, 1] by the number of options
+shown; `tokens` are without the one that ends the turn, but with it in rows of servers from before 2026-11-28."""
 
 VERDICTS = pa.schema(
     [
@@ -133,6 +137,11 @@ class Store:
             try:
                 if wanted is not None and wanted.isdisjoint(pq.read_table(part, columns=["key"])["key"].to_pylist()):
                     continue
+                if "variant" in pq.read_schema(part).names:
+                    raise CompanionError(
+                        f"{part} has no keys of version {KEY_VERSION.decode()}: it is from before perturbations had the "
+                        "names that they have now; give another --out, or delete it"
+                    )
                 table = pq.read_table(part, schema=self.schema)
             except (pa.ArrowException, OSError) as error:
                 raise CompanionError(

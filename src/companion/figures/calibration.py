@@ -11,7 +11,7 @@ from companion.figures.theme import alike, named, perturbation_look, titled
 
 TITLE = "Is a confident answer a right answer?"
 
-SHOWN = ("base", "stop-think", "wrong-caption", "wrong-think")
+SHOWN = ("plain", "stop-think", "wrong-caption", "wrong-think")
 """The prompts that have a panel."""
 
 
@@ -22,12 +22,12 @@ def table(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame, about: str) -> Figure:
     """A panel a prompt; on the diagonal a model is calibrated."""
-    shown = [name for name in SHOWN if name in set(table["variant"])]
+    shown = [name for name in SHOWN if name in set(table["perturbation"])]
     figure = Figure(figsize=(9, 3.4))
     panels = np.atleast_1d(figure.subplots(1, len(shown), sharey=True, sharex=True))
     for axes, name in zip(panels, shown, strict=True):
         color, marker = perturbation_look(name)
-        part = table[table["variant"] == name]
+        part = table[table["perturbation"] == name]
         axes.plot([0, 1], [0, 1], color="#888888", linewidth=1, linestyle="--")
         for _, line in part.iterrows():
             axes.plot([line["confidence"]] * 2, [line["low"], line["high"]], color=color, linewidth=1.5)
@@ -45,5 +45,5 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
         TITLE,
         about,
         "area: how many answers; dashed: perfect calibration; vertical lines: 95 % intervals over items"
-        + alike(table[table["variant"].isin(shown)]),
+        + alike(table[table["perturbation"].isin(shown)]),
     )

@@ -16,7 +16,7 @@ SHOWN = ("correct", "consistent", "grounded", "entropy")
 
 def table(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     """Of runs of one recipe from several starts; as `training_runs.trajectories`."""
-    return training_runs.trajectories(runs, rng, ["base"], SHOWN)
+    return training_runs.trajectories(runs, rng, ["plain"], SHOWN)
 
 
 def draw(table: pd.DataFrame, about: str) -> Figure:

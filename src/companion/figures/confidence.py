@@ -20,7 +20,7 @@ def table(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame, about: str) -> Figure:
     """On the left P(correct), on the right entropy."""
-    labels = in_standing_order(table["variant"].tolist())
+    labels = in_standing_order(table["perturbation"].tolist())
     figure = Figure(figsize=(9, 0.36 * len(labels) + 1.5))
     for axes, (measure, text) in zip(
         figure.subplots(1, 2, sharey=True),

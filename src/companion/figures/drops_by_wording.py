@@ -20,12 +20,12 @@ def table(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame, about: str) -> Figure:
     """A line a perturbation; its wordings are numbered."""
-    labels = in_standing_order(table["variant"].tolist())
+    labels = in_standing_order(table["perturbation"].tolist())
     figure = Figure(figsize=(9, 0.52 * len(labels) + 1.6))
     axes = figure.subplots()
     for y, name in enumerate(labels):
         color, _ = perturbation_look(name)
-        for k, (_, line) in enumerate(table[table["variant"] == name].iterrows()):
+        for k, (_, line) in enumerate(table[table["perturbation"] == name].iterrows()):
             place = y + 0.27 * (k - 1)
             axes.plot([line["low"] * 100, line["high"] * 100], [place] * 2, color=color, linewidth=1.5)
             axes.plot(line["value"] * 100, place, marker="o", color="white", markersize=9)

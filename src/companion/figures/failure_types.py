@@ -22,7 +22,7 @@ def table(rows: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> pd.Data
 
 def draw(table: pd.DataFrame, about: str) -> Figure:
     """Under a wrong start of the reasoning: stubborn across, brittle up."""
-    table = table[table["variant"] == "wrong-think"]
+    table = table[table["perturbation"] == "wrong-think"]
     figure = Figure(figsize=(9, 4.6))
     axes = figure.subplots()
     for model in checkpoints_in_order(table["model"].tolist()):

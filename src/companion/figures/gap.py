@@ -27,16 +27,16 @@ def draw(table: pd.DataFrame, about: str, title: str = TITLE) -> Figure:
         "acknowledges": "says text and picture disagree",
     }  # fmt: skip
     places = {"prefill": "starts in the model's own turn", "user turn": "starts in the user's turn"}
-    deliveries, variants = list(table["delivery"].unique()), in_standing_order(table["variant"])
+    deliveries, perturbations = list(table["delivery"].unique()), in_standing_order(table["perturbation"])
     recipes = recipes_in_order(table) or list(table["recipe"].unique())
     offsets = np.linspace(-0.25, 0.25, len(recipes)) if len(recipes) > 1 else [0.0]
-    figure = Figure(figsize=(10, 1.6 + 0.5 * len(variants) * len(deliveries)))
+    figure = Figure(figsize=(10, 1.6 + 0.5 * len(perturbations) * len(deliveries)))
     panels = figure.subplots(len(deliveries), len(measures), sharex=True, sharey=True, squeeze=False)
     for (delivery, measure), part in table.groupby(["delivery", "measure"], sort=False):
         axes = panels[deliveries.index(delivery), list(measures).index(measure)]
         for line in part.itertuples():
             color, marker, _ = recipe_look(line.recipe)
-            y = variants.index(line.variant) + offsets[recipes.index(line.recipe)]
+            y = perturbations.index(line.perturbation) + offsets[recipes.index(line.recipe)]
             if line.seed >= 0:
                 axes.plot(line.value * 100, y, "|", color=color, alpha=0.6, markersize=9)
             else:
@@ -46,8 +46,8 @@ def draw(table: pd.DataFrame, about: str, title: str = TITLE) -> Figure:
     for delivery, row in zip(deliveries, panels, strict=True):
         guessed = draw_chance(row[0], table[(table["delivery"] == delivery) & (table["measure"] == "accuracy")])
         row[0].set_ylabel(places[delivery])
-        row[0].set_yticks(range(len(variants)), map(named, variants))
-        row[0].set(ylim=(len(variants) - 0.5, -0.5), xlim=(-4, 104))
+        row[0].set_yticks(range(len(perturbations)), map(named, perturbations))
+        row[0].set(ylim=(len(perturbations) - 0.5, -0.5), xlim=(-4, 104))
     for measure, axes in zip(measures.values(), panels[-1], strict=True):
         axes.set_xlabel(f"{measure} (%)")
     handles = dict(zip(*reversed(panels[0, 0].get_legend_handles_labels()), strict=True))

@@ -23,10 +23,10 @@ from companion.figures.theme import (
     titled,
 )
 
-FIVE = ("base", "stop-think", "wrong-caption", "wrong-think", "blank-image")
+FIVE = ("plain", "stop-think", "wrong-caption", "wrong-think", "blank-image")
 """The prompts of the figures that show five."""
 
-SHRINKING = ("base", "wrong-caption", "wrong-think")
+SHRINKING = ("plain", "wrong-caption", "wrong-think")
 """The prompts of `shrinking`, a panel each."""
 
 STEPS = {
@@ -37,24 +37,25 @@ STEPS = {
 
 
 def by_part(
-    table: pd.DataFrame, column: str, title: str, about: str, variants: Sequence[str], measure: str = "accuracy",
+    table: pd.DataFrame, column: str, title: str, about: str, perturbations: Sequence[str], measure: str = "accuracy",
     label: str = "accuracy (%)",
 ) -> Figure:  # fmt: skip
-    """A measure of each part (family, difficulty or benchmark) under some variants; the grey bar, if any, is chance.
+    """A measure of each part (family, difficulty or benchmark) under some perturbations; the grey bar, if any, is
+    chance.
 
     In brackets behind a part: its items.
     """
     parts = list(dict.fromkeys(table[column]))
-    variants = [name for name in variants if name in set(table["variant"])]
+    perturbations = [name for name in perturbations if name in set(table["perturbation"])]
     figure = Figure(figsize=(9, 0.62 * len(parts) + 1.8))
     axes = figure.subplots()
     table = table[table["measure"] == measure]
-    offsets = np.linspace(-0.3, 0.3, len(variants))
+    offsets = np.linspace(-0.3, 0.3, len(perturbations))
     for y, part in enumerate(parts):
-        lines = table[table[column] == part].set_index("variant")
+        lines = table[table[column] == part].set_index("perturbation")
         if "chance" in lines:
             axes.barh(y, lines["chance"].iloc[0] * 100, height=0.9, color="#dddddd", zorder=0)
-        for offset, name in zip(offsets, variants, strict=True):
+        for offset, name in zip(offsets, perturbations, strict=True):
             color, marker = perturbation_look(name)
             line = lines.loc[name]
             axes.plot([line["low"] * 100, line["high"] * 100], [y + offset] * 2, color=color, linewidth=1.5)
@@ -65,21 +66,23 @@ def by_part(
     axes.set_yticks(range(len(parts)), [f"{part} ({items[part]})" for part in parts])
     axes.set(xlabel=label, xlim=(0, 102), ylim=(len(parts) - 0.5, -0.5))
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
-    note = f"{OVER_ITEMS}, whose number stands in brackets{alike(table[table['variant'].isin(variants)])}"
+    note = f"{OVER_ITEMS}, whose number stands in brackets{alike(table[table['perturbation'].isin(perturbations)])}"
     return titled(figure, title, about, f"{note}; grey: chance" if "chance" in table else note)
 
 
-def remedies(table: pd.DataFrame, measure: str, label: str, variants: Sequence[str], title: str, about: str) -> Figure:
-    """A measure of each recipe at the last step under some variants, with intervals over seeds and items."""
+def remedies(
+    table: pd.DataFrame, measure: str, label: str, perturbations: Sequence[str], title: str, about: str
+) -> Figure:
+    """A measure of each recipe at the last step under some perturbations, with intervals over seeds and items."""
     recipes = recipes_in_order(table)
     table = table[table["measure"] == measure]
-    variants = [name for name in variants if name in set(table["variant"])]
-    figure = Figure(figsize=(9, 0.3 * len(recipes) * len(variants) / 2 + 2.0))
+    perturbations = [name for name in perturbations if name in set(table["perturbation"])]
+    figure = Figure(figsize=(9, 0.3 * len(recipes) * len(perturbations) / 2 + 2.0))
     axes = figure.subplots()
-    offsets = np.linspace(-0.3, 0.3, len(variants)) if len(variants) > 1 else [0.0]
+    offsets = np.linspace(-0.3, 0.3, len(perturbations)) if len(perturbations) > 1 else [0.0]
     for y, recipe in enumerate(recipes):
-        lines = table[table["recipe"] == recipe].set_index("variant")
-        for offset, name in zip(offsets, variants, strict=True):
+        lines = table[table["recipe"] == recipe].set_index("perturbation")
+        for offset, name in zip(offsets, perturbations, strict=True):
             color, marker = perturbation_look(name)
             line = lines.loc[name]
             axes.plot([line["low"] * 100, line["high"] * 100], [y + offset] * 2, color=color, linewidth=1.8)
@@ -93,37 +96,39 @@ def remedies(table: pd.DataFrame, measure: str, label: str, variants: Sequence[s
 
 
 def shrinking(table: pd.DataFrame, title: str, about: str, by: str) -> Figure:
-    """What "right" shrinks to under some variants: right; and consistent; and true of the picture, where that is known.
+    """What "right" shrinks to under some perturbations: right; and consistent; and true of the picture, where that is
+    known.
 
-    table: `by` (model or benchmark), variant, measure (those of `STEPS`), estimate. Where benchmarks are compared, a
-    pale band goes as far from "its reasoning says so" as the rule judge may err there (`judges.measured_error`); none
-    where its verdicts are exact.
-    """
-    shown = [name for name in SHRINKING if name in set(table["variant"])]
+    table: `by` (model or benchmark), perturbation, measure (those of `STEPS`), estimate. Where benchmarks are compared,
+    a pale band goes as far from "its reasoning says so" as the rule judge may err there (`judges.measured_error`); none
+    where its verdicts are exact."""
+    shown = [name for name in SHRINKING if name in set(table["perturbation"])]
     parts = checkpoints_in_order(table[by].tolist()) if by == "model" else list(dict.fromkeys(table[by]))
     figure = Figure(figsize=(9, 0.42 * len(parts) + 2.0))
     panels = np.atleast_1d(figure.subplots(1, len(shown), sharey=True))
     unsure = [part for part in parts if by == "benchmark" and part not in measured_error.EXACT]
-    lines = table.set_index(["variant", "measure", by])[["value", "low", "high"]].astype(float) * 100
+    lines = table.set_index(["perturbation", "measure", by])[["value", "low", "high"]].astype(float) * 100
     chance = table.groupby(by)["chance"].first() * 100 if "chance" in table else {}
-    for axes, variant in zip(panels, shown, strict=True):
+    for axes, perturbation in zip(panels, shown, strict=True):
         for place, part in enumerate(parts):
             if part in chance:
                 axes.plot([chance[part]] * 2, [place - 0.4, place + 0.4], **CHANCE)
         for number, (measure, (label, marker)) in enumerate(STEPS.items()):
             color = (BLIND_SAFE[0], BLIND_SAFE[2], BLIND_SAFE[3])[number]
-            there = [place for place, part in enumerate(parts) if (variant, measure, part) in lines.index]
+            there = [place for place, part in enumerate(parts) if (perturbation, measure, part) in lines.index]
             for place in there:
                 y = place + 0.22 * (number - 1)
-                line = lines.loc[(variant, measure, parts[place])]
+                line = lines.loc[(perturbation, measure, parts[place])]
                 if measure == "consistent_accuracy" and parts[place] in unsure:
                     judge = measured_error.measured()
                     ends = line["value"] - 100 * judge.missed.high, line["value"] + 100 * judge.invented.high
                     axes.plot(np.clip(ends, 0, 100), [y, y], color=color, linewidth=7, alpha=0.25, zorder=1)
                 axes.plot([line["low"], line["high"]], [y, y], color=color, linewidth=1.5)
                 axes.plot(line["value"], y, marker=marker, color=color, linestyle="none", clip_on=False, zorder=3,
-                          label=label if place == there[0] and variant == shown[0] else None)  # fmt: skip
-        axes.set(title=named(variant), xlim=(0, 100), ylim=(len(parts) - 0.5, -0.5), xlabel="share of all items (%)")
+                          label=label if place == there[0] and perturbation == shown[0] else None)  # fmt: skip
+        axes.set(
+            title=named(perturbation), xlim=(0, 100), ylim=(len(parts) - 0.5, -0.5), xlabel="share of all items (%)"
+        )
         axes.set_yticks(range(len(parts)), parts)
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
     told = [OVER_ITEMS]

@@ -28,18 +28,18 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame, about: str) -> Figure:
     """What each model does, as parts of a bar: one panel a prompt."""
-    models, variants = checkpoints_in_order(table["model"].tolist()), list(dict.fromkeys(table["variant"]))
+    models, perturbations = checkpoints_in_order(table["model"].tolist()), list(dict.fromkeys(table["perturbation"]))
     figure = Figure(figsize=(9, 0.36 * len(models) + 2.2))
-    panels = np.atleast_1d(figure.subplots(1, len(variants), sharey=True))
-    shares = table.set_index(["variant", "behaviour", "model"])["value"] * 100
-    for axes, variant in zip(panels, variants, strict=True):
+    panels = np.atleast_1d(figure.subplots(1, len(perturbations), sharey=True))
+    shares = table.set_index(["perturbation", "behaviour", "model"])["value"] * 100
+    for axes, perturbation in zip(panels, perturbations, strict=True):
         left = np.zeros(len(models))
         for name, (color, hatch) in zip(BEHAVIOURS, PARTS, strict=True):
-            width = np.array([shares.get((variant, name, model), 0.0) for model in models])
+            width = np.array([shares.get((perturbation, name, model), 0.0) for model in models])
             label = name if axes is panels[0] else None
             axes.barh(models, width, left=left, color=color, hatch=hatch, edgecolor="white", linewidth=0, label=label)
             left += width
-        axes.set(title=named(variant), xlim=(0, 100), xlabel="share of the prompts (%)")
+        axes.set(title=named(perturbation), xlim=(0, 100), xlabel="share of the prompts (%)")
         axes.set_ylim(len(models) - 0.5, -0.5)
         axes.grid(visible=False, axis="y")
     figure.legend(loc="outside lower center", ncols=2, frameon=False)

@@ -16,10 +16,10 @@ MEASURES = {"correct": "accuracy", "consistent": "agreement of reasoning and ans
 
 
 def table(
-    runs: pd.DataFrame, rng: np.random.Generator, recipe: str = "accuracy", variant: str = "base"
+    runs: pd.DataFrame, rng: np.random.Generator, recipe: str = "accuracy", perturbation: str = "plain"
 ) -> pd.DataFrame:
     """Of one recipe under one perturbation, from every start; as `training_runs.trajectories`."""
-    return trajectories(runs[runs["recipe"] == recipe], rng, [variant], list(MEASURES))
+    return trajectories(runs[runs["recipe"] == recipe], rng, [perturbation], list(MEASURES))
 
 
 def draw(table: pd.DataFrame, about: str, title: str = TITLE, marked: int | None = None) -> Figure:

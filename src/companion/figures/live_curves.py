@@ -15,21 +15,22 @@ WINDOW = 10
 
 
 def draw(curve: pd.DataFrame, log: pd.DataFrame, title: str, about: str) -> Figure:
-    """Each of the four measures over the steps, a line a variant with its intervals over items, and the reward a step.
+    """Each of the four measures over the steps, a line a perturbation with its intervals over items, and the reward a
+    step.
 
     curve: from `training_runs.watched`. log: step, reward; may be empty.
     """
-    variants = in_standing_order(curve["variant"].tolist())
+    perturbations = in_standing_order(curve["perturbation"].tolist())
     figure = Figure(figsize=(10, 5.6))
     panels = figure.subplots(2, 3, sharex=True).ravel()
     last = max(int(curve["step"].max()), len(log), 1)
     guessed = ""
     for axes, measure in zip(panels, CURVES, strict=False):
         label, scale = PANELS[measure]
-        for place, name in enumerate(variants):
+        for place, name in enumerate(perturbations):
             color, marker = perturbation_look(name)
-            part = curve[(curve["measure"] == measure) & (curve["variant"] == name)]
-            steps = part["step"] + 0.008 * last * (place - (len(variants) - 1) / 2)  # intervals side by side
+            part = curve[(curve["measure"] == measure) & (curve["perturbation"] == name)]
+            steps = part["step"] + 0.008 * last * (place - (len(perturbations) - 1) / 2)  # intervals side by side
             axes.plot(steps, part["value"] * scale, color=color, marker=marker, markersize=5, label=named(name))
             axes.vlines(steps, part["low"] * scale, part["high"] * scale, color=color, linewidth=1.2, alpha=0.5)
         guessed += draw_chance(axes, curve[curve["measure"] == measure], "axhline")

@@ -20,7 +20,7 @@ def table(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame, about: str) -> Figure:
     """On the left accuracy, on the right its change."""
-    labels = in_standing_order(table["variant"].tolist())
+    labels = in_standing_order(table["perturbation"].tolist())
     figure = Figure(figsize=(9, 0.36 * len(labels) + 1.5))
     left, right = figure.subplots(1, 2, sharey=True)
     part = table[table["measure"] == "accuracy"]
@@ -32,8 +32,8 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
     right.axvline(0, color="#222222", linewidth=1)
     right.set(xlabel="change against the plain prompt (points)")
     for y, name in enumerate(labels):
-        value = changes.set_index("variant").loc[name, "value"] * 100
-        if name != "base":
+        value = changes.set_index("perturbation").loc[name, "value"] * 100
+        if name != "plain":
             text = f"{value:+.1f}".replace("-", "−")
             right.annotate(text, (1.02, y), xycoords=("axes fraction", "data"), va="center", fontsize="small")
     return titled(figure, TITLE, about, f"{OVER_ITEMS}{guessed}")

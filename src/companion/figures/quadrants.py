@@ -20,7 +20,7 @@ def table(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame, about: str) -> Figure:
     """Above right, below wrong; on the left the reasoning says so, on the right it does not. A bar a perturbation."""
-    labels = in_standing_order(table["variant"].tolist())
+    labels = in_standing_order(table["perturbation"].tolist())
     figure = Figure(figsize=(9, 0.52 * len(labels) + 1.8))
     heads = (
         ("consistent right", "right, and its reasoning says so"),
@@ -29,7 +29,7 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
         ("inconsistent wrong", "wrong, its reasoning does not say so"),
     )  # fmt: skip
     for axes, (measure, head) in zip(figure.subplots(2, 2, sharex=True, sharey=True).ravel(), heads, strict=True):
-        part = table[table["measure"] == measure].set_index("variant")
+        part = table[table["measure"] == measure].set_index("perturbation")
         for y, name in enumerate(labels):
             line = part.loc[name, ["value", "low", "high"]].astype(float) * 100
             axes.barh(y, line["value"], color=perturbation_look(name)[0], height=0.72)

@@ -17,7 +17,7 @@ MEASURES = ("words", "correct", "consistent")
 
 def table(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     """Of runs from one start, their first and last step; as `training_runs.trajectories`."""
-    paths = training_runs.trajectories(runs, rng, ["base"], MEASURES)
+    paths = training_runs.trajectories(runs, rng, ["plain"], MEASURES)
     return paths[paths["measure"] == "words"].dropna(axis="columns", how="all")
 
 

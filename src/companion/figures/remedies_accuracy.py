@@ -11,7 +11,7 @@ from companion.figures.interval_plots import remedies
 
 TITLE = "Accuracy of each recipe with and without lies"
 
-SHOWN = ("base", "wrong-caption", "wrong-think", "wrong-think-but")
+SHOWN = ("plain", "wrong-caption", "wrong-think", "wrong-think-but")
 
 
 def table(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from companion.figures.interval_plots import remedies
 
 TITLE = "Agreement of reasoning and answer at the last step"
 
-SHOWN = ("base", "wrong-caption", "wrong-think")
+SHOWN = ("plain", "wrong-caption", "wrong-think")
 
 
 def table(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:

@@ -25,10 +25,10 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
     figure = Figure(figsize=(10, 4.4))
     left, right = figure.subplots(1, 2)
     styles = {"p_correct": ("P(correct)", BLIND_SAFE[0], "o"), "entropy": ("entropy", BLIND_SAFE[3], "X")}
-    for (_, variant, measure), part in table.groupby(["model", "variant", "measure"]):
+    for (_, perturbation, measure), part in table.groupby(["model", "perturbation", "measure"]):
         name, color, marker = styles[measure]
-        line = "-" if variant == "base" else ":"
-        label = f"{name}, {'with' if variant == 'base' else 'without'} reasoning"
+        line = "-" if perturbation == "plain" else ":"
+        label = f"{name}, {'with' if perturbation == 'plain' else 'without'} reasoning"
         for axes, column in ((left, "bias"), (right, "coverage")):
             axes.plot(part["k"], part[column] * 100, line, marker=marker, color=color, label=label, alpha=0.8)
     for axes, label in ((left, "bias of the mean (points)"), (right, "coverage of its 95 % interval (%)")):

@@ -11,7 +11,7 @@ from companion.figures.step_curves import curves
 
 TITLE = "Recipe accuracy: change of certainty under seen and unseen prompts"
 
-PROMPTS = ("base", "wrong-caption", "wrong-think", "wrong-think-but", "wrong-caption-disclaimer", "stop-think")
+PROMPTS = ("plain", "wrong-caption", "wrong-think", "wrong-think-but", "wrong-caption-disclaimer", "stop-think")
 SHOWN = ("entropy", "p_correct")
 
 
@@ -22,4 +22,4 @@ def table(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame, about: str) -> Figure:
     """A panel a measure, a line a prompt."""
-    return curves(table, SHOWN, TITLE, about, by="variant")
+    return curves(table, SHOWN, TITLE, about, by="perturbation")

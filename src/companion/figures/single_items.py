@@ -45,7 +45,7 @@ def pictures(questions: Sequence[Question], columns: int = 3) -> Figure:
 
 
 def example(question: Question, rows: pd.DataFrame) -> Figure:
-    """A question's picture, and for each row what was asked and what was answered. rows: indexed by variant.
+    """A question's picture, and for each row what was asked and what was answered. rows: indexed by perturbation.
 
     What the perturbation added is in dark red, what the model itself wrote in black. Verdicts stand behind the answer
     where the rows hold some.
@@ -88,7 +88,7 @@ def example(question: Question, rows: pd.DataFrame) -> Figure:
 
 
 def letters(question: Question, rows: pd.DataFrame, title: str, about: str) -> Figure:
-    """One item's distribution over the option letters under some variants. rows: indexed by variant."""
+    """One item's distribution over the option letters under some perturbations. rows: indexed by perturbation."""
     figure = Figure(figsize=(9, 2.6))
     picture, *panels = figure.subplots(1, len(rows) + 1)
     picture.imshow(np.asarray(question.load_image()), interpolation="nearest")
@@ -178,5 +178,5 @@ def rung(prompt: Prompt, table: pd.DataFrame, at: int) -> Figure:
     path.set_title("P(right letter)", fontsize=9)
     path.legend(frameon=False, fontsize="small")
     about = f"{prompt.question.source} · one question, no finding"
-    figure.suptitle(f"{prompt.question.text} ({prompt.variant})\n{about}", x=0.01, ha="left", parse_math=False)
+    figure.suptitle(f"{prompt.question.text} ({prompt.perturbation})\n{about}", x=0.01, ha="left", parse_math=False)
     return figure

@@ -41,17 +41,19 @@ def curves(
     """Measures over steps, as change since step 0 (or as they are): means with intervals (of recipes at the end
     alone, where there are many), and the single seeds of starts.
 
-    table: from `training_runs.trajectories`. by: what the lines are, "recipe", "variant" or "start".
+    table: from `training_runs.trajectories`. by: what the lines are, "recipe", "perturbation" or "start".
     """
     columns = min(2, len(measures))
     rows = -(-len(measures) // columns)
     figure = Figure(figsize=(9, 2.8 * rows + 1.0))
     panels = np.atleast_1d(figure.subplots(rows, columns, sharex=True)).ravel()
     value, low, high = ("change", "change_low", "change_high") if change else ("value", "low", "high")
-    variants = {name: (*perturbation_look(name), "-") for name in in_standing_order(table["variant"].tolist())}
+    perturbations = {
+        name: (*perturbation_look(name), "-") for name in in_standing_order(table["perturbation"].tolist())
+    }
     recipes = {name: recipe_look(name) for name in recipes_in_order(table)}
-    looks = {"recipe": recipes, "variant": variants, "start": started(table)}[by]
-    shown = {name: named(name) if by == "variant" else name for name in looks}
+    looks = {"recipe": recipes, "perturbation": perturbations, "start": started(table)}[by]
+    shown = {name: named(name) if by == "perturbation" else name for name in looks}
     apart = 0.012 * table["step"].max()
     guessed = tell_chance(table[table["measure"].isin(measures)]) if change else ""
     for axes, measure in zip(panels, measures, strict=False):

@@ -20,14 +20,14 @@ def table(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame, about: str) -> Figure:
     """Over all pairs, and over pairs of one family; 0.5 is chance."""
-    labels = in_standing_order(table["variant"].tolist())
+    labels = in_standing_order(table["perturbation"].tolist())
     figure = Figure(figsize=(9, 0.5 * len(labels) + 1.9))
     panels = list(table.groupby("pairs", sort=False))
     for axes, (pairs, part) in zip(figure.subplots(1, len(panels), sharey=True), panels, strict=True):
         for offset, (predictor, color, marker) in zip(
             (-0.14, 0.14), (("P(correct)", BLIND_SAFE[0], "o"), ("−entropy", BLIND_SAFE[1], "s")), strict=True
         ):
-            lines = part[part["predictor"] == predictor].set_index("variant").loc[labels]
+            lines = part[part["predictor"] == predictor].set_index("perturbation").loc[labels]
             for y, (_, line) in enumerate(lines.iterrows()):
                 axes.plot([line["low"], line["high"]], [y + offset] * 2, color=color, linewidth=2)
             places = np.arange(len(labels)) + offset

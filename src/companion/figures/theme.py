@@ -1,8 +1,7 @@
-"""What all figures share: the look of a variant and of a recipe, and how a point with its interval is drawn.
+"""What all figures share: the look of a perturbation and of a recipe, and how a point with its interval is drawn.
 
-A variant has one colour, one marker and one name everywhere, and is told apart without colour. Every figure says in
-the lines of its title what it shows, of which models, items and seeds, and what its marks mean.
-"""
+A perturbation has one colour, one marker and one name everywhere, and is told apart without colour. Every figure says
+in the lines of its title what it shows, of which models, items and seeds, and what its marks mean."""
 
 from __future__ import annotations
 
@@ -28,7 +27,7 @@ CHANCE: dict[str, Any] = {"color": "#666666", "linewidth": 1.2, "linestyle": ":"
 """The line at the accuracy of guessing."""
 
 STYLES = {
-    "base": ("#222222", "o"),
+    "plain": ("#222222", "o"),
     "stop-think": (BLIND_SAFE[7], "P"),
     "right-think": (BLIND_SAFE[2], "^"),
     "right-caption": (BLIND_SAFE[9], "v"),
@@ -41,7 +40,7 @@ STYLES = {
     "wrong-caption-abstain": (BLIND_SAFE[0], ">"),
     "blank-image": (BLIND_SAFE[5], "*"),
 }
-"""variant → (colour, marker), in the order in which figures list them."""
+"""perturbation → (colour, marker), in the order in which figures list them."""
 
 RECIPES = {
     "before RL": ("#222222", "o", "-"),
@@ -137,9 +136,9 @@ def checkpoint_look(label: str) -> tuple[str, str, str]:
     return CHECKPOINTS.get(label) or (OTHERS, "H", "-")
 
 
-def named(variant: str) -> str:
-    """A variant as figures name it: `base` is also the name of a model."""
-    return "base (plain prompt)" if variant == "base" else variant
+def named(perturbation: str) -> str:
+    """A perturbation as figures name it."""
+    return "plain prompt" if perturbation == "plain" else perturbation
 
 
 def draw_chance(axes: Axes, table: pd.DataFrame, line: str = "axvline") -> str:
@@ -164,8 +163,8 @@ def _chance_levels(table: pd.DataFrame) -> list[float]:
 
 
 def points(axes: Axes, table: pd.DataFrame, labels: list[str], scale: float = 100.0) -> None:
-    """One point and interval for each variant, from the top down."""
-    table = table.set_index("variant")
+    """One point and interval for each perturbation, from the top down."""
+    table = table.set_index("perturbation")
     for y, name in enumerate(labels):
         color, marker = perturbation_look(name)
         line = table.loc[name]

@@ -16,7 +16,7 @@ MEASURES = ("correct", "consistent", "grounded", "entropy", "words")
 
 def table(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     """Of runs from one start, asked the same items at every step; as `training_runs.trajectories`."""
-    return training_runs.trajectories(runs, rng, ["base"], MEASURES)
+    return training_runs.trajectories(runs, rng, ["plain"], MEASURES)
 
 
 def draw(table: pd.DataFrame, about: str) -> Figure:

@@ -22,13 +22,13 @@ def table(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame, about: str) -> Figure:
     """Stacked shares, a bar a perturbation."""
-    labels = in_standing_order(table["variant"].tolist())
+    labels = in_standing_order(table["perturbation"].tolist())
     figure = Figure(figsize=(9, 0.42 * len(labels) + 1.6))
     axes = figure.subplots()
     left = np.zeros(len(labels))
     looks = zip(FATES, (BLIND_SAFE[2], BLIND_SAFE[3], BLIND_SAFE[1], "#bbbbbb"), ("", "//", "..", "xx"), strict=True)
     for fate, color, hatch in looks:
-        values = table[table["fate"] == fate].set_index("variant").loc[labels, "value"].to_numpy() * 100
+        values = table[table["fate"] == fate].set_index("perturbation").loc[labels, "value"].to_numpy() * 100
         axes.barh(labels, values, left=left, color=color, hatch=hatch, edgecolor="white", label=FATES[fate])
         for y, (start, value) in enumerate(zip(left, values, strict=True)):
             if value >= 6:

@@ -14,7 +14,7 @@ from companion.figures.interval_plots import by_part
 
 TITLE = "Probability of the right option"
 
-SHOWN = ("base", "wrong-caption", "wrong-think")
+SHOWN = ("plain", "wrong-caption", "wrong-think")
 
 
 def table(rows: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> pd.DataFrame:

@@ -24,16 +24,23 @@ def table(rows: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> pd.Data
 
 def draw(table: pd.DataFrame, about: str) -> Figure:
     """A line a benchmark, a column a perturbation; bold where the interval is clear of zero."""
-    changes = table[(table["measure"] == "change") & (table["variant"] != "base")]
-    variants, benchmarks = in_standing_order(changes["variant"].tolist()), list(dict.fromkeys(changes["benchmark"]))
-    values = changes.pivot(index="benchmark", columns="variant", values="value").loc[benchmarks, variants] * 100
+    changes = table[(table["measure"] == "change") & (table["perturbation"] != "plain")]
+    perturbations, benchmarks = (
+        in_standing_order(changes["perturbation"].tolist()),
+        list(dict.fromkeys(changes["benchmark"])),
+    )
+    values = (
+        changes.pivot(index="benchmark", columns="perturbation", values="value").loc[benchmarks, perturbations] * 100
+    )
     figure = Figure(figsize=(9, 0.45 * len(benchmarks) + 2.2))
     axes = figure.subplots()
     most = max(1.0, float(np.nanmax(np.abs(values.to_numpy()))))
     sns.heatmap(values, ax=axes, cmap="vlag_r", vmin=-most, vmax=most, annot=True, fmt="+.1f", linewidths=1,
                 cbar_kws={"label": "points"})  # fmt: skip
     clear = changes.assign(clear=(changes["low"] > 0) | (changes["high"] < 0))
-    bold = clear.pivot(index="benchmark", columns="variant", values="clear").loc[benchmarks, variants].to_numpy()
+    bold = (
+        clear.pivot(index="benchmark", columns="perturbation", values="clear").loc[benchmarks, perturbations].to_numpy()
+    )
     for text, heavy in zip(axes.texts, bold.ravel(), strict=True):
         text.set(text=text.get_text().replace("-", "−"), fontweight="bold" if heavy else "normal")
     axes.set(xlabel="", ylabel="")

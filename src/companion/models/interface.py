@@ -48,7 +48,7 @@ class Sampling:
 
     def stream(self, prompt: Prompt) -> int:
         """The seed of a prompt's own random stream."""
-        name = f"{self.seed}/{self.sample}/{prompt.variant}/{prompt.question.id}"
+        name = f"{self.seed}/{self.sample}/{prompt.perturbation}/{prompt.question.id}"
         return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=7).digest(), "big")
 
 
@@ -116,7 +116,7 @@ def responses(model: Model, prompts: Sequence[Prompt], sampling: Sampling) -> li
         response = found[number]
         if isinstance(response, Refusal):
             raise CompanionError(
-                f"{model.label} refuses question {prompt.question.id} ({prompt.variant}): {response.reason}"
+                f"{model.label} refuses question {prompt.question.id} ({prompt.perturbation}): {response.reason}"
             )
         given.append(response)
     return given

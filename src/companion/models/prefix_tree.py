@@ -1,10 +1,9 @@
 """Reading prompts: each picture is encoded once, and what prompts begin with is read once for all that share it.
 
-The variants of an item share its picture, which is most of their tokens, and after it a caption or the whole question.
-So its prompts are a tree. It is read level by level: first the pictures, up to where their prompts part, then what
-several of these go on with together, at last what is left of each; keys and values are copied where the tree branches.
-The numbers are those of reading each prompt by itself.
-"""
+The perturbations of an item share its picture, which is most of their tokens, and after it a caption or the whole
+question. So its prompts are a tree. It is read level by level: first the pictures, up to where their prompts part, then
+what several of these go on with together, at last what is left of each; keys and values are copied where the tree
+branches. The numbers are those of reading each prompt by itself."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from companion.errors import CompanionError, PictureError
-from companion.perturbations.table import VARIANTS, Prompt, apply
+from companion.perturbations.table import PERTURBATIONS, Prompt, apply
 from companion.questions.public.files import DATA
 from companion.questions.question import LETTERS, Question
 from companion.questions.registry import find_questions
@@ -25,7 +25,7 @@ from companion.questions.statements.written import Written
 FORMAT = "companion-prompts-1"
 
 FIELDS: dict[str, tuple[type, ...]] = {
-    "benchmark": (str,), "question": (str,), "variant": (str,), "seed": (int,), "text": (str,), "prefill": (str,),
+    "benchmark": (str,), "question": (str,), "perturbation": (str,), "seed": (int,), "text": (str,), "prefill": (str,),
     "options": (list,), "suggested": (str, type(None)), "wording": (str,), "blank": (bool,), "image": (str,),
     "claims": (list,), "writer": (str,),
 }  # fmt: skip
@@ -33,17 +33,19 @@ FIELDS: dict[str, tuple[type, ...]] = {
 `Question.image_hash`; `claims`: a sentence for each option of the question, of `writer`."""
 
 
-def write_prompts(written: Sequence[Written], variants: Sequence[str], seed: int, file: Path) -> None:
-    """Write the prompts of questions under variants, in the order in which `engine.evaluate` asks them.
+def write_prompts(written: Sequence[Written], perturbations: Sequence[str], seed: int, file: Path) -> None:
+    """Write the prompts of questions under perturbations, in the order in which `engine.evaluate` asks them.
 
     Raises CompanionError where the file cannot be written.
     """
     header = {
-        "format": FORMAT, "benchmark": written[0].question.source, "seed": seed, "variants": list(variants),
+        "format": FORMAT, "benchmark": written[0].question.source, "seed": seed, "perturbations": list(perturbations),
         "writers": sorted({one.writer for one in written}), "questions": len(written),
-        "prompts": len(written) * len(variants),
+        "prompts": len(written) * len(perturbations),
     }  # fmt: skip
-    lines = [_line(apply(one.question, variant, seed), one.writer) for one in written for variant in variants]
+    lines = [
+        _line(apply(one.question, perturbation, seed), one.writer) for one in written for perturbation in perturbations
+    ]
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("w", encoding="utf-8") as out:
@@ -55,7 +57,7 @@ def write_prompts(written: Sequence[Written], variants: Sequence[str], seed: int
 def _line(prompt: Prompt, writer: str) -> dict[str, Any]:
     question = prompt.question
     return {
-        "benchmark": question.source, "question": question.id, "variant": prompt.variant, "seed": prompt.seed,
+        "benchmark": question.source, "question": question.id, "perturbation": prompt.perturbation, "seed": prompt.seed,
         "text": prompt.text, "prefill": prompt.prefill, "options": prompt.options,
         "suggested": None if prompt.suggested is None else LETTERS[prompt.suggested], "wording": prompt.wording,
         "blank": prompt.blank, "image": question.image_hash, "claims": question.claims, "writer": writer,
@@ -78,7 +80,7 @@ def read_prompts(file: Path, benchmark: str, data: Path = DATA) -> list[Prompt]:
         _check(row, own, place)
         question = told.setdefault((own.id, *claims), own if own.claims == claims else replace(own, claims=claims))
         prompts.append(Prompt(
-            question=question, variant=row["variant"], text=row["text"], prefill=row["prefill"],
+            question=question, perturbation=row["perturbation"], text=row["text"], prefill=row["prefill"],
             options=tuple(row["options"]), wording=row["wording"], blank=row["blank"], seed=row["seed"],
             suggested=None if row["suggested"] is None else LETTERS.index(row["suggested"]),
         ))  # fmt: skip
@@ -109,11 +111,13 @@ def _rows(file: Path) -> dict[str, dict[str, Any]]:
                 raise CompanionError(f"{place}: the field {name} is missing; each prompt needs it")
             if type(row[name]) not in kinds or not all(isinstance(one, str) for one in _listed(row[name])):
                 raise CompanionError(f"{place}: the field {name} holds {row[name]!r}, which is of the wrong type")
-        if row["variant"] not in VARIANTS:
-            raise CompanionError(f"{place}: unknown variant {row['variant']!r}; choose from {', '.join(VARIANTS)}")
-        first = seen.setdefault((row["question"], row["variant"], row["seed"]), place)
+        if row["perturbation"] not in PERTURBATIONS:
+            raise CompanionError(
+                f"{place}: unknown perturbation {row['perturbation']!r}; choose from {', '.join(PERTURBATIONS)}"
+            )
+        first = seen.setdefault((row["question"], row["perturbation"], row["seed"]), place)
         if first != place:
-            raise CompanionError(f"{place}: the same question, variant and seed as {first}; remove one")
+            raise CompanionError(f"{place}: the same question, perturbation and seed as {first}; remove one")
         rows[place] = row
     if len(rows) != header.get("prompts"):
         raise CompanionError(

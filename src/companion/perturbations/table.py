@@ -1,9 +1,8 @@
-"""Prompt variants: the same question and picture, with text around it that a person looking at it would ignore.
+"""Perturbations: the same question and picture, with text around it that a person looking at it would ignore.
 
-The picture is never touched, but for `blank-image`, which takes it away. What a perturbation asserts is a claim of
-the question (`Question.claims`): one wrong option is drawn for an item, by seed, and every wrong variant of the item
-asserts that same one, so that variants are paired. Source: the paper's evaluation protocol.
-"""
+The picture is never touched, but for `blank-image`, which takes it away. What a perturbation asserts is a claim of the
+question (`Question.claims`): one wrong option is drawn for an item, by seed, and every wrong perturbation of the item
+asserts that same one, so that perturbations are paired. Source: the paper's evaluation protocol."""
 
 from __future__ import annotations
 
@@ -33,8 +32,8 @@ WORDINGS: Mapping[str, Sequence[str]] = {
 
 
 @dataclass(frozen=True)
-class Variant:
-    """What a variant adds to a prompt. caption, think: which claim they assert, "right", "wrong" or none.
+class Perturbation:
+    """What a perturbation adds to a prompt. caption, think: which claim they assert, "right", "wrong" or none.
 
     wordings: kinds of `WORDINGS` that are worded in a way of its own; each draws from a stream of its own.
     """
@@ -50,37 +49,37 @@ class Variant:
     wordings: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-VARIANTS = {
-    variant.name: variant
-    for variant in (
-        Variant("base"),
-        Variant("stop-think", stop=True),
-        Variant("wrong-think", think="wrong"),
-        Variant("wrong-think-but", think="wrong", doubt=True),
-        Variant("wrong-caption", caption="wrong"),
-        Variant("wrong-caption-disclaimer", caption="wrong", disclaimer=True),
-        Variant("right-think", think="right"),
-        Variant("right-caption", caption="right"),
-        Variant("abstain", abstain=True),
-        Variant("wrong-think-abstain", think="wrong", abstain=True),
-        Variant("wrong-caption-abstain", caption="wrong", abstain=True),
-        Variant("blank-image", blank=True),
+PERTURBATIONS = {
+    perturbation.name: perturbation
+    for perturbation in (
+        Perturbation("plain"),
+        Perturbation("stop-think", stop=True),
+        Perturbation("wrong-think", think="wrong"),
+        Perturbation("wrong-think-but", think="wrong", doubt=True),
+        Perturbation("wrong-caption", caption="wrong"),
+        Perturbation("wrong-caption-disclaimer", caption="wrong", disclaimer=True),
+        Perturbation("right-think", think="right"),
+        Perturbation("right-caption", caption="right"),
+        Perturbation("abstain", abstain=True),
+        Perturbation("wrong-think-abstain", think="wrong", abstain=True),
+        Perturbation("wrong-caption-abstain", caption="wrong", abstain=True),
+        Perturbation("blank-image", blank=True),
     )
 }
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """What is shown to the model for one item under one variant.
+    """What is shown to the model for one item under one perturbation.
 
     text: the user's turn, without the image and without the instruction on the form of the answer, which the model's
     profile adds. prefill: the start of the assistant's turn. options: those of the question, and "I'm not sure" last
     in an abstain form. suggested: the option that the perturbation asserts, or None. wording: which of the wordings
-    was drawn, as "caption-1" or "think-0 doubt-2", or "" where the variant has but one. seed: of the draws.
+    was drawn, as "caption-1" or "think-0 doubt-2", or "" where the perturbation has but one. seed: of the draws.
     """
 
     question: Question
-    variant: str
+    perturbation: str
     text: str
     prefill: str
     options: tuple[str, ...]
@@ -96,32 +95,32 @@ class Prompt:
 
 
 def in_standing_order(names: Iterable[str]) -> list[str]:
-    """Each of some variants once, in the order of `VARIANTS`; those that have no entry there come last."""
+    """Each of some perturbations once, in the order of `PERTURBATIONS`; those that have no entry there come last."""
     there = dict.fromkeys(names)
-    known = [name for name in VARIANTS if name in there]
+    known = [name for name in PERTURBATIONS if name in there]
     return known + sorted(set(there) - set(known))
 
 
-def parse_variants(names: str) -> list[str]:
-    """Variant names from "all" or a comma-separated list, in their standing order; an unknown name is an error."""
+def parse_perturbations(names: str) -> list[str]:
+    """Perturbation names from "all" or a comma-separated list, in their standing order; an unknown name is an error."""
     if names == "all":
-        return list(VARIANTS)
+        return list(PERTURBATIONS)
     wanted = [name.strip() for name in names.split(",") if name.strip()]
     for name in wanted:
-        if name not in VARIANTS:
-            raise CompanionError(f"unknown variant {name!r}; choose from {', '.join(VARIANTS)}, or all")
+        if name not in PERTURBATIONS:
+            raise CompanionError(f"unknown perturbation {name!r}; choose from {', '.join(PERTURBATIONS)}, or all")
     if not wanted:
-        raise CompanionError("no variant given; choose from " + ", ".join(VARIANTS) + ", or all")
+        raise CompanionError("no perturbation given; choose from " + ", ".join(PERTURBATIONS) + ", or all")
     return in_standing_order(wanted)
 
 
-def apply(question: Question, variant: str, seed: int = 0) -> Prompt:
-    """The prompt of a question under a variant.
+def apply(question: Question, perturbation: str, seed: int = 0) -> Prompt:
+    """The prompt of a question under a perturbation.
 
-    The wrong option and each wording depend on (seed, question id) alone: two variants with a caption share its
+    The wrong option and each wording depend on (seed, question id) alone: two perturbations with a caption share its
     wording, so that they differ in nothing but what their names say.
     """
-    plan = VARIANTS[variant]
+    plan = PERTURBATIONS[perturbation]
     wrong, draws = _draws(seed, question.id, len(question.options), question.answer)
     asserted = {"right": question.answer, "wrong": wrong}
     used: list[str] = []
@@ -129,7 +128,9 @@ def apply(question: Question, variant: str, seed: int = 0) -> Prompt:
     def pick(kind: str) -> str:
         """The wording of a kind of sentence that this question draws."""
         own = plan.wordings.get(kind)
-        number = random.Random(f"{seed}/{question.id}/{variant}/{kind}").randrange(len(own)) if own else draws[kind]
+        number = (
+            random.Random(f"{seed}/{question.id}/{perturbation}/{kind}").randrange(len(own)) if own else draws[kind]
+        )
         used.append(f"{kind}-{number}")
         return (own or WORDINGS[kind])[number]
 
@@ -146,7 +147,7 @@ def apply(question: Question, variant: str, seed: int = 0) -> Prompt:
         prefill = pick("stop")
     options = (*question.options, ABSTAIN) if plan.abstain else question.options
     return Prompt(
-        question=question, variant=variant, text=layout(question.text, options, caption), prefill=prefill,
+        question=question, perturbation=perturbation, text=layout(question.text, options, caption), prefill=prefill,
         options=options, suggested=asserted.get(plan.caption or plan.think), wording=" ".join(used), blank=plan.blank,
         seed=seed,
     )  # fmt: skip

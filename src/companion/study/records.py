@@ -14,14 +14,11 @@ import numpy as np
 import pandas as pd
 
 from companion.evaluation.judges.rule_judge import committed
-from companion.perturbations.table import VARIANTS, apply
+from companion.perturbations.table import PERTURBATIONS, apply
 from companion.questions.microworld.grammar import conclusion, is_true, sentences
 from companion.questions.microworld.items import MicroworldQuestion
 from companion.questions.question import LETTERS
 from companion.training.rewards import own_reasoning
-
-PERTURBATIONS = {"plain" if name == "base" else name: name for name in VARIANTS}
-"""Name in the records → name of the prompt variant. (`base` is a checkpoint.)"""
 
 NONE = -1
 """Stands for no option."""
@@ -71,7 +68,6 @@ def compact(rows: pd.DataFrame, items: Sequence[MicroworldQuestion]) -> pd.DataF
     `encode_probabilities`.
     """
     numbers = {item.id: number for number, item in enumerate(items)}
-    names = {variant: name for name, variant in PERTURBATIONS.items()}
     lines = []
     for row in rows.itertuples():
         item = items[numbers[row.question]]
@@ -79,7 +75,7 @@ def compact(rows: pd.DataFrame, items: Sequence[MicroworldQuestion]) -> pd.DataF
         truths = [truth for said in sentences(own) if (truth := is_true(said, item.scene)) is not None]
         judged = committed(row.think, row.options, item.claims, item.text).option
         lines.append((
-            names[row.variant], numbers[row.question], _number(row.answer),
+            row.perturbation, numbers[row.question], _number(row.answer),
             _or_none(conclusion(row.think, row.options, item.claims)), _or_none(judged),
             *(min(count, 255) for count in (len(own.split()), len(truths), sum(truths))),
             0 if row.letter_mass is None or np.isnan(row.letter_mass) else round(255 * min(1.0, row.letter_mass)),

@@ -260,7 +260,7 @@ def _answers(model: LocalModel, n_items: int, protocol: Protocol, work: Path) ->
     with _phase(cost * n_items) as report:
         for begin in range(0, n_items, SLICE):
             part = items[begin : begin + SLICE]
-            rows = evaluate(model, part, list(PERTURBATIONS.values()), store, progress=False)
+            rows = evaluate(model, part, list(PERTURBATIONS), store, progress=False)
             found = compact(rows, part)
             kept.append(found.assign(item=found["item"] + np.int16(begin)))
             report(cost * len(part))

@@ -37,7 +37,7 @@ from companion.models.interface import Model, Sampling
 from companion.models.openai_client import Account
 from companion.models.prices import Price
 from companion.models.server import EndpointModel
-from companion.perturbations.table import VARIANTS, apply
+from companion.perturbations.table import PERTURBATIONS, apply
 from companion.provenance import project_root
 from companion.questions.microworld import MicroworldQuestion
 from companion.questions.question import Question
@@ -116,7 +116,7 @@ class Audit(Desk):
 
 @dataclass
 class Session(Desk):
-    """rows: one for each question × variant."""
+    """rows: one for each question × perturbation."""
 
     questions: Sequence[Question]
     rows: pd.DataFrame
@@ -130,7 +130,7 @@ class Session(Desk):
         for path in sorted(Path(folder).glob("*/config.json")) if folder else []:
             model = LocalModel(str(path.parent), self.device)
             if model.identity not in set(self.rows["model_hash"]):
-                found.append(evaluate(model, self.questions, list(VARIANTS), _rows(), seed=self.seed))
+                found.append(evaluate(model, self.questions, list(PERTURBATIONS), _rows(), seed=self.seed))
         return pd.concat(found, ignore_index=True) if found else self.rows.iloc[:0]
 
     def judged(self, rows: pd.DataFrame) -> pd.DataFrame:
@@ -144,16 +144,17 @@ class Session(Desk):
         replay = Replay(LocalModel(checkpoint, self.device))
         return consistency.with_verdicts(rows, judge(replay, rows, self.questions, _verdicts()))
 
-    def examples(self, n: int, variant: str) -> list[Question]:
-        """The first n questions that were right under base and wrong under `variant`; fewer if there are fewer."""
-        table = self.rows.pivot(index="question", columns="variant", values="correct")
-        lost = set(table.index[table["base"] & ~table[variant]])
+    def examples(self, n: int, perturbation: str) -> list[Question]:
+        """The first n questions that were right under the plain prompt and wrong under `perturbation`; fewer if there
+        are fewer."""
+        table = self.rows.pivot(index="question", columns="perturbation", values="correct")
+        lost = set(table.index[table["plain"] & ~table[perturbation]])
         return [question for question in self.questions if question.id in lost][:n]
 
-    def show(self, question: Question, variants: Sequence[str]) -> Image:
-        """The picture of a question and, for some variants, what was asked and what the model wrote."""
-        rows = self.rows[self.rows["question"] == question.id].set_index("variant")
-        return show(single_items.example(question, rows.loc[list(variants)]), _told(question, variants))
+    def show(self, question: Question, perturbations: Sequence[str]) -> Image:
+        """The picture of a question and, for some perturbations, what was asked and what the model wrote."""
+        rows = self.rows[self.rows["question"] == question.id].set_index("perturbation")
+        return show(single_items.example(question, rows.loc[list(perturbations)]), _told(question, perturbations))
 
     def pictures(self, n: int = 9) -> Image:
         """Every tenth picture with its question, up to n: families and difficulties of the microworld in turn."""
@@ -161,7 +162,7 @@ class Session(Desk):
         return show(single_items.pictures(shown), f"{len(shown)} pictures of the benchmark with their questions")
 
     def browse(self) -> None:
-        """A slider over the items and a menu of the variants; needs a live kernel.
+        """A slider over the items and a menu of the perturbations; needs a live kernel.
 
         Drawn into a picture widget: with an Output widget, running a notebook headlessly may wait for ever (nbclient
         answers that widget on the socket on which it waits).
@@ -170,17 +171,19 @@ class Session(Desk):
         from IPython.display import display
 
         item = ipywidgets.IntSlider(0, 0, len(self.questions) - 1, description="item", continuous_update=False)
-        variant = ipywidgets.Dropdown(options=list(dict.fromkeys(self.rows["variant"])), description="variant")
+        perturbation = ipywidgets.Dropdown(
+            options=list(dict.fromkeys(self.rows["perturbation"])), description="perturbation"
+        )
         picture = ipywidgets.Image(format="png", layout=ipywidgets.Layout(width="900px"))
 
         def look(_change: Any = None) -> None:
-            shown = dict.fromkeys(("base", variant.value))
+            shown = dict.fromkeys(("plain", perturbation.value))
             picture.value = self.show(self.questions[item.value], list(shown)).data
 
-        for control in (item, variant):
+        for control in (item, perturbation):
             control.observe(look, "value")
         look()
-        display(ipywidgets.VBox([item, variant, picture]))
+        display(ipywidgets.VBox([item, perturbation, picture]))
 
 
 @dataclass
@@ -198,18 +201,21 @@ class Report(Desk):
         """A table of each benchmark's rows, one below the other, with the benchmark in front."""
         return tables.for_each(self.rows, "benchmark", lambda part: table(part, self.rng()))
 
-    def example(self, benchmark: str, variant: str) -> Image:
-        """A question whose answer changes under a variant, or the first if there is none, with what the model wrote."""
+    def example(self, benchmark: str, perturbation: str) -> Image:
+        """A question whose answer changes under a perturbation, or the first if there is none, with what the model
+        wrote."""
         rows = self.rows[self.rows["benchmark"] == benchmark]
-        answers = rows.pivot(index="question", columns="variant", values="answer")
-        moved = answers.index[answers["base"].notna() & (answers["base"] != answers[variant])]
+        answers = rows.pivot(index="question", columns="perturbation", values="answer")
+        moved = answers.index[answers["plain"].notna() & (answers["plain"] != answers[perturbation])]
         id = str((moved if len(moved) else answers.index)[0])
-        shown = rows[rows["question"] == id].set_index("variant").loc[["base", variant]]
+        shown = rows[rows["question"] == id].set_index("perturbation").loc[["plain", perturbation]]
         question = self.questions[benchmark, id]
-        return show(single_items.example(question, shown), _told(question, ["base", variant]))
+        return show(single_items.example(question, shown), _told(question, ["plain", perturbation]))
 
 
-def open_session(notebook: str, parameters: Mapping[str, Any], variants: Sequence[str] = tuple(VARIANTS)) -> Session:
+def open_session(
+    notebook: str, parameters: Mapping[str, Any], perturbations: Sequence[str] = tuple(PERTURBATIONS)
+) -> Session:
     """Evaluate what is not yet in `runs/` and open the gallery `figures/`.
 
     parameters: model, benchmark, n_items, seed, device and profile, as in the notebook's parameters cell.
@@ -217,14 +223,16 @@ def open_session(notebook: str, parameters: Mapping[str, Any], variants: Sequenc
     _prepare()
     model = _open(parameters)
     questions = load_benchmark(parameters["benchmark"], parameters["n_items"], parameters["seed"])
-    asked = partial(evaluate, model, questions, variants, _rows(), seed=parameters["seed"])
+    asked = partial(evaluate, model, questions, perturbations, _rows(), seed=parameters["seed"])
     rows, questions = _whole([asked], questions)
     about = f"{questions[0].source} · {model.label} · {len(questions)} items · one checkpoint, one seed{_unread(rows)}"
     gallery = Gallery(Path("figures"), notebook, parameters, _facts(model, len(questions), parameters["seed"]))
     return Session(gallery, about, parameters["seed"], questions, rows, parameters["device"])
 
 
-def open_report(notebook: str, parameters: Mapping[str, Any], variants: Sequence[str] = tuple(VARIANTS)) -> Report:
+def open_report(
+    notebook: str, parameters: Mapping[str, Any], perturbations: Sequence[str] = tuple(PERTURBATIONS)
+) -> Report:
     """Evaluate a model on some benchmarks, judge what it wrote by the rule judge, and open a gallery.
 
     parameters: model, benchmark (names with commas between them), n_items (of each), seed, device, profile, and
@@ -240,7 +248,7 @@ def open_report(notebook: str, parameters: Mapping[str, Any], variants: Sequence
     rows = []
     for items in given:
         name = names[items[0].source, items[0].folder]
-        asked = partial(evaluate, model, items, variants, _rows(), seed=parameters["seed"])
+        asked = partial(evaluate, model, items, perturbations, _rows(), seed=parameters["seed"])
         answered, items = _whole([asked], items)
         questions |= {(name, item.id): item for item in items}
         rows.append(_judged(answered, items).assign(benchmark=name))
@@ -257,7 +265,7 @@ def open_report(notebook: str, parameters: Mapping[str, Any], variants: Sequence
     return Report(gallery, about, parameters["seed"], questions, found)
 
 
-def open_audit(notebook: str, parameters: Mapping[str, Any], variants: Sequence[str]) -> Audit:
+def open_audit(notebook: str, parameters: Mapping[str, Any], perturbations: Sequence[str]) -> Audit:
     """Ask a model behind a server within a budget, judge what it wrote, and open a gallery.
 
     parameters: endpoint (a URL, openai:NAME or gemini:NAME), benchmark, n_items, samples (of each prompt) and their
@@ -278,7 +286,9 @@ def open_audit(notebook: str, parameters: Mapping[str, Any], variants: Sequence[
         raise CompanionError(f"{model.label} is no model behind a server; give a URL, openai:NAME or gemini:NAME")
     questions = load_benchmark(parameters["benchmark"], parameters["n_items"], parameters["seed"])
     samplings = [Sampling(parameters["temperature"], sample=number) for number in range(parameters["samples"])]
-    prompts = [apply(question, variant, parameters["seed"]) for question in questions for variant in variants]
+    prompts = [
+        apply(question, perturbation, parameters["seed"]) for question in questions for perturbation in perturbations
+    ]
     if len(samplings) > 1 and not parameters["temperature"]:
         raise CompanionError(
             "samples at temperature 0 are all the same; set a temperature, such as 1.0, or samples to 1"
@@ -304,7 +314,7 @@ def open_audit(notebook: str, parameters: Mapping[str, Any], variants: Sequence[
 def _whole(
     asked: Sequence[Callable[[], pd.DataFrame]], questions: Sequence[Question]
 ) -> tuple[pd.DataFrame, Sequence[Question]]:
-    """Rows of those questions that a model has answered under every variant, and these; prints which it has not.
+    """Rows of those questions that a model has answered under every perturbation, and these; prints which it has not.
 
     asked: each gives rows of all questions. Raises CompanionError where there is no question left.
     """
@@ -385,9 +395,9 @@ def _facts(model: Model, items: int, seed: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _told(question: Question, variants: Sequence[str]) -> str:
+def _told(question: Question, perturbations: Sequence[str]) -> str:
     """The alt text of an example."""
-    wrote = f", and what the model wrote under {', '.join(variants)}" if variants else ""
+    wrote = f", and what the model wrote under {', '.join(perturbations)}" if perturbations else ""
     return f"A picture with the question “{question.text}” and its options{wrote}"
 
 

@@ -1,9 +1,9 @@
 """How long and how dear a study is on GPUs, before it is started: an estimate from counts, and what it rests on.
 
-Counted: items, variants, models, training steps. Assumed, unless measured rows are given: the length of responses. The
-rest is arithmetic on data sheets: reading is bound by arithmetic (2 × parameters floating-point operations a token),
-writing by memory (each step reads the weights once and the keys and values of the whole batch), training by arithmetic
-again (6 × parameters, and 2 more for what is recomputed). Nothing here was timed on a GPU.
+Counted: items, perturbations, models, training steps. Assumed, unless measured rows are given: the length of responses.
+The rest is arithmetic on data sheets: reading is bound by arithmetic (2 × parameters floating-point operations a
+token), writing by memory (each step reads the weights once and the keys and values of the whole batch), training by
+arithmetic again (6 × parameters, and 2 more for what is recomputed). Nothing here was timed on a GPU.
 
 Run: `companion plan`; with `--rows RUN` the lengths are those of rows that are there.
 """
@@ -101,13 +101,14 @@ class Work:
         return (reading + self.written / batch * a_step) / 3600
 
 
-def evaluation(items: Mapping[str, int], variants: int, response: float = RESPONSE) -> list[Work]:
-    """One model on each benchmark. items: by benchmark. A picture is read once for all variants, and a blank one."""
+def evaluation(items: Mapping[str, int], perturbations: int, response: float = RESPONSE) -> list[Work]:
+    """One model on each benchmark. items: by benchmark. A picture is read once for all perturbations, and a blank
+    one."""
     found = []
     for name, count in items.items():
         picture = PIXELS.get(name, USUAL) / PIXELS_A_TOKEN
-        read = count * ((2 if variants > 1 else 1) * picture + variants * QUESTION)
-        requests = count * variants
+        read = count * ((2 if perturbations > 1 else 1) * picture + perturbations * QUESTION)
+        requests = count * perturbations
         found.append(Work(name, VLM, requests, read, requests * response, picture + QUESTION + response))
     return found
 
@@ -129,7 +130,7 @@ def training(recipe: GRPORecipe, gpu: GPU, response: float = RESPONSE) -> tuple[
 
 
 def table(
-    items: Mapping[str, int], variants: int, gpu: GPU, models: int = OPEN_MODELS, seeds: int = 5,
+    items: Mapping[str, int], perturbations: int, gpu: GPU, models: int = OPEN_MODELS, seeds: int = 5,
     response: float = RESPONSE,
 ) -> pd.DataFrame:  # fmt: skip
     """stage, what, requests, tokens read and written (millions), GPU-hours; the last line is the sum.
@@ -137,7 +138,7 @@ def table(
     The stages of the paper's full grid: every model on every benchmark, the judge on all rows, the training of each of
     the paper's recipes under each seed, and the evaluation of its checkpoints.
     """
-    own = evaluation(items, variants, response)
+    own = evaluation(items, perturbations, response)
     judge = judging(sum(work.requests for work in own), response)
     recipe = at_paper_scale(GRPO[PAPERS_RECIPES[0]])
     sampling, updates = training(recipe, gpu, response)
@@ -163,14 +164,15 @@ def table(
     return pd.concat([found, pd.DataFrame([whole])], ignore_index=True)
 
 
-def basis(gpu: GPU, variants: int, response: float, measured: bool) -> str:
+def basis(gpu: GPU, perturbations: int, response: float, measured: bool) -> str:
     """What the numbers rest on, in words."""
     length = "the mean of the rows given" if measured else "assumed; --rows RUN takes what a model really wrote"
     return (
-        f"Counted: items, {variants} prompt variants of each, models, training steps. {response:.0f} tokens a response "
-        f"({length}). Assumed: {QUESTION} tokens of question and options; pictures of {USUAL:,} pixels, larger ones of "
-        f"{' and '.join(PIXELS)}, at {PIXELS_A_TOKEN} pixels a token, each read once for all variants; for the judge "
-        f"{ASKED} more tokens to read and {VERDICT} to write. {gpu.name.upper()}: {gpu.flops / 1e12:.0f} TFLOP/s, "
+        f"Counted: items, {perturbations} perturbations of each, models, training steps. {response:.0f} tokens a "
+        f"response ({length}). Assumed: {QUESTION} tokens of question and options; pictures of {USUAL:,} pixels, "
+        f"larger ones of {' and '.join(PIXELS)}, at {PIXELS_A_TOKEN} pixels a token, each read once for all "
+        f"perturbations; for the judge {ASKED} more tokens to read and {VERDICT} to write. "
+        f"{gpu.name.upper()}: {gpu.flops / 1e12:.0f} TFLOP/s, "
         f"{gpu.bandwidth / 1e12:.1f} TB/s, {gpu.memory / 1e9:.0f} GB by its data sheet; {READING:.0%} of the "
         f"arithmetic, {WRITING:.0%} of the bandwidth, and in training {TRAINING:.0%} of the arithmetic are assumed to "
         f"be reached, by models of {VLM.parameters / 1e9:.1f} billion parameters and a judge of "

@@ -1,6 +1,6 @@
 """GRPO on TRL's trainer: one call, for the microworld's models on 2 CPU cores and for larger ones on GPUs.
 
-What is added to TRL: prompts with a prefilled think block, evaluation under all prompt variants every few steps, a
+What is added to TRL: prompts with a prefilled think block, evaluation under all perturbations every few steps, a
 stop on a loss that is no number, and, for models that `decode.can_decode`, three ways not to compute
 things twice, none of which changes a gradient: a prompt is read once for all its rollouts, both when these are
 sampled and when they are scored; finished texts leave the batch; and groups whose rewards are all the same, which
@@ -51,9 +51,10 @@ CHECKPOINTING = next(
 
 
 def prompts_for(recipe: GRPORecipe, questions: Iterator[Question], seed: int) -> list[Prompt]:
-    """The training prompts of a run, in order: each question once, under a variant drawn by the recipe's shares."""
+    """The training prompts of a run, in order: each question once, under a perturbation drawn by the recipe's
+    shares."""
     rng = random.Random(f"grpo/{seed}")
-    names = [*recipe.variants, "base"]
+    names = [*recipe.variants, "plain"]
     shares = [*recipe.variants.values(), 1 - sum(recipe.variants.values())]
     n = recipe.steps * recipe.prompts
     return [apply(question, rng.choices(names, shares)[0], seed) for question in islice(questions, n)]

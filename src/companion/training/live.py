@@ -33,7 +33,7 @@ from companion.evaluation.engine import evaluate
 from companion.evaluation.store import Store
 from companion.models.local import LocalModel
 from companion.models.weights import save_model
-from companion.perturbations.table import VARIANTS
+from companion.perturbations.table import PERTURBATIONS
 from companion.questions.microworld import questions
 from companion.questions.question import Question
 from companion.training.grpo import microworld_stream, prompts_for, train_grpo
@@ -51,17 +51,22 @@ STEPS_A_SECOND = 2
 _alone = threading.Lock()
 
 
-def recipe(gates: Sequence[str] = (), variants: Mapping[str, float] | None = None, seconds: int = 120) -> GRPORecipe:
-    """A recipe for so many seconds. gates: names from `rewards.GATES`; variants: prompt variant → share of the prompts.
+def recipe(
+    gates: Sequence[str] = (), perturbations: Mapping[str, float] | None = None, seconds: int = 120
+) -> GRPORecipe:
+    """A recipe for so many seconds. gates: names from `rewards.GATES`; perturbations: perturbation → share of the
+    prompts.
 
-    Raises CompanionError for an unknown gate or variant, shares above 1, and less than a second.
+    Raises CompanionError for an unknown gate or perturbation, shares above 1, and less than a second.
     """
-    shares = dict(variants or {})
-    for kind, given, known in (("reward", gates, list(GATES)), ("variant", shares, list(VARIANTS))):
+    shares = dict(perturbations or {})
+    for kind, given, known in (("reward", gates, list(GATES)), ("perturbation", shares, list(PERTURBATIONS))):
         if unknown := [name for name in given if name not in known]:
             raise CompanionError(f"unknown {kind} {unknown[0]!r}; choose from {', '.join(known)}")
     if min(shares.values(), default=0) < 0 or sum(shares.values()) > 1:
-        raise CompanionError(f"the shares of the variants sum to {sum(shares.values()):g}; give shares from 0 to 1")
+        raise CompanionError(
+            f"the shares of the perturbations sum to {sum(shares.values()):g}; give shares from 0 to 1"
+        )
     if seconds < 1:
         raise CompanionError(f"{seconds} seconds of training: give at least 1, such as 120")
     return GRPORecipe("live", tuple(gates), shares, rate=2e-4, warmup=3, steps=STEPS_A_SECOND * seconds, every=8)
@@ -127,7 +132,7 @@ def _train(
     save_model(model.model, model.processor, made)
     record = {
         "recipe": asdict(recipe), "start": start, "start_hash": live.start, "seed": seed, "step": steps,
-        "seconds": round(live.seconds, 1), "ended": ended, "items": N_ITEMS, "variants": WATCHED,
+        "seconds": round(live.seconds, 1), "ended": ended, "items": N_ITEMS, "perturbations": WATCHED,
     }  # fmt: skip
     (made / "recipe.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     live.curve[live.curve["step"] <= steps].to_csv(made / "curve.csv", index=False)

@@ -18,7 +18,7 @@ from companion.evaluation.store import Store
 from companion.models.local import LocalModel
 from companion.questions.registry import load_benchmark
 
-VARIANTS = ("base", "stop-think", "blank-image")
+PERTURBATIONS = ("plain", "stop-think", "blank-image")
 
 
 def write_card(checkpoint: Path, n_items: int, store: Store) -> Path:
@@ -28,7 +28,7 @@ def write_card(checkpoint: Path, n_items: int, store: Store) -> Path:
         raise CompanionError(f"{recipe_file} is missing; a card is written for a checkpoint of `companion train` only")
     record = json.loads(recipe_file.read_text(encoding="utf-8"))
     model = LocalModel(str(checkpoint), device="cpu")
-    rows = evaluate(model, load_benchmark("microworld", n_items), VARIANTS, store)
+    rows = evaluate(model, load_benchmark("microworld", n_items), PERTURBATIONS, store)
     parameters = sum(weight.numel() for weight in model.model.parameters())
     recipe = record["recipe"]
     text = _CARD.format(
@@ -48,10 +48,10 @@ def _rng() -> np.random.Generator:
 
 def _overall(rows: pd.DataFrame) -> str:
     table = tables.accuracy(rows, _rng())
-    chance = (1 / rows.loc[rows["variant"] == "base", "n_options"]).mean()
-    lines = ["| variant | accuracy, % | 95 % interval | no answer, % |", "|---|---|---|---|"]
-    for name in VARIANTS:
-        line = table[table["variant"] == name].set_index("measure")
+    chance = (1 / rows.loc[rows["perturbation"] == "plain", "n_options"]).mean()
+    lines = ["| perturbation | accuracy, % | 95 % interval | no answer, % |", "|---|---|---|---|"]
+    for name in PERTURBATIONS:
+        line = table[table["perturbation"] == name].set_index("measure")
         value, low, high = line.loc["accuracy", ["value", "low", "high"]] * 100
         lines.append(f"| {name} | {value:.1f} | {low:.1f}–{high:.1f} | {line.loc['no_answer', 'value'] * 100:.1f} |")
     lines.append(f"| (chance) | {chance * 100:.1f} | | |")
@@ -61,10 +61,10 @@ def _overall(rows: pd.DataFrame) -> str:
 def _parts(rows: pd.DataFrame, column: str) -> str:
     table = tables.by_column(rows, column, _rng())
     table = table[table["measure"] == "accuracy"]
-    lines = [f"| {column} | " + " | ".join(VARIANTS) + " | chance | n |", "|---" * (len(VARIANTS) + 3) + "|"]
+    lines = [f"| {column} | " + " | ".join(PERTURBATIONS) + " | chance | n |", "|---" * (len(PERTURBATIONS) + 3) + "|"]
     for value in dict.fromkeys(table[column]):
-        part = table[table[column] == value].set_index("variant")
-        cells = [f"{part.loc[name, 'value'] * 100:.1f}" for name in VARIANTS]
+        part = table[table[column] == value].set_index("perturbation")
+        cells = [f"{part.loc[name, 'value'] * 100:.1f}" for name in PERTURBATIONS]
         chance, n = part["chance"].iloc[0] * 100, part["n"].iloc[0]
         lines.append(f"| {value} | " + " | ".join(cells) + f" | {chance:.1f} | {n} |")
     return "\n".join(lines)

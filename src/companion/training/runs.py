@@ -1,11 +1,10 @@
 """GRPO runs: one recipe, one start, one seed; what is measured on the way, and the record that is kept of it.
 
 A run leaves in `results/<start>-<recipe>-<seed>/`: `run.json` (recipe, seed, code revision, hardware, duration),
-`log.csv` (TRL's log, one line a step), `items.parquet` (what each evaluation gave for each item under each variant)
-and `curve.csv` (its means, tidy; grows as the run goes). The model at each evaluation, and what is needed only to
-resume, lie in `runs/grpo/`.
-Run: `companion train grpo --recipe accuracy --seed 0`, or `--recipe all --seed 0,1,2,3,4`.
-"""
+`log.csv` (TRL's log, one line a step), `items.parquet` (what each evaluation gave for each item under each
+perturbation) and `curve.csv` (its means, tidy; grows as the run goes). The model at each evaluation, and what is needed
+only to resume, lie in `runs/grpo/`. Run: `companion train grpo --recipe accuracy --seed 0`, or `--recipe all --seed
+0,1,2,3,4`."""
 
 from __future__ import annotations
 
@@ -31,7 +30,7 @@ from companion.evaluation.judges.rule_judge import committed
 from companion.evaluation.store import Store, content_key
 from companion.models.local import LocalModel
 from companion.models.weights import save_model
-from companion.perturbations.table import VARIANTS
+from companion.perturbations.table import PERTURBATIONS
 from companion.provenance import code_state
 from companion.questions.microworld import questions
 from companion.questions.microworld.items import MicroworldQuestion
@@ -110,7 +109,7 @@ def run(
 
 
 class _Evaluate(TrainerCallback):
-    """Evaluates under all variants, greedily, at step 0 and every so many steps; on all items at both ends.
+    """Evaluates under all perturbations, greedily, at step 0 and every so many steps; on all items at both ends.
 
     Its rows are content-addressed: a step that was evaluated before an interruption is not evaluated twice.
     """
@@ -141,7 +140,7 @@ class _Evaluate(TrainerCallback):
         self.model.identity = f"{self.run}@{step}" if step else self.start
         ends = (0, self.recipe.steps) if self.recipe.steps > QUICK else ()
         items = self.questions if step in ends else self.questions[: -(-len(self.questions) // SHARE)]
-        rows = evaluate(self.model, items, list(VARIANTS), self.stores[step == 0], progress=False)
+        rows = evaluate(self.model, items, list(PERTURBATIONS), self.stores[step == 0], progress=False)
         network.train(training)
         self.steps[step] = measure(rows, items)
         so_far = curve(self.items(), self.config)
@@ -150,12 +149,12 @@ class _Evaluate(TrainerCallback):
             self.watch(so_far)
 
     def items(self) -> pd.DataFrame:
-        """All evaluations so far, one line for each step × variant × item."""
+        """All evaluations so far, one line for each step × perturbation × item."""
         return pd.concat([frame.assign(step=step) for step, frame in sorted(self.steps.items())], ignore_index=True)
 
 
 def measure(rows: pd.DataFrame, items: list[Question]) -> pd.DataFrame:
-    """What is kept of evaluated rows: variant, question, category and `MEASURES`.
+    """What is kept of evaluated rows: perturbation, question, category and `MEASURES`.
 
     consistent: whether the reasoning concludes what is answered, NaN where it concludes nothing. grounded: whether
     each statement of the reasoning is true of the scene, NaN where it states nothing. words: length of the reasoning.
@@ -167,7 +166,8 @@ def measure(rows: pd.DataFrame, items: list[Question]) -> pd.DataFrame:
         conclusion = committed(row.think, row.options, item.claims, item.text).option
         truth = grounded(row.think, item.scene) if isinstance(item, MicroworldQuestion) else None
         lines.append({
-            "variant": row.variant, "question": row.question, "category": row.category, "correct": float(row.correct),
+            "perturbation": row.perturbation, "question": row.question, "category": row.category,
+            "correct": float(row.correct),
             "consistent": None if conclusion is None else float(LETTERS[conclusion] == row.answer),
             "grounded": None if truth is None else float(truth), "words": float(len(row.think.split())),
             "entropy": row.entropy, "p_correct": row.p_correct, "letter_mass": row.letter_mass,
@@ -177,11 +177,16 @@ def measure(rows: pd.DataFrame, items: list[Question]) -> pd.DataFrame:
 
 
 def curve(items: pd.DataFrame, config: dict[str, Any]) -> pd.DataFrame:
-    """Means of a run, tidy: recipe, start, seed, step, variant, measure, value, n (items that have the measure)."""
-    long = items.melt(["step", "variant"], list(MEASURES), "measure")
-    table = long.groupby(["step", "variant", "measure"], sort=False)["value"].agg(value="mean", n="count").reset_index()
+    """Means of a run, tidy: recipe, start, seed, step, perturbation, measure, value, n (items that have the
+    measure)."""
+    long = items.melt(["step", "perturbation"], list(MEASURES), "measure")
+    table = (
+        long.groupby(["step", "perturbation", "measure"], sort=False)["value"]
+        .agg(value="mean", n="count")
+        .reset_index()
+    )
     labels = {"recipe": config["recipe"]["name"], "start": config["start"], "seed": config["seed"]}
-    return table.assign(**labels)[[*labels, "step", "variant", "measure", "value", "n"]]
+    return table.assign(**labels)[[*labels, "step", "perturbation", "measure", "value", "n"]]
 
 
 def shortened(recipe: GRPORecipe, steps: int | None) -> GRPORecipe:
@@ -200,7 +205,7 @@ def release(
     seeds instead, each in a folder with the seed at the end of its name.
     """
     runs = load_runs(results)
-    final = runs[(runs["step"] == runs["step"].max()) & (runs["variant"] == "base")]
+    final = runs[(runs["step"] == runs["step"].max()) & (runs["perturbation"] == "plain")]
     accuracy = final.groupby(["start", "recipe", "seed"])["correct"].mean().reset_index()
     made = []
     for (start, recipe), part in accuracy.groupby(["start", "recipe"]):

@@ -21,22 +21,22 @@ from companion.measures import Measure, auroc, difference, mean, minus
 
 
 def answers(rows: pd.DataFrame, rng: np.random.Generator, judge: str = "rule") -> list[Quantity]:
-    """The tests on the rows of one model on one benchmark; those whose variants were not asked are left out.
+    """The tests on the rows of one model on one benchmark; those whose perturbations were not asked are left out.
 
     judge: the column of verdicts that F3 is tested with; without it F3 is left out.
     """
     panel = Panel(rows, rng)
-    right = panel.numbers("base", "correct") == 1
+    right = panel.numbers("plain", "correct") == 1
     found: list[Quantity] = []
 
     def test(finding: str, what: str, expected: str, measure: Measure, among: Any = slice(None),
              against: float = 0.0, unit: str = "points") -> None:  # fmt: skip
         found.append(Quantity(finding, what, expected, estimate(measure, panel.weights[:, among]), against, unit))
 
-    def change(name: str, column: str, base: str = "base") -> Measure:
+    def change(name: str, column: str, base: str = "plain") -> Measure:
         return difference(panel.numbers(name, column), panel.numbers(base, column))
 
-    for name in (name for name in ("wrong-caption", "wrong-think") if name in panel.variants):
+    for name in (name for name in ("wrong-caption", "wrong-think") if name in panel.perturbations):
         test("F1", f"{name}: change of accuracy", "down", change(name, "correct"))
         test("F2", f"{name}: change of P(correct)", "down", change(name, "p_correct"))
         if judge in rows:
@@ -45,22 +45,22 @@ def answers(rows: pd.DataFrame, rng: np.random.Generator, judge: str = "rule") -
         survived = panel.numbers(name, "correct")[right]
         sure, sharp = (
             auroc(score[right], survived)
-            for score in (panel.numbers("base", "p_correct"), -panel.numbers("base", "entropy"))
+            for score in (panel.numbers("plain", "p_correct"), -panel.numbers("plain", "entropy"))
         )
         test("F10", f"{name}: AUROC of P(correct) for what stays right", "up", sure, right, 0.5, "AUROC")
         test("F10", f"{name}: that AUROC minus the one of −entropy", "up", minus(sure, sharp), right, unit="AUROC")
-        if (added := f"{name}-abstain") in panel.variants:
+        if (added := f"{name}-abstain") in panel.perturbations:
             test("F12", f"accuracy, {added} minus {name}", "down", change(added, "correct", name))
-    if {"wrong-caption", "wrong-think"} <= set(panel.variants):
+    if {"wrong-caption", "wrong-think"} <= set(panel.perturbations):
         test("F13", "accuracy, wrong-think minus wrong-caption", "down",
              change("wrong-think", "correct", "wrong-caption"))  # fmt: skip
-    for control in (name for name in ("right-caption", "right-think") if name in panel.variants):
+    for control in (name for name in ("right-caption", "right-think") if name in panel.perturbations):
         test("F13", f"{control}: change of accuracy", "up", change(control, "correct"))
     return sorted(found, key=lambda quantity: list(FINDINGS).index(quantity.finding))
 
 
 def _extra(panel: Panel, name: str, judge: str) -> Measure:
-    right, agrees = panel.numbers("base", "correct"), consistent(panel, "base", judge)
+    right, agrees = panel.numbers("plain", "correct"), consistent(panel, "plain", judge)
     now, still = panel.numbers(name, "correct"), consistent(panel, name, judge)
     return mean((now * still - right * agrees) - (now - right))
 
@@ -73,7 +73,7 @@ def _types(parts: dict[str, pd.DataFrame], rng: Callable[[], np.random.Generator
     found = {}
     for model, rows in parts.items():
         panel = Panel(rows, rng())
-        if "wrong-think" in panel.variants:
+        if "wrong-think" in panel.perturbations:
             found[model] = estimate(mean(leaning(panel, "wrong-think", judge)), panel.weights, 1 - 0.05 / len(parts))
     if len(found) < 2:
         return []
@@ -96,7 +96,7 @@ def at_chance(rows: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> dic
     for (benchmark, model), part in rows.groupby(["benchmark", "model"], sort=False):
         over = over_chance(part, rng())
         if not over.low > 0:
-            plain = part[part["variant"] == "base"]
+            plain = part[part["perturbation"] == "plain"]
             found[str(benchmark), str(model)] = (
                 f"{model} on {benchmark} is not above chance: right in {plain['correct'].mean():.1%} of {over.n} items "
                 f"under the plain prompt, where guessing gives {(1 / plain['n_options']).mean():.1%} (difference "

@@ -30,35 +30,35 @@ def dynamics(runs: pd.DataFrame, start: str, rng: np.random.Generator) -> list[Q
         if recipes <= there:
             found.append(Quantity(finding, what, expected, value(), unit=unit))
 
-    def change(recipe: str, variant: str, measure: str) -> Callable[[], Estimate]:
-        return lambda: panel.change(start, recipe, variant, measure)
+    def change(recipe: str, perturbation: str, measure: str) -> Callable[[], Estimate]:
+        return lambda: panel.change(start, recipe, perturbation, measure)
 
     def gap(one: tuple[str, str], other: tuple[str, str], measure: str) -> Callable[[], Estimate]:
         return lambda: panel.gap((start, *one), (start, *other), measure)
 
-    rise = change("accuracy", "base", "correct")
+    rise = change("accuracy", "plain", "correct")
     test("F5", {"accuracy"}, f"`accuracy`: change of accuracy, {PLAIN}", "up", rise)
-    for variant in ("base", "wrong-caption", "wrong-think"):
-        what = f"`accuracy`: change of consistency, {PLAIN if variant == 'base' else variant}"
-        test("F5", {"accuracy"}, what, "down", change("accuracy", variant, "consistent"))
+    for perturbation in ("plain", "wrong-caption", "wrong-think"):
+        what = f"`accuracy`: change of consistency, {PLAIN if perturbation == 'plain' else perturbation}"
+        test("F5", {"accuracy"}, what, "down", change("accuracy", perturbation, "consistent"))
     for recipe in sorted(there):
-        for name, value in ((PLAIN, change(recipe, "base", "entropy")),
+        for name, value in ((PLAIN, change(recipe, "plain", "entropy")),
                             ("unseen forms", _pooled(panel, start, recipe))):  # fmt: skip
             test("F6", {recipe}, f"`{recipe}`: change of entropy, {name}", "down", value, "points of entropy")
-    augmented = ("augmented", "base")
+    augmented = ("augmented", "plain")
     test("F7", {"augmented"}, f"`augmented`: accuracy, wrong-caption minus {PLAIN}", "same",
          gap(("augmented", "wrong-caption"), augmented, "correct"))  # fmt: skip
     test("F7", {"augmented"}, f"`augmented`: accuracy, wrong-think minus {PLAIN}", "down",
          gap(("augmented", "wrong-think"), augmented, "correct"))  # fmt: skip
     test("F7", {"augmented"}, f"`augmented`: change of consistency, {PLAIN}", "down",
-         change("augmented", "base", "consistent"))  # fmt: skip
+         change("augmented", "plain", "consistent"))  # fmt: skip
     test("F8", {"faithful", "accuracy"}, f"consistency, {PLAIN}: `faithful` minus `accuracy`", "up",
-         gap(("faithful", "base"), ("accuracy", "base"), "consistent"))  # fmt: skip
+         gap(("faithful", "plain"), ("accuracy", "plain"), "consistent"))  # fmt: skip
     both = "augmented-faithful"
-    test("F9", {both}, f"`{both}`: change of reasoning length, {PLAIN}", "down", change(both, "base", "words"),
+    test("F9", {both}, f"`{both}`: change of reasoning length, {PLAIN}", "down", change(both, "plain", "words"),
          "words")  # fmt: skip
     test("F9", {both}, f"`{both}`: accuracy, wrong-think minus {PLAIN}", "down",
-         gap((both, "wrong-think"), (both, "base"), "correct"))  # fmt: skip
+         gap((both, "wrong-think"), (both, "plain"), "correct"))  # fmt: skip
     if len(panel.seeds) > 1:
         if {both, "accuracy"} <= there:
             ratio = unrest(part, rng, start, "correct", both, "accuracy")
@@ -81,22 +81,22 @@ def consistency(runs: pd.DataFrame, start: str, rng: np.random.Generator) -> lis
     panel = Panel(part, rng)
     recipes = sorted(part["recipe"].unique())
 
-    def both(recipe: str, variant: str) -> tuple[Array, Array]:
-        return tuple(panel.values(start, recipe, variant, name, panel.last) for name in ("correct", "consistent"))  # type: ignore[return-value]
+    def both(recipe: str, perturbation: str) -> tuple[Array, Array]:
+        return tuple(panel.values(start, recipe, perturbation, name, panel.last) for name in ("correct", "consistent"))  # type: ignore[return-value]
 
     found = []
     if "accuracy" in recipes:
-        right, agrees = both("accuracy", "base")
-        for variant in ("wrong-caption", "wrong-think"):
-            now, still = both("accuracy", variant)
+        right, agrees = both("accuracy", "plain")
+        for perturbation in ("wrong-caption", "wrong-think"):
+            now, still = both("accuracy", perturbation)
             extra = panel.estimate((now * still - right * agrees) - (now - right))
-            what = f"`accuracy`: change of consistent accuracy minus change of accuracy, {variant}"
+            what = f"`accuracy`: change of consistent accuracy minus change of accuracy, {perturbation}"
             found.append(Quantity("F3", what, "down", extra))
     if len(recipes) < 2:
         return found
     leaning = {}
     for recipe in recipes:
-        right, _ = both(recipe, "base")
+        right, _ = both(recipe, "plain")
         now, agrees = both(recipe, "wrong-think")
         stubborn, brittle = now * (1 - agrees), (1 - now) * agrees
         leaning[recipe] = panel.estimate(np.where(right == 1, stubborn - brittle, np.nan), 1 - 0.05 / len(recipes))
@@ -118,16 +118,16 @@ def perturbations(runs: pd.DataFrame, start: str, rng: np.random.Generator) -> l
         return []
     panel = Panel(part, rng)
 
-    def values(variant: str, measure: str) -> Array:
-        return panel.values(start, "accuracy", variant, measure, panel.last)
+    def values(perturbation: str, measure: str) -> Array:
+        return panel.values(start, "accuracy", perturbation, measure, panel.last)
 
-    def change(variant: str, measure: str, against: str = "base") -> Estimate:
-        return panel.estimate(values(variant, measure) - values(against, measure))
+    def change(perturbation: str, measure: str, against: str = "plain") -> Estimate:
+        return panel.estimate(values(perturbation, measure) - values(against, measure))
 
     found = []
-    right = values("base", "correct") == 1
-    sure = np.where(right, values("base", "p_correct"), np.nan)
-    sharp = np.where(right, -values("base", "entropy"), np.nan)
+    right = values("plain", "correct") == 1
+    sure = np.where(right, values("plain", "p_correct"), np.nan)
+    sharp = np.where(right, -values("plain", "entropy"), np.nan)
     for name in ("wrong-caption", "wrong-think"):
         found.append(Quantity("F1", f"{name}: change of accuracy", "down", change(name, "correct")))
         found.append(Quantity("F2", f"{name}: change of P(correct)", "down", change(name, "p_correct")))
@@ -154,7 +154,7 @@ def _pooled(panel: Panel, start: str, recipe: str) -> Callable[[], Estimate]:
 
     def value() -> Estimate:
         last, first = (
-            np.mean([panel.values(start, recipe, variant, "entropy", step) for variant in UNSEEN], axis=0)
+            np.mean([panel.values(start, recipe, perturbation, "entropy", step) for perturbation in UNSEEN], axis=0)
             for step in (panel.last, 0)
         )
         return panel.estimate(last - first)

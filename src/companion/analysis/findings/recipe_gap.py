@@ -31,8 +31,8 @@ REFERENCE, RL = "reference", "accuracy"
 
 
 def load_gap(folder: Path) -> pd.DataFrame:
-    """One line an answer: delivery, recipe, seed, variant, question, group, n_options, answer, correct, consistent,
-    acknowledges.
+    """One line an answer: delivery, recipe, seed, perturbation, question, group, n_options, answer, correct,
+    consistent, acknowledges.
 
     folder: holds a folder of rows for each of `DELIVERIES`, with verdicts of the judges rule and conflict. A model is
     named RECIPE-SEED; one without a seed stands for its recipe alone, as seed 0. consistent: by the rule judge, as in
@@ -50,7 +50,7 @@ def load_gap(folder: Path) -> pd.DataFrame:
 def answers_of(rows: pd.DataFrame, delivery: str) -> pd.DataFrame:
     """The columns of `load_gap`, of rows with verdicts. recipe: the model's name; seed: the number of the sample."""
     return pd.DataFrame({
-        "delivery": delivery, "recipe": rows["model"], "seed": rows["sample"], "variant": rows["variant"],
+        "delivery": delivery, "recipe": rows["model"], "seed": rows["sample"], "perturbation": rows["perturbation"],
         "question": rows["question"], "group": rows["group"], "n_options": rows["n_options"],
         "answer": rows["answer"],
         "correct": rows["correct"].astype(float),
@@ -64,25 +64,26 @@ class Panel:
 
     def __init__(self, answers: pd.DataFrame, rng: np.random.Generator) -> None:
         self.items = sorted(answers["question"].unique())
-        self.variants = list(dict.fromkeys(answers["variant"]))
+        self.perturbations = list(dict.fromkeys(answers["perturbation"]))
         self.seeds = {name: sorted(part["seed"].unique()) for name, part in answers.groupby("recipe", sort=False)}
-        self._parts = dict(iter(answers.groupby(["recipe", "variant"])))
+        self._parts = dict(iter(answers.groupby(["recipe", "perturbation"])))
         groups = answers.drop_duplicates("question").set_index("question")["group"]
         self._items = resample(groups.loc[self.items].tolist(), rng)
         self._seeds = {name: resample([str(seed) for seed in seeds], rng) for name, seeds in self.seeds.items()}
 
-    def values(self, recipe: str, variant: str, measure: str) -> Array:
+    def values(self, recipe: str, perturbation: str, measure: str) -> Array:
         """(seeds, items) of a column, or of *consistent accuracy*: right, and the reasoning says so."""
-        table = self._parts[recipe, variant].set_index(["seed", "question"])
+        table = self._parts[recipe, perturbation].set_index(["seed", "question"])
         index = pd.MultiIndex.from_product([self.seeds[recipe], self.items])
         wanted = ["correct", "consistent"] if measure == "consistent accuracy" else [measure]
         found = table.reindex(index)[wanted].prod(axis=1, skipna=False).to_numpy(dtype=float)
         return found.reshape(len(self.seeds[recipe]), len(self.items))
 
-    def change(self, recipe: str, variant: str, measure: str) -> Array:
-        """(seeds, items), against base; of *acknowledges*, against the variant that asserts the right option."""
-        other = variant.replace("wrong", "right") if measure == "acknowledges" else "base"
-        return self.values(recipe, variant, measure) - self.values(recipe, other, measure)
+    def change(self, recipe: str, perturbation: str, measure: str) -> Array:
+        """(seeds, items), against the plain prompt; of *acknowledges*, against the perturbation that asserts the right
+        option."""
+        other = perturbation.replace("wrong", "right") if measure == "acknowledges" else "plain"
+        return self.values(recipe, perturbation, measure) - self.values(recipe, other, measure)
 
     def estimate(self, recipe: str, values: Array) -> Estimate:
         """The mean of (seeds, items) of a recipe; with a single seed the interval is over items."""
@@ -95,7 +96,7 @@ class Panel:
 
 
 def measured(answers: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> pd.DataFrame:
-    """delivery, recipe, variant, measure (accuracy, consistent accuracy, acknowledges), seed; the estimate.
+    """delivery, recipe, perturbation, measure (accuracy, consistent accuracy, acknowledges), seed; the estimate.
 
     seed -1 is the mean over seeds; single seeds have no interval. Lines of the accuracy have the chance level.
     """
@@ -104,13 +105,13 @@ def measured(answers: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> p
         panel = Panel(part, rng())
         guessed = {"chance": chance_level(part)}
         for recipe, seeds in panel.seeds.items():
-            for variant in panel.variants:
+            for perturbation in panel.perturbations:
                 for measure in ("correct", "consistent accuracy", "acknowledges"):
-                    values = panel.values(recipe, variant, measure)
+                    values = panel.values(recipe, perturbation, measure)
                     if np.isnan(values).all():
                         continue
                     labels = {
-                        "delivery": delivery, "recipe": recipe, "variant": variant,
+                        "delivery": delivery, "recipe": recipe, "perturbation": perturbation,
                         "measure": "accuracy" if measure == "correct" else measure,
                     }  # fmt: skip
                     also = guessed if measure == "correct" else {}
@@ -143,11 +144,11 @@ def of_gap(answers: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> pd.
 
 
 def _tests(panel: Panel) -> list[Quantity]:
-    plain = panel.gap(lambda name: panel.values(name, "base", "correct"))
+    plain = panel.gap(lambda name: panel.values(name, "plain", "correct"))
     found = {(f"{PLAIN}: accuracy, `reference` minus `accuracy`", ""): plain}
     for lie in LIES:
-        changes = partial(panel.change, variant=lie, measure="correct")
-        both = partial(panel.values, variant=lie, measure="consistent accuracy")
+        changes = partial(panel.change, perturbation=lie, measure="correct")
+        both = partial(panel.values, perturbation=lie, measure="consistent accuracy")
         said = panel.change(REFERENCE, lie, "acknowledges")
         found |= {
             (f"{lie}: change of accuracy, `reference` minus `accuracy`", "up"): panel.gap(changes),
@@ -158,15 +159,16 @@ def _tests(panel: Panel) -> list[Quantity]:
 
 
 def by_delivery(answers: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> pd.DataFrame:
-    """recipe, variant, estimate: accuracy with a start in the user's turn minus accuracy with it prefilled, paired.
+    """recipe, perturbation, estimate: accuracy with a start in the user's turn minus accuracy with it prefilled,
+    paired.
 
     What is no start is the same for both: how far served models answer as opened ones do.
     """
     panels = {delivery: Panel(part, rng()) for delivery, part in answers.groupby("delivery")}
     lines = []
     for recipe in panels["prefill"].seeds:
-        for variant in panels["prefill"].variants:
-            served, opened = (panels[way].values(recipe, variant, "correct") for way in ("user turn", "prefill"))
+        for perturbation in panels["prefill"].perturbations:
+            served, opened = (panels[way].values(recipe, perturbation, "correct") for way in ("user turn", "prefill"))
             found = panels["prefill"].estimate(recipe, served - opened)
-            lines.append({"recipe": recipe, "variant": variant, **asdict(found)})
+            lines.append({"recipe": recipe, "perturbation": perturbation, **asdict(found)})
     return pd.DataFrame(lines)

@@ -13,7 +13,7 @@ from companion.analysis.training_runs import EQUIVALENT
 from companion.intervals import Estimate
 
 PLAIN = "plain prompt"
-"""The variant `base`, in words: models are named `base` too."""
+"""The perturbation `plain`, in words."""
 
 FINDINGS = {
     "F1": "misleading captions and wrong reasoning starts lower accuracy",

@@ -38,7 +38,7 @@ MEANINGS = {
         "difficulty": "of the question",
         "n_options": "number of options of the question",
         "options": "those shown, an added “I'm not sure” included",
-        "variant": "what was done to the prompt",
+        "perturbation": "what was done to the prompt",
         "wording": "which of the wordings was drawn",
         "delivery": "how a start of the reasoning reached the model; empty where there is none",
         "suggested": "letter of the option that the perturbation asserts",
@@ -195,7 +195,7 @@ def _card(name: str, rows: pd.DataFrame, judged: bool) -> str:
     header = DatasetCardData(license="apache-2.0" if own else None, tags=TAGS, configs=configs)
     counts = [
         (column, rows[column].nunique(), ", ".join(f"`{value}`" for value in sorted(rows[column].unique())))
-        for column in ("model", "benchmark", "variant", "profile", "seed", "temperature")
+        for column in ("model", "benchmark", "perturbation", "profile", "seed", "temperature")
     ]
     return _CARD.format(
         header=header.to_yaml(), name=name, rows=len(rows), items=len(rows.groupby(["benchmark", "question"])),
@@ -208,13 +208,13 @@ def _card(name: str, rows: pd.DataFrame, judged: bool) -> str:
 
 
 def _accuracy(rows: pd.DataFrame) -> str:
-    order = in_standing_order(rows["variant"])
+    order = in_standing_order(rows["perturbation"])
     lines = []
-    for cell, part in rows.groupby(["model", "benchmark", "variant", "delivery"]):
+    for cell, part in rows.groupby(["model", "benchmark", "perturbation", "delivery"]):
         shares = (f"{part['correct'].mean():.1%}", f"{part['answer'].isna().mean():.1%}")
         lines.append((*cell, part["question"].nunique(), len(part), *shares))
     lines.sort(key=lambda line: (line[0], line[1], order.index(line[2])))
-    return _table(("model", "benchmark", "variant", "delivery", "items", "rows", "accuracy", "no answer"), lines)
+    return _table(("model", "benchmark", "perturbation", "delivery", "items", "rows", "accuracy", "no answer"), lines)
 
 
 def _columns(config: str) -> str:
@@ -249,7 +249,7 @@ _CARD = """---
 # {name}
 
 What vision-language models answered when text around a question misled them: {rows} rows on {items} items. One row is
-one question under one prompt variant, with the prompt, what the model wrote, the letter that was read from it, and,
+one question under one perturbation, with the prompt, what the model wrote, the letter that was read from it, and,
 where they could be had, the probabilities of the letters. Made with the companion to *On Robustness and
 Chain-of-Thought Consistency of RL-Finetuned VLMs* (arXiv 2602.12506). No pictures are included.
 

@@ -13,7 +13,7 @@ TITLE = "Inspect"
 CODE = "companion_tasks.py"
 
 USE = """```bash
-inspect eval path/of/this/folder/tasks.py --model …                      # all variants, one task each
+inspect eval path/of/this/folder/tasks.py --model …                      # all perturbations, one task each
 inspect eval path/of/this/folder/tasks.py@{one} --model …   # one
 inspect eval path/of/this/folder/tasks.py --model vllm/… -T delivery=prefill
 ```
@@ -25,15 +25,17 @@ inspect-ai 0.3.285."""
 
 
 def write_tasks(group: str, tasks: Mapping[str, str], max_new_tokens: int, folder: Path) -> None:
-    """The tasks of the data that lies in the folder. tasks: their names, by variant."""
+    """The tasks of the data that lies in the folder. tasks: their names, by perturbation."""
     text = _HEAD + "".join(
-        _TASK.format(task=task, function=variant.replace("-", "_"), variant=variant, max_tokens=max_new_tokens)
-        for variant, task in tasks.items()
+        _TASK.format(
+            task=task, function=perturbation.replace("-", "_"), perturbation=perturbation, max_tokens=max_new_tokens
+        )
+        for perturbation, task in tasks.items()
     )
     (folder / "tasks.py").write_text(text, encoding="utf-8")
 
 
-_HEAD = '''"""Inspect's tasks: one for each prompt variant. `inspect eval` of this file runs them all."""
+_HEAD = '''"""Inspect's tasks: one for each perturbation. `inspect eval` of this file runs them all."""
 
 from pathlib import Path
 
@@ -47,5 +49,5 @@ _TASK = """
 
 @task(name="{task}")
 def {function}(delivery: str = "user turn") -> Task:
-    return perturbed(DATA / "{variant}.jsonl", delivery, {max_tokens})
+    return perturbed(DATA / "{perturbation}.jsonl", delivery, {max_tokens})
 """

@@ -23,11 +23,12 @@ python -m lmms_eval --include_path path/of/this/folder --tasks {group} --model â
 
 
 def write_tasks(group: str, tasks: Mapping[str, str], max_new_tokens: int, folder: Path) -> None:
-    """The tasks of the data that lies in the folder. tasks: their names, by variant."""
+    """The tasks of the data that lies in the folder. tasks: their names, by perturbation."""
     (folder / COMMON).write_text(_COMMON.format(max_new_tokens=max_new_tokens), encoding="utf-8")
-    for variant, task in tasks.items():
+    for perturbation, task in tasks.items():
         (folder / f"{task}.yaml").write_text(
-            f"include: {COMMON}\ntask: {task}\ndataset_kwargs:\n  data_files: data/{variant}.jsonl\n", encoding="utf-8"
+            f"include: {COMMON}\ntask: {task}\ndataset_kwargs:\n  data_files: data/{perturbation}.jsonl\n",
+            encoding="utf-8",
         )
     listed = "".join(f"  - {task}\n" for task in tasks.values())
     (folder / f"{group}.yaml").write_text(f"group: {group}\ntask:\n{listed}", encoding="utf-8")

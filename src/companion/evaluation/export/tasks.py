@@ -29,10 +29,10 @@ EXPORTED = Path(__file__).parent / "files"
 
 
 def export_tasks(
-    tool: str, questions: Sequence[Question], variants: Sequence[str], profile: Profile, folder: Path, seed: int = 0,
-    delivery: str = "user turn",
+    tool: str, questions: Sequence[Question], perturbations: Sequence[str], profile: Profile, folder: Path,
+    seed: int = 0, delivery: str = "user turn",
 ) -> None:  # fmt: skip
-    """Write a task for each variant, of the same questions, and a group of all, for one of `TOOLS`.
+    """Write a task for each perturbation, of the same questions, and a group of all, for one of `TOOLS`.
 
     delivery: of a start of the reasoning, "user turn" or "prefill"; of lmms-eval's tasks, since Inspect's take it as
     their parameter. Raises CompanionError for a folder that holds something.
@@ -41,23 +41,24 @@ def export_tasks(
         raise CompanionError(f"{folder} is not empty; choose another --out, or remove it first")
     (folder / "images").mkdir(parents=True, exist_ok=True)
     (folder / "data").mkdir()
-    for variant in variants:
-        with (folder / "data" / f"{variant}.jsonl").open("w", encoding="utf-8") as file:
+    for perturbation in perturbations:
+        with (folder / "data" / f"{perturbation}.jsonl").open("w", encoding="utf-8") as file:
             for question in questions:
-                row = record(apply(question, variant, seed), profile, folder)
+                row = record(apply(question, perturbation, seed), profile, folder)
                 if tool == "lmms-eval":
                     row["delivery"] = delivery if row["prefill"] else ""
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
     group = "companion_" + _word(questions[0].source)
-    tasks = {variant: f"{group}_{_word(variant)}" for variant in variants}
+    tasks = {perturbation: f"{group}_{_word(perturbation)}" for perturbation in perturbations}
     for code in ("companion_reading.py", TOOLS[tool].CODE):
         shutil.copy(EXPORTED / code, folder / code)
     shutil.copy(read_answer.__file__, folder / "companion_answers.py")
     TOOLS[tool].write_tasks(group, tasks, profile.max_new_tokens, folder)
     readme = _README.format(
-        title=TOOLS[tool].TITLE, benchmark=questions[0].source, items=len(questions), variants=", ".join(variants),
-        seed=seed, profile=profile.name, made_by=made_by(), max_new_tokens=profile.max_new_tokens,
-        use=TOOLS[tool].USE.format(group=group, one=tasks[variants[-1]]),
+        title=TOOLS[tool].TITLE, benchmark=questions[0].source, items=len(questions),
+        perturbations=", ".join(perturbations), seed=seed, profile=profile.name,
+        made_by=made_by(), max_new_tokens=profile.max_new_tokens,
+        use=TOOLS[tool].USE.format(group=group, one=tasks[perturbations[-1]]),
         begun=profile.begin.format(text="(the question)", start="(the start)").replace("\n", "\n> "),
     )  # fmt: skip
     (folder / "README.md").write_text(readme, encoding="utf-8")
@@ -73,7 +74,7 @@ def record(prompt: Prompt, profile: Profile, folder: Path) -> dict[str, Any]:
     question = prompt.question
     return {
         "id": question.id, "group": question.group or question.id, "category": question.category,
-        "difficulty": question.difficulty, "variant": prompt.variant, "wording": prompt.wording,
+        "difficulty": question.difficulty, "perturbation": prompt.perturbation, "wording": prompt.wording,
         "image": _picture(prompt, folder), "system": "\n".join(_text(turn) for turn in before), "text": _text(user),
         "begun": user_text(prompt, profile, begin=True) if prompt.prefill else "", "prefill": prompt.prefill,
         "reading": profile.reading, "options": list(prompt.options), "target": question.letter,
@@ -109,7 +110,7 @@ companion to *On Robustness and Chain-of-Thought Consistency of RL-Finetuned VLM
 what its own `companion evaluate` asks. This folder needs no companion where it is used.
 
 - Questions: the first {items} of *{benchmark}*
-- Variants: {variants}
+- Perturbations: {perturbations}
 - Seed: {seed}, which draws the wrong options and the wordings
 - Profile: `{profile}`, whose instruction on the form of the answer ends each question
 - Made by: {made_by}
@@ -120,9 +121,9 @@ what its own `companion evaluate` asks. This folder needs no companion where it 
 
 Greedy, at most {max_new_tokens} new tokens. `accuracy` counts the letter, or the text, of the right option where the
 answer stands; `no_answer` is the share of responses without an answer that can be read (`companion_answers.py`). A
-variant says little alone: compare it with `base`, question by question.
+perturbation says little alone: compare it with `plain`, question by question.
 
-Where a variant starts the reasoning, the start is delivered in the user's turn, which then is:
+Where a perturbation starts the reasoning, the start is delivered in the user's turn, which then is:
 
 > {begun}
 

@@ -49,11 +49,10 @@ class Benchmark:
     one with its name, where it has its files in common with another. revision: commit on the Hub, or None where none
     could be found out. items: as published, or None. options: as "2 or 4". note: a sentence that users must know.
 
-    read: questions of a copy, in its order, those with known errors only if wanted. scores: the official ones, by
-    name, of `store.ROWS` rows of one model under one variant in any order; the first is the one its authors lead with,
+    read: questions of a copy, in its order, those with known errors only if wanted. scores: the official ones, by name,
+    of `store.ROWS` rows of one model under one perturbation in any order; the first is the one its authors lead with,
     and one that these rows do not allow is left out. Its weights must be those of `intervals.resample` on the rows'
-    `group`.
-    """
+    `group`."""
 
     name: str
     title: str

@@ -15,7 +15,7 @@ from companion.teaching.exercises.checking import Exercise, Slip, WrongError, ca
 def _concludes(answer: object, results: str, start: str) -> str:
     changes, agreement, shares = [], [], []
     for file in sorted(Path(results).glob(f"{start}-accuracy-*/curve.csv")):
-        curve = pd.read_csv(file).query("variant == 'base'")
+        curve = pd.read_csv(file).query("perturbation == 'plain'")
         last = curve["step"].max()
         counted = {
             step: value(curve, "n", step=step, measure="consistent") / value(curve, "n", step=step, measure="correct")
@@ -36,7 +36,7 @@ def _concludes(answer: object, results: str, start: str) -> str:
     }
     close(
         answer, float(np.mean(changes)), 0.05, slips,
-        "In each run, under `base`: `n` of `consistent` over `n` of `correct`, at the last step minus at step 0. "
+        "In each run, under `plain`: `n` of `consistent` over `n` of `correct`, at the last step minus at step 0. "
         "Then the mean over runs, in points. (Between the two ends fewer items were asked.)",
     )  # fmt: skip
     return (
@@ -48,7 +48,7 @@ def _concludes(answer: object, results: str, start: str) -> str:
 
 def _never_saw(answer: object, table: pd.DataFrame) -> str:
     def points(recipe: str, measure: str) -> float:
-        return 100 * value(table, recipe=recipe, variant="wrong-caption", measure=measure)
+        return 100 * value(table, recipe=recipe, perturbation="wrong-caption", measure=measure)
 
     expected = points("augmented", "change") - points("accuracy", "change")
     slips = {
@@ -56,7 +56,7 @@ def _never_saw(answer: object, table: pd.DataFrame) -> str:
             "augmented", "change"
         )
         - points("before RL", "change"),
-        "You compared accuracies. Recipes differ under `base` as well; compare the *changes*.": points(
+        "You compared accuracies. Recipes differ under `plain` as well; compare the *changes*.": points(
             "augmented", "accuracy"
         )
         - points("accuracy", "accuracy"),
@@ -66,7 +66,7 @@ def _never_saw(answer: object, table: pd.DataFrame) -> str:
     }
     close(
         answer, expected, 0.04, slips,
-        "Take the lines with `variant` `wrong-caption` and `measure` `change`: `augmented` minus `accuracy`, in "
+        "Take the lines with `perturbation` `wrong-caption` and `measure` `change`: `augmented` minus `accuracy`, in "
         "points.",
     )  # fmt: skip
     return (
@@ -80,15 +80,15 @@ AGAINST, SO = "right, against its own reasoning", "right, and its reasoning says
 
 
 def _against(answer: object, marks: pd.DataFrame) -> str:
-    def most(behaviour: str, variant: str) -> str:
-        part = marks[(marks["behaviour"] == behaviour) & (marks["variant"] == variant)]
+    def most(behaviour: str, perturbation: str) -> str:
+        part = marks[(marks["behaviour"] == behaviour) & (marks["perturbation"] == perturbation)]
         if part.empty:
-            raise CompanionError(f"It has no model under `{variant}`.")
+            raise CompanionError(f"It has no model under `{perturbation}`.")
         return str(part.loc[part["value"].idxmax(), "model"])
 
     name, expected = named(answer, list(marks["model"].unique())), most(AGAINST, "wrong-think")
     if name == expected:
-        share = 100 * value(marks, model=name, variant="wrong-think", behaviour=AGAINST)
+        share = 100 * value(marks, model=name, perturbation="wrong-think", behaviour=AGAINST)
         return (
             f"{share:.0f} % of its answers under a false start. Each of them raises a score, and the reasoning that "
             "stands before it leads elsewhere: who reads it is misled."
@@ -105,7 +105,7 @@ def _against(answer: object, marks: pd.DataFrame) -> str:
 
 
 def _found(answer: object, rows: pd.DataFrame) -> str:
-    under = rows[rows["variant"] == "wrong-think"].pivot(index="question", columns="model", values="behaviour")
+    under = rows[rows["perturbation"] == "wrong-think"].pivot(index="question", columns="model", values="behaviour")
     if not ((under == AGAINST).any(axis=1) & (under == SO).any(axis=1)).any():
         raise CompanionError("It has no such question.")
     if not isinstance(answer, tuple | list) or len(answer) != 3:
@@ -183,7 +183,7 @@ import pandas as pd
 
 changes = []
 for file in sorted(Path(results).glob(f"{start}-accuracy-*/curve.csv")):
-    curve = pd.read_csv(file).query("variant == 'base'").set_index(["step", "measure"])
+    curve = pd.read_csv(file).query("perturbation == 'plain'").set_index(["step", "measure"])
     last = curve.index.get_level_values("step").max()
 """
 _SHARES = (
@@ -194,15 +194,15 @@ _SHARES = (
 )
 
 _CHANGES = """\
-lines = table[(table["variant"] == "wrong-caption") & (table["measure"] == "change")]
+lines = table[(table["perturbation"] == "wrong-caption") & (table["measure"] == "change")]
 change = 100 * lines.set_index("recipe")["value"]
 """
 
 _MARKS = """\
-part = marks[(marks["behaviour"] == "{0}") & (marks["variant"] == "{1}")]
+part = marks[(marks["behaviour"] == "{0}") & (marks["perturbation"] == "{1}")]
 answer = part.loc[part["value"].idx{2}(), "model"]"""
 _UNDER = """\
-under = desk.rows[desk.rows["variant"] == "wrong-think"]
+under = desk.rows[desk.rows["perturbation"] == "wrong-think"]
 against = under[under["behaviour"] == "right, against its own reasoning"]
 so = under[under["behaviour"] == "right, and its reasoning says so"]
 both = against.merge(so, on="question", suffixes=("_against", "_so")).iloc[0]
@@ -216,7 +216,7 @@ RUNS = (
         "An answer may fail to agree because the reasoning concludes another option, or because it concludes none "
         "(“So the answer is pink”, where pink is not on offer). In the files `curve.csv` of the runs with the recipe "
         "`accuracy`, `n` of the measure `consistent` counts the items whose reasoning concludes an option, and `n` "
-        "of `correct` all items. Under `base`, by how many points does the share that concludes change from step 0 "
+        "of `correct` all items. Under `plain`, by how many points does the share that concludes change from step 0 "
         "to the last, on average over runs?",
         _SHARES + "    changes.append(100 * (shares[last] - shares[0]))\nanswer = sum(changes) / len(changes)",
         _concludes,
@@ -241,7 +241,7 @@ RUNS = (
         _CHANGES + 'answer = change["augmented"] - change["accuracy"]', _never_saw,
         (
             Slip(_CHANGES + 'answer = change["augmented"] - change["before RL"]', "before RL"),
-            Slip('lines = table[(table["variant"] == "wrong-caption") & (table["measure"] == "accuracy")]\n'
+            Slip('lines = table[(table["perturbation"] == "wrong-caption") & (table["measure"] == "accuracy")]\n'
                  'answer = 100 * (lines.set_index("recipe")["value"]["augmented"] '
                  '- lines.set_index("recipe")["value"]["accuracy"])', "compare the *changes*"),
             Slip(_CHANGES + 'answer = change["augmented"]', "Against which recipe"),
@@ -264,8 +264,8 @@ RUNS = (
     Exercise(
         "07.2", "Find a prompt that tells them apart",
         "Find a question on which, under `wrong-think`, one model is right *against* its own reasoning and another "
-        "is right *as* its reasoning says. Search with the panels, or in `desk.rows` (columns `question`, `variant`, "
-        "`model`, `behaviour`).",
+        "is right *as* its reasoning says. Search with the panels, or in `desk.rows` (columns `question`, "
+        "`perturbation`, `model`, `behaviour`).",
         _UNDER + _PAIR.format("against", "so"), _found,
         (
             Slip(_UNDER + _PAIR.format("so", "against"), "changed the two round"),

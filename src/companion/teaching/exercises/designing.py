@@ -225,7 +225,7 @@ def _broken(answer: object) -> str:
         raise WrongError(
             f"A completion is asked for, text in quotation marks, and this is a `{type(answer).__name__}`."
         )
-    prompt = apply(GUARDED, "base")
+    prompt = apply(GUARDED, "plain")
     think = answer.split("</think>")[0].removeprefix("<think>")
     if rewards.format(prompt, answer) == 0:
         raise WrongError(

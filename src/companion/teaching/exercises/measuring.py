@@ -10,8 +10,8 @@ from companion.measures import auroc
 from companion.teaching.exercises.checking import Exercise, Slip, WrongError, close, named, value
 
 
-def _under(rows: pd.DataFrame, variant: str) -> pd.DataFrame:
-    return rows[rows["variant"] == variant].set_index("question")
+def _under(rows: pd.DataFrame, perturbation: str) -> pd.DataFrame:
+    return rows[rows["perturbation"] == perturbation].set_index("question")
 
 
 def _known(number: float, of: str) -> float:
@@ -21,7 +21,7 @@ def _known(number: float, of: str) -> float:
 
 
 def _lower_half(answer: object, rows: pd.DataFrame) -> str:
-    base = _under(rows, "base")
+    base = _under(rows, "plain")
     misled = _under(rows, "wrong-caption").loc[base.index]
     change = 100 * (misled["correct"].astype(float) - base["correct"].astype(float))
     median = base["p_correct"].median()
@@ -34,13 +34,13 @@ def _lower_half(answer: object, rows: pd.DataFrame) -> str:
         "You split by P(correct) under the false caption. It is that *before* the lie which counts.": change[
             misled["p_correct"] < misled["p_correct"].median()
         ].mean(),
-        "That is an accuracy under the caption. Subtract the accuracy of the same items under `base`.": 100
+        "That is an accuracy under the caption. Subtract the accuracy of the same items under `plain`.": 100
         * misled["correct"][base["p_correct"] < median].mean(),
     }
     close(
         answer, lower, 0.1, slips,
-        "Take the items whose `p_correct` under `base` is below its median, and for these the accuracy under "
-        "`wrong-caption` minus that under `base`, in points.",
+        "Take the items whose `p_correct` under `plain` is below its median, and for these the accuracy under "
+        "`wrong-caption` minus that under `plain`, in points.",
     )  # fmt: skip
     return (
         f"{lower:+.1f} points in the lower half, {upper:+.1f} in the upper one. Take care what you make of it: a low "
@@ -50,7 +50,7 @@ def _lower_half(answer: object, rows: pd.DataFrame) -> str:
 
 
 def _foretells(answer: object, rows: pd.DataFrame) -> str:
-    base = _under(rows, "base")
+    base = _under(rows, "plain")
     at_once, misled = (_under(rows, name).loc[base.index] for name in ("stop-think", "wrong-think"))
     both = base["correct"] & at_once["correct"]
 
@@ -62,21 +62,21 @@ def _foretells(answer: object, rows: pd.DataFrame) -> str:
     usual = area(-base["entropy"], both)
     slips = {
         "Turned round: a *low* entropy is the sign of certainty, so the score is minus the entropy.": 1 - expected,
-        "That is the entropy under `base`, read after the reasoning. Take the rows of `stop-think`.": usual,
-        "That is over all items. Keep those that are right under `base` *and* under `stop-think`.": area(
+        "That is the entropy under `plain`, read after the reasoning. Take the rows of `stop-think`.": usual,
+        "That is over all items. Keep those that are right under `plain` *and* under `stop-think`.": area(
             -at_once["entropy"], every
         ),
-        "You kept what is right under `base`. It has to be right under `stop-think` too.": area(
+        "You kept what is right under `plain`. It has to be right under `stop-think` too.": area(
             -at_once["entropy"], base["correct"].astype(bool)
         ),
     }
     close(
         answer, expected, 0.002, slips,
         "The score is minus the entropy under `stop-think`, the label `correct` under `wrong-think`, and the items "
-        "are those right under both `base` and `stop-think`. An AUROC lies between 0 and 1.",
+        "are those right under both `plain` and `stop-think`. An AUROC lies between 0 and 1.",
     )  # fmt: skip
     return (
-        f"{expected:.2f}, against {usual:.2f} for the entropy under `base`; 0.5 is a coin. Was your prediction right? "
+        f"{expected:.2f}, against {usual:.2f} for the entropy under `plain`; 0.5 is a coin. Was your prediction right? "
         "One number without an interval is a hint, not a finding: give it one by the bootstrap."
     )
 
@@ -84,10 +84,10 @@ def _foretells(answer: object, rows: pd.DataFrame) -> str:
 def _hollow(answer: object, rows: pd.DataFrame) -> str:
     if "grounding" not in rows:
         raise CompanionError("It has no verdicts of the grounding judge, which needs the microworld.")
-    base = rows[rows["variant"] == "base"]
+    base = rows[rows["perturbation"] == "plain"]
     praised = base[base["correct"].astype(bool) & (base["rule"] == "agree")]
     if praised.empty:
-        raise CompanionError("It has no answer that is right and consistent under `base`.")
+        raise CompanionError("It has no answer that is right and consistent under `plain`.")
     false = praised["grounding"] == "disagree"
     share = false.groupby(praised["category"]).mean()
     name = named(answer, list(base["category"].unique()))
@@ -103,7 +103,7 @@ def _hollow(answer: object, rows: pd.DataFrame) -> str:
         if (base["grounding"] == "disagree").groupby(base["category"]).mean().idxmax() == name:
             raise WrongError("Over all answers, yes. Keep those that are right *and* whose reasoning says so.")
         raise WrongError(
-            "Keep the answers under `base` that are right and for which `rule` says `agree`. In each `category`, of "
+            "Keep the answers under `plain` that are right and for which `rule` says `agree`. In each `category`, of "
             "how many is `grounding` `disagree`? Another family has a larger share."
         )
     return (
@@ -114,7 +114,9 @@ def _hollow(answer: object, rows: pd.DataFrame) -> str:
 
 def _delivery(answer: object, table: pd.DataFrame) -> str:
     def accuracy(recipe: str, delivery: str) -> float:
-        return 100 * value(table, recipe=recipe, delivery=delivery, variant="wrong-think", measure="accuracy", seed=-1)
+        return 100 * value(
+            table, recipe=recipe, delivery=delivery, perturbation="wrong-think", measure="accuracy", seed=-1
+        )
 
     careless = accuracy("reference", "user turn") - accuracy("accuracy", "prefill")
     fair = accuracy("reference", "user turn") - accuracy("accuracy", "user turn")
@@ -143,7 +145,7 @@ def _delivery(answer: object, table: pd.DataFrame) -> str:
 
 def _costs_most(answer: object, rows: pd.DataFrame) -> str:
     first = rows[rows["benchmark"] == rows["benchmark"].iloc[0]]
-    base, misled = _under(first, "base"), _under(first, "wrong-think")
+    base, misled = _under(first, "plain"), _under(first, "wrong-think")
     change = misled.loc[base.index, "correct"].astype(float) - base["correct"].astype(float)
     by = base["category"]
     drops, name = change.groupby(by).mean(), named(answer, list(by.unique()))
@@ -155,7 +157,7 @@ def _costs_most(answer: object, rows: pd.DataFrame) -> str:
         if change.groupby(by).sum().idxmin() == name:
             raise WrongError("Most items in *number*, but categories differ in size.")
         raise WrongError(
-            "Take the change of accuracy from `base` to `wrong-think` in each category of the first benchmark. "
+            "Take the change of accuracy from `plain` to `wrong-think` in each category of the first benchmark. "
             "Another one falls further."
         )
     return (
@@ -167,8 +169,8 @@ def _costs_most(answer: object, rows: pd.DataFrame) -> str:
 
 def _seen(answer: object, rows: pd.DataFrame) -> str:
     first = rows[rows["benchmark"] == rows["benchmark"].iloc[0]]
-    base, blank = (_under(first, name)["correct"].astype(float).mean() for name in ("base", "blank-image"))
-    chance = (1 / _under(first, "base")["n_options"]).mean()
+    base, blank = (_under(first, name)["correct"].astype(float).mean() for name in ("plain", "blank-image"))
+    chance = (1 / _under(first, "plain")["n_options"]).mean()
     slips = {
         "That is above chance. Without a picture a model may do better than chance, by the words alone.": 100
         * (base - chance),
@@ -177,7 +179,7 @@ def _seen(answer: object, rows: pd.DataFrame) -> str:
     }
     close(
         answer, 100 * _known(base - blank, "both prompts"), 0.1, slips,
-        "The accuracy under `base` minus that under `blank-image`, first benchmark, in points.",
+        "The accuracy under `plain` minus that under `blank-image`, first benchmark, in points.",
     )  # fmt: skip
     return (
         f"{100 * (base - blank):.1f} points are owed to the picture; {100 * blank:.1f} % come without it, where "
@@ -186,13 +188,13 @@ def _seen(answer: object, rows: pd.DataFrame) -> str:
     )
 
 
-_BASE = 'base = rows[rows["variant"] == "base"].set_index("question")\n'
-_MISLED = 'misled = rows[rows["variant"] == "wrong-caption"].set_index("question").loc[base.index]\n'
+_BASE = 'base = rows[rows["perturbation"] == "plain"].set_index("question")\n'
+_MISLED = 'misled = rows[rows["perturbation"] == "wrong-caption"].set_index("question").loc[base.index]\n'
 _LOWER = 'lower = base["p_correct"] < base["p_correct"].median()\n'
 
 _THREE = """\
 base, at_once, misled = (
-    rows[rows["variant"] == name].set_index("question") for name in ("base", "stop-think", "wrong-think")
+    rows[rows["perturbation"] == name].set_index("question") for name in ("plain", "stop-think", "wrong-think")
 )
 at_once, misled = at_once.loc[base.index], misled.loc[base.index]
 """
@@ -213,12 +215,12 @@ def area(scores, labels):  # how often what is labelled True scores above what i
 _AREA = 'answer = area({0}[among], misled[among]["correct"])'
 
 _PRAISED = """\
-base = rows[rows["variant"] == "base"]
+base = rows[rows["perturbation"] == "plain"]
 praised = base[base["correct"] & (base["rule"] == "agree")]
 """
 
 _GAPS = """\
-lines = table[(table["variant"] == "wrong-think") & (table["measure"] == "accuracy") & (table["seed"] == -1)]
+lines = table[(table["perturbation"] == "wrong-think") & (table["measure"] == "accuracy") & (table["seed"] == -1)]
 accuracy = 100 * lines.set_index(["recipe", "delivery"])["value"]
 careless = accuracy["reference", "user turn"] - accuracy["accuracy", "prefill"]
 fair = accuracy["reference", "user turn"] - accuracy["accuracy", "user turn"]
@@ -226,17 +228,17 @@ fair = accuracy["reference", "user turn"] - accuracy["accuracy", "user turn"]
 
 _OWN = """\
 rows = report.rows[report.rows["benchmark"] == report.rows["benchmark"].iloc[0]]
-base, misled = (rows[rows["variant"] == name].set_index("question") for name in ("base", "wrong-think"))
+base, misled = (rows[rows["perturbation"] == name].set_index("question") for name in ("plain", "wrong-think"))
 """
 _ACCURACY = """\
 rows = report.rows[report.rows["benchmark"] == report.rows["benchmark"].iloc[0]]
-accuracy = 100 * rows.groupby("variant")["correct"].mean()
+accuracy = 100 * rows.groupby("perturbation")["correct"].mean()
 """
 
 MEASURING = (
     Exercise(
         "01.2", "The lower half",
-        "Take the items whose `p_correct` under `base` is below its median. By how many points does *their* accuracy "
+        "Take the items whose `p_correct` under `plain` is below its median. By how many points does *their* accuracy "
         "change under `wrong-caption`? Predict first: more or less than that of the others?",
         _BASE + _MISLED + _LOWER + 'answer = 100 * (misled["correct"][lower].mean() - base["correct"][lower].mean())',
         _lower_half,
@@ -256,8 +258,8 @@ MEASURING = (
     Exercise(
         "02.3", "Certain before a word is reasoned",
         "The entropy is read after the reasoning. `stop-think` rows hold the distribution of an answer at once. Take "
-        "the items right under both `base` and `stop-think`: with which AUROC does minus the entropy under "
-        "`stop-think` tell which stay right under `wrong-think`? Predict first: is it better than that under `base`?",
+        "the items right under both `plain` and `stop-think`: with which AUROC does minus the entropy under "
+        "`stop-think` tell which stay right under `wrong-think`? Predict first: is it better than that under `plain`?",
         _AUROC + 'among = base["correct"] & at_once["correct"]\n' + _AREA.format('-at_once["entropy"]'),
         _foretells,
         (
@@ -273,13 +275,14 @@ MEASURING = (
     Exercise(
         "03.2", "Praised, and hollow",
         "“Right, and its reasoning says so” is the highest praise of a judge that reads. In which family of "
-        "questions (`category`) does the largest *share* of such answers, under `base`, rest on a false statement?",
+        "questions (`category`) does the largest *share* of such answers, under `plain`, rest on a false statement?",
         _PRAISED + 'answer = (praised["grounding"] == "disagree").groupby(praised["category"]).mean().idxmax()',
         _hollow,
         (
             Slip(_PRAISED + 'false = praised["grounding"] == "disagree"\n'
                  'answer = false.groupby(praised["category"]).mean().idxmin()', "Another family has a larger share"),
-            Slip('base = rows[rows["variant"] == "base"]\nanswer = base.groupby("category")["correct"].mean().idxmin()',
+            Slip('base = rows[rows["perturbation"] == "plain"]\n'
+                 'answer = base.groupby("category")["correct"].mean().idxmin()',
                  "fewest right answers"),
             Slip(_PRAISED + 'answer = (praised["grounding"] == "disagree").mean()', "one of:"),
             Slip('answer = "colour"', "one of:"),
@@ -301,13 +304,13 @@ MEASURING = (
                  "moved the reference"),
             Slip(_GAPS + "answer = fair - careless", "the sign is not"),
         ),
-        'print(table[(table["variant"] == "wrong-think") & (table["seed"] == -1)])  # seed -1: the mean of all\n'
+        'print(table[(table["perturbation"] == "wrong-think") & (table["seed"] == -1)])  # seed -1: the mean of all\n'
         "answer = ...  # in points", given=("table",),
     ),
     Exercise(
         "08.1", "Where a lie costs most",
         "In which `category` of your (first) benchmark does a false start of the reasoning cost your model most, as "
-        "a change of accuracy from `base` to `wrong-think`?",
+        "a change of accuracy from `plain` to `wrong-think`?",
         _OWN + 'change = misled.loc[base.index, "correct"].astype(float) - base["correct"]\n'
         'answer = change.groupby(base["category"]).mean().idxmin()', _costs_most,
         (
@@ -317,20 +320,20 @@ MEASURING = (
             Slip(_OWN + 'change = misled.loc[base.index, "correct"].astype(float) - base["correct"]\n'
                  'answer = change.groupby(base["category"]).mean().min()', "one of:"),
         ),
-        "answer = ...  # a name in quotation marks; report.rows: benchmark, category, variant, correct",
+        "answer = ...  # a name in quotation marks; report.rows: benchmark, category, perturbation, correct",
         given=("report.rows",),
     ),
     Exercise(
         "08.2", "Seen, or guessed?",
-        "By how many points is your model more accurate with the pictures than without (first benchmark, `base` "
+        "By how many points is your model more accurate with the pictures than without (first benchmark, `plain` "
         "against `blank-image`)?",
-        _ACCURACY + 'answer = accuracy["base"] - accuracy["blank-image"]', _seen,
+        _ACCURACY + 'answer = accuracy["plain"] - accuracy["blank-image"]', _seen,
         (
-            Slip(_ACCURACY + 'chance = 100 * (1 / rows["n_options"][rows["variant"] == "base"]).mean()\n'
-                 'answer = accuracy["base"] - chance', "above chance"),
-            Slip(_ACCURACY + 'answer = accuracy["base"]', "the accuracy itself"),
+            Slip(_ACCURACY + 'chance = 100 * (1 / rows["n_options"][rows["perturbation"] == "plain"]).mean()\n'
+                 'answer = accuracy["plain"] - chance', "above chance"),
+            Slip(_ACCURACY + 'answer = accuracy["plain"]', "the accuracy itself"),
             Slip(_ACCURACY + 'answer = accuracy["blank-image"]', "left without the picture"),
-            Slip(_ACCURACY + 'answer = (accuracy["base"] - accuracy["blank-image"]) / 100', "This is a share"),
+            Slip(_ACCURACY + 'answer = (accuracy["plain"] - accuracy["blank-image"]) / 100', "This is a share"),
         ),
         "answer = ...  # in points", given=("report.rows",),
     ),

@@ -22,15 +22,15 @@ from companion.teaching.exercises.checking import (
 
 
 def _caption_drop(answer: object, table: pd.DataFrame) -> str:
-    drop = 100 * value(table, variant="wrong-caption", measure="change")
-    low, high = (100 * value(table, end, variant="wrong-caption", measure="change") for end in ("low", "high"))
+    drop = 100 * value(table, perturbation="wrong-caption", measure="change")
+    low, high = (100 * value(table, end, perturbation="wrong-caption", measure="change") for end in ("low", "high"))
     slips = {
-        "That is the accuracy under `wrong-caption`. The *change* against `base` is asked for: the other panel.": 100
-        * value(table, variant="wrong-caption", measure="accuracy"),
+        "That is the accuracy under `wrong-caption`. The *change* against `plain` is asked for: the other panel.": 100
+        * value(table, perturbation="wrong-caption", measure="accuracy"),
         "That is the change under `wrong-think`. Look for the line of the caption.": 100
-        * value(table, variant="wrong-think", measure="change"),
+        * value(table, perturbation="wrong-think", measure="change"),
         "That is the change under the caption with a disclaimer. Look for the plain one.": 100
-        * value(table, variant="wrong-caption-disclaimer", measure="change"),
+        * value(table, perturbation="wrong-caption-disclaimer", measure="change"),
     }
     close(
         answer, drop, 2.0, slips,
@@ -76,45 +76,45 @@ _MOVES = {"a": (True, True), "b": (True, False), "c": (False, False), "d": (Fals
 
 
 def _hesitates(answer: object, table: pd.DataFrame) -> str:
-    def end(variant: str, measure: str, which: str) -> float:
-        return value(table, which, variant=variant, measure=measure)
+    def end(perturbation: str, measure: str, which: str) -> float:
+        return value(table, which, perturbation=perturbation, measure=measure)
 
-    falls = end("wrong-think", "p_correct", "high") < end("base", "p_correct", "low")
-    rises = end("wrong-think", "entropy", "low") > end("base", "entropy", "high")
+    falls = end("wrong-think", "p_correct", "high") < end("plain", "p_correct", "low")
+    rises = end("wrong-think", "entropy", "low") > end("plain", "entropy", "high")
     said = _MOVES[chosen(answer, HESITATES)]
     if said[0] != falls:
         raise WrongError(
-            "Look at the panel of P(correct) again: do the intervals of `base` and `wrong-think` overlap, and which "
+            "Look at the panel of P(correct) again: do the intervals of `plain` and `wrong-think` overlap, and which "
             "of the two lies lower?"
         )
     if said[1] != rises:
         raise WrongError(
             "You have P(correct) right. Now the panel of entropy, and its scale from 0 to 1: do the intervals of "
-            "`base` and `wrong-think` overlap?"
+            "`plain` and `wrong-think` overlap?"
         )
     return (
-        f"Entropy, from 0 to 1: {value(table, variant='base', measure='entropy'):.2f} under `base` and "
-        f"{value(table, variant='wrong-think', measure='entropy'):.2f} under `wrong-think`. Where it stays low, a "
+        f"Entropy, from 0 to 1: {value(table, perturbation='plain', measure='entropy'):.2f} under `plain` and "
+        f"{value(table, perturbation='wrong-think', measure='entropy'):.2f} under `wrong-think`. Where it stays low, a "
         "user who sees how certain the model is gets no warning."
     )
 
 
 def _shrinks(answer: object, table: pd.DataFrame) -> str:
-    def points(variant: str, measure: str) -> float:
-        return 100 * value(table, variant=variant, measure=measure)
+    def points(perturbation: str, measure: str) -> float:
+        return 100 * value(table, perturbation=perturbation, measure=measure)
 
-    expected = points("base", "inconsistent right")
+    expected = points("plain", "inconsistent right")
     slips = {
         "That is the share of *all* answers whose reasoning leads elsewhere, wrong answers included. Only right ones "
-        "are asked for.": 100 - points("base", "consistency"),
+        "are asked for.": 100 - points("plain", "consistency"),
         "That is what is left, right *and* consistent. How many points were lost on the way there?": points(
-            "base", "consistent right"
+            "plain", "consistent right"
         ),
         "That is read under `wrong-think`. The plain prompt is asked for.": points("wrong-think", "inconsistent right"),
     }
     close(
         answer, expected, 1.0, slips,
-        "Under `base`, find the part of the bar that is right although its reasoning does not say so.",
+        "Under `plain`, find the part of the bar that is right although its reasoning does not say so.",
     )  # fmt: skip
     return (
         f"{expected:.1f} points. Hold them against what the next demand costs, that the reasoning be *true* (the "
@@ -247,7 +247,7 @@ PLAIN = ("wrong-caption", "right-caption", "wrong-think", "right-think")
 
 def _furthest(answer: object, table: pd.DataFrame) -> str:
     lines = table.reset_index()
-    changes = {name: 100 * value(lines, variant=name, measure="change") for name in PLAIN}
+    changes = {name: 100 * value(lines, perturbation=name, measure="change") for name in PLAIN}
     name, size = named(answer, PLAIN), {name: abs(change) for name, change in changes.items()}
     if size[name] < max(size.values()):
         if changes[name] == max(changes.values()):
@@ -287,16 +287,17 @@ READING = (
         "01.1", "Read the figure",
         "How many points does one false caption cost? Read it off the first figure, as a change with its sign. Two "
         "points more or less do not matter.",
-        'answer = 100 * table[(table["variant"] == "wrong-caption") & (table["measure"] == "change")]["value"].item()',
+        'answer = 100 * table[(table["perturbation"] == "wrong-caption") & (table["measure"] == "change")]'
+        '["value"].item()',
         _caption_drop,
         (
-            Slip('answer = 100 * table[(table["variant"] == "wrong-caption") & (table["measure"] == "accuracy")]'
-                 '["value"].item()', "The *change* against `base` is asked for"),
-            Slip('answer = 100 * table[(table["variant"] == "wrong-think") & (table["measure"] == "change")]'
+            Slip('answer = 100 * table[(table["perturbation"] == "wrong-caption") & (table["measure"] == "accuracy")]'
+                 '["value"].item()', "The *change* against `plain` is asked for"),
+            Slip('answer = 100 * table[(table["perturbation"] == "wrong-think") & (table["measure"] == "change")]'
                  '["value"].item()', "line of the caption"),
-            Slip('answer = -100 * table[(table["variant"] == "wrong-caption") & (table["measure"] == "change")]'
+            Slip('answer = -100 * table[(table["perturbation"] == "wrong-caption") & (table["measure"] == "change")]'
                  '["value"].item()', "the sign is not"),
-            Slip('answer = table[(table["variant"] == "wrong-caption") & (table["measure"] == "change")]["value"]'
+            Slip('answer = table[(table["perturbation"] == "wrong-caption") & (table["measure"] == "change")]["value"]'
                  ".item()", "This is a share"),
         ),
         "answer = ...  # in points, with its sign", given=("table",),
@@ -311,12 +312,12 @@ READING = (
     ),
     Exercise(
         "02.1", "Hesitate or switch sides?",
-        "Compare `wrong-think` with `base` in the figure of confidence. Something *falls* or *rises* if the two "
+        "Compare `wrong-think` with `plain` in the figure of confidence. Something *falls* or *rises* if the two "
         f"intervals do not overlap, else it *stays*. Which is it?\n\n{listed(HESITATES)}",
         """\
-ends = table.set_index(["variant", "measure"])
-falls = ends.loc[("wrong-think", "p_correct"), "high"] < ends.loc[("base", "p_correct"), "low"]
-rises = ends.loc[("wrong-think", "entropy"), "low"] > ends.loc[("base", "entropy"), "high"]
+ends = table.set_index(["perturbation", "measure"])
+falls = ends.loc[("wrong-think", "p_correct"), "high"] < ends.loc[("plain", "p_correct"), "low"]
+rises = ends.loc[("wrong-think", "entropy"), "low"] > ends.loc[("plain", "entropy"), "high"]
 answer = {(True, True): "a", (True, False): "b", (False, False): "c", (False, True): "d"}[falls, rises]""",
         _hesitates,
         (Slip('answer = "a"', "panel of entropy"), Slip('answer = "c"', "panel of P(correct)"),
@@ -327,15 +328,16 @@ answer = {(True, True): "a", (True, False): "b", (False, False): "c", (False, Tr
         "03.1", "Read the figure",
         "Under the plain prompt: how many points does “right” lose when the reasoning has to say so as well? Read it "
         "off the figure of the four quadrants, to within a point.",
-        'answer = 100 * table[(table["variant"] == "base") & (table["measure"] == "inconsistent right")]'
+        'answer = 100 * table[(table["perturbation"] == "plain") & (table["measure"] == "inconsistent right")]'
         '["value"].item()',
         _shrinks,
         (
-            Slip('answer = 100 - 100 * table[(table["variant"] == "base") & (table["measure"] == "consistency")]'
+            Slip('answer = 100 - 100 * table[(table["perturbation"] == "plain") & (table["measure"] == "consistency")]'
                  '["value"].item()', "wrong answers included"),
-            Slip('answer = 100 * table[(table["variant"] == "base") & (table["measure"] == "consistent right")]'
+            Slip('answer = 100 * table[(table["perturbation"] == "plain") & (table["measure"] == "consistent right")]'
                  '["value"].item()', "what is left"),
-            Slip('lines = table[(table["variant"] == "wrong-think") & (table["measure"] == "inconsistent right")]\n'
+            Slip('lines = table[(table["perturbation"] == "wrong-think")'
+                 ' & (table["measure"] == "inconsistent right")]\n'
                  'answer = 100 * lines["value"].item()', "The plain prompt is asked for"),
         ),
         "answer = ...  # in points", given=("table",),

@@ -15,7 +15,7 @@ import pandas as pd
 
 from companion.figures import single_items
 from companion.models.profiles import get_profile, user_text
-from companion.perturbations.table import ABSTAIN, VARIANTS, Prompt, apply, layout
+from companion.perturbations.table import ABSTAIN, PERTURBATIONS, Prompt, apply, layout
 from companion.questions.question import Question
 from companion.teaching.lab.asking import CHECKPOINTS, Answer, ask, models_in
 from companion.teaching.lab.widgets import (
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 OWN = "your own"
-"""The variant of a prompt that none of `VARIANTS` would give."""
+"""The perturbation of a prompt that none of `PERTURBATIONS` would give."""
 
 
 @dataclass(frozen=True)
@@ -53,24 +53,24 @@ class Parts:
     blank: bool = False
 
 
-def preset(question: Question, variant: str, seed: int = 0) -> Parts:
-    """The parts of one of the `VARIANTS` of an item."""
-    prompt = apply(question, variant, seed)
+def preset(question: Question, perturbation: str, seed: int = 0) -> Parts:
+    """The parts of one of the `PERTURBATIONS` of an item."""
+    prompt = apply(question, perturbation, seed)
     caption = prompt.text.removesuffix(layout(question.text, prompt.options)).rstrip("\n")
     start = prompt.prefill.removeprefix("<think>").removesuffix("</think>")
-    plan = VARIANTS[variant]
+    plan = PERTURBATIONS[perturbation]
     return Parts(caption, start, not plan.stop, plan.abstain, plan.blank)
 
 
 def compose(question: Question, parts: Parts, seed: int = 0) -> Prompt:
-    """The prompt of an item with these parts: that of the variant which has them, if there is one, else `OWN`."""
-    for name in VARIANTS:
+    """The prompt of an item with these parts: that of the perturbation which has them, if there is one, else `OWN`."""
+    for name in PERTURBATIONS:
         if preset(question, name, seed) == parts:
             return apply(question, name, seed)
     options = (*question.options, ABSTAIN) if parts.abstain else question.options
     prefill = f"<think>{parts.start}" if parts.start or not parts.reason else ""
     return Prompt(
-        question=question, variant=OWN, text=layout(question.text, options, parts.caption),
+        question=question, perturbation=OWN, text=layout(question.text, options, parts.caption),
         prefill=prefill if parts.reason else f"{prefill}</think>", options=options,
         suggested=_asserted(question, parts.caption) if parts.caption else _asserted(question, parts.start), wording="",
         blank=parts.blank, seed=seed,
@@ -151,7 +151,7 @@ class ComposePanel(ipywidgets.VBox):
         self.item = ipywidgets.IntSlider(
             item, 0, len(questions) - 1, description="item", continuous_update=False, **line
         )
-        self.preset = choice(list(VARIANTS), "fill in")
+        self.preset = choice(list(PERTURBATIONS), "fill in")
         self.caption = ipywidgets.Text(
             description="caption", placeholder="(none) something said of the picture", **line
         )
@@ -202,7 +202,7 @@ class ComposePanel(ipywidgets.VBox):
         return compose(self.question, self.parts, self.seed)
 
     def _fill(self, _change: Any = None) -> None:
-        """Put the chosen variant's parts into the fields; a prompt of the reader's own stays as it is."""
+        """Put the chosen perturbation's parts into the fields; a prompt of the reader's own stays as it is."""
         if self.filling:
             return
         if self.preset.value:
@@ -217,8 +217,8 @@ class ComposePanel(ipywidgets.VBox):
         if self.filling:
             return
         self.filling = True
-        variant = self.prompt().variant
-        self.preset.value = None if variant == OWN else variant
+        perturbation = self.prompt().perturbation
+        self.preset.value = None if perturbation == OWN else perturbation
         self.filling = False
         self._show()
 

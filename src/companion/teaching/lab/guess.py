@@ -1,6 +1,6 @@
 """Whose answers are these? A game: one of the shipped models is hidden, and told by its marks, if it can be.
 
-A mark is how often a model behaves in a certain way under a prompt variant (`behaviours.BEHAVIOURS`), counted over all
+A mark is how often a model behaves in a certain way under a perturbation (`behaviours.BEHAVIOURS`), counted over all
 items. The prompts of a round are drawn at random, so that the odds that are told afterwards are right.
 """
 
@@ -25,7 +25,7 @@ from companion.figures.theme import checkpoints_in_order, named
 from companion.questions.question import Question
 from companion.teaching.lab.widgets import choice, grid, picture, png, put_there, spoken
 
-VARIANTS = ("base", "wrong-caption", "wrong-think")
+PERTURBATIONS = ("plain", "wrong-caption", "wrong-think")
 """Of the prompts that are counted, and of a round's prompts, one each."""
 
 CANDIDATES = 3
@@ -33,14 +33,14 @@ CANDIDATES = 3
 
 
 def load_rows(folders: Mapping[str, Path], questions: Sequence[Question], store: Store) -> pd.DataFrame:
-    """What models answered to questions under `VARIANTS`, with `behaviour` and `sure`; model: the name given here.
+    """What models answered to questions under `PERTURBATIONS`, with `behaviour` and `sure`; model: the name given here.
 
     Stored rows are read, others computed. The prompts are those of seed 0, which the shipped rows have.
     """
     from companion.models.local import LocalModel  # torch
 
     rows = pd.concat([
-        evaluate(LocalModel(str(folder), "cpu"), questions, VARIANTS, store, progress=False).assign(model=name)
+        evaluate(LocalModel(str(folder), "cpu"), questions, PERTURBATIONS, store, progress=False).assign(model=name)
         for name, folder in folders.items()
     ], ignore_index=True)  # fmt: skip
     return with_behaviour(rows, questions)
@@ -48,14 +48,15 @@ def load_rows(folders: Mapping[str, Path], questions: Sequence[Question], store:
 
 def alike(rows: pd.DataFrame) -> pd.DataFrame:
     """(model × model): the share of the prompts to which two models give the same answer."""
-    answers = rows.pivot(index=["question", "variant"], columns="model", values="answer").fillna("none")
+    answers = rows.pivot(index=["question", "perturbation"], columns="model", values="answer").fillna("none")
     same = {one: {other: (answers[one] == answers[other]).mean() for other in answers} for one in answers}
     return pd.DataFrame(same)
 
 
 @dataclass(frozen=True)
 class Round:
-    """candidates: the models to choose from, hidden: the one that answered, clues: its row for each of `VARIANTS`."""
+    """candidates: the models to choose from, hidden: the one that answered, clues: its row for each of
+    `PERTURBATIONS`."""
 
     candidates: tuple[str, ...]
     hidden: str
@@ -65,28 +66,27 @@ class Round:
 class Game:
     """What is known of the models before a round. rows: of `load_rows`.
 
-    same: of `alike`. rates: share of a model's prompts of a variant with a behaviour and that sureness, half a prompt
-    added to each, so that nothing is impossible. tables: who may sit together; True: no two of them answer more of the
-    prompts alike than half of all pairs of models do, if there are three such.
-    """
+    same: of `alike`. rates: share of a model's prompts of a perturbation with a behaviour and that sureness, half a
+    prompt added to each, so that nothing is impossible. tables: who may sit together; True: no two of them answer more
+    of the prompts alike than half of all pairs of models do, if there are three such."""
 
     def __init__(self, rows: pd.DataFrame) -> None:
         self.rows, self.same = rows, alike(rows)
         self.items = int(rows["question"].nunique())
-        counts = rows.groupby(["model", "variant", "behaviour", "sure"]).size()
+        counts = rows.groupby(["model", "perturbation", "behaviour", "sure"]).size()
         self.rates = {key: (count + 0.5) / (self.items + 1) for key, count in counts.items()}
         every = [list(three) for three in combinations(self.same, CANDIDATES)]
         median = np.median(self.same.to_numpy()[np.triu_indices(len(self.same), 1)])
         unlike = [three for three in every if all(self.same.loc[pair] <= median for pair in combinations(three, 2))]
         self.tables = {True: unlike or every, False: every}
-        self.own = dict(iter(rows.groupby(["model", "variant"])))
+        self.own = dict(iter(rows.groupby(["model", "perturbation"])))
 
     def draw(self, seed: int, number: int, unlike: bool = True) -> Round:
         """Round `number` of the game of a seed. unlike: the candidates are (`tables`)."""
         rng = np.random.default_rng([seed, number])
         drawn = list(rng.choice(self.tables[unlike]))
         hidden = str(rng.choice(drawn))
-        clues = [self.own[hidden, variant].sample(1, random_state=rng) for variant in VARIANTS]
+        clues = [self.own[hidden, perturbation].sample(1, random_state=rng) for perturbation in PERTURBATIONS]
         return Round(tuple(checkpoints_in_order(drawn)), hidden, pd.concat(clues, ignore_index=True))
 
     def odds(self, round: Round) -> pd.DataFrame:
@@ -94,9 +94,9 @@ class Game:
         never = 0.5 / (self.items + 1)
         return pd.DataFrame([
             {
-                "variant": clue.variant, "behaviour": clue.behaviour, "sure": clue.sure,
+                "perturbation": clue.perturbation, "behaviour": clue.behaviour, "sure": clue.sure,
                 **{
-                    name: self.rates.get((name, clue.variant, clue.behaviour, clue.sure), never)
+                    name: self.rates.get((name, clue.perturbation, clue.behaviour, clue.sure), never)
                     for name in round.candidates
                 },
             }
@@ -113,11 +113,13 @@ class Game:
 
         Exact: of all that three prompts may show, the likeliest candidate is picked each time.
         """
-        kinds = self.rows.groupby(["model", "variant", "behaviour", "sure"]).size() / self.items
+        kinds = self.rows.groupby(["model", "perturbation", "behaviour", "sure"]).size() / self.items
         rates = kinds.unstack(["behaviour", "sure"], fill_value=0.0)
         won = []
         for three in self.tables[unlike]:
-            each = [rates.xs(variant, level="variant").loc[three].to_numpy() for variant in VARIANTS]
+            each = [
+                rates.xs(perturbation, level="perturbation").loc[three].to_numpy() for perturbation in PERTURBATIONS
+            ]
             shown = np.einsum("ca,cb,cd->cabd", *each)  # (candidates, kinds of the first, second and third prompt)
             won.append(shown.max(axis=0).sum() / CANDIDATES)
         return float(np.mean(won))
@@ -128,7 +130,7 @@ class Game:
         telling = (table[names].max(axis=1) / table[names].min(axis=1)).idxmax() + 1
         sureness = {True: "sure of its letter", False: "not sure of its letter"}
         lines = [
-            [f"{number}. {named(clue['variant'])}: {clue['behaviour']}; {sureness[clue['sure']]}"]
+            [f"{number}. {named(clue['perturbation'])}: {clue['behaviour']}; {sureness[clue['sure']]}"]
             + [f"{100 * clue[name]:.0f} %" for name in names]
             for number, clue in enumerate(table.to_dict("records"), 1)
         ]
@@ -151,11 +153,12 @@ def clues_html(round: Round) -> str:
     items = []
     for number, clue in enumerate(round.clues.to_dict("records"), 1):
         lines = clue["prompt"].split("\n")
-        caption = html.escape(lines.pop(0)) if "caption" in clue["variant"] else ""
+        caption = html.escape(lines.pop(0)) if "caption" in clue["perturbation"] else ""
         extra = f"{put_there(caption)}<br>" if caption else ""
         certain = "" if clue["letter_probs"] is None else f", with probability {max(clue['letter_probs']):.2f}"
         items.append(
-            f"<p><b>{number}. {html.escape(named(clue['variant']))}</b><br>{extra}{html.escape(' · '.join(lines))}<br>"
+            f"<p><b>{number}. {html.escape(named(clue['perturbation']))}</b><br>"
+            f"{extra}{html.escape(' · '.join(lines))}<br>"
             f"It wrote: {put_there(html.escape(clue['prefill']))}{html.escape(clue['response'])}<br>"
             f"({clue['right']} is right; its answer is {clue['answer']}{certain})</p>"
         )

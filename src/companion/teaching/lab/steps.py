@@ -24,7 +24,7 @@ from companion.teaching.lab.asking import CHECKPOINTS, ask, ask_all
 from companion.teaching.lab.compose import table
 from companion.teaching.lab.widgets import LABEL, WIDE, choice, picture, png, spoken, working
 
-VARIANTS = ("base", "wrong-caption", "wrong-think")
+PERTURBATIONS = ("plain", "wrong-caption", "wrong-think")
 
 
 def traded(runs: pd.DataFrame, recipe: str, rng: np.random.Generator) -> pd.DataFrame:
@@ -36,7 +36,7 @@ def traded(runs: pd.DataFrame, recipe: str, rng: np.random.Generator) -> pd.Data
     for start, part in runs[runs["recipe"] == recipe].groupby("start", sort=False):
         panel = Panel(part, rng)
         for measure, expected in (("correct", "up"), ("consistent", "down")):
-            found = panel.change(str(start), recipe, "base", measure)
+            found = panel.change(str(start), recipe, "plain", measure)
             lines.append({
                 "start": start, "measure": measure, "value": found.value, "low": found.low, "high": found.high,
                 "seeds": len(panel.seeds), "expected": expected,
@@ -109,7 +109,7 @@ def changing(rungs: Sequence[Rung], prompts: Sequence[Prompt]) -> list[Prompt]:
     return [prompt for prompt, *own in zip(prompts, *given, strict=True) if len(set(own)) > 1]
 
 
-def sentence(curves: pd.DataFrame, recipe: str, variant: str, at: int) -> str:
+def sentence(curves: pd.DataFrame, recipe: str, perturbation: str, at: int) -> str:
     """Where the runs of a recipe are at a step, for those who do not see the figure. curves: from `lab_steps.table`."""
     parts = []
     for start, part in curves[(curves["step"] == at) & (curves["seed"] == -1)].groupby("start", sort=False):
@@ -119,7 +119,7 @@ def sentence(curves: pd.DataFrame, recipe: str, variant: str, at: int) -> str:
             for name, line in ((lab_steps.MEASURES[key], lines.loc[key]) for key in ("correct", "consistent"))
         )
         parts.append(f"From {start}: {shares}, entropy {lines.loc['entropy', 'value']:.3f}.")
-    return f"Step {at} of the recipe {recipe} under {variant}. {' '.join(parts)}"
+    return f"Step {at} of the recipe {recipe} under {perturbation}. {' '.join(parts)}"
 
 
 class StepsPanel(ipywidgets.VBox):
@@ -137,34 +137,34 @@ class StepsPanel(ipywidgets.VBox):
             style={"description_width": LABEL}, layout=ipywidgets.Layout(**WIDE),
         )  # fmt: skip
         self.run = choice({f"{recipe}, from {start}": (recipe, start) for recipe, start in named}, "runs", "17em")
-        self.variant = choice(VARIANTS, "prompt")
+        self.perturbation = choice(PERTURBATIONS, "prompt")
         self.status, self.text, self.item_text = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.HTML()
         self.picture, self.item_picture = picture(), picture()
-        for control in (self.at, self.run, self.variant):
+        for control in (self.at, self.run, self.perturbation):
             control.observe(self._show, "value")
         self._show()
         super().__init__([
-            self.at, self.run, self.variant, self.status, self.picture, self.text,
+            self.at, self.run, self.perturbation, self.status, self.picture, self.text,
             self.item_picture, self.item_text,
         ])  # fmt: skip
 
     def _show(self, _change: Any = None) -> None:
-        (recipe, start), variant, at = self.run.value, self.variant.value, self.at.value
+        (recipe, start), perturbation, at = self.run.value, self.perturbation.value, self.at.value
         with working(
             self.status,
             "Reading the runs and asking the models on the way …",
-            f"Shown: {recipe}, from {start}, {variant}, step {at}.",
+            f"Shown: {recipe}, from {start}, {perturbation}, step {at}.",
         ):
-            if (recipe, variant) not in self.curves:
+            if (recipe, perturbation) not in self.curves:
                 rng = np.random.default_rng(self.seed)
-                self.curves[recipe, variant] = lab_steps.table(self.runs, rng, recipe, variant)
-            curves = self.curves[recipe, variant]
-            self.picture.value = png(lab_steps.draw(curves, f"{recipe}, {variant}: step {at}", "microworld", at))
-            self.text.value = spoken(html.escape(sentence(curves, recipe, variant, at)))
-            prompt = apply(self.question, variant)
-            if (recipe, start, variant) not in self.climbs:
-                self.climbs[recipe, start, variant] = climb(ladder(start, recipe), prompt)
-            answers = self.climbs[recipe, start, variant]
+                self.curves[recipe, perturbation] = lab_steps.table(self.runs, rng, recipe, perturbation)
+            curves = self.curves[recipe, perturbation]
+            self.picture.value = png(lab_steps.draw(curves, f"{recipe}, {perturbation}: step {at}", "microworld", at))
+            self.text.value = spoken(html.escape(sentence(curves, recipe, perturbation, at)))
+            prompt = apply(self.question, perturbation)
+            if (recipe, start, perturbation) not in self.climbs:
+                self.climbs[recipe, start, perturbation] = climb(ladder(start, recipe), prompt)
+            answers = self.climbs[recipe, start, perturbation]
             here = answers[answers["step"] <= at].iloc[-1]
             self.item_picture.value = png(single_items.rung(prompt, answers, int(here["step"])))
             self.item_text.value = spoken(html.escape(told_at(prompt, here, at)))

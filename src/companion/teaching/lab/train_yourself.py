@@ -35,8 +35,8 @@ AUGMENTATION = {
     "captions, half of them false": ("right-caption", "wrong-caption"),
     "starts of the reasoning, half of them false": ("right-think", "wrong-think"),
 }
-FOLLOWED = ("base", "wrong-think")
-"""The variants whose numbers are told below the curves."""
+FOLLOWED = ("plain", "wrong-think")
+"""The perturbations whose numbers are told below the curves."""
 MEASURES = {
     "correct": "accuracy (%)",
     "consistent": "agreement (%)",
@@ -57,17 +57,23 @@ def about(start: str, gates: tuple[str, ...], shares: dict[str, float], n: int) 
 def sentence(curve: pd.DataFrame, log: pd.DataFrame) -> str:
     """The latest numbers in words: what they were at step 0, what they are, with intervals over items."""
     last = int(curve["step"].max())
-    values = curve.set_index(["variant", "measure", "step"])
+    values = curve.set_index(["perturbation", "measure", "step"])
     parts = []
-    for variant in FOLLOWED:
+    for perturbation in FOLLOWED:
         told = []
         for measure, words in MEASURES.items():
-            if {(variant, measure, 0), (variant, measure, last)} <= set(values.index):  # answers could be read
-                now, scale, digits = values.loc[variant, measure, last], PANELS[measure][1], 2 * (measure == "entropy")
-                numbers = (values.loc[variant, measure, 0]["value"], now["value"], now["low"], now["high"])
+            if {(perturbation, measure, 0), (perturbation, measure, last)} <= set(
+                values.index
+            ):  # answers could be read
+                now, scale, digits = (
+                    values.loc[perturbation, measure, last],
+                    PANELS[measure][1],
+                    2 * (measure == "entropy"),
+                )
+                numbers = (values.loc[perturbation, measure, 0]["value"], now["value"], now["low"], now["high"])
                 begun, value, low, high = (f"{scale * number:.{digits}f}" for number in numbers)
                 told.append(f"{words} {begun} → {value} [{low}, {high}]")
-        parts.append(f"{variant}: {', '.join(told)}")
+        parts.append(f"{perturbation}: {', '.join(told)}")
     reward = f"; mean reward of the last {WINDOW} steps {log['reward'].tail(WINDOW).mean():.2f}" if len(log) else ""
     return f"Steps 0 → {last}. {'; '.join(parts)}{reward}."
 
@@ -127,7 +133,7 @@ class TrainPanel(ipywidgets.VBox):
 
     @property
     def shares(self) -> dict[str, float]:
-        """Variant → share of the prompts, the chosen share in equal parts."""
+        """Perturbation → share of the prompts, the chosen share in equal parts."""
         names = [name for words, box in self.mixed.items() if box.value for name in AUGMENTATION[words]]
         return {name: self.share.value / 100 / len(names) for name in names}
 

@@ -200,7 +200,7 @@ def _what(found: Findings) -> str:
     change = f1[f1["start"] == "base"].set_index("what")
     lies = ("wrong-caption", "wrong-think")
     caption, start = (value(change.loc[f"{lie}: change of accuracy"]) for lie in lies)
-    before = read_table(found.figures, "remedies_accuracy").set_index(["recipe", "variant", "measure"])
+    before = read_table(found.figures, "remedies_accuracy").set_index(["recipe", "perturbation", "measure"])
     was = " and ".join(points(before.loc[("before RL", lie, "change")]) for lie in lies)
     own = joint["base"]
     kinds = [kind for kind in WORST_FIRST[::-1] if kind in set(own)]
@@ -384,7 +384,7 @@ def _from_notes() -> str:
 
 def _deliver(figures: Path) -> str:
     """What delivery alone does."""
-    moved = read_table(figures, "gap_delivery").set_index(["recipe", "variant"]).loc[("accuracy", "wrong-think")]
+    moved = read_table(figures, "gap_delivery").set_index(["recipe", "perturbation"]).loc[("accuracy", "wrong-think")]
     return (
         "**Before you compare a closed model with an open one:** give both the false start of the reasoning in the "
         "same way. Moved from the beginning of the model's own turn into the user's, the same words change the "

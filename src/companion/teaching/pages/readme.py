@@ -18,11 +18,11 @@ from companion.teaching.pages import findings_page
 def headline(figures: Path) -> str:
     """The main figure and what it says, from its table and its entry in the manifest."""
     name = "perturbation_drops"
-    table = pd.read_csv(figures / f"{name}.csv").set_index(["variant", "measure"])
+    table = pd.read_csv(figures / f"{name}.csv").set_index(["perturbation", "measure"])
     entry = json.loads((figures / "manifest.json").read_text(encoding="utf-8"))[name]
 
-    def change(variant: str) -> str:
-        line = table.loc[(variant, "change")] * 100
+    def change(perturbation: str) -> str:
+        line = table.loc[(perturbation, "change")] * 100
         return f"**{line['value']:+.1f}** [{line['low']:+.1f}, {line['high']:+.1f}]".replace("-", "−")
 
     base = table.loc[("base", "accuracy"), "value"] * 100

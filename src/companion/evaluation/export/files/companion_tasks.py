@@ -52,7 +52,17 @@ def perturbed(data: Path, delivery: str, max_tokens: int) -> Task:
 
     def sample(record: dict[str, Any]) -> Sample:
         used = delivery if record["prefill"] else ""
-        given = ("group", "category", "difficulty", "variant", "wording", "suggested", "prefill", "options", "reading")
+        given = (
+            "group",
+            "category",
+            "difficulty",
+            "perturbation",
+            "wording",
+            "suggested",
+            "prefill",
+            "options",
+            "reading",
+        )
         return Sample(
             id=record["id"], input=turns(record, data.parents[1], delivery), choices=record["options"],
             target=record["target"], metadata={name: record[name] for name in given} | {"delivery": used},
