@@ -1,6 +1,7 @@
 import contextlib
 import errno
 
+import pandas as pd
 import pytest
 
 from companion.errors import CompanionError

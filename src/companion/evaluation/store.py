@@ -139,8 +139,8 @@ class Store:
                     continue
                 if "variant" in pq.read_schema(part).names:
                     raise CompanionError(
-                        f"{part} has no keys of version {KEY_VERSION.decode()}: it is from before perturbations had the "
-                        "names that they have now; give another --out, or delete it"
+                        f"{part} has no keys of version {KEY_VERSION.decode()}: it was written before perturbations "
+                        "had the names that they have now; give another --out, or delete it"
                     )
                 table = pq.read_table(part, schema=self.schema)
             except (pa.ArrowException, OSError) as error:
