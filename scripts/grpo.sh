@@ -7,4 +7,4 @@
 set -euo pipefail
 exec accelerate launch --config_file "$(dirname "$0")/accelerate.yaml" -m companion train grpo \
   --recipe "$1" --seed "$2" --benchmark "$3" --validation "$4" \
-  --model "${MODEL:-Qwen/Qwen2.5-VL-7B-Instruct}" --vllm
+  --model "${MODEL:-Qwen/Qwen2.5-VL-7B-Instruct}" --sample-with-vllm

@@ -39,6 +39,11 @@ def test_losses_and_gradients_are_those_of_plain_trl(checkpoint, tmp_path, monke
     assert any(abs(entry["loss"]) > 1e-3 for entry in ours)
 
 
+@pytest.mark.filterwarnings("error::FutureWarning")
+def test_nothing_is_used_that_transformers_will_drop(checkpoint, tmp_path):
+    train(checkpoint, tmp_path, replace(SMALL, steps=1, every=1))
+
+
 def test_shared_prompts_give_the_logits_and_gradients_of_one_pass(checkpoint):
     model = LocalModel(str(checkpoint))
     network, tokenizer = model.model, model.processor.tokenizer

@@ -28,3 +28,14 @@ def test_the_extra_for_paper_scale_resolves_to_a_vllm_that_takes_these_models(ro
     assert found["vllm"] >= Version("0.30")
     assert found["transformers"] >= Version("5.20")
     assert found["trl"].release[:2] == (1, 16)
+
+
+@pytest.mark.skipif(UV is None, reason="uv is not installed")
+def test_what_is_told_to_be_installed_for_grpo_with_vllm_resolves(root, tmp_path):
+    (line,) = re.findall(r"^pip install -e '.\[paper\]' (.*==.*)$", (root / "docs/paper-scale.md").read_text(), re.M)
+    (tmp_path / "pins.txt").write_text("\n".join(line.split()))
+    found = resolved(root, "--constraint", str(tmp_path / "pins.txt"))
+    named = {name: Version(pin) for name, pin in (pin.split("==") for pin in line.split())}
+    assert named.keys() == {"transformers", "trl", "vllm"}
+    assert {name: found[name] for name in named} == named
+    assert Version("0.22") <= named["vllm"] <= Version("0.31")  # what TRL 1.16 says that it takes

@@ -172,6 +172,13 @@ def test_an_untrained_model_gives_no_answer_but_no_error(random_checkpoint, prom
     assert all(r.finish == "length" and r.tokens == 96 for r in found if r.answer is None)
 
 
+@pytest.mark.filterwarnings("error::FutureWarning")
+@pytest.mark.parametrize("name", ["random_checkpoint", "idefics"])
+def test_nothing_is_used_that_transformers_will_drop(name, request, prompts):
+    model = LocalModel(str(request.getfixturevalue(name)), "cpu")
+    responses(model, prompts[:3], Sampling(max_new_tokens=4))
+
+
 def test_missing_model_and_unknown_device(random_checkpoint, tmp_path):
     with pytest.raises(CompanionError, match=r"no model '.*nothing'.*check the path or the id"):
         LocalModel(str(tmp_path / "nothing"))

@@ -39,7 +39,7 @@ def test_two_grpo_steps_with_the_right_loss(qwen, tmp_path, monkeypatch):
     before = {name: value.clone() for name, value in model.model.state_dict().items()}
     log = grpo.train_grpo(
         recipe, model, prompts, tmp_path, 0, max_completion_length=12, save_strategy="no", disable_tqdm=True,
-        activation_checkpointing=False,
+        **{grpo.CHECKPOINTING: False},
     )  # fmt: skip
     assert len(log) == 2
     assert model.model.config.companion_profile == "generic"

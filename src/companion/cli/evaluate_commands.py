@@ -21,6 +21,7 @@ from companion.cli.options import (
     add_requests,
     language_model,
     positive,
+    setting,
 )
 from companion.errors import CompanionError
 from companion.models.openai_client import Account
@@ -58,6 +59,10 @@ def add(commands: Commands) -> None:
     evaluate.add_argument("--out", type=Path, default=Path("runs"), help="folder of the rows (default: %(default)s)")
     evaluate.add_argument("--device", default="auto")
     evaluate.add_argument("--gpus", type=positive, default=1, help="over which vLLM spreads one model (default: 1)")
+    evaluate.add_argument(
+        "--vllm", type=setting, action="append", default=[], metavar="KEY=VALUE",
+        help="setting of vLLM's engine, as max_model_len=8192; may be given several times",
+    )  # fmt: skip
     evaluate.add_argument("--profile", default="auto", help="how it is asked (default: as its config or name says)")
     evaluate.add_argument("--token-budget", type=positive, help="tokens in a batch (default: what memory can hold)")
     evaluate.add_argument("--system", type=Path, metavar="FILE", help="system prompt, as a model's authors wrote it")
@@ -110,14 +115,11 @@ def _benchmarks(options: argparse.Namespace) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    import numpy as np
     import pandas as pd
 
-    from companion.analysis.from_samples import confidence
     from companion.evaluation.engine import UnansweredError, ask, open_jobs
     from companion.evaluation.ray_shards import sweep
     from companion.evaluation.store import Store
-    from companion.measures import UNPARSABLE
     from companion.models.interface import Sampling
     from companion.models.open import is_served, open_model
     from companion.models.profiles import read_system
@@ -136,7 +138,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     def prepare(name: str) -> Any:
         return open_model(
             name, options.device, options.profile, options.delivery, account, options.gpus, system, options.price,
-            options.reasoning_effort, options.timeout,
+            options.reasoning_effort, options.timeout, dict(options.vllm),
         )  # fmt: skip
 
     served = {name: prepare(name) for name in models if is_served(name)}
@@ -150,6 +152,7 @@ def _evaluate(options: argparse.Namespace) -> None:
         sweep(
             models, benchmarks, options.limit, perturbations, options.out, sampling, options.seed, options.device,
             options.profile, options.token_budget, options.gpus, None if options.ray == "here" else options.ray, system,
+            dict(options.vllm),
         )  # fmt: skip
     prompts = {benchmark: _prompts(options, benchmark, perturbations) for benchmark in benchmarks}
     samplings = [replace(sampling, sample=number) for number in range(options.samples)]
@@ -170,30 +173,41 @@ def _evaluate(options: argparse.Namespace) -> None:
             unanswered.append(str(error))
             return error.found
 
-    for name, benchmark in itertools.product(models, benchmarks):
-        model = served.get(name) or prepare(name)
+    for name in models:
+        model = served.get(name) or prepare(name)  # one for all benchmarks; the one before ends here, and its engine
         if options.samples > 1 and not sampling.of(model.profile).temperature:
             raise CompanionError("--samples of greedy answers are all the same; give a --temperature, such as 1")
-        try:
-            rows = pd.concat([answered(model, prompts[benchmark], one) for one in samplings])
-        finally:
-            if name in served:
-                print(account)
-        if len(models) * len(benchmarks) > 1:
-            print(f"{model.label} on {benchmark}")
-        for perturbation in (name for name in perturbations if name in set(rows["perturbation"])):
-            part = rows[rows["perturbation"] == perturbation]
-            unread = part["answer"].isna().mean()
-            print(f"{perturbation:26} accuracy {part['correct'].mean():6.1%}   no answer {unread:6.1%}   n {len(part)}")
-        if not rows.empty:
-            print(f"{'(chance)':26} accuracy {(1 / rows['n_options']).mean():6.1%}")
-        if options.samples > 1 and not rows.empty:
-            found = confidence(rows, np.random.default_rng(options.seed))
-            print(found.to_string(index=False, float_format="{:.3f}".format))
-        if (unread := rows["answer"].isna().mean()) > UNPARSABLE:
-            print(f"{100 * unread:.0f} % of the answers could not be read; look at `--profile`", file=sys.stderr)
+        for benchmark in benchmarks:
+            try:
+                rows = pd.concat([answered(model, prompts[benchmark], one) for one in samplings])
+            finally:
+                if name in served:
+                    print(account)
+            if len(models) * len(benchmarks) > 1:
+                print(f"{model.label} on {benchmark}")
+            _tell(options, perturbations, rows)
     if unanswered:
         raise CompanionError("\n".join(dict.fromkeys(unanswered)))
+
+
+def _tell(options: argparse.Namespace, perturbations: Sequence[str], rows: pd.DataFrame) -> None:
+    """Print how often the answers of one model to one benchmark are right, and what is to be known about them."""
+    import numpy as np
+
+    from companion.analysis.from_samples import confidence
+    from companion.measures import UNPARSABLE
+
+    for perturbation in (name for name in perturbations if name in set(rows["perturbation"])):
+        part = rows[rows["perturbation"] == perturbation]
+        unread = part["answer"].isna().mean()
+        print(f"{perturbation:26} accuracy {part['correct'].mean():6.1%}   no answer {unread:6.1%}   n {len(part)}")
+    if not rows.empty:
+        print(f"{'(chance)':26} accuracy {(1 / rows['n_options']).mean():6.1%}")
+    if options.samples > 1 and not rows.empty:
+        found = confidence(rows, np.random.default_rng(options.seed))
+        print(found.to_string(index=False, float_format="{:.3f}".format))
+    if (unread := rows["answer"].isna().mean()) > UNPARSABLE:
+        print(f"{100 * unread:.0f} % of the answers could not be read; look at `--profile`", file=sys.stderr)
 
 
 def _prompts(options: argparse.Namespace, benchmark: str, perturbations: Sequence[str]) -> list[Prompt]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import ast
+import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +62,18 @@ def positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError("give a number of at least 1")
     return value
+
+
+def setting(text: str) -> tuple[str, Any]:
+    """KEY=VALUE, the value as JSON or Python writes it; any other is text."""
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise argparse.ArgumentTypeError(f"{text!r}: give KEY=VALUE, as max_model_len=8192")
+    key = key.replace("-", "_")
+    for parse in (json.loads, ast.literal_eval):
+        with suppress(ValueError, SyntaxError):
+            return key, parse(value)
+    return key, value
 
 
 def add_language_model(parser: argparse.ArgumentParser, what: str, else_model: str = "") -> None:

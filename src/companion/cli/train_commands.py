@@ -27,7 +27,9 @@ def add(commands: Commands) -> None:
     train.add_argument("--steps", type=positive, help="of GRPO: fewer than the recipe's, for a quick look")
     train.add_argument("--device", default="auto", help="of GRPO")
     train.add_argument("--validation", help="GRPO's evaluation, as --benchmark; needed unless that is microworld")
-    train.add_argument("--vllm", action="store_true", help="GRPO samples with vLLM beside the model (extra: paper)")
+    train.add_argument(
+        "--sample-with-vllm", action="store_true", help="GRPO samples with vLLM beside the model (extra: paper)"
+    )
     train.add_argument(
         "--out", type=Path,
         help="folder of the results (GRPO) or of the checkpoint (supervised; -SEED is added to it for several seeds)",
@@ -84,7 +86,7 @@ def _train_grpo(options: argparse.Namespace) -> None:
         if name not in GRPO:
             raise CompanionError(f"unknown GRPO recipe {name!r}; choose from {', '.join(GRPO)}, or all")
     results = options.out or Path("runs/quick" if options.steps else "runs/results")
-    settings: dict[str, Any] = {"use_vllm": True, "vllm_mode": "colocate"} if options.vllm else {}
+    settings: dict[str, Any] = {"use_vllm": True, "vllm_mode": "colocate"} if options.sample_with_vllm else {}
     for seed in _seeds(options):
         for name in names:
             recipe = GRPO[name]

@@ -8,18 +8,24 @@ Run: `companion evaluate --model A,B --benchmark x,y --ray`. Needs Ray (`pip ins
 
 from __future__ import annotations
 
+import json
 import math
 import os
-from collections.abc import Sequence
+import socket
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
-from companion.errors import CompanionError
+from companion.errors import CompanionError, one_line
 from companion.models.interface import Model, Sampling
+
+REACHED = 10
+"""Seconds in which a cluster takes a connection; Ray itself would try for minutes."""
 
 ITEMS = 64
 """Of a shard, at most: as many as one is ready to wait for when a worker dies."""
@@ -27,7 +33,8 @@ ITEMS = 64
 
 @dataclass(frozen=True)
 class Shard:
-    """Every `parts`-th item of a benchmark, from the `part`-th. The rest are the arguments of `engine.evaluate`."""
+    """Every `parts`-th item of a benchmark, from the `part`-th. vllm: settings of its engine, as JSON. The rest are the
+    arguments of `engine.evaluate`."""
 
     model: str
     benchmark: str
@@ -41,6 +48,7 @@ class Shard:
     token_budget: int | None
     gpus: int
     system: str
+    vllm: str
     part: int
     parts: int
 
@@ -48,13 +56,14 @@ class Shard:
 def sweep(
     models: Sequence[str], benchmarks: Sequence[str], limit: int | None, perturbations: Sequence[str], out: Path,
     sampling: Sampling, seed: int = 0, device: str = "auto", profile: str = "auto", token_budget: int | None = None,
-    gpus: int = 1, address: str | None = None, system: str = "", progress: bool = True,
+    gpus: int = 1, address: str | None = None, system: str = "", vllm: Mapping[str, Any] | None = None,
+    progress: bool = True,
 ) -> None:  # fmt: skip
     """Evaluate every model on every benchmark; the rows are in the store at `out` then, as `evaluate` finds them.
 
     A task has `gpus` GPUs, where there are any, else a core of the CPU. address: of a running cluster ("auto": the
     one that this machine belongs to), whose machines all see `out`; None starts Ray on this machine. Raises
-    CompanionError where a task fails for good.
+    CompanionError where there is no such cluster, Ray does not start, or a task fails for good.
     """
     from companion.questions.registry import load_benchmark
 
@@ -68,10 +77,10 @@ def sweep(
         for model in models:
             shards += [
                 Shard(model, benchmark, limit, tuple(perturbations), str(out.resolve()), sampling, seed, device,
-                      profile, token_budget, gpus, system, part, parts)
+                      profile, token_budget, gpus, system, json.dumps(vllm or {}), part, parts)
                 for part in range(parts)
             ]  # fmt: skip
-    ray.init(address=address, log_to_driver=False, include_dashboard=False, ignore_reinit_error=True)
+    _connect(address)
     try:
         found = ray.cluster_resources().get("GPU", 0) > 0 and not device.startswith("cpu")
         task = ray.remote(num_cpus=1, num_gpus=gpus if found else 0, max_retries=8)(work)
@@ -87,6 +96,38 @@ def sweep(
         ray.shutdown()
 
 
+def _connect(address: str | None) -> None:
+    """Raises CompanionError where there is no cluster at `address`, it refuses this machine, or Ray does not start."""
+    import ray
+
+    host, colon, port = (address or "").rpartition(":")
+    if colon and port.isdecimal() and "//" not in host:
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=REACHED).close()
+        except OSError as error:
+            raise CompanionError(
+                f"no Ray cluster answers at {address} ({one_line(error)}); give --ray the address that `ray start "
+                "--head` printed on its first machine"
+            ) from error
+    try:
+        ray.init(address=address, log_to_driver=False, include_dashboard=False, ignore_reinit_error=True)
+    except ray.exceptions.AuthenticationError as error:
+        raise CompanionError(
+            f"Ray {f'at {address}' if address else 'here'} refuses this machine's token: set RAY_AUTH_MODE=token, and "
+            "put the cluster's token into RAY_AUTH_TOKEN, or into ~/.ray/auth_token, on every machine"
+        ) from error
+    except Exception as error:  # of Ray's own, of the system's, and a plain one for a start that takes too long
+        if address is None:
+            raise CompanionError(
+                f"Ray does not start here ({one_line(error)}); leave out --ray, or give it the address of a "
+                "cluster that runs"
+            ) from error
+        raise CompanionError(
+            f"no Ray cluster at {address} ({one_line(error)}); start one with `ray start --head`, or leave out the "
+            "address, and Ray starts on this machine alone"
+        ) from error
+
+
 def work(shard: Shard, folder: str) -> None:
     """What one task does. folder: where relative paths begin."""
     from companion.evaluation.engine import UnansweredError, evaluate
@@ -95,7 +136,7 @@ def work(shard: Shard, folder: str) -> None:
 
     os.chdir(folder)
     questions = load_benchmark(shard.benchmark, shard.limit, shard.seed)[shard.part :: shard.parts]
-    model = _model(shard.model, shard.device, shard.profile, shard.gpus, shard.system)
+    model = _model(shard.model, shard.device, shard.profile, shard.gpus, shard.system, shard.vllm)
     store = Store(Path(shard.out))
     with suppress(UnansweredError):  # items without an answer are named by whoever reads the rows of all shards
         evaluate(
@@ -104,8 +145,8 @@ def work(shard: Shard, folder: str) -> None:
 
 
 @lru_cache(maxsize=1)
-def _model(name: str, device: str, profile: str, gpus: int, system: str) -> Model:
+def _model(name: str, device: str, profile: str, gpus: int, system: str, vllm: str) -> Model:
     """A worker keeps its model from task to task."""
     from companion.models.open import open_model
 
-    return open_model(name, device, profile, gpus=gpus, system=system)
+    return open_model(name, device, profile, gpus=gpus, system=system, vllm=json.loads(vllm))

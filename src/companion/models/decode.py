@@ -10,9 +10,18 @@ written in place; for all others through its forward pass.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
 from typing import Any, Protocol
 
 import torch
+from transformers.modeling_outputs import BaseModelOutputWithPast
+
+CACHE = next(
+    name
+    for name in ("cache", "past_key_values")  # the latter before transformers 5.24
+    if name in {field.name for field in fields(BaseModelOutputWithPast)}
+)
+"""What transformers calls the keys and values of the tokens before, among a model's arguments and in its output."""
 
 Choose = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """(logits (rows, vocabulary), rows: their numbers in the whole batch) → the next token of each row."""
@@ -123,9 +132,9 @@ def decode(
     """
     mask = inputs["attention_mask"]
     read = model(**inputs, position_ids=(mask.cumsum(dim=-1) - 1).clamp(min=0), use_cache=True, logits_to_keep=1)
-    read.past_key_values.batch_repeat_interleave(copies)
+    read[CACHE].batch_repeat_interleave(copies)
     mask = mask.repeat_interleave(copies, dim=0)
-    state = state_of(model, read.past_key_values, mask, mask.sum(dim=-1))
+    state = state_of(model, read[CACHE], mask, mask.sum(dim=-1))
     logits = read.logits[:, -1].repeat_interleave(copies, dim=0)
     texts = dict(write(lambda _: (state, logits), [len(mask)], max_new_tokens, ends, choose))
     return [texts[row] for row in range(len(mask))]
@@ -146,8 +155,9 @@ class _Forward:
         mask = torch.cat([self.mask[chosen], new], dim=1)
         begin = self.positions[chosen]
         read = self.model(
-            input_ids=ids, attention_mask=mask, past_key_values=self.cache, use_cache=True, logits_to_keep=1,
+            input_ids=ids, attention_mask=mask, use_cache=True, logits_to_keep=1,
             position_ids=spread(self.model, begin[:, None] + (new.cumsum(dim=-1) - 1).clamp(min=0)),
+            **{CACHE: self.cache},
         )  # fmt: skip
         self.positions = begin + new.sum(dim=-1)
         order = mask.argsort(dim=1, stable=True)[:, -int(mask.sum(dim=1).max()) :]  # no empty places inside a row
@@ -179,8 +189,8 @@ class _Forward:
     def next(self, tokens: torch.Tensor) -> torch.Tensor:
         self.mask = torch.nn.functional.pad(self.mask, (0, 1), value=1)
         read = self.model(
-            input_ids=tokens[:, None], attention_mask=self.mask, past_key_values=self.cache,
-            position_ids=spread(self.model, self.positions[:, None]), use_cache=True, logits_to_keep=1,
+            input_ids=tokens[:, None], attention_mask=self.mask, use_cache=True, logits_to_keep=1,
+            position_ids=spread(self.model, self.positions[:, None]), **{CACHE: self.cache},
         )  # fmt: skip
         self.positions = self.positions + 1
         return read.logits[:, -1]

@@ -74,7 +74,7 @@ class LocalModel:
             raise CompanionError(f"unknown device {device!r}; give auto, cpu, cuda or cuda:0") from error
         config = _config(name)
         self.profile = get_profile(config.get("companion_profile", "auto") if profile == "auto" else profile, name)
-        self.picture: int | None = None  # how many tokens one is, with a prompt
+        self.pictures: dict[str, int | None] = {}  # by benchmark: how many tokens one is, with a prompt
         self.identity = _hash_folder(folder) if folder.is_dir() else f"{name}@{config.get('_commit_hash')}"
 
     @cached_property
@@ -148,11 +148,13 @@ class LocalModel:
         return AHEAD * self.at_once
 
     def tokens(self, prompt: Prompt, sampling: Sampling) -> int:
-        """About how many a prompt and its response are, a picture taken to be as long as that of the first prompt."""
-        if self.picture is None:
-            self.picture = self._measured(prompt)
-        said = len(prompt.text) + len(prompt.prefill)
-        return (self.picture or 0) + said // CHARACTERS + (sampling.max_new_tokens or self.profile.max_new_tokens)
+        """About how many a prompt and its response are, a picture taken to be as long as that of its benchmark's first
+        prompt."""
+        benchmark = prompt.question.source
+        if self.pictures.get(benchmark) is None:
+            self.pictures[benchmark] = self._measured(prompt)
+        picture, said = self.pictures[benchmark] or 0, len(prompt.text) + len(prompt.prefill)
+        return picture + said // CHARACTERS + (sampling.max_new_tokens or self.profile.max_new_tokens)
 
     def _measured(self, prompt: Prompt) -> int | None:
         """How many tokens a prompt is; None for one that the processor does not take."""
@@ -237,7 +239,7 @@ class LocalModel:
                 waiting += [rest[half:], rest[:half]]
 
     @torch.inference_mode()
-    def answers(self, prompts: Sequence[Prompt], sampling: Sampling) -> Iterator[tuple[int, Response]]:
+    def answers(self, prompts: Sequence[Prompt], sampling: Sampling) -> Iterator[tuple[int, Response | Refusal]]:
         """What `generate` gives, but that an error with one prompt is one with all that are not yet finished."""
         watch = _Watch(self.letter_tokens, prompts, sampling.of(self.profile), self.device)
         parts = self._parts(prompts, sampling)

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from companion.models.decode import State, state_of
+from companion.models.decode import CACHE, State, state_of
 
 WORTH = 24
 """Tokens that a shared stretch must save to be read by itself: each level is one more forward pass."""
@@ -147,5 +147,5 @@ def _pictures(model: Any, inputs: Mapping[str, Any], trunks: list[int]) -> State
         ready[name] = value
     mask = ready["attention_mask"]
     positions = {} if told else {"position_ids": (mask.cumsum(dim=-1) - 1).clamp(min=0)}
-    cache = model(**ready, **positions, use_cache=True, logits_to_keep=1).past_key_values
+    cache = model(**ready, **positions, use_cache=True, logits_to_keep=1)[CACHE]
     return state_of(model, cache, mask, mask.sum(dim=-1) + (model.model.rope_deltas.flatten() if told else 0))

@@ -6,7 +6,9 @@ Its logprobs are those before any temperature; of the whole vocabulary it tells 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,8 +16,8 @@ from typing import Any
 
 import torch
 
-from companion.errors import CompanionError
-from companion.models import weights
+from companion.errors import CompanionError, Refusal
+from companion.models import vllm_engine, weights
 from companion.models.interface import Response, Sampling
 from companion.models.local import LocalModel
 from companion.perturbations.table import Prompt
@@ -28,33 +30,42 @@ AT_ONCE = 512
 
 
 class VLLMModel(LocalModel):
-    """A model as `LocalModel` names it. gpus: that one copy of it is spread over (tensor parallelism).
+    """A model as `LocalModel` names it. gpus: that one copy of it is spread over (tensor parallelism). settings: of
+    vLLM's engine, by the names of its EngineArgs; those that may change what it writes make another model of it. The
+    engine ends with this object.
 
-    budget, tokens: counted in prompts. Raises CompanionError where vLLM is missing.
+    budget, tokens: counted in prompts. Raises CompanionError where vLLM is missing, or does not start.
     """
 
     budget = AT_ONCE
 
-    def __init__(self, name: str, profile: str = "auto", gpus: int = 1) -> None:
+    def __init__(
+        self, name: str, profile: str = "auto", gpus: int = 1, settings: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__(name, "cuda", profile)
+        self.gpus, self.settings = gpus, dict(settings or {})
+        for own in self.settings.keys() & vllm_engine.OURS:
+            raise CompanionError(f"--vllm {own} cannot be given: {vllm_engine.OURS[own]}")
         self.identity += "@vllm"  # whose numbers are not quite those of transformers
-        self.gpus = gpus
+        telling = {key: self.settings[key] for key in sorted(self.settings.keys() - vllm_engine.HARMLESS)}
+        if telling:
+            self.identity += json.dumps(telling, sort_keys=True)
+            self.label += f" ({', '.join(f'{key}={value}' for key, value in telling.items())})"
 
     def tokens(self, prompt: Prompt, sampling: Sampling) -> int:
         return 1
 
     @cached_property
     def model(self) -> Any:
-        try:
-            from vllm import LLM
-        except ImportError as error:
-            raise CompanionError(f"vllm:{self.name} needs vLLM: pip install 'companion[paper]'") from error
         pixels = self.profile.pixels
         limits = {"min_pixels": pixels[0], "max_pixels": pixels[1]} if pixels else None
-        return LLM(
-            model=self.folder, tensor_parallel_size=self.gpus, enable_prefix_caching=True, max_logprobs=TOP,
-            limit_mm_per_prompt={"image": 1}, mm_processor_kwargs=limits, dtype=self.dtype,
-        )  # fmt: skip
+        settings = {
+            "model": self.folder, "tensor_parallel_size": self.gpus, "enable_prefix_caching": True, "max_logprobs": TOP,
+            "limit_mm_per_prompt": {"image": 1}, "mm_processor_kwargs": limits, "dtype": self.dtype,
+        }  # fmt: skip
+        model = vllm_engine.start(self.name, settings, self.settings)
+        weakref.finalize(self, model.llm_engine.engine_core.shutdown)  # at once: the next model may need the memory
+        return model
 
     @property
     def dtype(self) -> str:
@@ -71,7 +82,7 @@ class VLLMModel(LocalModel):
         weights.view(given, Path(self._view.name))
         return self._view.name
 
-    def answers(self, prompts: Sequence[Prompt], sampling: Sampling) -> Iterator[tuple[int, Response]]:
+    def answers(self, prompts: Sequence[Prompt], sampling: Sampling) -> Iterator[tuple[int, Response | Refusal]]:
         model = self.model
         from vllm import SamplingParams
 
@@ -89,8 +100,17 @@ class VLLMModel(LocalModel):
             {"prompt": text, "multi_modal_data": {"image": images[name]}}
             for text, name in zip(texts, shown, strict=True)
         ]
-        outputs = [request.outputs[0] for request in model.generate(asked, settings, use_tqdm=False)]
-        yield from enumerate(self._told(prompt, output) for prompt, output in zip(prompts, outputs, strict=True))
+        try:
+            outputs = [request.outputs[0] for request in model.generate(asked, settings, use_tqdm=False)]
+        except Exception as error:
+            if type(error).__name__ != "EngineDeadError":
+                raise
+            raise CompanionError(f"vLLM's engine of {self.name} ended; what it wrote above says why") from error
+        for number, (prompt, output) in enumerate(zip(prompts, outputs, strict=True)):
+            if "max_model_len" in self.settings and output.finish_reason == "length" and len(output.token_ids) < most:
+                yield number, Refusal("prompt and answer are longer than --vllm max_model_len; give a larger one")
+            else:
+                yield number, self._told(prompt, output)
 
     def _told(self, prompt: Prompt, output: Any) -> Response:
         stopped = output.finish_reason == "stop"

@@ -17,6 +17,7 @@ import json
 import math
 import random
 import shutil
+import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -34,7 +35,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from trl import GRPOConfig, GRPOTrainer, apply_chat_template
 
-from companion.models.decode import can_decode, decode, sampler
+from companion.models.decode import CACHE, can_decode, decode, sampler
 from companion.models.local import LocalModel
 from companion.models.profiles import Profile, user_text
 from companion.perturbations.table import Prompt, apply
@@ -105,7 +106,10 @@ def train_grpo(
         # loading, as it does LLaVA's vision tower.
         network = type(model.model).from_pretrained(checkpoint, dtype=model.model.dtype)
         model.model.load_state_dict(network.state_dict())
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    with warnings.catch_warnings():
+        # TRL 1.16 asks the model by a name that transformers 6 will not have, at every step.
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     model.model.eval()
     return [entry for entry in trainer.state.log_history if "loss" in entry]
 
@@ -295,7 +299,7 @@ def completion_logits(
         input_ids=input_ids[chosen, :length], attention_mask=prompt_mask, pixel_values=pixels[chosen],
         position_ids=(prompt_mask.cumsum(dim=-1) - 1).clamp(min=0), use_cache=True, logits_to_keep=1,
     )  # fmt: skip
-    prompt_cache = [(layer.keys, layer.values) for layer in read.past_key_values.layers]
+    prompt_cache = [(layer.keys, layer.values) for layer in read[CACHE].layers]
 
     # 3. Read the completions after it, the short ones apart from the long ones.
     lengths = attention_mask[:, length:].sum(dim=-1)
@@ -305,6 +309,6 @@ def completion_logits(
         written = model(
             input_ids=input_ids[rows, length : length + longest], attention_mask=mask,
             position_ids=(mask.cumsum(dim=-1) - 1).clamp(min=0)[:, length:], use_cache=True,
-            past_key_values=DynamicCache([(keys[index], values[index]) for keys, values in prompt_cache]),
+            **{CACHE: DynamicCache([(keys[index], values[index]) for keys, values in prompt_cache])},
         ).logits  # fmt: skip
         yield rows, torch.cat([read.logits[index], written[:, :-1]], dim=1)

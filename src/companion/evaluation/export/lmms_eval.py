@@ -19,7 +19,8 @@ python -m lmms_eval --include_path path/of/this/folder --tasks {group} --model â
     --batch_size 1 --log_samples --output_path logs
 ```
 
-`{group}` is the group of all tasks, `{one}` one of them. Written for lmms-eval 0.7.3."""
+`{group}` is the group of all tasks, `{one}` one of them. Written for lmms-eval 0.7.3, which breaks by itself
+with filelock 4: `pip install 'lmms-eval==0.7.3' 'filelock<4'`."""
 
 
 def write_tasks(group: str, tasks: Mapping[str, str], max_new_tokens: int, folder: Path) -> None:
