@@ -29,7 +29,8 @@ def rows(**perturbations):
             lines.append({
                 "key": f"{name}-{k}", "model": "m", "question": f"q{k}", "group": f"q{k}", "category": "position",
                 "perturbation": name.replace("_", "-"), "correct": correct, "answer": "B" if misled else "A",
-                "suggested": "B", "rule": verdict, "n_options": 4,
+                "suggested": "B" if name.startswith(("right", "wrong")) else None, "right": "A", "rule": verdict,
+                "prefill": "<think></think>" if name == "stop_think" else "", "n_options": 4,
             })  # fmt: skip
     return pd.DataFrame(lines)
 
@@ -198,7 +199,7 @@ def test_a_judge_against_the_grammar():
     table = pd.DataFrame([
         {
             "model": "m", "perturbation": "plain", "question": item.id, "think": think, "options": item.options,
-            "rule_concluded": concluded,
+            "rule_concluded": concluded, "prefill": "",
         }
         for think, _, concluded, _ in said
     ])  # fmt: skip

@@ -28,7 +28,7 @@ def rows(**perturbations):
 
 
 ROWS = rows(
-    base=[("A", 0.9, ""), ("A", 0.8, ""), ("A", 0.7, ""), ("A", 0.6, ""), ("B", 0.3, ""), ("C", 0.2, "")],
+    plain=[("A", 0.9, ""), ("A", 0.8, ""), ("A", 0.7, ""), ("A", 0.6, ""), ("B", 0.3, ""), ("C", 0.2, "")],
     wrong_caption=[
         ("A", 0.8, "0"), ("B", 0.1, "0"), ("C", 0.2, "1"), (None, np.nan, "1"), ("A", 0.9, "0"), ("B", 0.1, "1"),
     ],
@@ -50,7 +50,7 @@ def test_accuracy_and_its_paired_change():
     assert look(table, perturbation="wrong-caption", measure="no_answer").value == pytest.approx(1 / 6)
     same = look(table, perturbation="plain", measure="change")
     assert (same.value, same.low, same.high) == (0, 0, 0)  # an item is compared with itself
-    assert tables.contrast(ROWS, "wrong-caption", "base", rng()).value == pytest.approx(-2 / 6)
+    assert tables.contrast(ROWS, "wrong-caption", "plain", rng()).value == pytest.approx(-2 / 6)
 
 
 def test_fates_are_shares_of_what_was_right():
@@ -67,7 +67,7 @@ def test_confidence_changes_item_by_item_and_leaves_out_what_has_none():
     change = look(table, perturbation="wrong-caption", measure="change")
     assert change.value == pytest.approx(np.mean([-0.1, -0.7, -0.5, 0.6, -0.1]))
     levels = [look(table, perturbation=name, measure="p_correct").value for name in ("wrong-caption", "plain")]
-    assert change.value != pytest.approx(levels[0] - levels[1])  # the item without a letter counts in base alone
+    assert change.value != pytest.approx(levels[0] - levels[1])  # the item without a letter counts in the plain prompt alone
     assert look(table, perturbation="plain", measure="change").value == 0
 
 
