@@ -29,7 +29,7 @@ def rows(**perturbations):
             lines.append({
                 "key": f"{name}-{k}", "model": "m", "question": f"q{k}", "group": f"q{k}", "category": "position",
                 "perturbation": name.replace("_", "-"), "correct": correct, "answer": "B" if misled else "A",
-                "suggested": "B" if name.startswith(("right", "wrong")) else None, "right": "A", "rule": verdict,
+                "suggested": {"right": "A", "wrong": "B"}.get(name.split("_")[0]), "right": "A", "rule": verdict,
                 "prefill": "<think></think>" if name == "stop_think" else "", "n_options": 4,
             })  # fmt: skip
     return pd.DataFrame(lines)
@@ -102,8 +102,8 @@ def test_conflicts_acknowledged_are_shares_of_all_of_those_that_stay_right_and_o
     assert found.query("perturbation == 'wrong-caption'")["n"].tolist() == [40, 15, 20, 40]
     assert look(found, perturbation="wrong-caption", measure="above false alarms") == (20 - 2) / 38
     assert look(found, perturbation="right-caption", measure="all") == 2 / 38  # without those that are not judged
-    assert (found["low"] <= found["value"]).sum() == (found["high"] >= found["value"]).sum() == 6
-    assert np.isnan(look(found, perturbation="right-caption", measure="follow"))  # no item answered the asserted option
+    assert (found["low"] <= found["value"]).sum() == (found["high"] >= found["value"]).sum() == 7
+    assert look(found, perturbation="right-caption", measure="follow") == 2 / 38
 
 
 def test_drift_is_the_growth_of_right_answers_that_are_not_backed():
