@@ -30,7 +30,7 @@ from companion.evaluation.store import Store
 from companion.models.interface import Sampling, responses
 from companion.models.local import LocalModel
 from companion.models.profiles import messages
-from companion.models.read_answer import read
+from companion.models.read_answer import parse_answer
 from companion.perturbations.table import PERTURBATIONS, Prompt, apply
 from companion.questions.microworld import questions
 from companion.questions.question import LETTERS, Question
@@ -74,7 +74,9 @@ def plain(
         inputs = ready(heads)
         ids = model.model.generate(**inputs, do_sample=False, max_new_tokens=model.profile.max_new_tokens)
         texts = tokenizer.batch_decode(ids[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
-        replies = [read(text, prompt.prefill, prompt.options) for text, prompt in zip(texts, batch, strict=True)]
+        replies = [
+            parse_answer(text, prompt.prefill, prompt.options) for text, prompt in zip(texts, batch, strict=True)
+        ]
         known = [n for n, reply in enumerate(replies) if reply.position is not None]
         probs: dict[int, tuple[float, ...]] = {}
         if known:

@@ -9,7 +9,7 @@ import json
 import pyarrow.parquet as pq
 import pytest
 
-from companion.models.read_answer import read
+from companion.models.read_answer import parse_answer
 from companion.perturbations.table import ABSTAIN
 from companion.questions.question import LETTERS
 
@@ -327,7 +327,7 @@ def test_there_are_enough_of_them():
 @pytest.mark.parametrize(("reading", "options", "prefill", "response", "think", "expected"), LINES)
 def test_read(reading, options, prefill, response, think, expected):
     place = response.find("¦")
-    reply = read(response.replace("¦", ""), prefill, options, reading)
+    reply = parse_answer(response.replace("¦", ""), prefill, options, reading)
     assert reply.think == think
     assert reply.answer == (None if expected is None else LETTERS.index(expected.upper()))
     assert reply.position == (None if expected is None else place)
@@ -337,7 +337,7 @@ def test_read(reading, options, prefill, response, think, expected):
 @pytest.mark.parametrize(("reading", "options", "prefill", "response", "think", "expected"), LINES)
 def test_what_the_stricter_kind_reads_the_other_reads_alike(reading, options, prefill, response, think, expected):
     response = response.replace("¦", "")
-    strict, other = (read(response, prefill, options, kind) for kind in (TAG, FINAL))
+    strict, other = (parse_answer(response, prefill, options, kind) for kind in (TAG, FINAL))
     if strict.answer is not None:
         assert (other.answer, other.position, other.letter) == (strict.answer, strict.position, strict.letter)
 
@@ -347,7 +347,7 @@ def test_shipped_rows_are_read_as_they_were(root):
     for file in sorted((root / "results" / "rows").glob("*.parquet")):
         columns = ["response", "prefill", "options", "think", "answer", "letter_probs"]
         for row in pq.read_table(file, columns=columns).to_pylist()[::40]:
-            reply = read(row["response"], row["prefill"], row["options"])
+            reply = parse_answer(row["response"], row["prefill"], row["options"])
             assert (reply.think, reply.letter) == (row["think"], row["letter_probs"] is not None)
             assert row["answer"] == (None if reply.answer is None else LETTERS[reply.answer])
 
@@ -365,4 +365,4 @@ def test_any_option_is_read_by_its_letter_and_by_its_text():
                 f"{option}.",
                 json.dumps({"answer": letter}),
             ):
-                assert read(f"<answer>{said}</answer>", "", options).answer == index, said
+                assert parse_answer(f"<answer>{said}</answer>", "", options).answer == index, said

@@ -16,7 +16,7 @@ from PIL import Image
 from companion.cli import main
 from companion.evaluation.export.tasks import export_tasks
 from companion.models.profiles import get_profile
-from companion.models.read_answer import read
+from companion.models.read_answer import parse_answer
 from companion.perturbations.table import PERTURBATIONS, apply
 from companion.questions.microworld import questions
 from companion.questions.question import LETTERS
@@ -49,7 +49,7 @@ def responses(perturbations):
             said.append(text.format(right=question.letter, wrong=wrong, text=question.options[question.answer]))
         name = f"companion_microworld_{perturbation.replace('-', '_')}"
         answers = [
-            read(text, "", apply(question, perturbation).options).answer
+            parse_answer(text, "", apply(question, perturbation).options).answer
             for text, question in zip(said, ITEMS, strict=True)
         ]
         texts[name] = said
@@ -126,7 +126,7 @@ def test_the_exported_metric_reads_as_we_do(tmp_path, profile):
                 "a</answer> b <answer>{right}.",
             ):
                 said = response.format(right=row["target"], wrong="B", text=row["options"][0])
-                answer = read(said, row["prefill"], row["options"], row["reading"]).answer
+                answer = parse_answer(said, row["prefill"], row["options"], row["reading"]).answer
                 given.append((said, row))
                 expected.append(None if answer is None else LETTERS[answer])
     command = [sys.executable, "-I", "-c", code, str(tmp_path / "tasks")]

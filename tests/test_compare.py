@@ -84,7 +84,7 @@ def confident(perturbation, k):
 )
 def test_the_findings_on_one_models_rows(tmp_path, right, sure, verdict):
     run = stored(tmp_path / "run", made_up(right, sure, agrees=lambda v, k: v == "plain" or k % 3 > 0, n_options=4))
-    tests = findings.of_answers(leaderboard.load([run]), rng)
+    tests = findings.verdicts_on_rows(leaderboard.load([run]), rng)
     joint = findings.verdicts(tests, ["benchmark", "model"])["cv-bench", "m"]
     assert joint[["F1", "F2", "F12", "F13"]].eq(verdict).all()
     assert joint["F3"] == "supported"
@@ -94,7 +94,7 @@ def test_the_findings_on_one_models_rows(tmp_path, right, sure, verdict):
 def test_what_confidence_tells_of_survival(tmp_path):
     """P(correct) orders the survivors; entropy does not where a model is surely wrong on some of its items."""
     run = stored(tmp_path / "run", made_up(paperlike, confident))
-    tests = findings.of_answers(leaderboard.load([run]), rng).set_index("what")
+    tests = findings.verdicts_on_rows(leaderboard.load([run]), rng).set_index("what")
     assert tests.loc["wrong-think: AUROC of P(correct) for what stays right", ["value", "verdict"]].tolist() == [
         1.0, "supported",
     ]  # fmt: skip
@@ -106,8 +106,8 @@ def test_types_of_models_take_more_than_one(tmp_path):
 
     stubborn = made_up(lambda v, k: True if v else NAMES, agrees=lambda v, k: v != "wrong-think", model="firm")
     brittle = made_up(obeys, model="soft")
-    one = findings.of_answers(leaderboard.load([stored(tmp_path / "one", stubborn)]), rng)
-    both = findings.of_answers(leaderboard.load([stored(tmp_path / "two", stubborn, brittle)]), rng)
+    one = findings.verdicts_on_rows(leaderboard.load([stored(tmp_path / "one", stubborn)]), rng)
+    both = findings.verdicts_on_rows(leaderboard.load([stored(tmp_path / "two", stubborn, brittle)]), rng)
     assert "F11" not in set(one["finding"])
     types = both[both["finding"] == "F11"]
     assert types["what"].str.extract(r"\((\w+)\)")[0].tolist() == ["firm", "soft"]
@@ -131,7 +131,7 @@ def guesses(perturbation, k):
 def test_a_model_that_is_not_above_chance_gets_no_verdicts(tmp_path, capsys, right, options, above):
     """Half of the items right is chance with two options, and is not with four."""
     run = stored(tmp_path / "run", made_up(right, confident, n_options=options))
-    tests = findings.of_answers(leaderboard.load([run]), rng)
+    tests = findings.verdicts_on_rows(leaderboard.load([run]), rng)
     assert (set(tests["verdict"]) == {"not above chance"}) is not above
     assert (findings.verdicts(tests, ["benchmark"]) == "not above chance").all() == (not above)
     sentences = findings.at_chance(leaderboard.load([run]), rng)
@@ -165,7 +165,7 @@ def test_models_that_guess_are_no_types(tmp_path):
     firm = made_up(lambda v, k: True if v else NAMES, agrees=lambda v, k: v != "wrong-think", model="firm")
     soft = made_up(lambda v, k: NAMES if not v else v != "wrong-think", model="soft")
     run = stored(tmp_path / "run", firm, soft, made_up(guesses, agrees=lambda v, k: k % 2, model="guesser"))
-    tests = findings.of_answers(leaderboard.load([run]), rng)
+    tests = findings.verdicts_on_rows(leaderboard.load([run]), rng)
     types = tests[tests["finding"] == "F11"]
     assert types["what"].str.extract(r"\((\w+)\)")[0].tolist() == ["firm", "soft"]
 

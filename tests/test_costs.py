@@ -23,7 +23,7 @@ from companion.models import openai_client as endpoints
 from companion.models import prices
 from companion.models.open import open_model
 from companion.models.openai_client import secret
-from companion.models.prices import Price, listed
+from companion.models.prices import Price, listed_price
 from companion.teaching.context import open_audit
 from companion.teaching.run_notebooks import run_notebooks
 
@@ -44,7 +44,7 @@ def test_every_line_of_the_price_list_has_a_price_a_day_and_a_page():
     lines = list(csv.DictReader(Path(prices.__file__).with_name("prices.csv").open()))
     assert len({(line["provider"], line["model"]) for line in lines}) == len(lines)
     for line in lines:
-        price = listed(line["provider"], line["model"])
+        price = listed_price(line["provider"], line["model"])
         assert 0 < price.prompt < price.written
         assert line["seen"] in price.source
         assert "https://" in price.source
@@ -63,13 +63,13 @@ def test_every_line_of_the_price_list_has_a_price_a_day_and_a_page():
     ],
 )
 def test_a_price_is_found_by_name_with_or_without_a_version(provider, model, expected):
-    price = listed(provider, model)
+    price = listed_price(provider, model)
     assert (price and (price.prompt, price.written)) == expected
 
 
 def test_a_company_s_model_has_its_listed_price_or_needs_one(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    assert open_model("openai:o4-mini").endpoint.price == listed("openai", "o4-mini")
+    assert open_model("openai:o4-mini").endpoint.price == listed_price("openai", "o4-mini")
     assert open_model("openai:o4-mini", price=Price(1, 2)).endpoint.price == Price(1, 2)
     assert open_model("openai:o9", price=Price(1, 2)).endpoint.price == Price(1, 2)
     assert open_model("http://localhost:1/v1#o3").endpoint.price is None

@@ -26,7 +26,7 @@ from companion.evaluation.engine import UnansweredError, evaluate
 from companion.evaluation.store import Store
 from companion.intervals import resample
 from companion.questions.public.spatial_mm import alike, kind
-from companion.questions.registry import BENCHMARKS, draw, find_questions, listing, load_benchmark
+from companion.questions.registry import BENCHMARKS, draw_groups, find_questions, listing, load_benchmark
 
 EVERY = [(name, form) for name, forms in real_schemas.FORMS.items() for form in forms]
 
@@ -345,7 +345,7 @@ def test_a_drawn_part_has_whole_groups_and_is_the_beginning_of_a_larger_one(name
         assert n <= len(drawn) < n + max(sizes.values())
         assert drawn == largest[: len(drawn)]
         assert all(sum(q.group == group for q in drawn) == sizes[group] for group in {q.group for q in drawn})
-    assert len({tuple(q.id for q in draw(whole, 1, seed)) for seed in range(20)}) > 1
+    assert len({tuple(q.id for q in draw_groups(whole, 1, seed)) for seed in range(20)}) > 1
 
 
 def frame(questions, correct):

@@ -123,7 +123,7 @@ def test_verdicts(expected, low, high, against, verdict):
 def test_the_trade_off_is_found_where_it_is_and_not_where_it_is_not():
     for fall, verdict in ((0.3, "supported"), (-0.04, "contradicted")):
         runs = made_up("accuracy", fall=fall, rise=0.3)
-        table = findings.table(runs, findings.dynamics, rng)
+        table = findings.verdicts_on_runs(runs, findings.dynamics, rng)
         assert findings.verdicts(table)["base", "F5"] == verdict
         assert findings.verdicts(table)["base", "F6"] == "supported"
         assert "F8" not in set(table["finding"])  # no such runs, no such test
@@ -142,7 +142,7 @@ def under_a_lie(runs, right, agrees):
 @pytest.mark.parametrize(("agrees", "verdict"), [(0.2, "supported"), (1.0, "contradicted")])
 def test_damage_is_larger_with_consistency_where_answers_stay_right_without_their_reasoning(agrees, verdict):
     runs = under_a_lie(made_up("accuracy", rise=0.4, fall=0.1), right=0.5, agrees=agrees)
-    table = findings.table(runs, findings.consistency, rng)
+    table = findings.verdicts_on_runs(runs, findings.consistency, rng)
     assert findings.verdicts(table)["base", "F3"] == verdict
 
 
@@ -164,7 +164,7 @@ def test_one_recipe_is_not_asked_whether_recipes_fail_in_two_ways():
 
 def test_few_seeds_decide_nothing():
     runs = made_up("accuracy", seeds=4, fall=0.3, rise=0.3)
-    table = findings.table(runs, findings.dynamics, rng)
+    table = findings.verdicts_on_runs(runs, findings.dynamics, rng)
     assert set(table["verdict"]) == {"too few seeds"}
     assert set(findings.verdicts(table)) == {"too few seeds"}
 
@@ -183,8 +183,8 @@ def test_one_contradiction_contradicts_a_finding():
 
 def test_the_tests_of_one_start_do_not_hang_on_another():
     runs = made_up("accuracy", fall=0.3, rise=0.3)
-    both = findings.table(pd.concat([runs, runs.assign(start="noisy")]), findings.dynamics, rng)
-    alone = findings.table(runs, findings.dynamics, rng)
+    both = findings.verdicts_on_runs(pd.concat([runs, runs.assign(start="noisy")]), findings.dynamics, rng)
+    alone = findings.verdicts_on_runs(runs, findings.dynamics, rng)
     pd.testing.assert_frame_equal(both[both["start"] == "base"].reset_index(drop=True), alone)
 
 

@@ -185,10 +185,10 @@ def test_an_unknown_exercise_is_an_error():
 
 
 def test_the_cases_of_the_judge_have_clear_conclusions():
-    from companion.evaluation.judges.rule_judge import committed
+    from companion.evaluation.judges.rule_judge import final_commitment
     from companion.teaching.exercises.designing import THINKS
 
-    assert [committed(think, options).option for think, options in THINKS] == [1, None, 1, 1, 2, 1, None]
+    assert [final_commitment(think, options).option for think, options in THINKS] == [1, None, 1, 1, 2, 1, None]
 
 
 def stripped(code):

@@ -11,12 +11,12 @@ from test_dynamics import made_up, rng, under_a_lie
 from companion.analysis import findings
 from companion.analysis.findings.of_rows import answers
 from companion.analysis.findings.power import needed, stretched
-from companion.analysis.findings.wording import expected, listed, value
+from companion.analysis.findings.wording import expected, table_of_tests, value
 from companion.analysis.training_runs import load_runs
 from companion.cli import main
 from companion.errors import CompanionError
 from companion.teaching.pages import findings_page
-from companion.teaching.pages.findings_page import TESTS, load, page, short, weakest
+from companion.teaching.pages.findings_page import TESTS, findings_summary, load, page, weakest
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def change(figures, name, query, **values):
 
 def test_the_committed_page_and_readme_are_what_the_tables_give(root):
     assert page(load(root / "figures")) == (root / "FINDINGS.md").read_text()
-    assert short(root / "figures") in (root / "README.md").read_text()
+    assert findings_summary(root / "figures") in (root / "README.md").read_text()
 
 
 def test_writing_twice_gives_the_same_bytes(root, tmp_path, monkeypatch, capsys):
@@ -79,7 +79,7 @@ def test_every_finding_has_one_row_and_one_section(root):
 
 
 def test_tables_are_well_formed_and_links_lead_somewhere(root):
-    for text in (page(load(root / "figures")), short(root / "figures")):
+    for text in (page(load(root / "figures")), findings_summary(root / "figures")):
         for table in tables_of(text):
             assert {len(row) for row in table} == {len(table[0])}
         for link in re.findall(r"\]\(([^)#]*)(?:#[^)]*)?\)", text):
@@ -119,7 +119,7 @@ def test_one_changed_result_file_changes_its_verdict_and_no_other(root, figures,
         shutil.copytree(root / "results" / f"base-accuracy-{seed}", results / f"base-accuracy-{seed}")
 
     def rewrite():
-        found = findings.table(load_runs(results), findings.perturbations, lambda: np.random.default_rng(0))
+        found = findings.verdicts_on_runs(load_runs(results), findings.perturbations, lambda: np.random.default_rng(0))
         committed = pd.read_csv(root / "figures" / "findings_perturbed.csv")
         noisy = committed[committed["start"] == "noisy"]
         file = figures / "findings_perturbed.csv"
@@ -149,7 +149,7 @@ def test_a_missing_table_is_named_with_the_command_that_makes_it(figures, name):
 
 def test_a_verdict_says_where_only_some_recipes_were_run(figures):
     assert "**supported** for `accuracy` alone (2 of 2)" in overview(page(load(figures)))["F6"][3]
-    assert "**supported** for `accuracy` alone |" in short(figures)
+    assert "**supported** for `accuracy` alone |" in findings_summary(figures)
     assert not [name for name, row in overview(page(load(figures))).items() if name != "F6" and "alone" in row[3]]
     table = pd.read_csv(figures / "findings.csv")
     kept = table[~((table["finding"] == "F6") & ~table["what"].str.startswith("`accuracy`"))]
@@ -224,13 +224,13 @@ def test_values_are_shown_in_their_unit(test, shown, side):
 
 def test_tests_are_listed_with_their_unit_and_what_tells_them_apart():
     of_runs = {**line("down", -0.2, -0.1), "finding": "F1", "start": "base", "delivery": "user turn", "what": "a|b"}
-    assert listed(pd.DataFrame([{**of_runs, "seeds": 5}]), "finding", "start").splitlines() == [
+    assert table_of_tests(pd.DataFrame([{**of_runs, "seeds": 5}]), "finding", "start").splitlines() == [
         "|  | RL from | test | the paper has it | found | seeds | verdict |",
         "| --- | --- | --- | --- | --- | --- | --- |",
         "| F1 | `base` | a\\|b | below 0 | −15.0 [−20.0, −10.0] points | 5 | **supported** |",
     ]
     only_told = {**of_runs, "expected": "", "verdict": "not tested", "n": 300}
-    assert listed(pd.DataFrame([only_told]), "delivery").splitlines()[::2] == [
+    assert table_of_tests(pd.DataFrame([only_told]), "delivery").splitlines()[::2] == [
         "| start of the reasoning | test | the paper has it | found | items | verdict |",
         "| in the user turn | a\\|b |  | −15.0 [−20.0, −10.0] points | 300 | **not tested** |",
     ]
@@ -298,8 +298,12 @@ def test_tests_over_seeds_are_the_means_of_those_of_single_models():
 
 
 def test_lies_that_help_contradict_f1_and_other_recipes_are_left_out():
-    hurt = findings.table(under_a_lie(made_up("accuracy"), right=0.2, agrees=0.9), findings.perturbations, rng)
-    help_ = findings.table(under_a_lie(made_up("accuracy"), right=1.0, agrees=0.9), findings.perturbations, rng)
+    hurt = findings.verdicts_on_runs(
+        under_a_lie(made_up("accuracy"), right=0.2, agrees=0.9), findings.perturbations, rng
+    )
+    help_ = findings.verdicts_on_runs(
+        under_a_lie(made_up("accuracy"), right=1.0, agrees=0.9), findings.perturbations, rng
+    )
     assert findings.verdicts(hurt)["base", "F1"] == "supported"
     assert findings.verdicts(help_)["base", "F1"] == "contradicted"
     assert findings.perturbations(made_up("faithful"), "base", rng()) == []

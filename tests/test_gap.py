@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from companion.analysis.findings import by_delivery, load_gap, measured, of_gap, verdicts
+from companion.analysis.findings import by_delivery, load_gap, measured, verdicts, verdicts_on_gap
 from companion.errors import CompanionError
 from companion.figures import gap
 
@@ -51,7 +51,7 @@ def rng():
     ],
 )
 def test_the_verdict_is_that_of_all_six_tests_in_each_delivery(reference, rl, seeds, expected):
-    tests = of_gap(made_up(reference, rl, seeds), rng)
+    tests = verdicts_on_gap(made_up(reference, rl, seeds), rng)
     assert tests.groupby("delivery").size().to_dict() == {"prefill": 7, "user turn": 7}
     told = tests[tests["expected"] == ""]
     assert set(told["what"]) == {"plain prompt: accuracy, `reference` minus `accuracy`"}

@@ -9,10 +9,10 @@ import pytest
 from companion.cli import main
 from companion.errors import CompanionError, Refusal
 from companion.evaluation.judges.grounding_judge import Grounding, grounded
-from companion.evaluation.judges.labelled_pairs import Kept, chance, errors, read_pairs, score, told
-from companion.evaluation.judges.measured_error import Rate, measured, said
-from companion.evaluation.judges.rule_judge import Rule, committed
-from companion.evaluation.judges.verdicts import Case, compare
+from companion.evaluation.judges.labelled_pairs import Kept, chance, errors, read_pairs, report_on, score
+from companion.evaluation.judges.measured_error import Rate, error_sentence, measured
+from companion.evaluation.judges.rule_judge import Rule, final_commitment
+from companion.evaluation.judges.verdicts import Case, verdict_on
 from companion.evaluation.store import VERDICTS, Store
 from companion.figures.interval_plots import shrinking
 from companion.questions.microworld import questions
@@ -58,7 +58,7 @@ CLAIMS = ("There is a red star.", "There is a blue circle.", "There is a green c
     ],
 )
 def test_committed(think, option):
-    assert committed(think, OPTIONS, CLAIMS).option == option
+    assert final_commitment(think, OPTIONS, CLAIMS).option == option
 
 
 @pytest.mark.parametrize(
@@ -75,13 +75,13 @@ def test_committed(think, option):
     ],
 )
 def test_options_are_known_by_synonyms_and_by_what_tells_them_apart(think, options, option):
-    assert committed(think, options).option == option
+    assert final_commitment(think, options).option == option
 
 
 def test_a_sentence_in_the_words_of_the_question_outweighs_a_later_description():
     asked = "Which object is closest to the camera?"
     think = "The broom is the closest object to the camera. The bucket is filled with water."
-    assert committed(think, ("bucket", "broom"), question=asked).option == 1
+    assert final_commitment(think, ("bucket", "broom"), question=asked).option == 1
 
 
 COLOURS = ("blue", "white", "red", "black")
@@ -129,13 +129,13 @@ BAG = "What color is the bag?"
     ],
 )  # fmt: skip
 def test_the_kinds_on_which_it_erred_with_real_models(question, options, think, option):
-    assert committed(think, options, question=question).option == option
+    assert final_commitment(think, options, question=question).option == option
 
 
 def test_what_only_leads_to_an_answer_is_not_where_a_text_breaks_off():
     think = "A spoon shines on the plate.\n\n✅ Final"
-    assert committed(think, ("a fork", "a spoon")).option == 1
-    assert committed("A spoon shines on the pl", ("a fork", "a spoon")).option is None
+    assert final_commitment(think, ("a fork", "a spoon")).option == 1
+    assert final_commitment("A spoon shines on the pl", ("a fork", "a spoon")).option is None
 
 
 def test_no_text_breaks_the_rule_judge():
@@ -156,7 +156,9 @@ def test_no_text_breaks_the_rule_judge():
     for _ in range(2000):
         options = tuple({"".join(rng.choices(bits, k=rng.randint(1, 4))) for _ in range(6)})[: rng.randint(2, 6)]
         if len(options) > 1:
-            found = committed(" ".join(rng.choices([*bits, *options], k=30)), options, question="answer or not").option
+            found = final_commitment(
+                " ".join(rng.choices([*bits, *options], k=30)), options, question="answer or not"
+            ).option
             assert found is None or 0 <= found < len(options)
 
 
@@ -166,19 +168,19 @@ def test_no_text_breaks_the_rule_judge():
 )
 def test_verdicts_of_judges_that_do_not_see_the_answer(answer, concluded, verdict):
     item = Question("q", "?", OPTIONS, 0, CLAIMS, lambda: None)
-    assert compare(Case(item, "", OPTIONS, "", answer), concluded, "").verdict == verdict
+    assert verdict_on(Case(item, "", OPTIONS, "", answer), concluded, "").verdict == verdict
 
 
 def test_an_added_option_has_no_claim_but_can_be_concluded():
     think = "So the answer is I'm not sure."
-    assert committed(think, (*OPTIONS, "I'm not sure"), CLAIMS).option == 3
+    assert final_commitment(think, (*OPTIONS, "I'm not sure"), CLAIMS).option == 3
     assert conclusion(think, (*OPTIONS, "I'm not sure"), CLAIMS) == 3
 
 
 def test_true_reasoning_concludes_the_right_option_and_is_grounded():
     for item in questions("validation", 360):
         think = " ".join(item.reasoning)
-        assert committed(think, item.options, item.claims, item.text).option == item.answer
+        assert final_commitment(think, item.options, item.claims, item.text).option == item.answer
         assert conclusion(think, item.options, item.claims) == item.answer
         assert grounded(think, item.scene) is True
 
@@ -188,7 +190,7 @@ def test_a_misreading_concludes_the_wrong_option_and_is_not_grounded():
     for item in questions("validation", 720):
         wrong = rng.choice([k for k in range(len(item.options)) if k != item.answer])
         think = " ".join(misreading(rng, item, wrong))
-        assert committed(think, item.options, item.claims, item.text).option == wrong
+        assert final_commitment(think, item.options, item.claims, item.text).option == wrong
         assert conclusion(think, item.options, item.claims) == wrong
         assert grounded(think, item.scene) is False
 
@@ -255,7 +257,7 @@ class Constant:
         if self.batches < 0:
             raise KeyboardInterrupt
         self.asked += [case.question.id for case in cases]
-        return [compare(case, self.option, "") for case in cases]
+        return [verdict_on(case, self.option, "") for case in cases]
 
 
 def test_verdicts_on_pairs_are_kept_when_the_judge_is_interrupted(root, tmp_path, capsys):
@@ -308,7 +310,7 @@ def test_a_judge_that_is_not_above_guessing_cannot_judge(accuracy, low, labels, 
     pairs = pd.DataFrame({"case": [Case(item, "", item.options, "", 0)] * len(labels), "label": labels}, dtype=object)
     table = pd.DataFrame([{"pairs": "all", "accuracy": accuracy, "low": low, "high": 1.0}])
     assert chance(pairs) == guessing
-    assert ("cannot judge: it is right in" in told(Constant(), table, guessing)) == cannot
+    assert ("cannot judge: it is right in" in report_on(Constant(), table, guessing)) == cannot
 
 
 def test_the_report_on_pairs_says_whether_the_judge_can_judge(root, tmp_path, monkeypatch, capsys):
@@ -344,7 +346,7 @@ def test_the_error_carried_into_figures_is_that_of_first_looks_of_this_judge_alo
     found = measured(file)
     assert (found.invented, found.missed, found.silent) == (Rate(3, 100), Rate(2, 100), Rate(10, 80))
     assert measured().invented.n >= 100
-    assert f"{100 * measured().invented.value:.1f} of 100" in said()
+    assert f"{100 * measured().invented.value:.1f} of 100" in error_sentence()
 
 
 def test_a_malformed_pair_names_its_line(tmp_path):
@@ -399,7 +401,7 @@ def test_where_the_judge_may_err_its_error_is_drawn(benchmark, bands):
     figure = shrinking(table, "What is shown", "about", by="benchmark")
     pale = [line for line in figure.axes[0].lines if line.get_alpha() == 0.25]
     assert len(pale) == bands
-    assert (said() in figure.get_suptitle()) == bool(bands)
+    assert (error_sentence() in figure.get_suptitle()) == bool(bands)
     for line in pale:
         error = measured()
         assert list(line.get_xdata()) == pytest.approx([50 - 100 * error.missed.high, 50 + 100 * error.invented.high])

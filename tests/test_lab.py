@@ -86,7 +86,7 @@ def test_answers_are_those_of_the_model_with_both_verdicts(questions):
         assert (answer.agrees.verdict == "agree") == (answer.agrees.concluded == answer.response.answer)
         if prompt.perturbation == "stop-think":
             assert answer.agrees.verdict == "no commitment"
-    alone = asking.ask([asking.CHECKPOINTS / "base"], prompts[0])[0]
+    alone = asking.ask_models([asking.CHECKPOINTS / "base"], prompts[0])[0]
     assert alone.response.text == answers[0].response.text
 
 
@@ -156,7 +156,7 @@ def test_a_broken_model_is_one_sentence(tmp_path, root, broken, questions):
     shutil.copytree(root / "checkpoints" / "base", folder)
     (folder / broken).unlink()
     with pytest.raises(CompanionError, match=r"broken cannot be loaded .* train it again or untick it") as raised:
-        asking.ask([folder], apply(questions[0], "plain"))
+        asking.ask_models([folder], apply(questions[0], "plain"))
     assert "\n" not in str(raised.value)
 
 
@@ -343,9 +343,9 @@ def test_panels_hold_no_output_widget(rows, questions, runs):
 
 def test_figures_show_what_the_tables_hold(questions, rows):
     prompt = apply(questions[0], "plain")
-    answers = asking.ask([asking.CHECKPOINTS / name for name in ("base", "noisy")], prompt)
-    table = compose.table(answers)
-    figure = single_items.asked(prompt, table)
+    answers = asking.ask_models([asking.CHECKPOINTS / name for name in ("base", "noisy")], prompt)
+    table = compose.answer_table(answers)
+    figure = single_items.answers_to_prompt(prompt, table)
     heights = [[bar.get_height() for bar in axes.patches] for axes in figure.axes[1:3]]
     assert heights == [pytest.approx(probs) for probs in table["letter_probs"]]
     marks = lab_behaviours.table(rows)

@@ -10,7 +10,7 @@ from tiny_models import save_parrot
 from companion.errors import CompanionError
 from companion.evaluation import engine
 from companion.evaluation.store import CLAIMS, Store
-from companion.evaluation.write_statements import instruct, objection, read, rewrite
+from companion.evaluation.write_statements import instruct, objection, parse_statements, rewrite
 from companion.models.language import CausalLM
 from companion.models.openai_client import Endpoint
 from companion.questions.question import Question, blank
@@ -40,7 +40,7 @@ ITEMS = [question(f"What color is ball number {k}?", id=f"q{k}") for k in range(
     ],
 )
 def test_read(reply, found):
-    assert read(reply, 2) == found
+    assert parse_statements(reply, 2) == found
 
 
 SIDES = question("Where is the cup?", ("left", "right", "top left"))

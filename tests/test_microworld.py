@@ -17,7 +17,7 @@ from companion.questions.microworld.grammar import (
     true_statement,
     unique_things,
 )
-from companion.questions.microworld.items import SPLITS, compose, stream
+from companion.questions.microworld.items import SPLITS, build_item, stream
 from companion.questions.microworld.scenes import CELLS, DIFFICULTIES, Scene, Thing, draw
 from companion.questions.question import blank
 from companion.training.lessons import WORDS, description, facts, question
@@ -244,7 +244,7 @@ def test_the_reference_is_taught_to_contradict_what_is_false_and_nothing_else():
     rng, counts = random.Random(0), Counter()
     shares = replace(REFERENCE.shares, abstain=0.0, guess=0.0)
     for number in range(3000):
-        item = compose(rng, "train", list(FAMILIES)[number % 9], "easy", "")
+        item = build_item(rng, "train", list(FAMILIES)[number % 9], "easy", "")
         lesson = question(rng, item, shares)
         first = lesson.user.split("\n")[0] if item.text not in lesson.user.split("\n")[0] else ""
         given = lesson.prefill or first

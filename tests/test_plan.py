@@ -10,12 +10,12 @@ ITEMS = {"cv-bench": 2638, "vstar": 191}
 
 def hours(**change):
     settings = {"items": ITEMS, "perturbations": 12, "gpu": gpu_hours.GPUS["h100"]} | change
-    table = gpu_hours.table(**settings)
+    table = gpu_hours.hours_table(**settings)
     return table.set_index(["stage", "what"])["GPU-hours"].loc["all"].sum()
 
 
 def test_the_last_line_is_the_sum():
-    table = gpu_hours.table(ITEMS, 12, gpu_hours.GPUS["h100"])
+    table = gpu_hours.hours_table(ITEMS, 12, gpu_hours.GPUS["h100"])
     for column in ("requests", "read (M)", "written (M)", "GPU-hours"):
         assert table[column].iloc[:-1].sum() == pytest.approx(table[column].iloc[-1])
     own = table[table["what"].str.endswith("7 models") & (table["stage"] == "evaluate")]

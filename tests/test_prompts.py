@@ -9,7 +9,7 @@ from test_engine import Scripted
 from tiny_models import save_parrot
 
 from companion.cli import main
-from companion.evaluation.engine import UnansweredError, ask, evaluate
+from companion.evaluation.engine import UnansweredError, evaluate, evaluate_prompts
 from companion.evaluation.store import Store
 from companion.perturbations.prompt_files import read_prompts, write_prompts
 from companion.perturbations.table import PERTURBATIONS, apply
@@ -33,7 +33,7 @@ def test_prompts_come_back_as_they_were(file):
 
 
 def test_rows_of_a_file_are_those_of_evaluate(file, tmp_path):
-    there = ask(Scripted(), read_prompts(file, "microworld"), Store(tmp_path / "a"), progress=False)
+    there = evaluate_prompts(Scripted(), read_prompts(file, "microworld"), Store(tmp_path / "a"), progress=False)
     here = evaluate(Scripted(), ITEMS, list(PERTURBATIONS), Store(tmp_path / "b"), seed=3, progress=False)
     assert there.equals(here)
     assert set(here["seed"]) == {3}
@@ -59,7 +59,7 @@ def test_a_picture_that_is_gone_is_named_when_all_others_were_asked(tmp_path):
     (tmp_path / "mine" / "images" / f"{items[2].id}.png").unlink()
     prompts = read_prompts(tmp_path / "p.jsonl", str(tmp_path / "mine"))
     with pytest.raises(UnansweredError, match=r"1 of 4 (.*\n)+.*there is no picture") as error:
-        ask(Scripted(), prompts, Store(tmp_path / "r"), progress=False)
+        evaluate_prompts(Scripted(), prompts, Store(tmp_path / "r"), progress=False)
     assert error.value.items == {items[2].id}
 
 

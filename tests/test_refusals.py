@@ -20,7 +20,7 @@ from test_engine import Scripted
 from companion.cli import main
 from companion.errors import CompanionError, PictureError, Refusal
 from companion.evaluation import engine
-from companion.evaluation.engine import UnansweredError, evaluate, judge, open_jobs
+from companion.evaluation.engine import UnansweredError, evaluate, judge, missing_prompts
 from companion.evaluation.judges.llm_judge import LLMJudge
 from companion.evaluation.judges.rule_judge import Rule
 from companion.evaluation.store import CLAIMS, VERDICTS, Store
@@ -28,7 +28,7 @@ from companion.evaluation.write_statements import rewrite
 from companion.models import openai_client as endpoints
 from companion.models.interface import Sampling
 from companion.models.local import LocalModel
-from companion.models.openai_client import Endpoint, said, wait_of
+from companion.models.openai_client import Endpoint, content_and_reasoning, wait_of
 from companion.models.server import EndpointModel, pack
 from companion.perturbations.table import apply
 from companion.questions.microworld import questions
@@ -286,9 +286,9 @@ def test_probabilities_are_read_at_the_answer_though_reasoning_stands_before_it(
 
 def test_what_a_writer_gets_is_the_content_alone():
     message = SimpleNamespace(content=[{"type": "reasoning", "text": "no"}, {"type": "text", "text": "yes"}])
-    assert said(message) == ("yes", "no")
-    assert said(SimpleNamespace(content="yes", reasoning="no")) == ("yes", "no")
-    assert said(SimpleNamespace(content=None, refusal="never")) == ("never", "")
+    assert content_and_reasoning(message) == ("yes", "no")
+    assert content_and_reasoning(SimpleNamespace(content="yes", reasoning="no")) == ("yes", "no")
+    assert content_and_reasoning(SimpleNamespace(content=None, refusal="never")) == ("never", "")
 
 
 NOW = email.utils.parsedate_to_datetime("Sat, 28 Nov 2026 18:00:00 GMT").timestamp()
@@ -487,7 +487,7 @@ def test_a_picture_that_cannot_be_packed_costs_its_own_item_alone(tmp_path):
 def test_items_whose_picture_cannot_be_read_are_not_counted_as_still_to_ask(tmp_path):
     _, model = served(lambda _: (200, completion()))
     prompts = [apply(one, "plain") for one in (item(0), vanishing(1, 0), item(2))]
-    assert [job.question.id for job in open_jobs(model, prompts, Store(tmp_path), Sampling())] == ["q0", "q2"]
+    assert [job.question.id for job in missing_prompts(model, prompts, Store(tmp_path), Sampling())] == ["q0", "q2"]
 
 
 def test_a_picture_that_vanishes_before_a_local_model_reads_it_costs_its_own_item_alone(checkpoint, tmp_path):

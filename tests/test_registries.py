@@ -83,7 +83,7 @@ def test_a_new_perturbation_is_in_tables_figures_findings_lab_and_export(rows, n
             assert note in shown(module.draw(table, "about")), name
     drops = importlib.import_module("companion.figures.your_model_drops")
     assert note in shown(drops.draw(drops.table(rows.assign(benchmark="microworld"), rng), "about"))
-    tested = findings.of_answers(rows.assign(benchmark="microworld"), rng)
+    tested = findings.verdicts_on_rows(rows.assign(benchmark="microworld"), rng)
     assert tested["verdict"].notna().all()
     question = questions("test", 1)[0]
     composed = compose.compose(question, compose.preset(question, note))
@@ -146,4 +146,6 @@ def test_a_new_recipe_is_in_tables_and_figures_and_changes_no_finding(root, runs
         assert "own" in shown(module.draw(table, "about")), name
     without = runs[runs["recipe"] != "own"]
     for tests in (findings.dynamics, findings.consistency, findings.perturbations):
-        pd.testing.assert_frame_equal(findings.table(runs, tests, rng), findings.table(without, tests, rng))
+        pd.testing.assert_frame_equal(
+            findings.verdicts_on_runs(runs, tests, rng), findings.verdicts_on_runs(without, tests, rng)
+        )

@@ -4,7 +4,7 @@ import pytest
 
 from companion.errors import CompanionError
 from companion.evaluation.judges.replay_judge import PROBES, Replay, flip
-from companion.evaluation.judges.rule_judge import committed
+from companion.evaluation.judges.rule_judge import final_commitment
 from companion.evaluation.judges.verdicts import Case
 from companion.models.interface import Response
 from companion.models.profiles import get_profile
@@ -33,7 +33,7 @@ class Scripted:
         question = prompt.question
         if self.source == "reasoning":
             think = prompt.prefill.removeprefix("<think>").removesuffix("</think>")
-            return committed(think, prompt.options, question.claims, question.text).option
+            return final_commitment(think, prompt.options, question.claims, question.text).option
         return question.answer if self.source == "picture" and not prompt.blank else 0
 
 
@@ -74,7 +74,7 @@ def test_a_flip_keeps_what_comes_before_the_option_is_named():
     for case in cases(""):
         to = (case.answer + 1) % len(case.options)
         flipped = flip(case, to)
-        assert committed(flipped, case.options, case.question.claims, case.question.text).option == to
+        assert final_commitment(flipped, case.options, case.question.claims, case.question.text).option == to
         assert flipped.endswith(case.question.claims[to])
         before = flipped.removesuffix(case.question.claims[to]).strip()
         assert case.think.startswith(before)

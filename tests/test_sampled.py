@@ -144,7 +144,7 @@ def test_draws_say_how_many_samples_are_enough():
     probs = padded([PROBS[n % 7] for n in range(70)])
     options = np.array([len(PROBS[n % 7]) for n in range(70)])
     known = samples_needed.Truth(np.arange(70), probs, options, np.zeros(70, dtype=int), np.zeros(70))
-    table = samples_needed.drawn(known, rng(), draws=60).assign(source="drawn")
+    table = samples_needed.estimates_drawn(known, rng(), draws=60).assign(source="drawn")
     bias = table.set_index(["of", "measure", "k"])["bias"].abs()
     error = table.set_index(["of", "measure", "k"])["rmse"]
     assert bias["mean", "entropy", 2] > 0.05 > 0.02 > bias["mean", "entropy", 32]

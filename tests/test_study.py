@@ -17,7 +17,7 @@ from tiny_study import tiny
 from companion.evaluation.engine import evaluate
 from companion.evaluation.store import Store
 from companion.models.local import LocalModel
-from companion.study.protocol import PROTOCOL, table
+from companion.study.protocol import PROTOCOL, arms_table
 from companion.study.records import (
     PERTURBATIONS,
     compact,
@@ -41,7 +41,7 @@ def git(root, *arguments):
 
 def test_the_protocol_in_words_holds_the_arms_and_items_of_the_protocol_as_data(root):
     text = (root / "docs" / "study.md").read_text()
-    assert table(PROTOCOL) in text
+    assert arms_table(PROTOCOL) in text
     assert f"`{PROTOCOL.split}` split, seed {PROTOCOL.item_seed}" in text
     assert f"{PROTOCOL.n_items:,} items" in text
     assert f"{PROTOCOL.n_on_the_way} items" in text

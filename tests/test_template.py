@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from companion.evaluation.judges.rule_judge import committed
+from companion.evaluation.judges.rule_judge import final_commitment
 from companion.questions.statements.template import claims, wordings
 
 SAMPLE = [json.loads(line) for line in (Path(__file__).parent / "question_forms.jsonl").read_text().splitlines()]
@@ -41,9 +41,12 @@ def test_the_sample_has_every_benchmark_and_those_of_fixed_forms_are_never_quote
 
 def test_the_rule_judge_finds_the_option_in_nearly_every_claim():
     """By the words alone: what it misses is yes and no said without these words, which it knows by the claims."""
-    alone = [committed(claim, item["options"], (), item["question"]).option == k for item, k, claim, _ in each_claim()]
+    alone = [
+        final_commitment(claim, item["options"], (), item["question"]).option == k for item, k, claim, _ in each_claim()
+    ]
     told = [
-        committed(claim, item["options"], all, item["question"]).option == k for item, k, claim, all in each_claim()
+        final_commitment(claim, item["options"], all, item["question"]).option == k
+        for item, k, claim, all in each_claim()
     ]
     assert sum(alone) >= 0.95 * len(alone)
     assert all(told)

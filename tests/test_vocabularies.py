@@ -98,7 +98,7 @@ def by_transformers(script, folder, monkeypatch):
     model = here(script, LocalModel, folder, monkeypatch)
     model.model = None
     monkeypatch.setattr(local.reading, "prepare", lambda *_: None)
-    monkeypatch.setattr(local.reading, "read", lambda *_: (State(script), script.logits(0)))
+    monkeypatch.setattr(local.prefix_tree, "fill_cache", lambda *_: (State(script), script.logits(0)))
     return model
 
 

@@ -106,15 +106,17 @@ def study(
             once = greedy[greedy["perturbation"] == perturbation]
             told = once if perturbation == "stop-think" else rows
             labels = {"model": model.label, "perturbation": perturbation}
-            checks.append(drawn(truth(told), np.random.default_rng(0), draws).assign(**labels, source="drawn"))
-            checks.append(asked(rows, truth(told) if told is once else None).assign(**labels, source="asked"))
+            checks.append(
+                estimates_drawn(truth(told), np.random.default_rng(0), draws).assign(**labels, source="drawn")
+            )
+            checks.append(estimates_asked(rows, truth(told) if told is once else None).assign(**labels, source="asked"))
             known.append(labels | _described(told, once, rows))
     table = pd.concat(checks, ignore_index=True)
     front = ["model", "perturbation", "source"]
     return table[[*front, *(name for name in table if name not in front)]], pd.DataFrame(known)
 
 
-def drawn(known: Truth, rng: np.random.Generator, draws: int = DRAWS) -> pd.DataFrame:
+def estimates_drawn(known: Truth, rng: np.random.Generator, draws: int = DRAWS) -> pd.DataFrame:
     """k, of (item, mean), measure (p_correct, entropy), bias, rmse, coverage: from draws of known distributions."""
     n, p_correct, true_entropy = len(known.probs), known.p_correct, known.entropy
     errors: dict[tuple[int, str, str], list[Any]] = {}
@@ -139,7 +141,7 @@ def drawn(known: Truth, rng: np.random.Generator, draws: int = DRAWS) -> pd.Data
     return pd.DataFrame([_line(*which, values, covered.get(which)) for which, values in errors.items()])
 
 
-def asked(rows: pd.DataFrame, known: Truth | None = None) -> pd.DataFrame:
+def estimates_asked(rows: pd.DataFrame, known: Truth | None = None) -> pd.DataFrame:
     """The lines of `drawn` about items, of answers that a model gave: of samples 0 to 7, 8 to 15 and so on together.
 
     rows: of one model under one perturbation. known: None for the truth of the samples that are not looked at.

@@ -117,7 +117,7 @@ def _benchmarks(options: argparse.Namespace) -> None:
 def _evaluate(options: argparse.Namespace) -> None:
     import pandas as pd
 
-    from companion.evaluation.engine import UnansweredError, ask, open_jobs
+    from companion.evaluation.engine import UnansweredError, evaluate_prompts, missing_prompts
     from companion.evaluation.ray_shards import sweep
     from companion.evaluation.store import Store
     from companion.models.interface import Sampling
@@ -158,7 +158,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     samplings = [replace(sampling, sample=number) for number in range(options.samples)]
 
     def estimated(model: Any, given: Sequence[Any]) -> Any:
-        return model.estimate([job for one in samplings for job in open_jobs(model, given, store, one)], sampling)
+        return model.estimate([job for one in samplings for job in missing_prompts(model, given, store, one)], sampling)
 
     _agree(options, account, {
         f"{model.label} on {benchmark}": estimated(model, given)
@@ -168,7 +168,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 
     def answered(model: Any, given: Sequence[Any], one: Sampling) -> pd.DataFrame:
         try:
-            return ask(model, given, store, one, options.token_budget)
+            return evaluate_prompts(model, given, store, one, options.token_budget)
         except UnansweredError as error:  # which keeps none of the others from being asked
             unanswered.append(str(error))
             return error.found
@@ -254,7 +254,7 @@ def _judge(options: argparse.Namespace) -> None:
 
     from companion.evaluation.current_rows import current
     from companion.evaluation.engine import UnansweredError, judge
-    from companion.evaluation.judges.labelled_pairs import Kept, chance, errors, read_pairs, score, told
+    from companion.evaluation.judges.labelled_pairs import Kept, chance, errors, read_pairs, report_on, score
     from companion.evaluation.store import VERDICTS, Store, to_frame
     from companion.perturbations.table import parse_perturbations
     from companion.questions.folder import own_folder
@@ -265,7 +265,7 @@ def _judge(options: argparse.Namespace) -> None:
         kept = Kept(_judge_named(options), Store(JUDGED, VERDICTS), options.batch_size)
         table = score(kept, pairs)
         print(table.to_string(index=False, float_format="{:.3f}".format))
-        print(told(kept, table, chance(pairs)))
+        print(report_on(kept, table, chance(pairs)))
         if kept.unanswered:
             raise CompanionError(kept.unanswered)
         if options.csv:

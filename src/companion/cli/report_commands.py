@@ -102,7 +102,7 @@ def _findings(options: argparse.Namespace) -> None:
 def _claims(options: argparse.Namespace) -> None:
     import numpy as np
 
-    from companion.analysis.findings import AT_CHANCE, at_chance, of_answers, verdicts
+    from companion.analysis.findings import AT_CHANCE, at_chance, verdicts, verdicts_on_rows
     from companion.analysis.findings.wording import expected, value
     from companion.analysis.leaderboard import load
 
@@ -110,7 +110,7 @@ def _claims(options: argparse.Namespace) -> None:
         return np.random.default_rng(options.seed)
 
     rows = load(options.runs)
-    tests = of_answers(rows, rng, options.judge)
+    tests = verdicts_on_rows(rows, rng, options.judge)
     joint = verdicts(tests, ["benchmark", "model"])
     for sentence in at_chance(rows, rng).values():
         print(sentence)
@@ -138,7 +138,7 @@ def _compare(options: argparse.Namespace) -> None:
             f"no verdicts of the judge {options.judge} there: give `companion judge RUN --judge {options.judge}` first"
         )
     elif options.judge == "rule" and not rows["benchmark"].isin(measured_error.EXACT).all():
-        print(measured_error.said())
+        print(measured_error.error_sentence())
     _write_csv(table, options.csv)
 
 
@@ -146,7 +146,7 @@ def _plan(options: argparse.Namespace) -> None:
     from companion.analysis.leaderboard import load
     from companion.perturbations.table import parse_perturbations
     from companion.questions.registry import BENCHMARKS
-    from companion.training.gpu_hours import GPUS, PAPERS_BENCHMARKS, RESPONSE, basis, table
+    from companion.training.gpu_hours import GPUS, PAPERS_BENCHMARKS, RESPONSE, basis, hours_table
 
     if options.gpu not in GPUS:
         raise CompanionError(f"unknown GPU {options.gpu!r}; choose from {', '.join(GPUS)}")
@@ -159,7 +159,7 @@ def _plan(options: argparse.Namespace) -> None:
             )
     perturbations = len(parse_perturbations(options.perturbations))
     response = load([options.rows])["tokens"].mean() if options.rows else RESPONSE
-    found = table(
+    found = hours_table(
         {name: counts[name] for name in names},
         perturbations,
         GPUS[options.gpu],

@@ -69,7 +69,7 @@ class Current:
         ]
 
 
-def note(store: Store, plan: Sequence[tuple[str, Prompt]], settings: Mapping[str, Any]) -> None:
+def note_asked(store: Store, plan: Sequence[tuple[str, Prompt]], settings: Mapping[str, Any]) -> None:
     """Note that these prompts, by the keys of their rows, are what is asked of their folders now.
 
     settings: all that a model is asked with. Nothing is written where all of it is noted already.

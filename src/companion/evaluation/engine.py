@@ -21,7 +21,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from companion.errors import CompanionError, PictureError, Refusal, one_line
-from companion.evaluation.current_rows import note
+from companion.evaluation.current_rows import note_asked
 from companion.evaluation.judges.verdicts import CASE, Case, Judge, Verdict, case_of
 from companion.evaluation.store import VERDICTS, Store, UnstorableError, content_key, to_frame
 from companion.measures import normalised_entropy
@@ -73,10 +73,10 @@ def evaluate(
     which they are stored; all others are stored then.
     """
     prompts = [apply(question, perturbation, seed) for question in questions for perturbation in perturbations]
-    return ask(model, prompts, store, sampling, token_budget, progress)
+    return evaluate_prompts(model, prompts, store, sampling, token_budget, progress)
 
 
-def ask(
+def evaluate_prompts(
     model: Model, prompts: Sequence[Prompt], store: Store, sampling: Sampling | None = None,
     token_budget: int | None = None, progress: bool = True,
 ) -> pd.DataFrame:  # fmt: skip
@@ -84,7 +84,7 @@ def ask(
     sampling = (sampling or Sampling()).of(model.profile)
     plan, unread = _plan(model, prompts, sampling, progress)
     readable = [(key, prompt) for key, prompt in plan if key not in unread]
-    note(store, readable, _asked(model, sampling))
+    note_asked(store, readable, _asked(model, sampling))
 
     contradicted: list[str] = []
 
@@ -103,7 +103,7 @@ def ask(
         return model.tokens(prompt, sampling)
 
     try:
-        work = work_off(
+        work = fill_missing(
             readable, compute, store, lambda: token_budget or model.budget, weigh, lambda prompt: prompt.question.id,
             model.label if progress else None,
         )  # fmt: skip
@@ -122,7 +122,7 @@ def ask(
     return found
 
 
-def open_jobs(model: Model, prompts: Sequence[Prompt], store: Store, sampling: Sampling) -> list[Prompt]:
+def missing_prompts(model: Model, prompts: Sequence[Prompt], store: Store, sampling: Sampling) -> list[Prompt]:
     """The prompts that `ask` has still to put to the model, those aside whose picture cannot be read."""
     plan, unread = _plan(model, prompts, sampling.of(model.profile))
     stored = store.read(key for key, _ in plan)
@@ -185,7 +185,7 @@ def judge(
         for number, ((key, (row, _)), verdict) in enumerate(zip(batch, verdicts, strict=True)):
             yield number, verdict_row(key, row["key"], judge, verdict) if isinstance(verdict, Verdict) else verdict
 
-    work = work_off(
+    work = fill_missing(
         plan, compute, store, lambda: batch_size, lambda _: 1, lambda job: job[1].question.id,
         judge.name if progress else None,
     )  # fmt: skip
@@ -263,7 +263,7 @@ def unanswered(items: Mapping[str, str], refused: Mapping[str, Refusal], parts: 
     return "\n".join(lines)
 
 
-def work_off(
+def fill_missing(
     plan: Sequence[tuple[str, Job]],
     compute: Callable[[Sequence[tuple[str, Job]]], Iterable[tuple[int, Row | Refusal | None]]],
     store: Store,

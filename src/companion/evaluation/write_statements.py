@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from companion.errors import CompanionError, Refusal
-from companion.evaluation.engine import Row, unanswered, work_off
-from companion.evaluation.judges.rule_judge import committed
+from companion.evaluation.engine import Row, fill_missing, unanswered
+from companion.evaluation.judges.rule_judge import final_commitment
 from companion.evaluation.judges.words import plain
 from companion.evaluation.store import Store, content_key
 from companion.models.language import Writer, insist
@@ -58,7 +58,7 @@ def rewrite(
             given = replies.get(instruct(question))
             yield number, _row(key, writer, question, given) if isinstance(given, list) else given
 
-    work = work_off(
+    work = fill_missing(
         plan, compute, store, lambda: batch_size, lambda _: 1, lambda question: question.id,
         writer.label if progress else None,
     )  # fmt: skip
@@ -90,7 +90,7 @@ def form(count: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def read(reply: str, count: int) -> list[str] | None:
+def parse_statements(reply: str, count: int) -> list[str] | None:
     """The last JSON list of so many strings in a reply, after the model's own think block; None where there is none."""
     text = reply.rsplit("</think>", 1)[-1]
     found = None
@@ -106,7 +106,7 @@ def read(reply: str, count: int) -> list[str] | None:
 
 def objection(reply: str, question: Question) -> str:
     """What is wrong with a reply, naming the option whose sentence it is; "" where nothing is."""
-    sentences = read(reply, len(question.options))
+    sentences = parse_statements(reply, len(question.options))
     if sentences is None:
         return f"no JSON list of {len(question.options)} strings"
     if len({" ".join(plain(sentence)) for sentence in sentences}) < len(sentences):
@@ -127,7 +127,7 @@ def _wrong(sentence: str, index: int, question: Question) -> str:
     if _LETTER.search(sentence) or _lone_letters(sentence) - own:
         return "names a letter or a place in the list"
     # The rule judge would read "vitamin C" as the third option.
-    found = None if own else committed(sentence, question.options, (), question.text).option
+    found = None if own else final_commitment(sentence, question.options, (), question.text).option
     if found is not None and found != index:
         return f"reads as {question.options[found]}"
     if found is None and not (_is_yes_or_no(question) or _holds_only(sentence, index, question)):
@@ -168,7 +168,7 @@ def _key(writer: Writer, question: Question) -> str:
 
 def _row(key: str, writer: Writer, question: Question, given: list[str]) -> Row:
     refused = [wrong for reply in given if (wrong := objection(reply, question))]
-    sentences = None if objection(given[-1], question) else read(given[-1], len(question.options))
+    sentences = None if objection(given[-1], question) else parse_statements(given[-1], len(question.options))
     label = Path(writer.label).name if Path(writer.label).is_dir() else writer.label  # no path of this machine
     return {
         "key": key, "benchmark": question.source, "question": question.id,

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis import tables
-from companion.figures.theme import alike, named, perturbation_look, titled
+from companion.figures.theme import alike, perturbation_label, perturbation_look, titled
 
 TITLE = "Is a confident answer a right answer?"
 
@@ -33,7 +33,7 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
             axes.plot([line["confidence"]] * 2, [line["low"], line["high"]], color=color, linewidth=1.5)
         axes.scatter(part["confidence"], part["value"], s=15 + part["n"] / 2, color=color, marker=marker, alpha=0.5)
         axes.set(
-            title=named(name),
+            title=perturbation_label(name),
             xlabel="probability of its answer",
             xlim=(-0.03, 1.12),
             ylim=(-0.03, 1.06),

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis.findings import measured
-from companion.figures.theme import draw_chance, named, recipe_look, recipes_in_order, titled
+from companion.figures.theme import draw_chance, perturbation_label, recipe_look, recipes_in_order, titled
 from companion.perturbations.table import in_standing_order
 
 TITLE = "A model taught to contradict, and one rewarded for right answers"
@@ -46,7 +46,7 @@ def draw(table: pd.DataFrame, about: str, title: str = TITLE) -> Figure:
     for delivery, row in zip(deliveries, panels, strict=True):
         guessed = draw_chance(row[0], table[(table["delivery"] == delivery) & (table["measure"] == "accuracy")])
         row[0].set_ylabel(places[delivery])
-        row[0].set_yticks(range(len(perturbations)), map(named, perturbations))
+        row[0].set_yticks(range(len(perturbations)), map(perturbation_label, perturbations))
         row[0].set(ylim=(len(perturbations) - 0.5, -0.5), xlim=(-4, 104))
     for measure, axes in zip(measures.values(), panels[-1], strict=True):
         axes.set_xlabel(f"{measure} (%)")

@@ -17,7 +17,7 @@ from companion.figures.theme import (
     alike,
     checkpoints_in_order,
     draw_chance,
-    named,
+    perturbation_label,
     perturbation_look,
     recipes_in_order,
     titled,
@@ -59,7 +59,7 @@ def by_part(
             color, marker = perturbation_look(name)
             line = lines.loc[name]
             axes.plot([line["low"] * 100, line["high"] * 100], [y + offset] * 2, color=color, linewidth=1.5)
-            shown = named(name) if y == 0 else None
+            shown = perturbation_label(name) if y == 0 else None
             axes.plot(line["value"] * 100, y + offset, marker=marker, color=color, linestyle="none", label=shown,
                       clip_on=False)  # fmt: skip
     items = table.groupby(column)["n"].max()
@@ -87,7 +87,7 @@ def remedies(
             line = lines.loc[name]
             axes.plot([line["low"] * 100, line["high"] * 100], [y + offset] * 2, color=color, linewidth=1.8)
             axes.plot(line["value"] * 100, y + offset, marker=marker, color=color, linestyle="none",
-                      label=named(name) if y == 0 else None)  # fmt: skip
+                      label=perturbation_label(name) if y == 0 else None)  # fmt: skip
     axes.set_yticks(range(len(recipes)), recipes)
     axes.set(xlabel=label, ylim=(len(recipes) - 0.5, -0.5))
     guessed = draw_chance(axes, table)
@@ -127,7 +127,10 @@ def shrinking(table: pd.DataFrame, title: str, about: str, by: str) -> Figure:
                 axes.plot(line["value"], y, marker=marker, color=color, linestyle="none", clip_on=False, zorder=3,
                           label=label if place == there[0] and perturbation == shown[0] else None)  # fmt: skip
         axes.set(
-            title=named(perturbation), xlim=(0, 100), ylim=(len(parts) - 0.5, -0.5), xlabel="share of all items (%)"
+            title=perturbation_label(perturbation),
+            xlim=(0, 100),
+            ylim=(len(parts) - 0.5, -0.5),
+            xlabel="share of all items (%)",
         )
         axes.set_yticks(range(len(parts)), parts)
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
@@ -135,5 +138,5 @@ def shrinking(table: pd.DataFrame, title: str, about: str, by: str) -> Figure:
     if len(chance):
         told.append("dotted: chance of being right")
     if unsure:
-        told.append(f"pale: {measured_error.said()}")
+        told.append(f"pale: {measured_error.error_sentence()}")
     return titled(figure, title, about, "; ".join(told))

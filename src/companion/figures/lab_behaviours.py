@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis.behaviours import BEHAVIOURS, behaviours
-from companion.figures.theme import BLIND_SAFE, checkpoints_in_order, named, titled
+from companion.figures.theme import BLIND_SAFE, checkpoints_in_order, perturbation_label, titled
 
 TITLE = "What each model does with a question, and with a lie"
 
@@ -39,7 +39,7 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
             label = name if axes is panels[0] else None
             axes.barh(models, width, left=left, color=color, hatch=hatch, edgecolor="white", linewidth=0, label=label)
             left += width
-        axes.set(title=named(perturbation), xlim=(0, 100), xlabel="share of the prompts (%)")
+        axes.set(title=perturbation_label(perturbation), xlim=(0, 100), xlabel="share of the prompts (%)")
         axes.set_ylim(len(models) - 0.5, -0.5)
         axes.grid(visible=False, axis="y")
     figure.legend(loc="outside lower center", ncols=2, frameon=False)

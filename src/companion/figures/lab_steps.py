@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis.training_runs import trajectories
-from companion.figures.step_curves import PANELS, started
+from companion.figures.step_curves import PANELS, start_looks
 from companion.figures.theme import BLIND_SAFE, draw_chance, titled
 
 TITLE = "Recipe accuracy from two starts: each seed thin, mean and 95 % interval"
@@ -32,7 +32,7 @@ def draw(table: pd.DataFrame, about: str, title: str = TITLE, marked: int | None
     for axes, measure in zip(panels, measures, strict=True):
         label, scale = PANELS[measure]
         guessed += draw_chance(axes, table[table["measure"] == measure], "axhline")
-        for start, (color, marker, line) in started(table).items():
+        for start, (color, marker, line) in start_looks(table).items():
             part = table[(table["measure"] == measure) & (table["start"] == start)]
             for seed, path in part.groupby("seed"):
                 if seed != -1:

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from companion.analysis.training_runs import CURVES
 from companion.figures.step_curves import PANELS
-from companion.figures.theme import BLIND_SAFE, draw_chance, named, perturbation_look, titled
+from companion.figures.theme import BLIND_SAFE, draw_chance, perturbation_label, perturbation_look, titled
 from companion.perturbations.table import in_standing_order
 
 WINDOW = 10
@@ -31,7 +31,9 @@ def draw(curve: pd.DataFrame, log: pd.DataFrame, title: str, about: str) -> Figu
             color, marker = perturbation_look(name)
             part = curve[(curve["measure"] == measure) & (curve["perturbation"] == name)]
             steps = part["step"] + 0.008 * last * (place - (len(perturbations) - 1) / 2)  # intervals side by side
-            axes.plot(steps, part["value"] * scale, color=color, marker=marker, markersize=5, label=named(name))
+            axes.plot(
+                steps, part["value"] * scale, color=color, marker=marker, markersize=5, label=perturbation_label(name)
+            )
             axes.vlines(steps, part["low"] * scale, part["high"] * scale, color=color, linewidth=1.2, alpha=0.5)
         guessed += draw_chance(axes, curve[curve["measure"] == measure], "axhline")
         axes.set_title(label)

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis import consistency
-from companion.figures.theme import named, perturbation_look, titled
+from companion.figures.theme import perturbation_label, perturbation_look, titled
 from companion.perturbations.table import in_standing_order
 
 TITLE = "Four quadrants: right or wrong, and does the reasoning say so?"
@@ -41,7 +41,10 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
         axes.set_title(head)
         axes.grid(visible=False, axis="y")
     axes.set(
-        xlim=(0, 100), ylim=(len(labels) - 0.5, -0.5), yticks=range(len(labels)), yticklabels=list(map(named, labels))
+        xlim=(0, 100),
+        ylim=(len(labels) - 0.5, -0.5),
+        yticks=range(len(labels)),
+        yticklabels=list(map(perturbation_label, labels)),
     )
     for axes in figure.axes:
         axes.tick_params(labelsize="small")

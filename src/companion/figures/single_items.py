@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from companion.figures.theme import BLIND_SAFE, checkpoint_look, named, perturbation_look, titled
+from companion.figures.theme import BLIND_SAFE, checkpoint_look, perturbation_label, perturbation_look, titled
 from companion.perturbations.table import Prompt
 from companion.questions.question import LETTERS, Question
 
@@ -98,13 +98,13 @@ def letters(question: Question, rows: pd.DataFrame, title: str, about: str) -> F
         colors = [perturbation_look(str(name))[0] if letter == row["right"] else "#cccccc" for letter in shown]
         hatches = ["//" if letter == row["right"] else "" for letter in shown]
         axes.bar(shown, row["letter_probs"], color=colors, hatch=hatches, edgecolor="#222222", hatchcolor="white")
-        axes.set(ylim=(0, 1), title=named(str(name)))
+        axes.set(ylim=(0, 1), title=perturbation_label(str(name)))
         axes.title.set_fontsize(9)
     panels[0].set_ylabel("probability")
     return titled(figure, title, about, "hatched: the right letter")
 
 
-def asked(prompt: Prompt, table: pd.DataFrame) -> Figure:
+def answers_to_prompt(prompt: Prompt, table: pd.DataFrame) -> Figure:
     """The picture of a prompt, and each model's distribution over the option letters, the right one bold.
 
     What a caption or a start of the reasoning put there stands in the title.

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from companion.figures.theme import (
     BLIND_SAFE,
     draw_chance,
-    named,
+    perturbation_label,
     perturbation_look,
     recipe_look,
     recipes_in_order,
@@ -30,7 +30,7 @@ PANELS = {
 }
 
 
-def started(table: pd.DataFrame) -> dict[str, tuple]:
+def start_looks(table: pd.DataFrame) -> dict[str, tuple]:
     """start of RL → (colour, marker, line)."""
     return {name: (BLIND_SAFE[number], "os^"[number], "-") for number, name in enumerate(sorted(set(table["start"])))}
 
@@ -52,8 +52,8 @@ def curves(
         name: (*perturbation_look(name), "-") for name in in_standing_order(table["perturbation"].tolist())
     }
     recipes = {name: recipe_look(name) for name in recipes_in_order(table)}
-    looks = {"recipe": recipes, "perturbation": perturbations, "start": started(table)}[by]
-    shown = {name: named(name) if by == "perturbation" else name for name in looks}
+    looks = {"recipe": recipes, "perturbation": perturbations, "start": start_looks(table)}[by]
+    shown = {name: perturbation_label(name) if by == "perturbation" else name for name in looks}
     apart = 0.012 * table["step"].max()
     guessed = tell_chance(table[table["measure"].isin(measures)]) if change else ""
     for axes, measure in zip(panels, measures, strict=False):

@@ -136,7 +136,7 @@ def checkpoint_look(label: str) -> tuple[str, str, str]:
     return CHECKPOINTS.get(label) or (OTHERS, "H", "-")
 
 
-def named(perturbation: str) -> str:
+def perturbation_label(perturbation: str) -> str:
     """A perturbation as figures name it."""
     return "plain prompt" if perturbation == "plain" else perturbation
 
@@ -171,4 +171,4 @@ def points(axes: Axes, table: pd.DataFrame, labels: list[str], scale: float = 10
         axes.plot([line["low"] * scale, line["high"] * scale], [y, y], color=color, linewidth=2)
         axes.plot(line["value"] * scale, y, marker=marker, color=color, markersize=8, linestyle="none")
     axes.set_ylim(len(labels) - 0.5, -0.5)
-    axes.set_yticks(range(len(labels)), map(named, labels))
+    axes.set_yticks(range(len(labels)), map(perturbation_label, labels))

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import NamedTuple
 
-from companion.models.read_answer import Reading, read
+from companion.models.read_answer import Reading, parse_answer
 from companion.questions.question import LETTERS
 
 _LONE = re.compile(rf"(?<![A-Za-z0-9])[{LETTERS}](?![A-Za-z0-9])")
@@ -89,7 +89,7 @@ def distribution(
     """(letter_probs, letter_mass): (options,), summing to 1, and their sum before that, in (0, 1]; or None.
 
     step: the one that wrote the letter at text[position], which is the answer of the response `text`. prefill, reading:
-    as `read_answer.read` takes them. previous: the step before it, if there is one. vocabulary: all tokens that hold a
+    as `read_answer.parse_answer` takes them. previous: the step before it, if there is one. vocabulary: all tokens that hold a
     letter, or None where they are not known. Letters that were not told have a probability of 0, unless together they
     might have more than `UNTOLD` of the letters'.
     """
@@ -121,7 +121,7 @@ def distribution(
         """Whether the response would give the same answer, by its letter, with this before it."""
         if before == own.before:
             return True
-        reply = read(head + before + rest, prefill, options, reading)
+        reply = parse_answer(head + before + rest, prefill, options, reading)
         return reply.letter and (reply.answer, reply.position) == (wanted.index(own.letter), len(head) + len(before))
 
     def sums(told: Sequence[tuple[str, float]], begin: str = "") -> list[float]:

@@ -28,7 +28,7 @@ from companion.models import letters, prefix_tree
 from companion.models.decode import State, write
 from companion.models.interface import Response, Sampling, out_of_memory
 from companion.models.profiles import begin_turn, fit, get_profile, messages, opening
-from companion.models.read_answer import read
+from companion.models.read_answer import parse_answer
 from companion.perturbations.table import Prompt
 
 MOST_TOKENS = 1 << 17
@@ -251,7 +251,7 @@ class LocalModel:
             now = coming.pop().result()
             if number + 1 < len(parts):  # made ready while the model is busy
                 coming.append(worker.submit(prepared, number + 1))
-            return prefix_tree.read(self.model, now)
+            return prefix_tree.fill_cache(self.model, now)
 
         most = sampling.max_new_tokens or self.profile.max_new_tokens
         with ThreadPoolExecutor(1) as worker:
@@ -294,7 +294,7 @@ class LocalModel:
         """What was written, without its end token. told: of a step, the logarithms of tokens' probabilities, by id."""
         text = self._decode(ids)
         prefill = prompt.prefill or self.opening
-        reply = read(text, prefill, prompt.options, self.profile.reading)
+        reply = parse_answer(text, prefill, prompt.options, self.profile.reading)
         found = None
         if reply.letter and reply.position is not None:
             number = self._step_of(reply.position, ids)

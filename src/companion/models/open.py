@@ -10,7 +10,7 @@ from companion.errors import CompanionError
 from companion.models.interface import Model
 from companion.models.local import LocalModel
 from companion.models.openai_client import TIMEOUT, Account, Endpoint, secret
-from companion.models.prices import Price, listed
+from companion.models.prices import Price, listed_price
 from companion.models.server import EndpointModel
 from companion.models.vllm import VLLMModel
 
@@ -61,7 +61,7 @@ def _open(
                 f"the model {name!r} needs a key: put it into the environment variable {key}, or into the keyring with "
                 f"`keyring set companion {key}`"
             )
-        price = price or listed(service, rest)
+        price = price or listed_price(service, rest)
         if price is None:
             raise CompanionError(
                 f"no price of {name!r} is listed; give --price READ,WRITTEN in dollars per million tokens, as the "

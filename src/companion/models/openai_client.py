@@ -217,7 +217,9 @@ class Endpoint:
             turns, max(map(len, prompts)) // 3, room, ("temperature", "response_format"), forms, **sampling
         )
         return [
-            answer if answer is None or isinstance(answer, Refusal) else said(answer.choices[0].message)[0]
+            answer
+            if answer is None or isinstance(answer, Refusal)
+            else content_and_reasoning(answer.choices[0].message)[0]
             for answer in answers
         ]
 
@@ -473,7 +475,7 @@ def room_for(said: str, most: int) -> int:
 
 def reasons(answer: Any) -> bool:
     """Whether a model reasons before it answers: beside the content, in a think block, or hidden in what it counts."""
-    content, thought = said(answer.choices[0].message)
+    content, thought = content_and_reasoning(answer.choices[0].message)
     usage = getattr(answer, "usage", None)
     counted = getattr(getattr(usage, "completion_tokens_details", None), "reasoning_tokens", None) or 0
     hidden = counted or tokens(answer)[1] > (getattr(usage, "completion_tokens", None) or 0)
@@ -556,7 +558,7 @@ def _get(thing: Any, name: str) -> Any:
     return thing.get(name) if isinstance(thing, Mapping) else getattr(thing, name, None)
 
 
-def said(message: Any) -> tuple[str, str]:
+def content_and_reasoning(message: Any) -> tuple[str, str]:
     """What a message says, and the reasoning that it tells beside that.
 
     Both may come as a text, or as a list of parts. Where a model declined, what it says is its refusal.

@@ -60,7 +60,7 @@ def prepare(
     return Prepared(inputs, trunks, rows, source)
 
 
-def read(model: Any, prepared: Prepared) -> tuple[State, torch.Tensor]:
+def fill_cache(model: Any, prepared: Prepared) -> tuple[State, torch.Tensor]:
     """The state after all prompts, and the logits of the token after each, (rows, vocabulary)."""
     rows, source = prepared.rows, list(prepared.source)
     state = _pictures(model, prepared.inputs, prepared.trunks)

@@ -33,7 +33,7 @@ class Price:
         return f"${self.prompt:g} and ${self.written:g} for a million tokens read and written, {self.source}"
 
 
-def listed(provider: str, model: str) -> Price | None:
+def listed_price(provider: str, model: str) -> Price | None:
     """The listed price of a model, or None. A version (gpt-5.1-2025-11-13) has its model's."""
     return _prices().get((provider, re.sub(r"-\d{4}-\d\d-\d\d$", "", model)))
 

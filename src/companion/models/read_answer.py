@@ -35,7 +35,7 @@ _THINK = re.compile(r"<(/?)think>", re.IGNORECASE)
 _CLOSED = re.compile(r"</(?:answer|think)>", re.IGNORECASE)
 
 
-def read(response: str, prefill: str, options: Sequence[str], reading: Reading = "tag") -> Reply:
+def parse_answer(response: str, prefill: str, options: Sequence[str], reading: Reading = "tag") -> Reply:
     """Read a response, which goes on from `prefill`.
 
     Of several answer blocks the first counts, as it does for the scorers of Video-R1 and SpaceR, but one inside the

@@ -25,10 +25,10 @@ from PIL import Image
 from companion.errors import CompanionError, Refusal, one_line
 from companion.models import letters
 from companion.models.interface import Response, Sampling
-from companion.models.openai_client import HEADROOM, Endpoint, Room, ran_out, said, tokens
+from companion.models.openai_client import HEADROOM, Endpoint, Room, content_and_reasoning, ran_out, tokens
 from companion.models.prices import Price
 from companion.models.profiles import fit, fitted, get_profile, messages
-from companion.models.read_answer import Reading, read
+from companion.models.read_answer import Reading, parse_answer
 from companion.perturbations.table import Prompt
 
 DELIVERIES = ("user turn", "prefill")
@@ -188,9 +188,9 @@ class EndpointModel:
         prefill = prompt.prefill if self.delivery == "prefill" else ""
         finish = "length" if ran_out(answer) else "stop"
         steps, found = getattr(choice.logprobs, "content", None), None
-        content, thought = said(choice.message)
+        content, thought = content_and_reasoning(choice.message)
         text = _written(content, thought, prefill, finish, steps or ())
-        reply = read(text, prefill, prompt.options, self.profile.reading)
+        reply = parse_answer(text, prefill, prompt.options, self.profile.reading)
         if reply.letter and reply.position is not None and steps:
             found = _letters(steps, text, reply.position, prompt.options, prefill, self.profile.reading)
         probs, mass = found or (None, None)

@@ -57,7 +57,7 @@ def load_benchmark(
         return questions("test", 500 if n_items is None else n_items, seed)
     if name in PUBLIC:
         benchmark = PUBLIC[name]
-        return draw(benchmark.read(locate(benchmark, data), known_bad), n_items, seed)
+        return draw_groups(benchmark.read(locate(benchmark, data), known_bad), n_items, seed)
     if folder := own_folder(name):
         return read_folder(folder)[:n_items]
     raise CompanionError(
@@ -65,7 +65,7 @@ def load_benchmark(
     )
 
 
-def draw(questions: Sequence[Question], n_items: int | None, seed: int) -> Sequence[Question]:
+def draw_groups(questions: Sequence[Question], n_items: int | None, seed: int) -> Sequence[Question]:
     """Whole groups in an order drawn by seed until there are n items; without n, the questions as they are."""
     if n_items is None:
         return questions

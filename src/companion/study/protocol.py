@@ -118,7 +118,7 @@ class Protocol:
     def identity(self) -> str:
         """Stands for arms, seeds and items; each record carries it, beside the whole of its recipes."""
         return content_key(
-            arms=table(self), split=self.split, seed=self.item_seed, items=self.n_items, way=self.n_on_the_way,
+            arms=arms_table(self), split=self.split, seed=self.item_seed, items=self.n_items, way=self.n_on_the_way,
             full=self.full,
         )[:16]  # fmt: skip
 
@@ -127,7 +127,7 @@ def _run(cell: Cell, seed: int) -> Run:
     return Run(cell.arm, replace(cell.initial, seed=seed), cell.recipe, seed)
 
 
-def table(protocol: Protocol) -> str:
+def arms_table(protocol: Protocol) -> str:
     """The arms as docs/study.md shows them, in Markdown."""
     lines = ["| arm | initial checkpoint | misread | answered rightly all the same | RL | rate | steps | seeds |",
              "|---|---|---|---|---|---|---|---|"]  # fmt: skip

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from companion.evaluation.judges.rule_judge import committed
+from companion.evaluation.judges.rule_judge import final_commitment
 from companion.perturbations.table import PERTURBATIONS, apply
 from companion.questions.microworld.grammar import conclusion, is_true, sentences
 from companion.questions.microworld.items import MicroworldQuestion
@@ -73,7 +73,7 @@ def compact(rows: pd.DataFrame, items: Sequence[MicroworldQuestion]) -> pd.DataF
         item = items[numbers[row.question]]
         own = own_reasoning(row.response)
         truths = [truth for said in sentences(own) if (truth := is_true(said, item.scene)) is not None]
-        judged = committed(row.think, row.options, item.claims, item.text).option
+        judged = final_commitment(row.think, row.options, item.claims, item.text).option
         lines.append((
             row.perturbation, numbers[row.question], _number(row.answer),
             _or_none(conclusion(row.think, row.options, item.claims)), _or_none(judged),

@@ -22,7 +22,7 @@ from companion.analysis import consistency, findings, tables
 from companion.analysis.training_runs import describe, load_runs
 from companion.errors import CompanionError
 from companion.evaluation.current_rows import numbered
-from companion.evaluation.engine import UnansweredError, ask, evaluate, judge, open_jobs
+from companion.evaluation.engine import UnansweredError, evaluate, evaluate_prompts, judge, missing_prompts
 from companion.evaluation.judges.conflict_judge import Conflict
 from companion.evaluation.judges.grounding_judge import Grounding
 from companion.evaluation.judges.replay_judge import Replay
@@ -51,7 +51,7 @@ LAB_ITEMS, GAP = 300, Path("results/gap/opened")
 
 
 @dataclass
-class Desk:
+class NotebookContext:
     """What every notebook works with. about: "microworld · base · 500 items", the second line of titles."""
 
     gallery: Gallery
@@ -74,28 +74,28 @@ class Desk:
 
 
 @dataclass
-class RunsDesk(Desk):
+class RunsContext(NotebookContext):
     """runs: what the evaluations of all finished GRPO runs gave (`training_runs.load_runs`). record: one line a run."""
 
     runs: pd.DataFrame
     record: pd.DataFrame
 
-    def of(self, runs: pd.DataFrame) -> RunsDesk:
+    def of(self, runs: pd.DataFrame) -> RunsContext:
         """A desk for some of the runs, or some of their steps: its figures and their entries speak of those alone."""
         record = self.record.merge(runs[["start", "recipe", "seed"]].drop_duplicates())
         about, facts = _of_runs(runs)
-        return RunsDesk(replace(self.gallery, facts=self.gallery.facts | facts), about, self.seed, runs, record)
+        return RunsContext(replace(self.gallery, facts=self.gallery.facts | facts), about, self.seed, runs, record)
 
 
 @dataclass
-class GapDesk(Desk):
+class GapContext(NotebookContext):
     """answers: of the models that F4 is tested with (`findings.load_gap`)."""
 
     answers: pd.DataFrame
 
 
 @dataclass
-class LabDesk(RunsDesk):
+class LabContext(RunsContext):
     """rows: what every shipped model answered to the questions (`lab.guess.load_rows`)."""
 
     questions: Sequence[Question]
@@ -103,7 +103,7 @@ class LabDesk(RunsDesk):
 
 
 @dataclass
-class Audit(Desk):
+class AuditContext(NotebookContext):
     """What auditing a model behind a server works with. rows: judged, of all samples. account: what was spent.
 
     answers: the same as `findings.answers_of`, one seed a sample.
@@ -115,7 +115,7 @@ class Audit(Desk):
 
 
 @dataclass
-class Session(Desk):
+class ModelContext(NotebookContext):
     """rows: one for each question × perturbation."""
 
     questions: Sequence[Question]
@@ -187,7 +187,7 @@ class Session(Desk):
 
 
 @dataclass
-class Report(Desk):
+class ReportContext(NotebookContext):
     """What a report on one model works with. rows: of all benchmarks, judged. questions: by benchmark and id."""
 
     questions: dict[tuple[str, str], Question]
@@ -215,7 +215,7 @@ class Report(Desk):
 
 def open_session(
     notebook: str, parameters: Mapping[str, Any], perturbations: Sequence[str] = tuple(PERTURBATIONS)
-) -> Session:
+) -> ModelContext:
     """Evaluate what is not yet in `runs/` and open the gallery `figures/`.
 
     parameters: model, benchmark, n_items, seed, device and profile, as in the notebook's parameters cell.
@@ -227,12 +227,12 @@ def open_session(
     rows, questions = _whole([asked], questions)
     about = f"{questions[0].source} · {model.label} · {len(questions)} items · one checkpoint, one seed{_unread(rows)}"
     gallery = Gallery(Path("figures"), notebook, parameters, _facts(model, len(questions), parameters["seed"]))
-    return Session(gallery, about, parameters["seed"], questions, rows, parameters["device"])
+    return ModelContext(gallery, about, parameters["seed"], questions, rows, parameters["device"])
 
 
 def open_report(
     notebook: str, parameters: Mapping[str, Any], perturbations: Sequence[str] = tuple(PERTURBATIONS)
-) -> Report:
+) -> ReportContext:
     """Evaluate a model on some benchmarks, judge what it wrote by the rule judge, and open a gallery.
 
     parameters: model, benchmark (names with commas between them), n_items (of each), seed, device, profile, and
@@ -262,10 +262,10 @@ def open_report(
     gallery = Gallery(
         Path(parameters["figures"]), notebook, parameters, _facts(model, len(questions), parameters["seed"])
     )
-    return Report(gallery, about, parameters["seed"], questions, found)
+    return ReportContext(gallery, about, parameters["seed"], questions, found)
 
 
-def open_audit(notebook: str, parameters: Mapping[str, Any], perturbations: Sequence[str]) -> Audit:
+def open_audit(notebook: str, parameters: Mapping[str, Any], perturbations: Sequence[str]) -> AuditContext:
     """Ask a model behind a server within a budget, judge what it wrote, and open a gallery.
 
     parameters: endpoint (a URL, openai:NAME or gemini:NAME), benchmark, n_items, samples (of each prompt) and their
@@ -293,13 +293,15 @@ def open_audit(notebook: str, parameters: Mapping[str, Any], perturbations: Sequ
         raise CompanionError(
             "samples at temperature 0 are all the same; set a temperature, such as 1.0, or samples to 1"
         )
-    todo = [job for one in samplings for job in open_jobs(model, prompts, _rows(), one)]
+    todo = [job for one in samplings for job in missing_prompts(model, prompts, _rows(), one)]
     estimate = model.estimate(todo, samplings[0])
     if estimate.dollars and account.budget is None:
         raise CompanionError(f"{estimate}; nothing was sent: set budget to the dollars that you agree to spend")
     print(estimate)
     try:
-        rows, questions = _whole([partial(ask, model, prompts, _rows(), one) for one in samplings], questions)
+        rows, questions = _whole(
+            [partial(evaluate_prompts, model, prompts, _rows(), one) for one in samplings], questions
+        )
     finally:
         print(account)
     rows = _judged(rows, questions, [Rule(), Conflict()])
@@ -308,7 +310,7 @@ def open_audit(notebook: str, parameters: Mapping[str, Any], perturbations: Sequ
     gallery = Gallery(
         Path(parameters["figures"]), notebook, parameters, _facts(model, len(questions), parameters["seed"])
     )
-    return Audit(gallery, about, parameters["seed"], rows, findings.answers_of(rows, model.delivery), account)
+    return AuditContext(gallery, about, parameters["seed"], rows, findings.answers_of(rows, model.delivery), account)
 
 
 def _whole(
@@ -336,7 +338,7 @@ def _whole(
     return rows[~rows["question"].isin(without)].reset_index(drop=True), left
 
 
-def open_gap(notebook: str, parameters: Mapping[str, Any]) -> GapDesk:
+def open_gap(notebook: str, parameters: Mapping[str, Any]) -> GapContext:
     """Read the answers that F4 is tested on and open a gallery.
 
     parameters: gap (folder), seed (of the bootstrap) and figures (the gallery's folder).
@@ -349,12 +351,12 @@ def open_gap(notebook: str, parameters: Mapping[str, Any]) -> GapDesk:
              "device": "cpu"}  # fmt: skip
     told = ", ".join(f"{count} seeds of {name}" if count > 1 else name for name, count in models.items())
     about = f"microworld · {told} · {items} items"
-    return GapDesk(
+    return GapContext(
         Gallery(Path(parameters["figures"]), notebook, parameters, facts), about, parameters["seed"], answers
     )
 
 
-def open_lab(notebook: str, parameters: Mapping[str, Any]) -> LabDesk:
+def open_lab(notebook: str, parameters: Mapping[str, Any]) -> LabContext:
     """Read the GRPO runs and what the shipped models answered, and open the gallery `figures/`.
 
     parameters: results (folder) and seed (of the bootstrap and of the game).
@@ -367,7 +369,7 @@ def open_lab(notebook: str, parameters: Mapping[str, Any]) -> LabDesk:
     models = models_in(CHECKPOINTS)
     rows = load_rows(models, questions, Store(RUNS, shipped=[SHIPPED, GAP]))
     desk.gallery.facts["models"] = len(models)
-    return LabDesk(desk.gallery, desk.about, desk.seed, desk.runs, desk.record, questions, rows)
+    return LabContext(desk.gallery, desk.about, desk.seed, desk.runs, desk.record, questions, rows)
 
 
 def _prepare() -> None:
@@ -422,7 +424,7 @@ def _verdicts() -> Store:
     return Store(RUNS / "verdicts", VERDICTS, shipped=[SHIPPED / "verdicts"])
 
 
-def open_results(notebook: str, parameters: Mapping[str, Any]) -> RunsDesk:
+def open_results(notebook: str, parameters: Mapping[str, Any]) -> RunsContext:
     """Read the finished GRPO runs and open the gallery `figures/`.
 
     parameters: results (folder) and seed (of the bootstrap), as in the notebook's parameters cell.
@@ -432,7 +434,7 @@ def open_results(notebook: str, parameters: Mapping[str, Any]) -> RunsDesk:
     runs, record = load_runs(folder), describe(folder)
     about, facts = _of_runs(runs)
     facts["device"] = "cpu"
-    return RunsDesk(Gallery(Path("figures"), notebook, parameters, facts), about, parameters["seed"], runs, record)
+    return RunsContext(Gallery(Path("figures"), notebook, parameters, facts), about, parameters["seed"], runs, record)
 
 
 def _of_runs(runs: pd.DataFrame) -> tuple[str, dict[str, Any]]:

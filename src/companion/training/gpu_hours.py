@@ -129,7 +129,7 @@ def training(recipe: GRPORecipe, gpu: GPU, response: float = RESPONSE) -> tuple[
     return sampling, 8 * VLM.parameters * rollouts * kept / (TRAINING * gpu.flops) / 3600
 
 
-def table(
+def hours_table(
     items: Mapping[str, int], perturbations: int, gpu: GPU, models: int = OPEN_MODELS, seeds: int = 5,
     response: float = RESPONSE,
 ) -> pd.DataFrame:  # fmt: skip

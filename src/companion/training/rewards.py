@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Sequence
 
 from companion.evaluation.judges.grounding_judge import grounded
-from companion.evaluation.judges.rule_judge import committed
-from companion.models.read_answer import read
+from companion.evaluation.judges.rule_judge import final_commitment
+from companion.models.read_answer import parse_answer
 from companion.perturbations.table import Prompt
 from companion.questions.microworld.items import MicroworldQuestion
 
@@ -33,14 +33,14 @@ def format(prompt: Prompt, response: str) -> float:
 
 def answer(prompt: Prompt, response: str) -> float:
     """Whether the answer is right: 0 or 1."""
-    return float(read(response, prompt.prefill, prompt.options).answer == prompt.question.answer)
+    return float(parse_answer(response, prompt.prefill, prompt.options).answer == prompt.question.answer)
 
 
 def consistency(prompt: Prompt, response: str) -> float:
     """Whether the reasoning, prefill included, concludes the option that is answered: 0 or 1."""
-    reply = read(response, prompt.prefill, prompt.options)
+    reply = parse_answer(response, prompt.prefill, prompt.options)
     question = prompt.question
-    conclusion = committed(reply.think, prompt.options, question.claims, question.text).option
+    conclusion = final_commitment(reply.think, prompt.options, question.claims, question.text).option
     return float(conclusion is not None and conclusion == reply.answer)
 
 

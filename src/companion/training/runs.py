@@ -26,7 +26,7 @@ from companion.analysis.training_runs import load_runs
 from companion.errors import CompanionError
 from companion.evaluation.engine import evaluate
 from companion.evaluation.judges.grounding_judge import grounded
-from companion.evaluation.judges.rule_judge import committed
+from companion.evaluation.judges.rule_judge import final_commitment
 from companion.evaluation.store import Store, content_key
 from companion.models.local import LocalModel
 from companion.models.weights import save_model
@@ -163,7 +163,7 @@ def measure(rows: pd.DataFrame, items: list[Question]) -> pd.DataFrame:
     lines = []
     for row in rows.itertuples():
         item = by_id[row.question]
-        conclusion = committed(row.think, row.options, item.claims, item.text).option
+        conclusion = final_commitment(row.think, row.options, item.claims, item.text).option
         truth = grounded(row.think, item.scene) if isinstance(item, MicroworldQuestion) else None
         lines.append({
             "perturbation": row.perturbation, "question": row.question, "category": row.category,

@@ -33,7 +33,7 @@ from companion.errors import CompanionError
 from companion.models.weights import save_model
 from companion.questions.microworld.families import FAMILIES
 from companion.questions.microworld.grammar import unique_things
-from companion.questions.microworld.items import MicroworldQuestion, compose, questions
+from companion.questions.microworld.items import MicroworldQuestion, build_item, questions
 from companion.questions.microworld.scenes import CELLS, COLORS, SHAPES, Scene, draw
 from companion.training.lessons import Lesson, Shares, description, facts, look_up, question, statements
 from companion.training.muon import Muon
@@ -165,7 +165,7 @@ def _step(
 
 def _item(rng: random.Random, recipe: SupervisedRecipe) -> MicroworldQuestion:
     level = rng.choices(list(recipe.difficulties), list(recipe.difficulties.values()))[0]
-    return compose(rng, "train", rng.choice(list(FAMILIES)), level, "")
+    return build_item(rng, "train", rng.choice(list(FAMILIES)), level, "")
 
 
 def _lesson(rng: random.Random, kind: str, recipe: SupervisedRecipe, whole: bool) -> Lesson:

@@ -8,15 +8,15 @@ verdicts into words. What is shown holds for what was measured: on the microworl
 models.
 """
 
-from companion.analysis.findings.of_rows import at_chance, of_answers
-from companion.analysis.findings.of_runs import consistency, dynamics, perturbations, table
+from companion.analysis.findings.of_rows import at_chance, verdicts_on_rows
+from companion.analysis.findings.of_runs import consistency, dynamics, perturbations, verdicts_on_runs
 from companion.analysis.findings.recipe_gap import (
     DELIVERIES,
     answers_of,
     by_delivery,
     load_gap,
     measured,
-    of_gap,
+    verdicts_on_gap,
 )
 from companion.analysis.findings.statements import (
     AT_CHANCE,
@@ -29,10 +29,31 @@ from companion.analysis.findings.statements import (
     Quantity,
     verdicts,
 )
-from companion.analysis.findings.wording import delivered, listed, told
+from companion.analysis.findings.wording import delivered, table_of_tests, verdict_list
 
 __all__ = [
-    "AT_CHANCE", "DELIVERIES", "ENOUGH_SEEDS", "FINDINGS", "PAPER", "RULE", "SOURCES", "TESTED", "Quantity",
-    "answers_of", "at_chance", "by_delivery", "consistency", "delivered", "dynamics", "listed", "load_gap", "measured",
-    "of_answers", "of_gap", "perturbations", "table", "told", "verdicts",
+    "AT_CHANCE",
+    "DELIVERIES",
+    "ENOUGH_SEEDS",
+    "FINDINGS",
+    "PAPER",
+    "RULE",
+    "SOURCES",
+    "TESTED",
+    "Quantity",
+    "answers_of",
+    "at_chance",
+    "by_delivery",
+    "consistency",
+    "delivered",
+    "dynamics",
+    "load_gap",
+    "measured",
+    "perturbations",
+    "table_of_tests",
+    "verdict_list",
+    "verdicts",
+    "verdicts_on_gap",
+    "verdicts_on_rows",
+    "verdicts_on_runs",
 ]  # fmt: skip

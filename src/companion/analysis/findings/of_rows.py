@@ -105,7 +105,7 @@ def at_chance(rows: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> dic
     return found
 
 
-def of_answers(rows: pd.DataFrame, rng: Callable[[], np.random.Generator], judge: str = "rule") -> pd.DataFrame:
+def verdicts_on_rows(rows: pd.DataFrame, rng: Callable[[], np.random.Generator], judge: str = "rule") -> pd.DataFrame:
     """finding, statement, benchmark, model, `Quantity.columns`, n, verdict: one line a quantity.
 
     rows: of any models and benchmarks (`leaderboard.runs` labels them). rng: gives a fresh generator for each. A model

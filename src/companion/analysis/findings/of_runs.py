@@ -166,7 +166,7 @@ Tests = Callable[[pd.DataFrame, str, np.random.Generator], list[Quantity]]
 """`dynamics`, `consistency` or `perturbations`."""
 
 
-def table(runs: pd.DataFrame, tests: Tests, rng: Callable[[], np.random.Generator]) -> pd.DataFrame:
+def verdicts_on_runs(runs: pd.DataFrame, tests: Tests, rng: Callable[[], np.random.Generator]) -> pd.DataFrame:
     """finding, statement, start, `Quantity.columns`, seeds, verdict: one line a quantity, for each start.
 
     rng: gives a fresh generator, so that the tests of one start do not hang on whether there is another.

@@ -47,7 +47,7 @@ def stretched(tests: pd.DataFrame, factor: float) -> pd.DataFrame:
     return tests.assign(verdict=lines)
 
 
-def half(test: Any) -> str:
+def detectable(test: Any) -> str:
     """Half the width of the interval; a dash for ratios, whose intervals are not symmetric."""
     if test.unit == "times":
         return "–"
@@ -55,7 +55,7 @@ def half(test: Any) -> str:
     return f"±{factor * (test.high - test.low) / 2:.{decimals}f} {test.unit}"
 
 
-def meaning(test: Any) -> str:
+def kind_of_bound(test: Any) -> str:
     """Of an undecided test: `SMALL`, `OPEN` or `UNBOUNDED`."""
     if test.unit != "points":
         return UNBOUNDED

@@ -124,7 +124,7 @@ def measured(answers: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> p
     return pd.DataFrame(lines)
 
 
-def of_gap(answers: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> pd.DataFrame:
+def verdicts_on_gap(answers: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> pd.DataFrame:
     """finding, statement, delivery, `Quantity.columns`, seeds, verdict: one line a test of F4.
 
     The line without an expectation is told and not tested. With fewer than `ENOUGH_SEEDS` seeds of either recipe the

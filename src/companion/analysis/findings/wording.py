@@ -39,7 +39,7 @@ def delivered(way: str) -> str:
     return "prefilled" if way == "prefill" else f"in the {way}"
 
 
-def listed(tests: pd.DataFrame, *by: str) -> str:
+def table_of_tests(tests: pd.DataFrame, *by: str) -> str:
     """A Markdown table, one line a test. by: the columns, of `HEADS`, that tell the tests apart."""
     unit, units = ("seeds", "seeds") if "seeds" in tests else ("n", "items")
     shown = {"start": lambda start: f"`{start}`", "delivery": delivered}
@@ -48,15 +48,15 @@ def listed(tests: pd.DataFrame, *by: str) -> str:
          str(getattr(test, unit)), f"**{test.verdict}**"]
         for test in tests.itertuples()
     ]  # fmt: skip
-    return table([*(HEADS[name] for name in by), "test", "the paper has it", "found", units, "verdict"], lines)
+    return markdown_table([*(HEADS[name] for name in by), "test", "the paper has it", "found", units, "verdict"], lines)
 
 
-def told(joint: pd.Series) -> str:
+def verdict_list(joint: pd.Series) -> str:
     """Findings with their verdicts, as a Markdown list. joint: finding → verdict."""
     return "\n".join(f"* **{name}** {FINDINGS[name]}: **{verdict}**" for name, verdict in joint.items())
 
 
-def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+def markdown_table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     """A Markdown table; a bar inside a cell is escaped."""
     rows = [head, ["---"] * len(head), *lines]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)

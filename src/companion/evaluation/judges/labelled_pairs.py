@@ -21,7 +21,7 @@ import pandas as pd
 from PIL import Image
 
 from companion.errors import CompanionError, Refusal
-from companion.evaluation.engine import Row, unanswered, verdict_row, work_off
+from companion.evaluation.engine import Row, fill_missing, unanswered, verdict_row
 from companion.evaluation.judges.verdicts import Case, Judge, Verdict
 from companion.evaluation.store import Store, content_key
 from companion.intervals import estimate, resample
@@ -96,7 +96,7 @@ class Kept:
             for number, ((key, _), verdict) in enumerate(zip(batch, verdicts, strict=True)):
                 yield number, verdict_row(key, key, self, verdict) if isinstance(verdict, Verdict) else verdict
 
-        work = work_off(
+        work = fill_missing(
             plan, compute, self.store, lambda: self.batch_size, lambda _: 1, lambda case: f"line {case.question.id}",
             self.name if self.progress else None,
         )  # fmt: skip
@@ -126,7 +126,7 @@ def chance(pairs: pd.DataFrame) -> float:
     return max(guessed, float(pairs["label"].value_counts(normalize=True, dropna=False).max()))
 
 
-def told(judge: Judge, table: pd.DataFrame, guessing: float) -> str:
+def report_on(judge: Judge, table: pd.DataFrame, guessing: float) -> str:
     """What a table of `score` says of a judge. guessing: the accuracy that `chance` gives."""
     whole = table.set_index("pairs").loc["all"]
     interval = f"{whole['accuracy']:.3f} (95 %: {whole['low']:.3f} to {whole['high']:.3f})"

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from companion.errors import Refusal
-from companion.evaluation.judges.verdicts import Case, Verdict, compare
+from companion.evaluation.judges.verdicts import Case, Verdict, verdict_on
 from companion.evaluation.store import content_key
 from companion.models.language import Writer, insist
 from companion.questions.question import LETTERS
@@ -68,7 +68,7 @@ class LLMJudge:
         if found is None:
             return Verdict("unusable", None, reply[:500], {"writer": self.writer.label})
         concluded, quote = found
-        return compare(case, concluded, quote, writer=self.writer.label)
+        return verdict_on(case, concluded, quote, writer=self.writer.label)
 
 
 def instruct(case: Case) -> str:

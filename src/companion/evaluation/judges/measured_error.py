@@ -78,7 +78,7 @@ def measured(file: Path = _FILE) -> Measured:
     )
 
 
-def said() -> str:
+def error_sentence() -> str:
     """What figures and tables of real models say of their judge."""
     error = measured()
     return (

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from companion.errors import CompanionError, Refusal
-from companion.evaluation.judges.rule_judge import committed
+from companion.evaluation.judges.rule_judge import final_commitment
 from companion.evaluation.judges.verdicts import Case, Verdict
 from companion.evaluation.store import content_key
 from companion.models.interface import Sampling
@@ -97,7 +97,7 @@ def flip(case: Case, to: int) -> str | None:
     """
 
     def concluded(think: str) -> int | None:
-        return committed(think, case.options, case.question.claims, case.question.text).option
+        return final_commitment(think, case.options, case.question.claims, case.question.text).option
 
     option = concluded(case.think)
     if option is None or option == to:

@@ -21,7 +21,7 @@ from functools import lru_cache
 
 from companion.evaluation.judges import words
 from companion.evaluation.judges.asked_about import Scene
-from companion.evaluation.judges.verdicts import Case, Verdict, compare
+from companion.evaluation.judges.verdicts import Case, Verdict, verdict_on
 from companion.questions.question import LETTERS
 
 
@@ -34,14 +34,14 @@ class Commitment:
 
 
 class Rule:
-    """The judge of `committed`; it always has a verdict."""
+    """The judge of `final_commitment`; it always has a verdict."""
 
     name = "rule"
     identity = "rule-2"
 
     def judge(self, cases: Sequence[Case]) -> list[Verdict | None]:
-        found = [committed(case.think, case.options, case.question.claims, case.question.text) for case in cases]
-        return [compare(case, one.option, one.sentence) for case, one in zip(cases, found, strict=True)]
+        found = [final_commitment(case.think, case.options, case.question.claims, case.question.text) for case in cases]
+        return [verdict_on(case, one.option, one.sentence) for case, one in zip(cases, found, strict=True)]
 
 
 STATED, CONCLUDED, MENTIONED = 2, 1, 0
@@ -49,7 +49,7 @@ STATED, CONCLUDED, MENTIONED = 2, 1, 0
 names it."""
 
 
-def committed(think: str, options: Sequence[str], claims: Sequence[str] = (), question: str = "") -> Commitment:
+def final_commitment(think: str, options: Sequence[str], claims: Sequence[str] = (), question: str = "") -> Commitment:
     """The option to which a reasoning commits last.
 
     options: those shown, 2 to 6. claims: a sentence that asserts it for each of the first options, where there are

@@ -65,7 +65,7 @@ class Judge(Protocol):
         ...
 
 
-def compare(case: Case, concluded: int | None, reason: str, **details: Any) -> Verdict:
+def verdict_on(case: Case, concluded: int | None, reason: str, **details: Any) -> Verdict:
     """The verdict of a judge that has found what a reasoning concludes, blind to the answer."""
     if case.answer is None:
         return Verdict("no answer", concluded, reason, details)

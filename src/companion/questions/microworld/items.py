@@ -50,7 +50,7 @@ def find(id: str) -> MicroworldQuestion:
 
 def _item(split: str, seed: int, i: int) -> MicroworldQuestion:
     families = list(FAMILIES)
-    return compose(
+    return build_item(
         random.Random(f"{split}/{seed}/{i}"), split, families[i % len(families)],
         LEVELS[i // len(families) % len(LEVELS)], f"{split}-{seed}-{i}",
     )  # fmt: skip
@@ -62,10 +62,10 @@ def stream(seed: int, weights: dict[str, float]) -> Iterator[MicroworldQuestion]
     families = list(FAMILIES)
     for i in count():
         level = rng.choices(list(weights), list(weights.values()))[0]
-        yield compose(rng, "train", rng.choice(families), level, f"train-stream-{seed}-{i}")
+        yield build_item(rng, "train", rng.choice(families), level, f"train-stream-{seed}-{i}")
 
 
-def compose(rng: random.Random, split: str, family: str, difficulty: str, id: str) -> MicroworldQuestion:
+def build_item(rng: random.Random, split: str, family: str, difficulty: str, id: str) -> MicroworldQuestion:
     """One item: the question is drawn once, scenes until one of them falls in the split."""
     level = DIFFICULTIES[difficulty]
     draft = FAMILIES[family](rng, level)

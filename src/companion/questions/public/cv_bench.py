@@ -21,7 +21,7 @@ from companion.questions.statements.template import claims
 NAME = "cv-bench"
 
 
-def read(copy: Copy, known_bad: bool) -> list[Question]:
+def read_questions(copy: Copy, known_bad: bool) -> list[Question]:
     """All questions: the two-dimensional ones, then the others."""
     columns = ("idx", "type", "task", "question", "choices", "answer", "source")
     return collect(NAME, Table(NAME, copy, columns, "image"), _question)
@@ -68,5 +68,6 @@ def scores(rows: pd.DataFrame) -> dict[str, Measure]:
 CV_BENCH = Benchmark(
     name=NAME, title="CV-Bench", home="nyu-visionx/CV-Bench", files=("test_2d.parquet", "test_3d.parquet"),
     revision="bc284db50d036958861cb60cdd7b77612052ce0d", licence="Apache-2.0", items=2638, options="2 to 6",
-    note="The official score weighs 2D and 3D alike, and within 2D the two sources.", read=read, scores=scores,
+    note="The official score weighs 2D and 3D alike, and within 2D the two sources.",
+    read=read_questions, scores=scores,
 )  # fmt: skip

@@ -32,7 +32,7 @@ COARSE = ("L2-category", "l2-category")
 """Names of the column with the coarser categories, in the copies that there are."""
 
 
-def read(copy: Copy, known_bad: bool) -> list[Question]:
+def read_questions(copy: Copy, known_bad: bool) -> list[Question]:
     """All questions, a hint before the question where there is one."""
     columns = ("index", "question", "hint", "A", "B", "answer", "category")
     return collect(NAME, Table(NAME, copy, columns, "image", ("C", "D", *COARSE)), _question)
@@ -66,5 +66,6 @@ def scores(rows: pd.DataFrame) -> dict[str, Measure]:
 MMBENCH = Benchmark(
     name=NAME, title="MMBench (en, dev)", home="lmms-lab-encoder/MMBench", files=("en/dev-*.parquet",),
     also=(("MMBench_DEV_EN.tsv",),), revision=None, licence=NOT_STATED, items=4329, options="2 to 4",
-    note="Rows are rotations of the options; the official score wants all of an item right.", read=read, scores=scores,
+    note="Rows are rotations of the options; the official score wants all of an item right.",
+    read=read_questions, scores=scores,
 )  # fmt: skip

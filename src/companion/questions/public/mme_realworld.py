@@ -26,7 +26,7 @@ NAME = "mme-realworld-lite"
 OPTIONS = "multi-choice options"
 
 
-def read(copy: Copy, known_bad: bool) -> list[Question]:
+def read_questions(copy: Copy, known_bad: bool) -> list[Question]:
     """All questions. The fifth option says that none of the others is right, or that the picture does not show it."""
     picture = "image" if copy.files[0].suffix == ".tsv" else "bytes"
     columns = ("index", "question", OPTIONS, "answer", "category", "l2-category")
@@ -81,5 +81,6 @@ MME_REALWORLD_LITE = Benchmark(
     name=NAME, title="MME-RealWorld-Lite", home="yifanzhang114/MME-RealWorld-lite-lmms-eval",
     files=("data/train-*.parquet",), also=(("mme_realworld_lite.tsv",),),
     revision="a9aa36effbfd7bd385c7a0a22ad67cc462d47a03", licence="academic research only; not to be passed on",
-    items=1919, options="5", note="The last option says that the picture does not show it.", read=read, scores=scores,
+    items=1919, options="5", note="The last option says that the picture does not show it.",
+    read=read_questions, scores=scores,
 )  # fmt: skip

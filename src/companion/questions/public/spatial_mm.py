@@ -68,7 +68,7 @@ SAME = (
 """Words that may mean the same in an answer."""
 
 
-def read(copy: Copy, known_bad: bool) -> list[Question]:
+def read_questions(copy: Copy, known_bad: bool) -> list[Question]:
     """All questions about one object, then those about two."""
     return collect(NAME, _rows(copy), partial(_question, seen=set(), known_bad=known_bad))
 
@@ -154,7 +154,7 @@ SPATIAL_MM = Benchmark(
     files=("data/spatial_mm_one_obj.json", "data/spatial_mm_two_obj.json"), revision=None, licence=NOT_STATED,
     items=502 + 1074,  # rows of the two files at commit 7c5ff29
     options="2 or 4", note="20 rows are known to be wrong or doubled and are left out (--known-bad keeps them).",
-    read=read, scores=scores,
+    read=read_questions, scores=scores,
 )  # fmt: skip
 SPATIAL_MM_MULTIHOP = replace(
     SPATIAL_MM, name=MULTIHOP, title="Spatial-MM (several steps)", files=("data/multihop_reasoning_309.json",),

@@ -26,7 +26,7 @@ INSTRUCTION = "Answer with the option's letter"
 """How the line begins that follows the options in some copies."""
 
 
-def read(copy: Copy, known_bad: bool) -> list[Question]:
+def read_questions(copy: Copy, known_bad: bool) -> list[Question]:
     """All questions, without the options in their text and the instruction behind them."""
     return collect(NAME, Table(NAME, copy, ("text", "label", "category", "question_id"), "image"), _question)
 
@@ -49,6 +49,7 @@ def scores(rows: pd.DataFrame) -> dict[str, Measure]:
 # Count: 115 + 76, README of lmms-eval's task. The authors' card at the Hub (craigwu/vstar_bench) names no licence.
 VSTAR = Benchmark(
     name=NAME, title="V*-Bench", home="lmms-lab-encoder/vstar-bench", files=("data/test-*.parquet",), revision=None,
-    licence=NOT_STATED, items=191, options="2 or 4", read=read, scores=scores,
+    licence=NOT_STATED, items=191, options="2 or 4",
+    read=read_questions, scores=scores,
     note="Chance is 1/2 for positions and for 8 of the 115 attributes, which have two options; for the others 1/4.",
 )  # fmt: skip

@@ -33,7 +33,7 @@ github.com/amitakamath/whatsup_vlms links to"
 RELATIONS = {"A": ("left", "right", "on", "under"), "B": ("left", "right", "in-front", "behind")}
 
 
-def read(copy: Copy, known_bad: bool) -> list[Question]:
+def read_questions(copy: Copy, known_bad: bool) -> list[Question]:
     """All questions of part A, then of part B."""
     return collect(NAME, _rows(copy), _question)
 
@@ -91,5 +91,5 @@ WHATSUP = Benchmark(
     files=("controlled_images_dataset.json", "controlled_clevr_dataset.json"), revision=None,
     licence="MIT (the repository)", items=820, options="4",
     note="The files' first caption is right; here captions stand in an order that an item's id decides.",
-    read=read, scores=scores,
+    read=read_questions, scores=scores,
 )  # fmt: skip

@@ -34,7 +34,7 @@ OTHERS = 3
 NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
-def read(copy: Copy, known_bad: bool) -> list[Question]:
+def read_questions(copy: Copy, known_bad: bool) -> list[Question]:
     """The problems of the training split."""
     table = Table(NAME, copy, ("problem", "answer"), "images")
     answers = sorted({row.text("answer") for row in table if row.has("answer")})
@@ -61,5 +61,6 @@ def value(answer: str) -> float | str:
 GEOMETRY3K = Benchmark(
     name=NAME, title="Geometry3K (training)", home="hiyouga/geometry3k", files=("data/train-*.parquet",),
     revision=None, licence=NOT_STATED, items=2101, options="4",
-    note="Open-ended: its options are made here, of answers to other problems.", read=read, scores=accuracy,
+    note="Open-ended: its options are made here, of answers to other problems.",
+    read=read_questions, scores=accuracy,
 )  # fmt: skip

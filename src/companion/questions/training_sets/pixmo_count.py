@@ -55,7 +55,7 @@ PASSING = (408, 425, 429)
 """Statuses below 500 that may be others later."""
 
 
-def read(copy: Copy, known_bad: bool) -> list[Question]:
+def read_questions(copy: Copy, known_bad: bool) -> list[Question]:
     """The questions of the training split whose pictures are there, or can be fetched."""
     rows = list(Table(NAME, copy, ("image_url", "image_sha256", "label", "count"), "image_url"))
     urls = {str(row.values["image_sha256"]): str(row.values["image_url"]) for row in rows}
@@ -171,6 +171,7 @@ def _for_good(error: Exception) -> bool:
 PIXMO_COUNT = Benchmark(
     name=NAME, title="PixMo-Count (training)", home="allenai/pixmo-count", files=("data/train-*.parquet",),
     revision="ebf51cf70e45d12374e64d475862e4f8d21d31d0", licence="ODC-BY", items=36916, options="4",
-    note="Its pictures are fetched from the web by their hash; many are dead, and how many is told.", read=read,
+    note="Its pictures are fetched from the web by their hash; many are dead, and how many is told.",
+    read=read_questions,
     scores=accuracy,
 )  # fmt: skip

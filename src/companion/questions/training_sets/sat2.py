@@ -25,7 +25,7 @@ from companion.questions.statements.template import claims
 NAME = "sat2"
 
 
-def read(copy: Copy, known_bad: bool) -> list[Question]:
+def read_questions(copy: Copy, known_bad: bool) -> list[Question]:
     """The questions of the training split with one picture."""
     table = Table(NAME, copy, ("question", "answers", "correct_answer", "question_type"), "images")
     several = sum(len(row.values["images"] or ()) > 1 for row in table)
@@ -58,5 +58,5 @@ SAT2 = Benchmark(
     name=NAME, title="SAT2 (training)", home="array/SAT-v2", files=("data/train-*.parquet",), revision=None,
     licence="MIT (array/SAT)", items=172384, options="2 to 4",
     note="Questions with two pictures are left out; options stand in an order that an item's id decides.",
-    read=read, scores=accuracy,
+    read=read_questions, scores=accuracy,
 )  # fmt: skip

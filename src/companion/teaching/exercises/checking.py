@@ -148,12 +148,12 @@ def pick(answer: object, right: str, says: Mapping[str, str]) -> str:
     return says[letter]
 
 
-def listed(choices: Mapping[str, str]) -> str:
+def choice_lines(choices: Mapping[str, str]) -> str:
     """Lettered statements as Markdown."""
     return "\n".join(f"* **{letter}** {text}" for letter, text in choices.items())
 
 
-def named(answer: object, names: Sequence[str]) -> str:
+def name_among(answer: object, names: Sequence[str]) -> str:
     """A name out of some. Raises WrongError where it is none of them."""
     if not isinstance(answer, str) or answer not in names:
         raise WrongError(f"A name in quotation marks is asked for, one of: {', '.join(names)}.")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from companion.errors import CompanionError
-from companion.teaching.exercises.checking import Exercise, Slip, WrongError, call, close, named, value
+from companion.teaching.exercises.checking import Exercise, Slip, WrongError, call, close, name_among, value
 
 
 def _concludes(answer: object, results: str, start: str) -> str:
@@ -86,7 +86,7 @@ def _against(answer: object, marks: pd.DataFrame) -> str:
             raise CompanionError(f"It has no model under `{perturbation}`.")
         return str(part.loc[part["value"].idxmax(), "model"])
 
-    name, expected = named(answer, list(marks["model"].unique())), most(AGAINST, "wrong-think")
+    name, expected = name_among(answer, list(marks["model"].unique())), most(AGAINST, "wrong-think")
     if name == expected:
         share = 100 * value(marks, model=name, perturbation="wrong-think", behaviour=AGAINST)
         return (
@@ -112,10 +112,10 @@ def _found(answer: object, rows: pd.DataFrame) -> str:
         raise WrongError(
             'Three texts are asked for, such as `("test-0-7", "base", "noisy")`: a question and two models.'
         )
-    question = named(answer[0], list(under.index)) if str(answer[0]) in under.index else None
+    question = name_among(answer[0], list(under.index)) if str(answer[0]) in under.index else None
     if question is None:
         raise WrongError(f"{answer[0]!r} is no question of the lab. The id of number 7 is `desk.questions[7].id`.")
-    first, second = (named(name, list(under)) for name in answer[1:])
+    first, second = (name_among(name, list(under)) for name in answer[1:])
     if first == second:
         raise WrongError("One model does one thing with a prompt. Two different models are asked for.")
     for name, wanted in ((first, AGAINST), (second, SO)):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from companion.evaluation.judges.grounding_judge import grounded
-from companion.evaluation.judges.rule_judge import committed
+from companion.evaluation.judges.rule_judge import final_commitment
 from companion.measures import normalised_entropy
 from companion.perturbations.table import apply
 from companion.questions.microworld.grammar import is_true, sentences
@@ -74,7 +74,7 @@ def _judge(function: object) -> str:
     for think, options in THINKS:
         shown = f"concluded({think!r}, {list(options)!r})"
         found = call(function, think, list(options), shown=shown)
-        expected = committed(think, options).option
+        expected = final_commitment(think, options).option
         if found is not None and (isinstance(found, bool) or not isinstance(found, int | np.integer)):
             raise WrongError(f"`{shown}` returned {found!r}: return the *number* of the option, from 0, or `None`.")
         if found == expected:
@@ -184,7 +184,7 @@ PICTURES = ("validation-0-5", "validation-0-14")
 
 
 def _facts(question: MicroworldQuestion, think: str, answer: int) -> tuple[Any, ...]:
-    concludes = committed(think, question.options, question.claims, question.text).option
+    concludes = final_commitment(think, question.options, question.claims, question.text).option
     truths = [truth for said in sentences(think) if (truth := is_true(said, question.scene)) is not None]
     return think, LETTERS[answer], question.letter, None if concludes is None else LETTERS[concludes], truths
 

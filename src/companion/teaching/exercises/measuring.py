@@ -7,7 +7,7 @@ import pandas as pd
 
 from companion.errors import CompanionError
 from companion.measures import auroc
-from companion.teaching.exercises.checking import Exercise, Slip, WrongError, close, named, value
+from companion.teaching.exercises.checking import Exercise, Slip, WrongError, close, name_among, value
 
 
 def _under(rows: pd.DataFrame, perturbation: str) -> pd.DataFrame:
@@ -90,7 +90,7 @@ def _hollow(answer: object, rows: pd.DataFrame) -> str:
         raise CompanionError("It has no answer that is right and consistent under `plain`.")
     false = praised["grounding"] == "disagree"
     share = false.groupby(praised["category"]).mean()
-    name = named(answer, list(base["category"].unique()))
+    name = name_among(answer, list(base["category"].unique()))
     if name not in share or share[name] < share.max():
         if false.groupby(praised["category"]).sum().idxmax() == name:
             raise WrongError(
@@ -148,7 +148,7 @@ def _costs_most(answer: object, rows: pd.DataFrame) -> str:
     base, misled = _under(first, "plain"), _under(first, "wrong-think")
     change = misled.loc[base.index, "correct"].astype(float) - base["correct"].astype(float)
     by = base["category"]
-    drops, name = change.groupby(by).mean(), named(answer, list(by.unique()))
+    drops, name = change.groupby(by).mean(), name_among(answer, list(by.unique()))
     if drops[name] > drops.min():
         if misled.loc[base.index, "correct"].astype(float).groupby(by).mean().idxmin() == name:
             raise WrongError("Under the lie it is the least accurate. Was it before? The *fall* is asked for.")

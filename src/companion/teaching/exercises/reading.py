@@ -12,10 +12,10 @@ from companion.teaching.exercises.checking import (
     Exercise,
     Slip,
     WrongError,
+    choice_lines,
     chosen,
     close,
-    listed,
-    named,
+    name_among,
     pick,
     value,
 )
@@ -248,7 +248,7 @@ PLAIN = ("wrong-caption", "right-caption", "wrong-think", "right-think")
 def _furthest(answer: object, table: pd.DataFrame) -> str:
     lines = table.reset_index()
     changes = {name: 100 * value(lines, perturbation=name, measure="change") for name in PLAIN}
-    name, size = named(answer, PLAIN), {name: abs(change) for name, change in changes.items()}
+    name, size = name_among(answer, PLAIN), {name: abs(change) for name, change in changes.items()}
     if size[name] < max(size.values()):
         if changes[name] == max(changes.values()):
             raise WrongError("It moves the accuracy furthest *up*. Does another one move it further, the other way?")
@@ -265,7 +265,7 @@ READING = (
     Exercise(
         "00.1", "Which control?",
         "A false caption was added, and the answer changed. Was it *what the caption said*, or only *that there was* "
-        f"a caption? Which further prompt tells?\n\n{listed(CONTROL)}",
+        f"a caption? Which further prompt tells?\n\n{choice_lines(CONTROL)}",
         'answer = "b"', _control,
         (Slip('answer = "a"', "still lies"), Slip('answer = "c"', "takes away the picture"),
          Slip('answer = "d"', "by chance")),
@@ -305,7 +305,7 @@ READING = (
     Exercise(
         "01.3", "What would contradict F13?",
         "Four runs that somebody might have got (points, 95 % intervals). Which of them *contradicts* that wrong "
-        f"reasoning hurts more than wrong captions?\n\n{listed(CONTRADICTS)}",
+        f"reasoning hurts more than wrong captions?\n\n{choice_lines(CONTRADICTS)}",
         'answer = "a"', _contradicts,
         (Slip('answer = "b"', "where the interval of the paired difference ends"), Slip('answer = "c"', "against F1"),
          Slip('answer = "d"', "as F13 says")),
@@ -313,7 +313,7 @@ READING = (
     Exercise(
         "02.1", "Hesitate or switch sides?",
         "Compare `wrong-think` with `plain` in the figure of confidence. Something *falls* or *rises* if the two "
-        f"intervals do not overlap, else it *stays*. Which is it?\n\n{listed(HESITATES)}",
+        f"intervals do not overlap, else it *stays*. Which is it?\n\n{choice_lines(HESITATES)}",
         """\
 ends = table.set_index(["perturbation", "measure"])
 falls = ends.loc[("wrong-think", "p_correct"), "high"] < ends.loc[("plain", "p_correct"), "low"]
@@ -346,7 +346,7 @@ answer = {(True, True): "a", (True, False): "b", (False, False): "c", (False, Tr
         "04.1", "Two drops, side by side",
         "Model X is open. A false start of the reasoning is put at the beginning of its own turn, and it loses 50 "
         "points. Model Y is behind a server. The same words are put into the user's turn, and it loses 8. What "
-        f"follows?\n\n{listed(COMPARED)}",
+        f"follows?\n\n{choice_lines(COMPARED)}",
         'answer = "c"', _compared,
         (Slip('answer = "a"', "somebody *else*"), Slip('answer = "b"', "*what* is compared"),
          Slip('answer = "d"', "It did see it")),
@@ -355,7 +355,7 @@ answer = {(True, True): "a", (True, False): "b", (False, False): "c", (False, Tr
         "05.1", "Where is the trade-off?",
         "It *shows* if accuracy rises and the agreement falls under at least one kind of prompt, each with its whole "
         "interval on that side of zero. Read the table under *Finding by finding*. From which start does it "
-        f"show?\n\n{listed(STARTS)}",
+        f"show?\n\n{choice_lines(STARTS)}",
         """\
 supported = tests[(tests["finding"] == "F5") & (tests["verdict"] == "supported")]
 shows = [
@@ -372,14 +372,14 @@ answer = {(True, True): "a", (True, False): "b", (False, True): "c", (False, Fal
     Exercise(
         "05.3", "One run",
         "Somebody trains one run with the reward for right answers, and reports: accuracy +4 [+1, +7] points, "
-        "agreement −3 [−5, −1]; 95 % intervals over 576 items. What may be said?\n\n" + listed(ONE_RUN),
+        "agreement −3 [−5, −1]; 95 % intervals over 576 items. What may be said?\n\n" + choice_lines(ONE_RUN),
         'answer = "d"', _one_run,
         (Slip('answer = "a"', "one draw"), Slip('answer = "b"', "items or seeds"), Slip('answer = "c"', "Be as bold")),
     ),
     Exercise(
         "08.3", "Contradicted",
         "Suppose the table of findings says of your model: *F1 contradicted*. What does that mean?\n\n"
-        + listed(GOOD_NEWS),
+        + choice_lines(GOOD_NEWS),
         'answer = "a"', _good_news,
         (Slip('answer = "b"', "only one outcome"), Slip('answer = "c"', "How many models"),
          Slip('answer = "d"', "What is the verdict then")),

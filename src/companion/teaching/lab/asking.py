@@ -77,7 +77,7 @@ def open_model(folder: Path) -> LocalModel:
     return _opened[model.identity]
 
 
-def ask(folders: Sequence[Path], prompt: Prompt) -> list[Answer]:
+def ask_models(folders: Sequence[Path], prompt: Prompt) -> list[Answer]:
     """The answer of each model to a prompt, greedily. Raises CompanionError where a model cannot be loaded."""
     return [ask_all(folder, [prompt])[0] for folder in folders]
 

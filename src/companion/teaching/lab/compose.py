@@ -17,7 +17,7 @@ from companion.figures import single_items
 from companion.models.profiles import get_profile, user_text
 from companion.perturbations.table import ABSTAIN, PERTURBATIONS, Prompt, apply, layout
 from companion.questions.question import Question
-from companion.teaching.lab.asking import CHECKPOINTS, Answer, ask, models_in
+from companion.teaching.lab.asking import CHECKPOINTS, Answer, ask_models, models_in
 from companion.teaching.lab.widgets import (
     LABEL,
     WIDE,
@@ -95,7 +95,7 @@ def unknown_words(text: str) -> list[str]:
     return [word for word in words if min(len(_tokenizer().encode(form).tokens) for form in (word, f" {word}")) > 1]
 
 
-def told(answer: Answer) -> dict[str, str]:
+def answer_cells(answer: Answer) -> dict[str, str]:
     """An answer in words: model, answer, is it right, P(right), and what the judges found."""
     agrees = {"agree": "yes", "disagree": "no, it leads to another option"}
     true = {"agree": "yes", "disagree": f"no ({answer.true.reason})"}
@@ -108,7 +108,7 @@ def told(answer: Answer) -> dict[str, str]:
     }  # fmt: skip
 
 
-def table(answers: Sequence[Answer]) -> pd.DataFrame:
+def answer_table(answers: Sequence[Answer]) -> pd.DataFrame:
     """Answers as lines: model, answer, correct, p_correct, letter_probs, rule, grounding, prefill, response."""
     return pd.DataFrame([
         {
@@ -125,8 +125,8 @@ def answers_html(answers: Sequence[Answer]) -> str:
     lines = []
     for answer in answers:
         wrote = put_there(html.escape(answer.prompt.prefill)) + html.escape(answer.response.text)
-        lines.append([*map(html.escape, told(answer).values()), wrote])
-    return grid([*told(answers[0]), "it wrote"], lines, safe=True)
+        lines.append([*map(html.escape, answer_cells(answer).values()), wrote])
+    return grid([*answer_cells(answers[0]), "it wrote"], lines, safe=True)
 
 
 def summary(question: Question, answers: Sequence[Answer]) -> str:
@@ -230,7 +230,7 @@ class ComposePanel(ipywidgets.VBox):
             "the microworld only, and spell out all others byte by byte.</p>" if unknown else ""
         )  # fmt: skip
         self.prompt_text.value = warning + prompt_html(user_text(prompt, get_profile("microworld")), prompt.prefill)
-        self.picture.value = png(single_items.asked(prompt, table([])))
+        self.picture.value = png(single_items.answers_to_prompt(prompt, answer_table([])))
         right = html.escape(self.question.options[self.question.answer])
         self.text.value = spoken(f"The question and its picture; {right} is right.")
 
@@ -255,8 +255,8 @@ class ComposePanel(ipywidgets.VBox):
         models = f"{len(folders)} model{'s' if len(folders) > 1 else ''}"
         with working(self.status, f"Asking {models} …", f"Asked {models}."):
             prompt = self.prompt()
-            answers = ask(folders, prompt)
-            self.picture.value = png(single_items.asked(prompt, table(answers)))
+            answers = ask_models(folders, prompt)
+            self.picture.value = png(single_items.answers_to_prompt(prompt, answer_table(answers)))
             self.text.value = spoken(f"<p>{html.escape(summary(self.question, answers))}</p>") + answers_html(answers)
 
 

@@ -21,7 +21,7 @@ from companion.analysis.behaviours import SURE, with_behaviour
 from companion.evaluation.engine import evaluate
 from companion.evaluation.store import Store
 from companion.figures import single_items
-from companion.figures.theme import checkpoints_in_order, named
+from companion.figures.theme import checkpoints_in_order, perturbation_label
 from companion.questions.question import Question
 from companion.teaching.lab.widgets import choice, grid, picture, png, put_there, spoken
 
@@ -130,7 +130,7 @@ class Game:
         telling = (table[names].max(axis=1) / table[names].min(axis=1)).idxmax() + 1
         sureness = {True: "sure of its letter", False: "not sure of its letter"}
         lines = [
-            [f"{number}. {named(clue['perturbation'])}: {clue['behaviour']}; {sureness[clue['sure']]}"]
+            [f"{number}. {perturbation_label(clue['perturbation'])}: {clue['behaviour']}; {sureness[clue['sure']]}"]
             + [f"{100 * clue[name]:.0f} %" for name in names]
             for number, clue in enumerate(table.to_dict("records"), 1)
         ]
@@ -157,7 +157,7 @@ def clues_html(round: Round) -> str:
         extra = f"{put_there(caption)}<br>" if caption else ""
         certain = "" if clue["letter_probs"] is None else f", with probability {max(clue['letter_probs']):.2f}"
         items.append(
-            f"<p><b>{number}. {html.escape(named(clue['perturbation']))}</b><br>"
+            f"<p><b>{number}. {html.escape(perturbation_label(clue['perturbation']))}</b><br>"
             f"{extra}{html.escape(' · '.join(lines))}<br>"
             f"It wrote: {put_there(html.escape(clue['prefill']))}{html.escape(clue['response'])}<br>"
             f"({clue['right']} is right; its answer is {clue['answer']}{certain})</p>"

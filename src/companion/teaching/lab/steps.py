@@ -20,14 +20,14 @@ from companion.figures.theme import recipes_in_order
 from companion.intervals import points
 from companion.perturbations.table import Prompt, apply
 from companion.questions.question import Question
-from companion.teaching.lab.asking import CHECKPOINTS, ask, ask_all
-from companion.teaching.lab.compose import table
+from companion.teaching.lab.asking import CHECKPOINTS, ask_all, ask_models
+from companion.teaching.lab.compose import answer_table
 from companion.teaching.lab.widgets import LABEL, WIDE, choice, picture, png, spoken, working
 
 PERTURBATIONS = ("plain", "wrong-caption", "wrong-think")
 
 
-def traded(runs: pd.DataFrame, recipe: str, rng: np.random.Generator) -> pd.DataFrame:
+def changes_over_runs(runs: pd.DataFrame, recipe: str, rng: np.random.Generator) -> pd.DataFrame:
     """start, measure, value, low, high, seeds, expected (by the paper), verdict: changes over a recipe's whole runs.
 
     Under the plain prompt, all items that were asked at both ends.
@@ -88,7 +88,7 @@ def ladder(start: str, recipe: str, folder: Path = CHECKPOINTS) -> list[Rung]:
 
 def climb(rungs: Sequence[Rung], prompt: Prompt) -> pd.DataFrame:
     """`compose.table` of the answers of the models of a ladder, with their step and seed (-1 for none) in front."""
-    answers = table(ask([rung.folder for rung in rungs], prompt))
+    answers = answer_table(ask_models([rung.folder for rung in rungs], prompt))
     seeds = [-1 if rung.seed is None else rung.seed for rung in rungs]
     return answers.assign(step=[rung.step for rung in rungs], seed=seeds)
 

@@ -45,7 +45,7 @@ MEASURES = {
 }
 
 
-def about(start: str, gates: tuple[str, ...], shares: dict[str, float], n: int) -> str:
+def subtitle(start: str, gates: tuple[str, ...], shares: dict[str, float], n: int) -> str:
     """What a figure of the curves is about, in two lines."""
     mixed = ", ".join(f"{100 * share:.0f} % {name}" for name, share in shares.items()) or "plain prompts"
     return (
@@ -198,7 +198,7 @@ class TrainPanel(ipywidgets.VBox):
         self.clock.value = f"{seconds:.0f} of {self.seconds.value} seconds, step {len(log)}"
         if (step := int(curve["step"].max())) > self.drawn:
             self.drawn = step
-            what = about(self.start.value, self.gates, self.shares, int(curve["n"].max()))
+            what = subtitle(self.start.value, self.gates, self.shares, int(curve["n"].max()))
             self.curves.value = png(live_curves.draw(curve, log, "Curves of the run", what))
             self.curves.layout.display = None
             self.numbers.value = f'<p style="line-height: 1.4">{html.escape(sentence(curve, log))}</p>'

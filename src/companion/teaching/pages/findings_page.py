@@ -32,13 +32,13 @@ from companion.analysis.findings.power import (
     OPEN,
     SMALL,
     UNBOUNDED,
-    half,
-    meaning,
+    detectable,
+    kind_of_bound,
     needed,
     stretch,
     stretched,
 )
-from companion.analysis.findings.wording import delivered, expected, listed, table, value
+from companion.analysis.findings.wording import delivered, expected, markdown_table, table_of_tests, value
 from companion.analysis.training_runs import EQUIVALENT
 from companion.errors import CompanionError
 from companion.intervals import points
@@ -120,7 +120,7 @@ def load(figures: Path, run: pd.DataFrame | None = None, prefix: str = "") -> Fi
     Quantities that are told and not tested are left out. F4's models all come from `base`; which delivery a test is
     about is added to what it says.
     """
-    tests = pd.concat([read_table(figures, name).assign(table=name) for name in TESTS], ignore_index=True)
+    tests = pd.concat([read_table(figures, name).assign(markdown_table=name) for name in TESTS], ignore_index=True)
     tests = tests[tests["expected"].notna()].copy()
     tests["what"] += (
         tests["delivery"].map({way: f" (start {delivered(way)})" for way in DELIVERIES.values()}).fillna("")
@@ -165,7 +165,7 @@ def page(found: Findings) -> str:
     ]) + "\n"  # fmt: skip
 
 
-def short(figures: Path) -> str:
+def findings_summary(figures: Path) -> str:
     """The README's part: what was found, how sure it is, and one line a finding."""
     found = load(figures)
     lines = []
@@ -179,7 +179,8 @@ def short(figures: Path) -> str:
         "its interval, and the rule.",
         f"What the paper says is taken from its abstract or its authors' summary; {_from_notes()} it is as quoted in "
         "reading notes, since the full text was not at hand.",
-        table(["the paper says", *(f"RL from `{start}`" for start in found.starts), "see"], lines), _deliver(figures),
+        markdown_table(["the paper says", *(f"RL from `{start}`" for start in found.starts), "see"], lines),
+        _deliver(figures),
     ])  # fmt: skip
 
 
@@ -248,7 +249,7 @@ def _by_verdict(found: Findings) -> str:
         own = joint[start]
         cells = [", ".join(f"[{name}](#{name.lower()})" for name in own.index[own == kind]) or "none" for kind in kinds]
         lines.append([f"RL from `{start}`", *cells])
-    return table(["in the microworld", *kinds], lines)
+    return markdown_table(["in the microworld", *kinds], lines)
 
 
 def _legend(run: pd.DataFrame | None) -> str:
@@ -287,7 +288,7 @@ def _overview(found: Findings) -> str:
         ])  # fmt: skip
     starts = [f"RL from `{start}`" for start in found.starts]
     yours = [] if found.run is None else ["your run"]
-    return table(["", "the paper says (how sure it is that it does)", *starts, "seeds", *yours, "see"], lines)
+    return markdown_table(["", "the paper says (how sure it is that it does)", *starts, "seeds", *yours, "see"], lines)
 
 
 def _cell(name: str, start: str, found: Findings) -> str:
@@ -315,7 +316,7 @@ def _section(name: str, found: Findings) -> Iterator[str]:
     yield f"### {name}"
     yield f"*The paper* ({SOURCES[source]}): {says}"
     yield f"*The test*: {TESTED[name]}"
-    yield listed(tests, "start")
+    yield table_of_tests(tests, "start")
     origin = [
         f"[{made}.csv]({found.prefix}figures/{made}.csv) ({found.notebook(made)})" for made in tests["table"].unique()
     ]
@@ -337,14 +338,14 @@ def _section(name: str, found: Findings) -> Iterator[str]:
         model = one["model"].iloc[0]
         yield f"*One checkpoint before RL* (`{model}`, the item as the unit: an observation): {told}."
     if found.run is not None and name in set(found.run["finding"]):
-        yield listed(found.run[found.run["finding"] == name], "benchmark")
+        yield table_of_tests(found.run[found.run["finding"] == name], "benchmark")
 
 
 def _power(tests: pd.DataFrame) -> Iterator[str]:
     """What the undecided tests could have told, and how far intervals and verdicts are to be trusted."""
     undecided = tests[tests["verdict"] == "undecided"]
     lines = [
-        [test.finding, f"`{test.start}`", test.what, value(test), half(test), meaning(test)]
+        [test.finding, f"`{test.start}`", test.what, value(test), detectable(test), kind_of_bound(test)]
         for test in undecided.itertuples()
     ]
     count = {kind: sum(line[-1] == kind for line in lines) for kind in (SMALL, OPEN, UNBOUNDED)}
@@ -356,7 +357,7 @@ def _power(tests: pd.DataFrame) -> Iterator[str]:
         f"be larger; more seeds or items are needed to tell ({count[OPEN]}). That bound is for tests in points; for "
         f"the other {count[UNBOUNDED]} none was fixed."
     )
-    yield table(["", "RL from", "test", "found", "could have told", "so it is"], lines)
+    yield markdown_table(["", "RL from", "test", "found", "could have told", "so it is"], lines)
     factor = stretch()
     decided = tests["verdict"].isin(["supported", "contradicted"])
     lost = decided & (stretched(tests, factor)["verdict"] == "undecided")

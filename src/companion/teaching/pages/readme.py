@@ -39,7 +39,7 @@ def headline(figures: Path) -> str:
     )
 
 
-SECTIONS = {"headline": headline, "findings": findings_page.short}
+SECTIONS = {"headline": headline, "findings": findings_page.findings_summary}
 """What stands between `<!-- name: written by `make figures` -->` and `<!-- end of name -->`."""
 
 
