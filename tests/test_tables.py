@@ -67,7 +67,7 @@ def test_confidence_changes_item_by_item_and_leaves_out_what_has_none():
     change = look(table, perturbation="wrong-caption", measure="change")
     assert change.value == pytest.approx(np.mean([-0.1, -0.7, -0.5, 0.6, -0.1]))
     levels = [look(table, perturbation=name, measure="p_correct").value for name in ("wrong-caption", "plain")]
-    assert change.value != pytest.approx(levels[0] - levels[1])  # the item without a letter counts in the plain prompt alone
+    assert change.value != pytest.approx(levels[0] - levels[1])  # the item without a letter counts in one alone
     assert look(table, perturbation="plain", measure="change").value == 0
 
 

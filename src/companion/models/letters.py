@@ -89,7 +89,7 @@ def distribution(
     """(letter_probs, letter_mass): (options,), summing to 1, and their sum before that, in (0, 1]; or None.
 
     step: the one that wrote the letter at text[position], which is the answer of the response `text`. prefill, reading:
-    as `read_answer.parse_answer` takes them. previous: the step before it, if there is one. vocabulary: all tokens that hold a
+    as `parse_answer` takes them. previous: the step before it, if there is one. vocabulary: all tokens that hold a
     letter, or None where they are not known. Letters that were not told have a probability of 0, unless together they
     might have more than `UNTOLD` of the letters'.
     """
