@@ -22,6 +22,7 @@ from companion.analysis.leaderboard import load
 from companion.analysis.tables import chance_level
 from companion.intervals import Estimate, estimate_gap, estimate_runs, resample
 from companion.measures import Array
+from companion.perturbations.table import in_standing_order
 
 DELIVERIES = {"opened": "prefill", "served": "user turn"}
 """Folder of rows → how a start of the reasoning was delivered in them."""
@@ -64,7 +65,7 @@ class Panel:
 
     def __init__(self, answers: pd.DataFrame, rng: np.random.Generator) -> None:
         self.items = sorted(answers["question"].unique())
-        self.perturbations = list(dict.fromkeys(answers["perturbation"]))
+        self.perturbations = in_standing_order(answers["perturbation"])
         self.seeds = {name: sorted(part["seed"].unique()) for name, part in answers.groupby("recipe", sort=False)}
         self._parts = dict(iter(answers.groupby(["recipe", "perturbation"])))
         groups = answers.drop_duplicates("question").set_index("question")["group"]

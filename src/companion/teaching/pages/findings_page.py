@@ -120,7 +120,7 @@ def load(figures: Path, run: pd.DataFrame | None = None, prefix: str = "") -> Fi
     Quantities that are told and not tested are left out. F4's models all come from `base`; which delivery a test is
     about is added to what it says.
     """
-    tests = pd.concat([read_table(figures, name).assign(markdown_table=name) for name in TESTS], ignore_index=True)
+    tests = pd.concat([read_table(figures, name).assign(table=name) for name in TESTS], ignore_index=True)
     tests = tests[tests["expected"].notna()].copy()
     tests["what"] += (
         tests["delivery"].map({way: f" (start {delivered(way)})" for way in DELIVERIES.values()}).fillna("")
