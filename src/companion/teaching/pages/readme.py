@@ -25,7 +25,7 @@ def headline(figures: Path) -> str:
         line = table.loc[(perturbation, "change")] * 100
         return f"**{line['value']:+.1f}** [{line['low']:+.1f}, {line['high']:+.1f}]".replace("-", "−")
 
-    base = table.loc[("base", "accuracy"), "value"] * 100
+    base = table.loc[("plain", "accuracy"), "value"] * 100
     return "\n".join(
         [
             f"![{entry['caption']}](figures/{name}.png)",
