@@ -1,4 +1,4 @@
-"""What Inspect makes of exported tasks. Executed with the Python of an environment that has it (see test_bridges.py).
+"""What Inspect makes of exported tasks. Executed with the Python of an environment that has it (see test_export.py).
 
 Arguments: the folder, the delivery, and a file with a response for each task and line of data. Prints as JSON the
 messages that reach the model, its settings, and what the responses score.

@@ -1,4 +1,4 @@
-"""What lmms-eval makes of exported tasks. Executed with the Python of an environment that has it (see test_bridges.py).
+"""What lmms-eval makes of exported tasks. Executed with the Python of an environment that has it (see test_export.py).
 
 Arguments: the folder, its group, and a file with a response for each task and line of data. Prints as JSON what each
 prompt is, and what the responses score.

@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from test_dynamics import made_up, rng, under_a_lie
+from test_training_runs import made_up, rng, under_a_lie
 
 from companion.analysis import findings
 from companion.analysis.findings.of_rows import answers
