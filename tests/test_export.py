@@ -162,7 +162,7 @@ def test_the_folder_holds_each_prompt_and_each_picture_once_and_no_path(tmp_path
     texts = [file.read_text() for file in (tmp_path / "out").rglob("*") if file.suffix not in ("", ".png")]
     assert not any(str(tmp_path) in text or "import companion\n" in text for text in texts)
     readme = (tmp_path / "out" / "README.md").read_text()
-    assert "base, wrong-think, abstain, blank-image\n- Seed: 3," in readme
+    assert "plain, wrong-think, abstain, blank-image\n- Seed: 3," in readme
     assert "companion_microworld_blank_image" in readme
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))  # tools load this file alone
 
-from companion_answers import read
+from companion_answers import parse_answer
 
 
 def letter(response: str, record: Mapping[str, Any]) -> str | None:
@@ -22,7 +22,7 @@ def letter(response: str, record: Mapping[str, Any]) -> str | None:
     record: reading, options, and the prefill with the delivery of it that was chosen.
     """
     prefill = record["prefill"] if record["delivery"] == "prefill" else ""
-    answer = read(response, prefill, record["options"], record["reading"]).answer
+    answer = parse_answer(response, prefill, record["options"], record["reading"]).answer
     return None if answer is None else ascii_uppercase[answer]
 
 
