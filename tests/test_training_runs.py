@@ -89,12 +89,12 @@ def test_seeds_that_differ_widen_the_interval_though_items_are_many():
 def test_change_and_gap_are_paired():
     runs = pd.concat([made_up("accuracy", rise=0.2), made_up("faithful", rise=0.0)])
     panel = training_runs.Panel(runs, rng())
-    change = panel.change("plain", "accuracy", "plain", "correct")
+    change = panel.change("base", "accuracy", "plain", "correct")
     at_end = runs[(runs.recipe == "accuracy") & (runs.perturbation == "plain")].groupby("step")["correct"].mean()
     assert change.value == pytest.approx(at_end[10] - at_end[0])
-    still = panel.change("plain", "faithful", "plain", "correct")
+    still = panel.change("base", "faithful", "plain", "correct")
     assert (still.value, still.low, still.high) == (0, 0, 0)
-    gap = panel.gap(("plain", "accuracy", "plain"), ("plain", "faithful", "plain"), "correct")
+    gap = panel.gap(("base", "accuracy", "plain"), ("base", "faithful", "plain"), "correct")
     assert gap.value == pytest.approx(change.value)
 
 
