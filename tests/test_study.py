@@ -109,7 +109,7 @@ def test_the_items_of_the_records_are_those_of_the_protocol(root):
 
 def test_records_give_what_the_rows_say(checkpoint, tmp_path):
     items = PROTOCOL.items()[:36]
-    rows = evaluate(LocalModel(str(checkpoint)), items, list(PERTURBATIONS.values()), Store(tmp_path / "rows"))
+    rows = evaluate(LocalModel(str(checkpoint)), items, list(PERTURBATIONS), Store(tmp_path / "rows"))
     write_items(tmp_path / "study", items)
     write_record(tmp_path / "study" / "some-21" / "initial", {0: compact(rows, items)}, None, {})
     found = read_answers(tmp_path / "study" / "some-21" / "initial")
