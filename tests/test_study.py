@@ -113,8 +113,7 @@ def test_records_give_what_the_rows_say(checkpoint, tmp_path):
     write_items(tmp_path / "study", items)
     write_record(tmp_path / "study" / "some-21" / "initial", {0: compact(rows, items)}, None, {})
     found = read_answers(tmp_path / "study" / "some-21" / "initial")
-    names = {perturbation: name for name, perturbation in PERTURBATIONS.items()}
-    rows = rows.assign(perturbation=rows["perturbation"].map(names)).set_index(["perturbation", "question"])
+    rows = rows.set_index(["perturbation", "question"])
     found = found.set_index(["perturbation", "id"]).loc[rows.index]
     assert (found["correct"] == rows["correct"]).all()
     assert ((found["right"] == found["asserted"]) == False).all()  # noqa: E712
