@@ -63,7 +63,7 @@ def test_the_card_says_what_the_rows_are(run, tmp_path):
     rows = Store(run).read().values()
     part = [row for row in rows if (row["model"], row["perturbation"]) == ("org/faithful", "plain")]
     accuracy = sum(row["correct"] for row in part) / len(part)
-    assert f"| org/faithful | microworld | base |  | {len(part)} | {len(part)} | {accuracy:.1%} |" in text
+    assert f"| org/faithful | microworld | plain |  | {len(part)} | {len(part)} | {accuracy:.1%} |" in text
     assert "| model | 2 | `org/accuracy`, `org/faithful` |" in text
 
 

@@ -78,7 +78,10 @@ def redraw(folder: Path, name: str) -> str:
     entries = json.loads((folder / MANIFEST).read_text(encoding="utf-8")) if (folder / MANIFEST).exists() else {}
     drawn = [known for known, entry in entries.items() if "about" in entry]
     if name not in drawn:
-        raise CompanionError(f"no figure {name!r} in {folder}; there are {', '.join(drawn) or 'none'}")
+        raise CompanionError(
+            f"no figure {name!r} in {folder}; there are {', '.join(drawn) or 'none'} (for a notebook's parameter write "
+            "NAME=VALUE)"
+        )
     set_theme()
     module = importlib.import_module(f"companion.figures.{name}")
     table = pd.read_csv(folder / f"{name}.csv", keep_default_na=False, na_values=[""])

@@ -41,7 +41,9 @@ def draw(table: pd.DataFrame, about: str, title: str = TITLE) -> Figure:
                 axes.plot(line.value * 100, y, "|", color=color, alpha=0.6, markersize=9)
             else:
                 axes.plot([line.low * 100, line.high * 100], [y, y], color=color, linewidth=1.8)
-                axes.plot(line.value * 100, y, marker, color=color, markersize=7, label=line.recipe)
+                axes.plot(
+                    line.value * 100, y, marker=marker, color=color, linestyle="none", markersize=7, label=line.recipe
+                )
     guessed = ""
     for delivery, row in zip(deliveries, panels, strict=True):
         guessed = draw_chance(row[0], table[(table["delivery"] == delivery) & (table["measure"] == "accuracy")])

@@ -42,7 +42,9 @@ def draw(table: pd.DataFrame, about: str, title: str = TITLE, marked: int | None
                 axes.plot(path["step"], path["value"] * scale, color=color, marker=marker, linestyle=line, label=name)
                 axes.fill_between(path["step"], path["low"] * scale, path["high"] * scale, color=color, alpha=0.12)
                 here = path[path["step"] == at]
-                axes.plot(here["step"], here["value"] * scale, marker, color=BLIND_SAFE[3], markersize=11, zorder=3)
+                axes.plot(
+                    here["step"], here["value"] * scale, marker=marker, color=BLIND_SAFE[3], markersize=11, zorder=3
+                )
         axes.axvline(at, color=BLIND_SAFE[3], linewidth=1.2, linestyle="--")
         axes.set_title(label, fontsize="medium")
         axes.set_xlabel("GRPO step")
