@@ -229,7 +229,7 @@ def test_the_steps_panel_is_operated(runs, questions):
     panel = lab.steps_panel(runs, questions[0])
     shown = panel.picture.value, panel.item_picture.value
     panel.at.value = 100
-    assert "Shown: accuracy, from base, base, step 100." in panel.status.value
+    assert "Shown: accuracy, from base, plain, step 100." in panel.status.value
     assert "Step 100" in panel.text.value
     assert "The model of step 100 (seed" in panel.item_text.value
     assert panel.picture.value != shown[0]

@@ -212,7 +212,7 @@ def test_the_panel_trains_and_stops_by_clicks(panel, tmp_path, monkeypatch):
     assert "The training ended: stopped" in panel.status.value
     assert 'aria-live="polite"' in panel.status.value
     assert bytes(panel.curves.value).startswith(b"\x89PNG")
-    assert re.search(r"Steps 0 → \d+\. base: accuracy", panel.numbers.value)
+    assert re.search(r"Steps 0 → \d+\. plain: accuracy", panel.numbers.value)
     assert panel.stop.disabled
     assert not panel.train.disabled
     recipe = json.loads((tmp_path / "mine" / "recipe.json").read_text())["recipe"]
@@ -250,11 +250,11 @@ def test_the_sentence_tells_first_and_last_with_intervals_and_leaves_out_what_co
     curve = pd.DataFrame(lines, columns=["perturbation", "measure", "step", "value", "low", "high"])
     log = pd.DataFrame({"step": range(1, 13), "reward": [1.0, 1.0, *[0.5] * 10]})
     assert lab.sentence(curve, log) == (
-        "Steps 0 → 8. base: accuracy (%) 80 → 70 [55, 80], letter entropy 0.40 → 0.25 [0.20, 0.30]; "
+        "Steps 0 → 8. plain: accuracy (%) 80 → 70 [55, 80], letter entropy 0.40 → 0.25 [0.20, 0.30]; "
         "wrong-think: agreement (%) 50 → 90 [80, 100]; mean reward of the last 10 steps 0.50."
     )
     first = curve[curve["step"] == 0]
-    assert lab.sentence(first, log[:0]).startswith("Steps 0 → 0. base: accuracy (%) 80 → 80 [70, 90], ")
+    assert lab.sentence(first, log[:0]).startswith("Steps 0 → 0. plain: accuracy (%) 80 → 80 [70, 90], ")
     drawn = live_curves.draw(curve, log, "a title", "about").axes
     assert [len(axes.collections) for axes in drawn] == [3, 3, 3, 3, 0, 0]  # the intervals of a perturbation are one
     np.testing.assert_allclose(drawn[4].lines[1].get_ydata()[[0, 10, 11]], [1.0, 0.55, 0.5])
