@@ -28,7 +28,7 @@ LOOKS = {
     "recipes": {name: look[:2] for name, look in RECIPES.items() if name != "before RL"},
     "checkpoints": {name: look[:2] for name, look in CHECKPOINTS.items()},
 }
-LOOKALIKES = [{"d", "D"}, {"o", "h"}, {"o", "p"}, {"p", "h"}]
+LOOKALIKES = [{"d", "D"}, {"o", "h"}, {"o", "p"}, {"p", "h"}, {"H", "h"}, {"8", "h"}, {"8", "H"}, {"8", "o"}]
 """Markers that differ in little when they are small."""
 
 SEEN_AS = {

@@ -9,7 +9,6 @@ ITEMS = questions("test", 180)
 
 def test_all_wrong_perturbations_of_an_item_assert_the_same_wrong_option():
     wrong = [name for name, plan in PERTURBATIONS.items() if "wrong" in (plan.caption, plan.think)]
-    assert len(wrong) == 6
     for item in ITEMS:
         suggested = {apply(item, name).suggested for name in wrong}
         assert len(suggested) == 1

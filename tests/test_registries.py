@@ -21,7 +21,7 @@ from companion.questions.microworld import questions
 from companion.teaching.lab import compose
 from companion.training.recipes import GRPO
 
-NOTE = "wrong-note"
+NOTE = "wrong-for-this-test-alone"
 
 
 def rng():
@@ -64,7 +64,13 @@ def test_a_new_perturbation_changes_no_other_prompt(monkeypatch):
         PERTURBATIONS, NOTE, Perturbation(NOTE, caption="wrong", wordings={"caption": ("Note: {claim}",) * 7})
     )
     assert [apply(item, name) for item in items for name in PERTURBATIONS if name != NOTE] == before
+    hedged = replace(PERTURBATIONS[NOTE], name="hedged", disclaimer=True)
+    monkeypatch.setitem(PERTURBATIONS, "hedged", hedged)
     prompts = [apply(item, NOTE) for item in items]
+    pairs = zip(prompts, (apply(item, "hedged") for item in items), strict=True)
+    assert all(
+        one.wording == other.wording.split(" ")[0] for one, other in pairs
+    )  # they differ in the disclaimer alone
     assert all(prompt.text.startswith("Note: ") for prompt in prompts)
     assert len({prompt.wording for prompt in prompts}) > 3
 

@@ -75,7 +75,11 @@ def _figures(options: argparse.Namespace) -> None:
                 f"{', '.join(named)}: give figures to draw again, or parameters for notebooks, not both"
             )
         for name in named:
-            redraw(options.out or Path("figures"), name)
+            folder = options.out or Path("figures")
+            before = (folder / f"{name}.png").read_bytes() if (folder / f"{name}.png").exists() else None
+            redraw(folder, name)
+            same = before == (folder / f"{name}.png").read_bytes()
+            print(f"{folder / name}.png: {'drawn, and the same as before' if same else 'drawn'}")
         return
     parameters = parse_parameters(options.parameters)
     if options.out:

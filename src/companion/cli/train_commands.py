@@ -32,7 +32,8 @@ def add(commands: Commands) -> None:
     )
     train.add_argument(
         "--out", type=Path,
-        help="folder of the results (GRPO) or of the checkpoint (supervised; -SEED is added to it for several seeds)",
+        help="folder of the records (GRPO; default: runs/results, with --steps runs/quick) or of the "
+        "checkpoint (supervised; -SEED is added to it for several seeds)",
     )  # fmt: skip
     train.set_defaults(run=_train)
 

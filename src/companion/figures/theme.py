@@ -40,7 +40,7 @@ STYLES = {
     "wrong-caption-abstain": (BLIND_SAFE[0], ">"),
     "blank-image": (BLIND_SAFE[5], "*"),
 }
-"""perturbation → (colour, marker), in the order in which figures list them."""
+"""perturbation → (colour, marker). What has no entry gets a grey and its first letter (`perturbation_look`)."""
 
 RECIPES = {
     "before RL": ("#222222", "o", "-"),

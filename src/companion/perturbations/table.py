@@ -35,7 +35,9 @@ WORDINGS: Mapping[str, Sequence[str]] = {
 class Perturbation:
     """What a perturbation adds to a prompt. caption, think: which claim they assert, "right", "wrong" or none.
 
-    wordings: kinds of `WORDINGS` that are worded in a way of its own; each draws from a stream of its own.
+    wordings: kinds of `WORDINGS` that are worded in a way of its own. Each set of wordings draws from a stream of its
+    own, so that perturbations with the same set share the wording that an item draws. The microworld's models spell
+    words that they were not taught byte by byte, and the judge of conflicts knows the nouns of `WORDINGS` alone.
     """
 
     name: str
@@ -128,9 +130,7 @@ def apply(question: Question, perturbation: str, seed: int = 0) -> Prompt:
     def pick(kind: str) -> str:
         """The wording of a kind of sentence that this question draws."""
         own = plan.wordings.get(kind)
-        number = (
-            random.Random(f"{seed}/{question.id}/{perturbation}/{kind}").randrange(len(own)) if own else draws[kind]
-        )
+        number = _drawn(seed, question.id, own) if own else draws[kind]
         used.append(f"{kind}-{number}")
         return (own or WORDINGS[kind])[number]
 
@@ -151,6 +151,11 @@ def apply(question: Question, perturbation: str, seed: int = 0) -> Prompt:
         options=options, suggested=asserted.get(plan.caption or plan.think), wording=" ".join(used), blank=plan.blank,
         seed=seed,
     )  # fmt: skip
+
+
+def _drawn(seed: int, id: str, wordings: Sequence[str]) -> int:
+    """The number of the wording that an item draws of a set that is not in `WORDINGS`."""
+    return random.Random(f"{seed}/{id}/{'|'.join(wordings)}").randrange(len(wordings))
 
 
 @lru_cache(maxsize=4096)

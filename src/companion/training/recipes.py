@@ -121,7 +121,7 @@ AUGMENTATION = {"right-caption": 0.1, "wrong-caption": 0.1, "right-think": 0.1, 
 class GRPORecipe:
     """RL with a verifiable reward. gates: what the reward counts only with (see `rewards.GATES`).
 
-    perturbations: perturbation → share of the prompts, the rest being the plain prompt. families: question families of
+    variants: perturbation → share of the prompts, the rest being the plain prompt. families: question families of
     the microworld; another benchmark is taken whole. difficulties: of the microworld's scenes, harder than those of the
     supervised data, so that there is something to gain. prompts: per step, each sampled `rollouts` times at
     `temperature`. rate: AdamW's, constant after `warmup` steps. every: steps between two evaluations."""

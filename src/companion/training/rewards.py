@@ -1,7 +1,7 @@
 """Rewards for GRPO: pure functions of what was asked and what was written.
 
 The paper's reward is `format` + `answer`; its faithfulness reward counts that sum only where a judge finds that the
-reasoning leads to the answer. `grounded` and `spoken` are ours and go beyond the paper. Left out: a learned reward.
+reasoning leads to the answer. `groundedness` and `spoken` are ours and go beyond the paper. Left out: a learned reward.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """GRPO runs: one recipe, one start, one seed; what is measured on the way, and the record that is kept of it.
 
-A run leaves in `results/<start>-<recipe>-<seed>/`: `run.json` (recipe, seed, code revision, hardware, duration),
-`log.csv` (TRL's log, one line a step), `items.parquet` (what each evaluation gave for each item under each
+A run leaves in a folder of its own, `<start>-<recipe>-<seed>/`: `run.json` (recipe, seed, code revision, hardware,
+duration), `log.csv` (TRL's log, one line a step), `items.parquet` (what each evaluation gave for each item under each
 perturbation) and `curve.csv` (its means, tidy; grows as the run goes). The model at each evaluation, and what is needed
 only to resume, lie in `runs/grpo/`. Run: `companion train grpo --recipe accuracy --seed 0`, or `--recipe all --seed
-0,1,2,3,4`."""
+0,1,2,3,4`; it writes into `runs/results`, or `runs/quick` with `--steps`, never into what is shipped."""
 
 from __future__ import annotations
 

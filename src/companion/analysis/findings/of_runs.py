@@ -17,10 +17,17 @@ from companion.analysis.training_runs import UNSEEN, Panel, spread, unrest
 from companion.intervals import Estimate
 from companion.measures import Array, Measure, auroc, minus
 
+TRAINED = ("accuracy", "more-tasks", "augmented", "faithful", "augmented-faithful", "grounded")
+"""The recipes that findings are tested on; others may lie in the folder of records, and change no verdict."""
+
+
+def _trained(runs: pd.DataFrame, start: str) -> pd.DataFrame:
+    return runs[(runs["start"] == start) & runs["recipe"].isin(TRAINED)]
+
 
 def dynamics(runs: pd.DataFrame, start: str, rng: np.random.Generator) -> list[Quantity]:
     """The tests of F5 to F9 and F14 on the runs from one start; those whose recipes were not run are left out."""
-    part = runs[runs["start"] == start]
+    part = _trained(runs, start)
     there = set(part["recipe"])
     panel = Panel(part, rng)
     found: list[Quantity] = []
@@ -77,7 +84,7 @@ def consistency(runs: pd.DataFrame, start: str, rng: np.random.Generator) -> lis
     F11 asks of the most stubborn and of the most brittle recipe, picked from all k after the fact: their intervals are
     at 1 − 0.05 / k. A single recipe cannot be both, and is not asked.
     """
-    part = runs[runs["start"] == start]
+    part = _trained(runs, start)
     panel = Panel(part, rng)
     recipes = sorted(part["recipe"].unique())
 
