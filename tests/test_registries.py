@@ -70,7 +70,7 @@ def test_a_new_perturbation_changes_no_other_prompt(monkeypatch):
     pairs = zip(prompts, (apply(item, "hedged") for item in items), strict=True)
     assert all(
         one.wording == other.wording.split(" ")[0] for one, other in pairs
-    )  # they differ in the disclaimer alone
+    )
     assert all(prompt.text.startswith("Note: ") for prompt in prompts)
     assert len({prompt.wording for prompt in prompts}) > 3
 
