@@ -1,6 +1,6 @@
 """Samples of each prompt: what they may cost, that somebody agrees to it, and what was answered.
 
-The steps of `companion evaluate` and of the notebooks, before each of which the one before is done for every model.
+`companion evaluate` and the audit of notebook 04 go through all three; the other notebooks, which are free, only ask.
 """
 
 from __future__ import annotations
