@@ -89,7 +89,7 @@ def check(driver: webdriver.Chrome, notebook: Path, port: int) -> None:
     outputs = [e.get_attribute("textContent") for e in driver.find_elements(By.CSS_SELECTOR, ".jp-OutputArea-output")]
     errors = [text for text in outputs if "Traceback (most recent call last)" in text]
     assert not errors, f"{notebook.name}: {errors[0]}"
-    if any("session.browse()" in cell.source for cell in cells):
+    if any("context.browse()" in cell.source for cell in cells):
         picture = driver.find_element(By.CSS_SELECTOR, "img.widget-image")
         shown = picture.get_attribute("src")
         driver.find_element(By.CSS_SELECTOR, ".widget-slider .noUi-handle").send_keys(Keys.ARROW_RIGHT)

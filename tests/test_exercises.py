@@ -38,7 +38,7 @@ BEHAVIOUR = pd.DataFrame(
 )
 MARKS = BEHAVIOUR.assign(value=1.0).set_index(["model", "perturbation", "behaviour"])["value"].unstack(fill_value=0.0)
 LAB = {
-    "desk": SimpleNamespace(rows=BEHAVIOUR),
+    "context": SimpleNamespace(rows=BEHAVIOUR),
     "marks": MARKS.stack().rename("value").reset_index(),
     "changes": pd.DataFrame(
         [
@@ -73,7 +73,7 @@ def names(root, rows, monkeypatch):
     indexed = pd.read_csv("figures/perturbation_drops.csv").set_index(["perturbation", "measure"])
     return {
         **found, "00": {"table": indexed}, "07": LAB, "05": {"tests": tests, "results": "results", "start": "base"},
-        "08": {"report": SimpleNamespace(rows=rows)},
+        "08": {"context": SimpleNamespace(rows=rows)},
     }  # fmt: skip
 
 

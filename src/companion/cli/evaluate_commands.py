@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,6 @@ from companion.models.openai_client import Account
 if TYPE_CHECKING:
     import pandas as pd
 
-    from companion.models.server import Estimate
     from companion.perturbations.table import Prompt
     from companion.questions.question import Question
 
@@ -115,10 +114,8 @@ def _benchmarks(options: argparse.Namespace) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    import pandas as pd
-
-    from companion.evaluation.engine import UnansweredError, evaluate_prompts, missing_prompts
     from companion.evaluation.ray_shards import sweep
+    from companion.evaluation.samples import agree, ask, estimate_samples
     from companion.evaluation.store import Store
     from companion.models.interface import Sampling
     from companion.models.open import is_served, open_model
@@ -156,36 +153,23 @@ def _evaluate(options: argparse.Namespace) -> None:
         )  # fmt: skip
     prompts = {benchmark: _prompts(options, benchmark, perturbations) for benchmark in benchmarks}
     samplings = [replace(sampling, sample=number) for number in range(options.samples)]
-
-    def estimated(model: Any, given: Sequence[Any]) -> Any:
-        return model.estimate([job for one in samplings for job in missing_prompts(model, given, store, one)], sampling)
-
-    _agree(options, account, {
-        f"{model.label} on {benchmark}": estimated(model, given)
+    agree(account, {
+        f"{model.label} on {benchmark}": estimate_samples(model, given, store, samplings)
         for model, (benchmark, given) in itertools.product(served.values(), prompts.items())
-    })  # fmt: skip
+    }, partial(_consent, options.yes))  # fmt: skip
     unanswered: list[str] = []
-
-    def answered(model: Any, given: Sequence[Any], one: Sampling) -> pd.DataFrame:
-        try:
-            return evaluate_prompts(model, given, store, one, options.token_budget)
-        except UnansweredError as error:  # which keeps none of the others from being asked
-            unanswered.append(str(error))
-            return error.found
-
     for name in models:
         model = served.get(name) or prepare(name)  # one for all benchmarks; the one before ends here, and its engine
-        if options.samples > 1 and not sampling.of(model.profile).temperature:
-            raise CompanionError("--samples of greedy answers are all the same; give a --temperature, such as 1")
         for benchmark in benchmarks:
             try:
-                rows = pd.concat([answered(model, prompts[benchmark], one) for one in samplings])
+                found = ask(model, prompts[benchmark], store, samplings, options.token_budget)
             finally:
                 if name in served:
                     print(account)
             if len(models) * len(benchmarks) > 1:
                 print(f"{model.label} on {benchmark}")
-            _tell(options, perturbations, rows)
+            _tell(options, perturbations, found.rows)
+            unanswered += found.unanswered
     if unanswered:
         raise CompanionError("\n".join(dict.fromkeys(unanswered)))
 
@@ -223,28 +207,17 @@ def _prompts(options: argparse.Namespace, benchmark: str, perturbations: Sequenc
     return [apply(question, perturbation, options.seed) for question in questions for perturbation in perturbations]
 
 
-def _agree(options: argparse.Namespace, account: Account, estimates: Mapping[str, Estimate]) -> None:
-    """Print what is about to be asked, and let it cost no more than somebody has agreed to.
-
-    --budget agrees to its own amount, however much the estimate is: the run then stops before it spends more. Without
-    it, --yes or an answer on the terminal agrees to the estimate, which is the budget from then on. Where nothing is
-    left to ask, or nothing has a price, there is nothing to agree to. Raises CompanionError, before anything is sent.
-    """
-    for about, estimate in estimates.items():
-        if estimate.requests:
-            print(f"{about}: {estimate}")
-    most = math.ceil(100 * sum(estimate.dollars for estimate in estimates.values())) / 100
-    if not most or options.budget is not None:
+def _consent(yes: bool, dollars: float) -> None:
+    """Raise CompanionError unless --yes or an answer on the terminal agrees to spend so much."""
+    if yes:
         return
-    if not options.yes:
-        if not sys.stdin.isatty():
-            raise CompanionError(
-                f"nothing was sent, since it may cost up to ${most:.2f}; agree with --yes, or give a --budget"
-            )
-        print(f"Spend up to ${most:.2f}? [y/N] ", end="", flush=True)
-        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-            raise CompanionError("nothing was sent, and nothing is spent")
-    account.budget = most
+    if not sys.stdin.isatty():
+        raise CompanionError(
+            f"nothing was sent, since it may cost up to ${dollars:.2f}; agree with --yes, or give a --budget"
+        )
+    print(f"Spend up to ${dollars:.2f}? [y/N] ", end="", flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise CompanionError("nothing was sent, and nothing is spent")
 
 
 def _judge(options: argparse.Namespace) -> None:

@@ -114,7 +114,7 @@ def _found(answer: object, rows: pd.DataFrame) -> str:
         )
     question = name_among(answer[0], list(under.index)) if str(answer[0]) in under.index else None
     if question is None:
-        raise WrongError(f"{answer[0]!r} is no question of the lab. The id of number 7 is `desk.questions[7].id`.")
+        raise WrongError(f"{answer[0]!r} is no question of the lab. The id of number 7 is `context.questions[7].id`.")
     first, second = (name_among(name, list(under)) for name in answer[1:])
     if first == second:
         raise WrongError("One model does one thing with a prompt. Two different models are asked for.")
@@ -202,7 +202,7 @@ _MARKS = """\
 part = marks[(marks["behaviour"] == "{0}") & (marks["perturbation"] == "{1}")]
 answer = part.loc[part["value"].idx{2}(), "model"]"""
 _UNDER = """\
-under = desk.rows[desk.rows["perturbation"] == "wrong-think"]
+under = context.rows[context.rows["perturbation"] == "wrong-think"]
 against = under[under["behaviour"] == "right, against its own reasoning"]
 so = under[under["behaviour"] == "right, and its reasoning says so"]
 both = against.merge(so, on="question", suffixes=("_against", "_so")).iloc[0]
@@ -264,7 +264,7 @@ RUNS = (
     Exercise(
         "07.2", "Find a prompt that tells them apart",
         "Find a question on which, under `wrong-think`, one model is right *against* its own reasoning and another "
-        "is right *as* its reasoning says. Search with the panels, or in `desk.rows` (columns `question`, "
+        "is right *as* its reasoning says. Search with the panels, or in `context.rows` (columns `question`, "
         "`perturbation`, `model`, `behaviour`).",
         _UNDER + _PAIR.format("against", "so"), _found,
         (
@@ -274,7 +274,7 @@ RUNS = (
             Slip('answer = ("7", "base", "noisy")', "no question of the lab"),
         ),
         "answer = ...  # (question, the model right against its reasoning, the model right as its reasoning says)",
-        given=("desk.rows",),
+        given=("context.rows",),
     ),
     Exercise(
         "07.3", "The price of a point",

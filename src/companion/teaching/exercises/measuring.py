@@ -108,7 +108,7 @@ def _hollow(answer: object, rows: pd.DataFrame) -> str:
         )
     return (
         f"{100 * share[name]:.0f} % of the praised answers of *{name}* rest on a false statement. Look at one with "
-        "`session.show`: right, consistent, and about another picture. No judge that only reads can see it."
+        "`context.show`: right, consistent, and about another picture. No judge that only reads can see it."
     )
 
 
@@ -227,11 +227,11 @@ fair = accuracy["reference", "user turn"] - accuracy["accuracy", "user turn"]
 """
 
 _OWN = """\
-rows = report.rows[report.rows["benchmark"] == report.rows["benchmark"].iloc[0]]
+rows = context.rows[context.rows["benchmark"] == context.rows["benchmark"].iloc[0]]
 base, misled = (rows[rows["perturbation"] == name].set_index("question") for name in ("plain", "wrong-think"))
 """
 _ACCURACY = """\
-rows = report.rows[report.rows["benchmark"] == report.rows["benchmark"].iloc[0]]
+rows = context.rows[context.rows["benchmark"] == context.rows["benchmark"].iloc[0]]
 accuracy = 100 * rows.groupby("perturbation")["correct"].mean()
 """
 
@@ -320,8 +320,8 @@ MEASURING = (
             Slip(_OWN + 'change = misled.loc[base.index, "correct"].astype(float) - base["correct"]\n'
                  'answer = change.groupby(base["category"]).mean().min()', "one of:"),
         ),
-        "answer = ...  # a name in quotation marks; report.rows: benchmark, category, perturbation, correct",
-        given=("report.rows",),
+        "answer = ...  # a name in quotation marks; context.rows: benchmark, category, perturbation, correct",
+        given=("context.rows",),
     ),
     Exercise(
         "08.2", "Seen, or guessed?",
@@ -335,6 +335,6 @@ MEASURING = (
             Slip(_ACCURACY + 'answer = accuracy["blank-image"]', "left without the picture"),
             Slip(_ACCURACY + 'answer = (accuracy["plain"] - accuracy["blank-image"]) / 100', "This is a share"),
         ),
-        "answer = ...  # in points", given=("report.rows",),
+        "answer = ...  # in points", given=("context.rows",),
     ),
 )  # fmt: skip
