@@ -171,14 +171,15 @@ def question(
         image, answer, reasoning = item.load_image(), item.answer, list(item.reasoning)
 
     # 3) One departure from that, or none: a wrong text beside the picture (`misled`), a right one (`assured`), or wrong
-    #    reasoning (`misread`). Nothing is drawn for what has no share: the data of a recipe without it stay as they were.
+    #    reasoning (`misread`). Nothing is drawn for what has no share, so that the data of a recipe without it stay as
+    #    they were.
     misled = bool(shares.misled) and not unseen and rng.random() < shares.misled
     assured = bool(shares.assured) and not (unseen or misled) and rng.random() < shares.assured / (1 - shares.misled)
     misread = bool(shares.misread) and not (unseen or misled or at_once) and rng.random() < shares.misread
     claimed = _wrong_option(rng, item) if misled or misread else item.answer
 
-    # 4) The text beside the picture: a caption in the user's turn, or the start of the reasoning in the model's own. The
-    #    reasoning objects to a wrong one before it says what is there.
+    # 4) The text beside the picture: a caption in the user's turn, or the start of the reasoning in the model's own.
+    #    The reasoning objects to a wrong one before it says what is there.
     caption = start = objection = ""
     if misled or assured:
         claim = item.claims[claimed]
