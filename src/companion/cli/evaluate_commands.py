@@ -115,6 +115,8 @@ def _benchmarks(options: argparse.Namespace) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
+    """Ask each model the prompts of each benchmark, and print how often it is right. Raises CompanionError, at the end,
+    where items had no answer."""
     import pandas as pd
 
     from companion.evaluation.engine import UnansweredError, evaluate_prompts, missing_prompts
@@ -125,12 +127,14 @@ def _evaluate(options: argparse.Namespace) -> None:
     from companion.models.profiles import read_system
     from companion.perturbations.table import parse_perturbations
 
+    # 1) What is asked of whom, and how.
     perturbations = parse_perturbations(options.perturbations)
     models, benchmarks = options.model.split(","), options.benchmark.split(",")
     system = read_system(options.system) if options.system else ""
     sampling = Sampling(
         options.temperature, seed=options.seed, max_new_tokens=options.max_new_tokens, top_p=options.top_p
     )
+    samplings = [replace(sampling, sample=number) for number in range(options.samples)]
     store, account = Store(options.out), Account(options.budget)
     if options.prompts and (options.ray or options.limit or len(benchmarks) > 1):
         raise CompanionError("--prompts goes with one --benchmark, and without --limit and --ray; leave these out")
@@ -142,6 +146,8 @@ def _evaluate(options: argparse.Namespace) -> None:
         )  # fmt: skip
 
     served = {name: prepare(name) for name in models if is_served(name)}
+
+    # 2) With Ray: workers compute all rows, which are then found in the store.
     if options.ray:
         if served:
             raise CompanionError("--ray is for models of this machine or a cluster; leave it out for those of a server")
@@ -154,27 +160,28 @@ def _evaluate(options: argparse.Namespace) -> None:
             options.profile, options.token_budget, options.gpus, None if options.ray == "here" else options.ray, system,
             dict(options.vllm),
         )  # fmt: skip
+
+    # 3) The prompts of each benchmark, and what those that are not yet answered may cost with servers.
     prompts = {benchmark: _prompts(options, benchmark, perturbations) for benchmark in benchmarks}
-    samplings = [replace(sampling, sample=number) for number in range(options.samples)]
+    estimates = {}
+    for model, (benchmark, given) in itertools.product(served.values(), prompts.items()):
+        missing = [prompt for one in samplings for prompt in missing_prompts(model, given, store, one)]
+        estimates[f"{model.label} on {benchmark}"] = model.estimate(missing, sampling)
+    _agree(options, account, estimates)
 
-    def estimated(model: Any, given: Sequence[Any]) -> Any:
-        return model.estimate([job for one in samplings for job in missing_prompts(model, given, store, one)], sampling)
-
-    _agree(options, account, {
-        f"{model.label} on {benchmark}": estimated(model, given)
-        for model, (benchmark, given) in itertools.product(served.values(), prompts.items())
-    })  # fmt: skip
+    # 4) Ask: model after model, so that one ends, and its engine, before the next is opened. Items without an answer
+    #    keep none of the others from being asked, and are told at the end.
     unanswered: list[str] = []
 
-    def answered(model: Any, given: Sequence[Any], one: Sampling) -> pd.DataFrame:
+    def answered(model: Any, given: Sequence[Prompt], one: Sampling) -> pd.DataFrame:
         try:
             return evaluate_prompts(model, given, store, one, options.token_budget)
-        except UnansweredError as error:  # which keeps none of the others from being asked
+        except UnansweredError as error:
             unanswered.append(str(error))
             return error.found
 
     for name in models:
-        model = served.get(name) or prepare(name)  # one for all benchmarks; the one before ends here, and its engine
+        model = served.get(name) or prepare(name)
         if options.samples > 1 and not sampling.of(model.profile).temperature:
             raise CompanionError("--samples of greedy answers are all the same; give a --temperature, such as 1")
         for benchmark in benchmarks:
