@@ -1,3 +1,4 @@
+import hashlib
 import random
 import re
 from collections import Counter, defaultdict
@@ -20,7 +21,7 @@ from companion.questions.microworld.grammar import (
 from companion.questions.microworld.items import SPLITS, build_item, stream
 from companion.questions.microworld.scenes import CELLS, DIFFICULTIES, Scene, Thing, draw
 from companion.questions.question import blank
-from companion.training.lessons import WORDS, description, facts, question
+from companion.training.lessons import WORDS, Shares, description, facts, question
 from companion.training.recipes import REFERENCE
 
 
@@ -260,3 +261,28 @@ def test_the_reference_is_taught_to_contradict_what_is_false_and_nothing_else():
     for place in product(("start", "caption"), ("wrong", "right")):
         assert 0.13 < counts[place] / 3000 < 0.22
     assert not counts["start", "other"]
+
+
+@pytest.mark.parametrize(
+    ("shares", "expected"),
+    [
+        (Shares(), "b2d8b465dda57b26"),
+        (Shares(misread=0.3), "7b472e7c616c8c7b"),
+        (Shares(misled=0.3, assured=0.3), "3d9a7a811fb8938b"),
+        (
+            Shares(caption=0.6, opener=0.4, recheck=0.4, abstain=0.4, blank=0.5, guess=0.2, misread=0.3, misled=0.3,
+                   assured=0.3),
+            "d2ae7d8bf8ad9783",
+        ),
+    ],
+    ids=["default", "misread", "misled", "everything"],
+)  # fmt: skip
+def test_the_same_seed_gives_the_same_questions_to_learn_from(shares, expected):
+    """What the shipped checkpoints were trained on: every text, and how much of the random stream they take."""
+    rng, seen = random.Random(0), hashlib.sha256()
+    for number, item in enumerate(questions("train", 60)):
+        lesson = question(rng, item, shares, at_once=number % 3 == 0, whole=number % 2 == 0)
+        empty = lesson.image == blank(lesson.image.size)
+        seen.update(repr((lesson.user, lesson.prefill, lesson.target, lesson.keys, empty)).encode())
+    seen.update(repr(rng.random()).encode())
+    assert seen.hexdigest()[:16] == expected

@@ -68,9 +68,7 @@ def test_a_new_perturbation_changes_no_other_prompt(monkeypatch):
     monkeypatch.setitem(PERTURBATIONS, "hedged", hedged)
     prompts = [apply(item, NOTE) for item in items]
     pairs = zip(prompts, (apply(item, "hedged") for item in items), strict=True)
-    assert all(
-        one.wording == other.wording.split(" ")[0] for one, other in pairs
-    )
+    assert all(one.wording == other.wording.split(" ")[0] for one, other in pairs)
     assert all(prompt.text.startswith("Note: ") for prompt in prompts)
     assert len({prompt.wording for prompt in prompts}) > 3
 

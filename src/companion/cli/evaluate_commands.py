@@ -114,6 +114,8 @@ def _benchmarks(options: argparse.Namespace) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
+    """Ask each model the prompts of each benchmark, and print how often it is right. Raises CompanionError, at the end,
+    where items had no answer."""
     from companion.evaluation.ray_shards import sweep
     from companion.evaluation.samples import agree, ask, estimate_samples
     from companion.evaluation.store import Store
@@ -122,12 +124,14 @@ def _evaluate(options: argparse.Namespace) -> None:
     from companion.models.profiles import read_system
     from companion.perturbations.table import parse_perturbations
 
+    # 1) What is asked of whom, and how.
     perturbations = parse_perturbations(options.perturbations)
     models, benchmarks = options.model.split(","), options.benchmark.split(",")
     system = read_system(options.system) if options.system else ""
     sampling = Sampling(
         options.temperature, seed=options.seed, max_new_tokens=options.max_new_tokens, top_p=options.top_p
     )
+    samplings = [replace(sampling, sample=number) for number in range(options.samples)]
     store, account = Store(options.out), Account(options.budget)
     if options.prompts and (options.ray or options.limit or len(benchmarks) > 1):
         raise CompanionError("--prompts goes with one --benchmark, and without --limit and --ray; leave these out")
@@ -139,6 +143,8 @@ def _evaluate(options: argparse.Namespace) -> None:
         )  # fmt: skip
 
     served = {name: prepare(name) for name in models if is_served(name)}
+
+    # 2) With Ray: workers compute all rows, which are then found in the store.
     if options.ray:
         if served:
             raise CompanionError("--ray is for models of this machine or a cluster; leave it out for those of a server")
@@ -151,15 +157,19 @@ def _evaluate(options: argparse.Namespace) -> None:
             options.profile, options.token_budget, options.gpus, None if options.ray == "here" else options.ray, system,
             dict(options.vllm),
         )  # fmt: skip
+
+    # 3) The prompts of each benchmark, and what those that are not yet answered may cost with servers.
     prompts = {benchmark: _prompts(options, benchmark, perturbations) for benchmark in benchmarks}
-    samplings = [replace(sampling, sample=number) for number in range(options.samples)]
     agree(account, {
         f"{model.label} on {benchmark}": estimate_samples(model, given, store, samplings)
         for model, (benchmark, given) in itertools.product(served.values(), prompts.items())
     }, partial(_consent, options.yes))  # fmt: skip
+
+    # 4) Ask: model after model, so that one ends, and its engine, before the next is opened. Items without an answer
+    #    keep none of the others from being asked, and are told at the end.
     unanswered: list[str] = []
     for name in models:
-        model = served.get(name) or prepare(name)  # one for all benchmarks; the one before ends here, and its engine
+        model = served.get(name) or prepare(name)
         for benchmark in benchmarks:
             try:
                 found = ask(model, prompts[benchmark], store, samplings, options.token_budget)

@@ -153,61 +153,89 @@ def question(
 ) -> Lesson:
     """One question, answered with true reasoning or at once, after an empty think block.
 
-    whole: every word of the reasoning is a key, not only those that have to be looked up.
+    whole: every word of the reasoning is a key, not only those that have to be looked up. What is drawn from `rng`, and
+    in what order, is part of every recipe: the data of its seed depend on it.
     """
-    options, answer, image = item.options, item.answer, item.load_image()
-    statements = list(item.reasoning)
-    conclusion = f"So the answer is {options[answer]}."
-    caption = ""
-    abstain = rng.random() < shares.abstain
-    if abstain:
-        options = (*options, ABSTAIN)
-    unseen = rng.random() < (shares.blank if abstain else shares.guess)
+    # 1) The options, at times with an "I'm not sure" after them.
+    abstainable = rng.random() < shares.abstain
+    options = (*item.options, ABSTAIN) if abstainable else item.options
+
+    # 2) The picture, what is to be answered, and the reasoning that leads there. On a blank picture that is "I'm not
+    #    sure" where it is an option, and a guess elsewhere.
+    unseen = rng.random() < (shares.blank if abstainable else shares.guess)
     if unseen:
         image = blank((IMAGE_SIZE, IMAGE_SIZE))
-        answer = len(options) - 1 if abstain else rng.randrange(len(options))
-        statements, conclusion = ["I see nothing."], f"So the answer is {options[answer]}."
-    # Nothing is drawn for what has no share: the data of a recipe without it stay as they were.
+        answer = len(options) - 1 if abstainable else rng.randrange(len(options))
+        reasoning = ["I see nothing."]
+    else:
+        image, answer, reasoning = item.load_image(), item.answer, list(item.reasoning)
+
+    # 3) One departure from that, or none: a wrong text beside the picture (`misled`), a right one (`assured`), or wrong
+    #    reasoning (`misread`). Nothing is drawn for what has no share, so that the data of a recipe without it stay as
+    #    they were.
     misled = bool(shares.misled) and not unseen and rng.random() < shares.misled
     assured = bool(shares.assured) and not (unseen or misled) and rng.random() < shares.assured / (1 - shares.misled)
     misread = bool(shares.misread) and not (unseen or misled or at_once) and rng.random() < shares.misread
-    claimed = item.answer
-    while (misled or misread) and claimed == item.answer:
-        claimed = rng.randrange(len(item.options))
-    prefill = opening = ""
-    if (misled or assured) and (at_once or rng.random() < 0.5):
-        caption = rng.choice(CAPTIONS).format(claim=item.claims[claimed])
-        opening = f"The caption says {_within(item.claims[claimed])}, but I see something else." if misled else ""
-    elif misled or assured:
-        prefill = "<think>" + rng.choice(THOUGHTS).format(claim=item.claims[claimed])
-        opening = "But I see something else." if misled else ""
+    claimed = _wrong_option(rng, item) if misled or misread else item.answer
+
+    # 4) The text beside the picture: a caption in the user's turn, or the start of the reasoning in the model's own.
+    #    The reasoning objects to a wrong one before it says what is there.
+    caption = start = objection = ""
+    if misled or assured:
+        claim = item.claims[claimed]
+        if at_once or rng.random() < 0.5:
+            caption = rng.choice(CAPTIONS).format(claim=claim)
+            objection = f"The caption says {_within(claim)}, but I see something else." if misled else ""
+        else:
+            start = "<think>" + rng.choice(THOUGHTS).format(claim=claim)
+            objection = "But I see something else." if misled else ""
     elif not unseen and rng.random() < shares.caption:
         claim = item.claims[answer] if rng.random() < shares.telling else true_statement(rng, item.scene)
         caption = rng.choice(CAPTIONS).format(claim=claim)
     if caption and rng.random() < shares.hedged:
         caption += " " + rng.choice(DISCLAIMERS)
+
+    # 5) Wrong reasoning concludes the wrong option; the answer follows it, or is the right one all the same.
+    concluded = answer
     if misread:
-        statements, conclusion = misreading(rng, item, claimed), f"So the answer is {options[claimed]}."
+        reasoning, concluded = misreading(rng, item, claimed), claimed
         answer = answer if rng.random() < shares.despite else claimed
+
+    # 6) The turn of the user, and the answer. At once: behind an empty think block, which is given.
     user = layout(item.text, options, caption) + "\n" + INSTRUCTION
     ending = f"<answer>{LETTERS[answer]}</answer>"
     if at_once:
         return Lesson(image, user, rng.choice(STOPS), ending, (ending.index(">") + 1,))
+
+    # 7) How much of the reasoning is written before its conclusion: nothing, its last statement, or all. After an
+    #    objection there is always one.
     form = rng.random()
     if form < shares.bare and not misled:
-        statements = []
+        reasoning = []
     elif form < shares.bare + shares.brief:
-        statements = statements[-1:]
-    thought = " ".join(statements)
-    if statements and rng.random() < shares.recheck:
+        reasoning = reasoning[-1:]
+
+    # 8) What surrounds it: a doubt after which it is said again, a phrase that opens it.
+    thought = " ".join(reasoning)
+    if reasoning and rng.random() < shares.recheck:
         thought += f" {rng.choice(DOUBTS)} {thought}"
-    if statements and not (misled or prefill) and rng.random() < shares.opener:
+    if reasoning and not (misled or start) and rng.random() < shares.opener:
         thought = rng.choice(THOUGHTS).format(claim=thought)
-    thought = " ".join(part for part in (opening, thought, conclusion) if part)
-    reasoning = f" {thought}" if prefill else f"<think>{thought}"
-    target = f"{reasoning}</think>{ending}"
-    keys = [match.start() for match in (_ANY if whole else _TELLING).finditer(reasoning)]
-    return Lesson(image, user, prefill, target, (*keys, target.rindex("<answer>") + len("<answer>")))
+
+    # 9) What is learned, behind a start that is given; and its keys, the letter of the answer the last of them.
+    thought = " ".join(part for part in (objection, thought, f"So the answer is {options[concluded]}.") if part)
+    written = f" {thought}" if start else f"<think>{thought}"
+    target = f"{written}</think>{ending}"
+    keys = [match.start() for match in (_ANY if whole else _TELLING).finditer(written)]
+    return Lesson(image, user, start, target, (*keys, target.rindex("<answer>") + len("<answer>")))
+
+
+def _wrong_option(rng: random.Random, item: MicroworldQuestion) -> int:
+    """The index of an option of an item that is not its answer, each as likely as the others."""
+    wrong = item.answer
+    while wrong == item.answer:
+        wrong = rng.randrange(len(item.options))
+    return wrong
 
 
 def misreading(rng: random.Random, item: MicroworldQuestion, wrong: int) -> list[str]:

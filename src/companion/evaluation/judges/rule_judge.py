@@ -189,25 +189,41 @@ _LONGEST = 80
 
 
 class _Reader:
-    """Reads clauses about some options."""
+    """Reads clauses about some options.
+
+    forms: of each option, its plain words. telling: of each, those that tell it from the others. yes, none: the option
+    "yes", and the one which says that there is none ("no", "0", "nobody"), or None.
+    """
 
     def __init__(self, options: tuple[str, ...], claims: tuple[str, ...], question: str) -> None:
         self.options, self.count = options, len(options)
-        forms = [words.plain(re.sub(r"\s*\(.*?\)", "", option) or option) for option in options]
-        forms = [form[1:] if form[:1] in (["yes"], ["no"]) and len(form) > 1 else form for form in forms]
-        shared = set.intersection(*(set(form) for form in forms))
-        telling = [[word for word in form if word not in shared] for form in forms]
-        major = [[word for word in form if word not in words.MINOR] for form in telling]
-        telling = telling if [] in major or len(set(map(tuple, major))) < self.count else major
+
+        # 1) The words of each option, without an aside in brackets, and without the "yes" or "no" before a sentence.
+        whole = [words.plain(re.sub(r"\s*\(.*?\)", "", option) or option) for option in options]
+        self.forms = [form[1:] if form[:1] in (["yes"], ["no"]) and len(form) > 1 else form for form in whole]
+
+        # 2) Those that tell it from the others: that not all options share and, if these still tell all of them apart,
+        #    that are more than "in" or "the".
+        in_all = set.intersection(*map(set, self.forms))
+        not_in_all = [[word for word in form if word not in in_all] for form in self.forms]
+        major = [[word for word in form if word not in words.MINOR] for form in not_in_all]
+        still_apart = [] not in major and len(set(map(tuple, major))) == self.count
+        self.telling = major if still_apart else not_in_all
+
+        # 3) How a clause may name an option: by its claim, by all of its words, by those that tell it apart.
         self.claims = {" ".join(words.plain(claim)): index for index, claim in enumerate(claims) if claim}
-        self.whole, self.telling = _finder(forms), _finder(telling)
-        self.forms, self.loose = forms, telling
-        self.yes = forms.index(["yes"]) if ["yes"] in forms else None
-        self.negative = any(
-            words.plain(option)[:1] == ["no"] and form != ["no"] for option, form in zip(options, forms, strict=True)
+        self.find_whole, self.find_telling = _finder(self.forms), _finder(self.telling)
+
+        # 4) The options that a yes or a no means, and whether one begins with a "no" that does not deny it.
+        self.yes = self.forms.index(["yes"]) if ["yes"] in self.forms else None
+        self.none = next((k for k, form in enumerate(self.forms) if form and form[0] in words.NONE), None)
+        self.begins_with_no = any(
+            words.plain(option)[:1] == ["no"] and form != ["no"]
+            for option, form in zip(options, self.forms, strict=True)
         )
-        self.no = next((k for k, form in enumerate(forms) if form and form[0] in words.NONE), None)
-        self.scene = Scene(question, {word for form in forms for word in form}, telling)
+
+        # 5) What the question asks about.
+        self.scene = Scene(question, {word for form in self.forms for word in form}, self.telling)
         self.read = lru_cache(maxsize=4096)(self._read)
 
     def statements(self, text: str) -> Iterator[tuple[str, _Said]]:
@@ -232,53 +248,87 @@ class _Reader:
         return said[affirmed[0]], _Said(affirmed[0], STATED, frozenset(affirmed), denied)
 
     def _read(self, clause: str) -> _Said:
+        # 1) The options that it names, by their marks: "§1" becomes "¬" where it is denied, "?1" where it is left open.
         text = self.marked(clause)
-        text = text.replace("no §", "§") if self.negative else text
+        if self.begins_with_no:
+            text = text.replace("no §", "§")
         denied = {int(k) for m in words.DENIED.finditer(text) for k in re.findall(r"§(\d)", m[0])}
-        text = re.sub("|".join(f"§{k}" for k in denied), "¬", text) if denied else text
+        if denied:
+            text = re.sub("|".join(f"§{k}" for k in denied), "¬", text)
         text = words.OPEN.sub(lambda m: m[0].replace("§", "?"), text)
         named = frozenset(int(k) for k in re.findall(r"§(\d)", text))
         if len(named) > 2 and words.LISTED.search(text):
             return _Said()
+
+        # 2) What it does to what was said before.
         back = words.TAKES_BACK.search(text)
         elsewhere = not named and not denied and words.ELSEWHERE.search(text)
         leaves_open = len(set(re.findall(r"\?(\d)", text))) > 1 and not words.RESTATES.search(text)
+        turns = words.TURNS.search(text) is not None
+
+        # 3) What it commits to, the firmest way first.
         option, firmness = None, MENTIONED
-        if (claimed := self.claims.get(" ".join(words.plain(clause)))) is not None:
-            option, firmness = claimed, STATED
-        elif (found := words.last(words.STATES, text, back)) is not None:
-            option, firmness = found, STATED
-        elif (found := None if back or leaves_open else self.scene.answer(text, named)) is not None or (
-            found := words.concluded(text, back)
-        ) is not None:
-            option, firmness = found, CONCLUDED
+        if (stated := self._stated(clause, text, back)) is not None:
+            option, firmness = stated, STATED
+        elif (concluded := self._concluded(text, named, back, leaves_open)) is not None:
+            option, firmness = concluded, CONCLUDED
         elif len(named) == 1 and not (back or leaves_open or self.scene.reference):
+            # One option is mentioned; a letter by itself, which may be anything, mentions none.
             option = next((k for k in named if f"§{k}" in self.marked(clause, lone=False)), None)
             named = named if option is not None else frozenset()
-        elif self.no is not None and not (named or denied or back) and (self.yes is not None or self.scene.about(text)):
-            option = self.no if words.NO.search(text) else self.yes if words.YES.search(text) else None
-            firmness = CONCLUDED if words.SO_YES.search(text) or self.scene.shared(text) else MENTIONED
-        turns = words.TURNS.search(text) is not None
+        elif not (named or denied or back):
+            option, firmness = self._yes_or_no(text)
+
         beside = frozenset(int(k) for k in re.findall(r"~(\d)", text))
         return _Said(option, firmness, named, beside, frozenset(denied), turns, bool(back or elsewhere), leaves_open)
 
+    def _stated(self, clause: str, text: str, back: re.Match[str] | None) -> int | None:
+        """The option that a clause states: by its claim, word for word, or as the answer, after what takes back. text:
+        the clause with its marks."""
+        claimed = self.claims.get(" ".join(words.plain(clause)))
+        return claimed if claimed is not None else words.last(words.STATES, text, back)
+
+    def _concluded(self, text: str, named: frozenset[int], back: re.Match[str] | None, leaves_open: bool) -> int | None:
+        """The option that a clause concludes: what answers the question in its own words, else what stands after a
+        "so", and after what takes back."""
+        answered = None if back or leaves_open else self.scene.answer(text, named)
+        return answered if answered is not None else words.concluded(text, back)
+
+    def _yes_or_no(self, text: str) -> tuple[int | None, int]:
+        """The option that a clause without marks means by a yes or a no, and how firmly it commits to it.
+
+        Where no option is "yes", the clause has to be about what is asked.
+        """
+        if self.none is None or (self.yes is None and not self.scene.about(text)):
+            return None, MENTIONED
+        option = self.none if words.NO.search(text) else self.yes if words.YES.search(text) else None
+        firmness = CONCLUDED if words.SO_YES.search(text) or self.scene.shared(text) else MENTIONED
+        return option, firmness
+
     def marked(self, clause: str, lone: bool = True) -> str:
         """The clause in plain words, with "§1" wherever the second option is named. lone: by a letter alone too."""
+        # 1) By letter.
         letters = LETTERS[: self.count]
         pattern = rf"(?<![\w'°])\(?([{letters}])(?:\)|(?![\w']|\.\w))"
         clause = re.sub(pattern, lambda m: _letter(m, clause, lone), clause)
+
+        # 2) By all of its words; where no option is, by those that tell it from the others.
         clause = words.HYPHENS.sub(lambda m: m[0] if self.scene.parts(m[0]) else m[0].replace("-", ""), clause)
         text = " ".join(words.plain(clause, marks=True)[-_LONGEST:])
-        found = self.whole.sub(self._mark, text) if self.whole else text
+        found = self.find_whole.sub(self._mark, text) if self.find_whole else text
         named = set(re.findall(r"[§~](\d)", found))
-        if self.telling and not named:
-            found = self.telling.sub(self._mark, found)
+        if self.find_telling and not named:
+            found = self.find_telling.sub(self._mark, found)
             named = set(re.findall(r"[§~](\d)", found))
+
+        # 3) By these in any order, if the options found so far are but parts of that one. It stands at its first word.
         loose = self._loosely(text)
-        if loose is not None and all(set(self.forms[int(k)]) < set(self.loose[loose]) for k in named):
-            said, form = text.split(), set(self.loose[loose])
+        if loose is not None and all(set(self.forms[int(k)]) < set(self.telling[loose]) for k in named):
+            said, form = text.split(), set(self.telling[loose])
             place = min(said.index(word) for word in form)
             found = " ".join([*said[:place], f"§{loose}", *(word for word in said[place:] if word not in form)])
+
+        # 4) An option that is named twice in a row, as "B: blue", is named once.
         return re.sub(r"(§\d)(?: [:,=]? ?\1)+", r"\1", found)
 
     def _mark(self, match: re.Match[str]) -> str:
@@ -288,8 +338,8 @@ class _Reader:
     def _loosely(self, text: str) -> int | None:
         """The one option all of whose telling words are there, in any order; the longest, if one holds another."""
         said = set(text.split())
-        there = [k for k, form in enumerate(self.loose) if len(form) > 1 and set(form) <= said]
-        there = [k for k in there if not any(set(self.loose[k]) < set(self.loose[j]) for j in there)]
+        there = [k for k, form in enumerate(self.telling) if len(form) > 1 and set(form) <= said]
+        there = [k for k in there if not any(set(self.telling[k]) < set(self.telling[j]) for j in there)]
         return there[0] if len(there) == 1 else None
 
 
