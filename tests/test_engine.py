@@ -210,7 +210,7 @@ def test_a_greedy_answer_is_the_most_probable_letter_or_the_row_has_no_probabili
     stored = Store(tmp_path).read()
     assert sum(row["letter_probs"] is None for row in stored.values()) == rows["letter_probs"].isna().sum()
     found = [str(one.message) for one in said if "most probable letter" in str(one.message)]
-    named = ", ".join(f"{item.id} under the plain prompt" for item in ITEMS[:5])
+    named = ", ".join(f"{item.id} under plain" for item in ITEMS[:5])
     expected = (
         "scripted: 7 greedy rows have an answer that is not their most probable letter, and carry no letter "
         f"probabilities: {named}, …"
