@@ -203,7 +203,7 @@ def operate_lab(driver: webdriver.Chrome) -> None:
     before = moving.pictures()
     moving.tab_to(lambda element: "noUi-handle" in str(element.get_attribute("class")))
     moving.press(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
-    moving.wait_for("Step 100 of the recipe accuracy under the plain prompt")
+    moving.wait_for("Step 100 of the recipe accuracy under plain")
     moving.tab_to(moving.label("accuracy, from noisy"))
     moving.press(Keys.SPACE)
     moving.wait_for("No model of step 100 is shipped")
