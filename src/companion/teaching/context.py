@@ -94,12 +94,16 @@ class NotebookContext:
         here."""
         from companion.models.local import LocalModel
 
+        # A folder's rows are stored under its own name, also where it is shown under another (`numbered`).
+        asked = [replace(one, source=Path(one.folder).name) if one.folder else one for one in self.questions]
         found = []
         for path in sorted(Path(folder).glob("*/config.json")) if folder else []:
             model = LocalModel(str(path.parent), device)
             if model.identity not in set(self.rows["model_hash"]):
-                found.append(evaluate(model, self.questions, list(PERTURBATIONS), _rows(), seed=self.seed))
-        return _judged(pd.concat(found, ignore_index=True), self.questions) if found else self.rows.iloc[:0]
+                found.append(evaluate(model, asked, list(PERTURBATIONS), _rows(), seed=self.seed))
+        if not found:
+            return self.rows.iloc[:0]
+        return _judged(pd.concat(found, ignore_index=True), asked).assign(benchmark=self.questions[0].source)
 
     def replayed(self, rows: pd.DataFrame, checkpoint: str, device: str) -> pd.DataFrame:
         """Rows of one checkpoint with the verdicts of its replay."""
