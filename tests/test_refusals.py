@@ -445,7 +445,7 @@ def test_what_is_left_of_a_batch_after_an_item_was_refused_is_what_it_would_have
 
     model.ready, model.picture = fails, 50
     with pytest.raises(
-        UnansweredError, match=f"{items[7].id} .base.: ValueError: a picture that nobody can read"
+        UnansweredError, match=f"{items[7].id} .plain.: ValueError: a picture that nobody can read"
     ) as error:
         evaluate(model, items, ["plain"], Store(tmp_path / "b"), progress=False)
     expected = whole[whole["question"] != items[7].id]
