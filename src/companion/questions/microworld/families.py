@@ -23,7 +23,6 @@ from companion.questions.microworld.scenes import (
 )
 
 DIRECTIONS = ("left of", "right of", "above", "below")
-OPPOSITE = {"left of": "right of", "right of": "left of", "above": "below", "below": "above"}
 
 
 @dataclass(frozen=True)
