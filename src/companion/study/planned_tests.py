@@ -1,0 +1,378 @@
+"""The tests that docs/study.md fixed before the first run, as data: which quantity, of which runs, in which direction.
+
+A test has fields; what a reader sees is made of them (`PlannedTest.what`). Left out: the rule that turns an estimate
+into a verdict (`study/results.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from companion.analysis.crossed import (
+    CrossedEstimate,
+    crossed_mean,
+    mean_over_runs,
+    rank_correlation,
+    slope_within_blocks,
+    variance_gap,
+)
+from companion.measures import auroc, minus
+from companion.study.panel import Cell, StudyPanel
+
+THREE_PROMPTS = ("plain", "wrong-caption", "wrong-think")
+"""Those that most hypotheses are tested under."""
+
+UNSEEN = ("wrong-think-but", "wrong-caption-disclaimer", "abstain", "wrong-think-abstain", "wrong-caption-abstain")
+"""Forms in no recipe's training, of which F6 takes the mean."""
+
+DOSES = {"misread-0": 0.0, "misread-10": 0.1, "misread-20": 0.2, "misread-40": 0.4}
+"""Initial checkpoint of arm A → share of its supervised reasoning that misread the picture."""
+
+PER_DOSE = 0.2
+"""Slopes are told for so much more of it."""
+
+KINDS = ("misread-20-overridden", "misread-20-followed")
+"""The initial checkpoints of arm B."""
+
+HELD_OUT = "two-hop"
+"""The family that RL never asks about, but in `rl-correct-two-hop`."""
+
+SEED = 2602
+"""Of the bootstraps within a test."""
+
+
+class Term(NamedTuple):
+    """A measure of some checkpoints under a perturbation, with the weight that it has in a sum."""
+
+    weight: float
+    cell: Cell
+    prompt: str
+    measure: str
+
+
+class Runs(NamedTuple):
+    """Of which seeds each checkpoint of a quantity is recorded. number: seeds where it is paired by seed, else runs."""
+
+    seeds: dict[Cell, list[int]]
+    number: int
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Something estimated from the records of `cells`."""
+
+    def cells(self) -> Sequence[Cell]:
+        """All checkpoints that it needs."""
+        raise NotImplementedError
+
+    def runs(self, seeds: dict[Cell, list[int]]) -> Runs:
+        """What can be used of those seeds of each cell: of quantities paired by seed, what all cells have."""
+        shared = sorted(set.intersection(*(set(seeds[cell]) for cell in self.cells())))
+        return Runs(dict.fromkeys(self.cells(), shared), len(shared))
+
+    def estimate(self, panel: StudyPanel, runs: Runs, against: float) -> CrossedEstimate:
+        """From the runs that are there; at least one."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Mean(Quantity):
+    """A weighted sum of measures, of each item and seed, averaged over both. family: only of its items, or with a minus
+    before its name of all others."""
+
+    terms: tuple[Term, ...]
+    family: str = ""
+
+    def cells(self) -> Sequence[Cell]:
+        return tuple(dict.fromkeys(term.cell for term in self.terms))
+
+    def estimate(self, panel: StudyPanel, runs: Runs, against: float) -> CrossedEstimate:
+        return crossed_mean(self.values(panel, runs), against)
+
+    def values(self, panel: StudyPanel, runs: Runs) -> np.ndarray:
+        """(seeds, items), over the items that all cells were asked."""
+        parts = [
+            term.weight * panel.values(term.cell, term.prompt, term.measure, runs.seeds[term.cell])
+            for term in self.terms
+        ]
+        items = min(part.shape[1] for part in parts)
+        total = np.sum([part[:, :items] for part in parts], axis=0)
+        if not self.family:
+            return total
+        own = (panel.items["family"] == self.family.removeprefix("-")).to_numpy()[:items]
+        return total[:, ~own if self.family.startswith("-") else own]
+
+
+@dataclass(frozen=True)
+class Auroc(Quantity):
+    """How well P(correct) under the plain prompt tells which items are right under a perturbation.
+
+    beyond_entropy: minus how well a low entropy does.
+    """
+
+    cell: Cell
+    prompt: str
+    beyond_entropy: bool = False
+
+    def cells(self) -> Sequence[Cell]:
+        return (self.cell,)
+
+    def estimate(self, panel: StudyPanel, runs: Runs, against: float) -> CrossedEstimate:
+        seeds = runs.seeds[self.cell]
+        sure, entropy, right = (
+            panel.values(self.cell, prompt, measure, seeds)
+            for prompt, measure in (("plain", "P(correct)"), ("plain", "entropy"), (self.prompt, "right"))
+        )
+        measures = [auroc(*pair) for pair in zip(sure, right, strict=True)]
+        if self.beyond_entropy:
+            sharp = [auroc(-one, other) for one, other in zip(entropy, right, strict=True)]
+            measures = [minus(one, other) for one, other in zip(measures, sharp, strict=True)]
+        return mean_over_runs(measures, right.shape[1], np.random.default_rng(SEED), against)
+
+
+@dataclass(frozen=True)
+class Slope(Quantity):
+    """Slope of drift at the last step over the dose, one value a run, seeds as blocks; for `PER_DOSE` of it."""
+
+    prompt: str
+
+    def cells(self) -> Sequence[Cell]:
+        return tuple(Cell(initial, "rl-correct", 1000) for initial in DOSES)
+
+    def runs(self, seeds: dict[Cell, list[int]]) -> Runs:
+        return Runs(seeds, sum(map(len, seeds.values())))
+
+    def estimate(self, panel: StudyPanel, runs: Runs, against: float) -> CrossedEstimate:
+        dose, drifts, blocks = [], [], []
+        for cell, seeds in runs.seeds.items():
+            dose += [DOSES[cell.initial] / PER_DOSE] * len(seeds)
+            drifts += list(_drift_of_each(panel, cell, self.prompt, seeds))
+            blocks += seeds
+        return slope_within_blocks(dose, drifts, blocks)
+
+
+@dataclass(frozen=True)
+class RankOrder(Quantity):
+    """Rank correlation over the runs of arms A and B: drift at step 500, with how often a wrong conclusion was
+    overridden rightly at step 0: P(override | conclusion wrong) × P(right | override of a wrong conclusion)."""
+
+    prompt: str
+
+    def cells(self) -> Sequence[Cell]:
+        return tuple(Cell(initial, "rl-correct", 500) for initial in (*DOSES, *KINDS))
+
+    def runs(self, seeds: dict[Cell, list[int]]) -> Runs:
+        return Runs(seeds, sum(map(len, seeds.values())))
+
+    def estimate(self, panel: StudyPanel, runs: Runs, against: float) -> CrossedEstimate:
+        overridden, drifts = [], []
+        for cell, seeds in runs.seeds.items():
+            right, wrong = (
+                panel.values(cell.before(), self.prompt, measure, seeds).mean(axis=1) if seeds else np.zeros(0)
+                for measure in ("stubborn", "conclusion wrong")
+            )
+            overridden += list(right / wrong)
+            drifts += list(_drift_of_each(panel, cell, self.prompt, seeds))
+        return rank_correlation(overridden, drifts)
+
+
+@dataclass(frozen=True)
+class VarianceGap(Quantity):
+    """Variance of accuracy between the seeds of a recipe, minus that between recipes."""
+
+    compared: tuple[Cell, ...]
+
+    def cells(self) -> Sequence[Cell]:
+        return self.compared
+
+    def estimate(self, panel: StudyPanel, runs: Runs, against: float) -> CrossedEstimate:
+        accuracy = [panel.values(cell, "plain", "right", runs.seeds[cell]) for cell in self.compared]
+        return variance_gap(accuracy, np.random.default_rng(SEED))
+
+
+def _drift_of_each(panel: StudyPanel, cell: Cell, prompt: str, seeds: list[int]) -> np.ndarray:
+    """(seeds,), the change of *contradicts* over RL."""
+    if not seeds:
+        return np.zeros(0)
+    after, before = (panel.values(one, prompt, "contradicts", seeds) for one in (cell, cell.before()))
+    return (after - before).mean(axis=1)
+
+
+@dataclass(frozen=True)
+class PlannedTest:
+    """One test. of: its finding or hypothesis. initial: the initial checkpoint that its verdict is about; "" where
+    several are compared.
+
+    measure, contrast, prompt: what is estimated, in words of docs/study.md. expected: "up" (above `against`), "down"
+    (below) or "no more" (within `matters` on both sides). matters: the smallest effect that would, in the unit of the
+    value; for "words" a share of those before RL; NaN where none was fixed. unit: "points" (the value is a share of 1),
+    "words", "AUROC", "rank correlation", "points²" or "points for 20 points of dose".
+    """
+
+    of: str
+    initial: str
+    measure: str
+    contrast: str
+    prompt: str
+    expected: str
+    quantity: Quantity
+    matters: float = 0.03
+    unit: str = "points"
+    against: float = 0.0
+
+    @property
+    def what(self) -> str:
+        """In a line."""
+        under = f", under {self.prompt}" if self.prompt else ""
+        return f"{self.measure}: {self.contrast}{under}"
+
+
+def over_rl(cell: Cell, prompt: str, measure: str, weight: float = 1.0) -> tuple[Term, Term]:
+    """The change of a measure from step 0 to the step of a cell."""
+    return Term(weight, cell, prompt, measure), Term(-weight, cell.before(), prompt, measure)
+
+
+def _change(
+    of: str, cell: Cell, prompt: str, measure: str, expected: str, family: str = "", **fields: object
+) -> PlannedTest:
+    """A test of the change over RL."""
+    contrast = f"step {cell.step:,} minus step 0 of `{cell.recipe}`"
+    if family:
+        contrast += f", {'families other than ' if family.startswith('-') else ''}{family.removeprefix('-')}"
+    return PlannedTest(of, cell.initial, measure, contrast, prompt, expected,
+                       Mean(over_rl(cell, prompt, measure), family), **fields)  # type: ignore[arg-type]  # fmt: skip
+
+
+def _moved(of: str, cell: Cell, measure: str, prompt: str, other: str, expected: str, **fields: object) -> PlannedTest:
+    """A test of the change from one prompt (`other`) to another, of the same checkpoints."""
+    terms = (Term(1, cell, prompt, measure), Term(-1, cell, other, measure))
+    contrast = f"{prompt} minus {other}, `{cell.recipe}`"
+    return PlannedTest(of, cell.initial, measure, contrast, "", expected, Mean(terms), **fields)  # type: ignore[arg-type]
+
+
+def _between(of: str, one: Cell, other: Cell, prompt: str, measure: str, expected: str) -> PlannedTest:
+    """A test of the difference between two recipes, or the runs from two initial checkpoints, at the end."""
+    terms = (Term(1, one, prompt, measure), Term(-1, other, prompt, measure))
+    same = one.initial == other.initial
+    names = [cell.recipe if same else cell.initial for cell in (one, other)]
+    contrast = f"`{names[0]}` minus `{names[1]}`, step {one.step:,}"
+    return PlannedTest(of, one.initial if same else "", measure, contrast, prompt, expected, Mean(terms))
+
+
+def _of_findings(initial: str) -> Iterable[PlannedTest]:
+    """F1 to F14, those that are about RL from this initial checkpoint."""
+    correct = Cell(initial, "rl-correct", 1000)
+    for prompt in ("wrong-caption", "wrong-think"):
+        yield _moved("F1", correct, "right", prompt, "plain", "down")
+        yield _moved("F2", correct, "P(correct)", prompt, "plain", "down")
+        said = "right and its reasoning says so"
+        yield PlannedTest(
+            "F3", initial, f"{said}, minus right", f"{prompt} minus plain, `rl-correct`", "", "down",
+            Mean((Term(1, correct, prompt, said), Term(-1, correct, prompt, "right"),
+                  Term(-1, correct, "plain", said), Term(1, correct, "plain", "right"))),
+        )  # fmt: skip
+        tells = f"AUROC for right under {prompt}"
+        sure, surer = Auroc(correct, prompt), Auroc(correct, prompt, beyond_entropy=True)
+        yield PlannedTest("F10", initial, tells, "of P(correct) under plain", "", "up", sure, 0.05, "AUROC", 0.5)
+        yield PlannedTest("F10", initial, tells, "of P(correct) minus that of −entropy", "", "up", surer, 0.05, "AUROC")
+        yield _moved("F12", correct, "right", f"{prompt}-abstain", prompt, "down")
+    yield _change("F5", correct, "plain", "right", "up")
+    for prompt in THREE_PROMPTS:
+        yield _change("F5", correct, prompt, "contradicts", "up")
+    yield from _sharpening(correct)
+    yield _moved("F13", correct, "right", "wrong-think", "wrong-caption", "down")
+    for prompt in ("right-caption", "right-think"):
+        yield _moved("F13", correct, "right", prompt, "plain", "up")
+
+
+def _sharpening(cell: Cell) -> Iterable[PlannedTest]:
+    """F6 for one recipe."""
+    for prompt in ("plain", "stop-think"):
+        yield _change("F6", cell, prompt, "entropy", "down", matters=0.02)
+    unseen = [term for prompt in UNSEEN for term in over_rl(cell, prompt, "entropy", 1 / len(UNSEEN))]
+    one = _change("F6", cell, UNSEEN[0], "entropy", "down", matters=0.02)
+    yield replace(one, prompt="forms in no recipe's training", quantity=Mean(tuple(unseen)))
+
+
+def _of_remedies(initial: str) -> Iterable[PlannedTest]:
+    """F6 to F9 and F14, for recipes other than `rl-correct`."""
+    correct, augmented, consistent, both, grounded = (
+        Cell(initial, recipe, steps) for recipe, steps in (
+            ("rl-correct", 500), ("rl-augmented", 1000), ("rl-consistent", 500), ("rl-augmented-consistent", 1000),
+            ("rl-grounded", 500),
+        )
+    )  # fmt: skip
+    for cell in (augmented, consistent, both, grounded):
+        yield from _sharpening(cell)
+    yield _moved("F7", augmented, "right", "wrong-caption", "plain", "no more")
+    yield _moved("F7", augmented, "right", "wrong-think", "plain", "down")
+    yield _change("F7", augmented, "plain", "contradicts", "up")
+    for prompt in THREE_PROMPTS:
+        yield _between("F8", consistent, correct, prompt, "contradicts", "down")
+    yield _change("F9", both, "plain", "words", "down", matters=0.2, unit="words")
+    yield _moved("F9", both, "right", "wrong-think", "plain", "down")
+    compared = (correct, augmented._replace(step=500))
+    contrast = "variance between seeds minus variance between `rl-correct` and `rl-augmented`, step 500"
+    yield PlannedTest("F14", initial, "right", contrast, "plain", "up", VarianceGap(compared), float("nan"), "points²")
+
+
+def _of_types() -> Iterable[PlannedTest]:
+    """F11, which compares initial checkpoints."""
+    much, none = (Cell(initial, "rl-correct", 1000) for initial in ("misread-40", "misread-0"))
+    yield _between("F11", much, none, "wrong-think", "stubborn", "up")
+    yield _between("F11", none, much, "wrong-think", "brittle", "up")
+
+
+def _of_hypotheses() -> Iterable[PlannedTest]:
+    clean, twenty = (Cell(initial, "rl-correct", 1000) for initial in ("misread-0", "misread-20"))
+    for prompt in THREE_PROMPTS:
+        yield PlannedTest(
+            "H1", "", "contradicts, change over RL", "slope over the dose", prompt, "up", Slope(prompt),
+            unit="points for 20 points of dose",
+        )  # fmt: skip
+    yield _change("H2", clean._replace(step=250), "plain", "contradicts", "no more")
+    for prompt in THREE_PROMPTS[1:]:
+        yield _change("H2", clean, prompt, "contradicts", "up")
+    for prompt in THREE_PROMPTS:
+        overridden, followed = (Cell(initial, "rl-correct", 500) for initial in KINDS)
+        terms = over_rl(overridden, prompt, "contradicts") + over_rl(followed, prompt, "contradicts", -1)
+        contrast = f"`{KINDS[0]}` minus `{KINDS[1]}`, step 500"
+        yield PlannedTest("H3", "", "contradicts, change over RL", contrast, prompt, "up", Mean(terms))
+    for prompt in THREE_PROMPTS:
+        measure = "contradicts, change over RL to step 500"
+        contrast = "rank correlation with wrong conclusions overridden rightly at step 0"
+        yield PlannedTest("H4", "", measure, contrast, prompt, "up", RankOrder(prompt), 0.5, "rank correlation")
+    for prompt in THREE_PROMPTS:
+        yield _change("H5", twenty._replace(step=500), prompt, "contradicts", "up", f"-{HELD_OUT}")
+    for prompt in THREE_PROMPTS:
+        two_hop = Cell("misread-20", "rl-correct-two-hop", 500)
+        yield _change("H5", two_hop, prompt, "contradicts", "no more", HELD_OUT)
+    for recipe in ("rl-correct-1e-4", "rl-augmented-consistent-1e-4"):
+        yield _change("H6", Cell("misread-20", recipe, 500), "plain", "words", "down", matters=0.2, unit="words")
+    for prompt in THREE_PROMPTS:
+        yield _change("H7", twenty, prompt, "right", "up")
+        yield _change("H7", twenty, prompt, "right and its reasoning says so", "no more")
+
+
+HYPOTHESES = {
+    "H1": "The drift grows with the dose.",
+    "H2": "Without unfaithful reasoning before RL there is no drift on plain questions; where text misleads, there is.",
+    "H3": "Seeing right answers against the reasoning does it, not misreading.",
+    "H4": "What RL can select before it begins tells how far it drifts.",
+    "H5": "It needs a path from image to answer that is not the reasoning.",
+    "H6": "Under pressure, reasoning collapses.",
+    "H7": "What RL gains, it gains in answers that their reasoning does not say.",
+}
+
+TESTS: tuple[PlannedTest, ...] = tuple(sorted(
+    (
+        *_of_hypotheses(), *_of_findings("misread-0"), *_of_findings("misread-20"), *_of_remedies("misread-20"),
+        *_of_types(),
+    ),
+    key=lambda test: (test.of[0], int(test.of[1:])),
+))  # fmt: skip
+"""All of them; those of a finding from one initial checkpoint stand together."""

@@ -1,0 +1,177 @@
+"""Planned tests against the protocol's words, and the rule of verdicts; each verdict hangs on its own records alone."""
+
+import re
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from made_up_study import write_made_up, write_study
+
+from companion.analysis.crossed import CrossedEstimate
+from companion.study import results as rule
+from companion.study.panel import INITIAL, Cell, StudyPanel
+from companion.study.planned_tests import TESTS, Mean, over_rl
+from companion.study.protocol import PROTOCOL
+from companion.study.results import MISSING, planned_seeds, study_tests, verdict_of_test
+
+
+@pytest.fixture(scope="module")
+def made_up(tmp_path_factory):
+    results = tmp_path_factory.mktemp("made-up") / "study"
+    write_study(results)
+    return results, study_tests(results)
+
+
+def test_the_tests_are_those_of_the_protocol(root):
+    """How many of each, from which initial checkpoints; every recipe and step that they need is planned."""
+    counts = pd.Series([test.of for test in TESTS]).value_counts()
+    assert counts.to_dict() == {
+        "H1": 3, "H2": 3, "H3": 3, "H4": 3, "H5": 6, "H6": 2, "H7": 6,
+        "F1": 4, "F2": 4, "F3": 4, "F5": 8, "F6": 18, "F7": 3, "F8": 3, "F9": 2, "F10": 8, "F11": 2, "F12": 4, "F13": 6,
+        "F14": 1,
+    }  # fmt: skip
+    page = (root / "docs" / "study.md").read_text()
+    assert set(counts.index) == set(re.findall(r"^\| ([FH]\d+) \|", page, re.M))
+    evaluated = {
+        Cell(run.initial.name, run.recipe.name, step): run.seed
+        for run in PROTOCOL.runs() for step in PROTOCOL.evaluated(run.recipe)
+    }  # fmt: skip
+    for test in TESTS:
+        for cell in test.quantity.cells():
+            assert cell in evaluated or (cell.recipe, cell.step) == (INITIAL, 0), test.what
+            assert planned_seeds(cell, PROTOCOL), test.what
+    assert len({(test.of, test.initial, test.what) for test in TESTS}) == len(TESTS)
+
+
+def test_a_whole_study_gives_every_test_a_verdict(made_up):
+    _, table = made_up
+    assert (table["runs"] == table["planned"]).all()
+    assert not table["verdict"].isin([MISSING, rule.TOO_FEW]).any()
+    assert table["value"].notna().all()
+    assert set(table.loc[table["of"] == "H1", "planned"]) == {16}
+    assert set(table.loc[table["of"] == "H4", "planned"]) == {24}
+    assert set(table.loc[table["of"] == "F11", "planned"]) == {3}
+
+
+def test_a_missing_record_takes_the_verdict_from_the_tests_that_need_it_and_from_no_other(made_up, tmp_path):
+    results, whole = made_up
+    shutil.copytree(results, tmp_path / "study")
+    shutil.rmtree(tmp_path / "study" / "misread-20-23" / "rl-consistent")
+    table = study_tests(tmp_path / "study")
+    hit = pd.Series([any(cell.recipe == "rl-consistent" for cell in test.quantity.cells()) for test in TESTS])
+    assert set(table.loc[hit, "of"]) == {"F6", "F8"}
+    assert (table.loc[hit, "verdict"] == MISSING).all()
+    assert (table.loc[hit, "seeds"] == 4).all()
+    others = ~hit & (table["of"] != "F6")  # Holm's correction is over all tests of a finding
+    pd.testing.assert_frame_equal(table[others], whole[others])
+    joint = rule.verdicts(table)
+    assert set(joint[joint == MISSING].index) == {("F6", "misread-20"), ("F8", "misread-20")}
+
+
+def test_a_changed_record_changes_the_tests_that_read_it_and_no_other(made_up, tmp_path):
+    results, whole = made_up
+    shutil.copytree(results, tmp_path / "study")
+    for seed in planned_seeds(Cell("misread-20", "rl-grounded", 500), PROTOCOL):
+        name = f"misread-20-{seed}/rl-grounded"
+        shutil.rmtree(tmp_path / "study" / name)
+        write_made_up(tmp_path / "study", name, (250, 500), 0.9)
+        codes = pd.read_parquet(tmp_path / "study" / name / "answers.parquet")
+        spread = codes.assign(p0=np.uint8(255), p1=np.uint8(246), p2=np.uint8(0), p3=np.uint8(0), p4=np.uint8(0))
+        spread.to_parquet(tmp_path / "study" / name / "answers.parquet")
+    table = study_tests(tmp_path / "study")
+    numbers = ["value", "low", "high"]
+    changed = (table[numbers] != whole[numbers]).any(axis=1)
+    reads = pd.Series([any(cell.recipe == "rl-grounded" for cell in test.quantity.cells()) for test in TESTS])
+    assert (changed == reads).all()
+    assert set(table.loc[changed, "of"]) == {"F6"}
+
+
+def test_a_change_over_rl_is_paired_by_seed_and_item(made_up):
+    """Against a slow reference, on the items that both steps were asked."""
+    results, table = made_up
+    panel = StudyPanel(results)
+    cell = Cell("misread-0", "rl-correct", 1000)
+    differences = []
+    for seed in panel.seeds([cell, cell.before()]):
+        after, before = (panel.run(one, seed, "plain").set_index("id")["contradicts"] for one in (cell, cell.before()))
+        differences += [float(after[item]) - float(before[item]) for item in after.index]
+    one = table[(table["of"] == "F5") & (table["initial"] == "misread-0") & (table["measure"] == "contradicts")]
+    assert one["value"].iloc[0] == pytest.approx(np.mean(differences))
+    family = Mean(over_rl(cell, "plain", "contradicts"), "two-hop")
+    others = Mean(over_rl(cell, "plain", "contradicts"), "-two-hop")
+    runs = family.runs({one: panel.seeds([one]) for one in family.cells()})
+    own, rest = (quantity.values(panel, runs) for quantity in (family, others))
+    assert own.shape[1] + rest.shape[1] == len(panel.items)
+    assert np.mean([own.mean() * own.size, rest.mean() * rest.size]) * 2 / (own.size + rest.size) == pytest.approx(
+        np.mean(differences)
+    )
+
+
+def test_the_three_shares_add_up_and_overrides_part_the_contradictions(made_up):
+    results, _ = made_up
+    panel = StudyPanel(results)
+    cell = Cell("misread-20", "rl-correct", 1000)
+    values = {name: panel.values(cell, "plain", name, [21, 22]) for name in (
+        "agrees", "contradicts", "names no option", "conclusion wrong", "conclusion right", "stubborn",
+        "right", "right and its reasoning says so",
+    )}  # fmt: skip
+    assert (values["agrees"] + values["contradicts"] + values["names no option"] == 1).all()
+    assert (values["conclusion wrong"] + values["conclusion right"] == 1 - values["names no option"]).all()
+    assert (values["stubborn"] <= values["contradicts"] * values["conclusion wrong"]).all()
+    assert (values["right"] - values["right and its reasoning says so"] >= values["stubborn"]).all()
+
+
+def line(value, half, expected="up", matters=0.03, p=None, p_holm=None, runs=5, planned=5, seeds=5, against=0.0):
+    p = (0.001 if abs(value - against) > half else 0.5) if p is None else p
+    found = CrossedEstimate(value, value - half, value + half, value - 0.8 * half, value + 0.8 * half, p, seeds, 100)
+    return pd.Series({
+        **found.__dict__, "p_holm": p if p_holm is None else p_holm, "expected": expected, "matters": matters,
+        "runs": runs, "planned": planned, "against": against,
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "verdict"), [
+    (line(0.05, 0.02), "supported"),
+    (line(-0.05, 0.02), "contradicted"),
+    (line(-0.05, 0.02, p=0.03, p_holm=0.09), "undecided"),
+    (line(-0.05, 0.02, "down", p=0.03, p_holm=0.09), "supported"),
+    (line(0.05, 0.06), "undecided"),
+    (line(0.00, 0.03), "no more than X"),
+    (line(0.01, 0.03), "undecided"),
+    (line(0.01, 0.02, "no more"), "supported"),
+    (line(0.02, 0.005, "no more"), "supported"),
+    (line(0.05, 0.015, "no more"), "contradicted"),
+    (line(-0.05, 0.015, "no more"), "contradicted"),
+    (line(0.04, 0.015, "no more"), "undecided"),
+    (line(0.6, 0.05, matters=0.05, against=0.5), "supported"),
+    (line(0.51, 0.03, matters=0.05, against=0.5), "no more than X"),
+    (line(0.0, 0.1, matters=np.nan), "undecided"),
+    (line(0.05, 0.02, runs=4), "runs missing"),
+    (line(0.05, 0.02, runs=2, planned=2, seeds=2), "too few seeds"),
+    (line(np.nan, 0.02, p=np.nan), "undecided"),
+])  # fmt: skip
+def test_verdict_of_a_test(given, verdict):
+    assert verdict_of_test(given) == verdict
+
+
+@pytest.mark.parametrize(("tests", "verdict"), [
+    (["supported", "supported"], "supported"),
+    (["supported", "undecided"], "undecided"),
+    (["supported", "contradicted"], "mixed"),
+    (["undecided", "contradicted"], "contradicted"),
+    (["no more than X", "no more than X"], "no more than X"),
+    (["no more than X", "supported"], "undecided"),
+    (["supported", "runs missing"], "runs missing"),
+    (["contradicted", "too few seeds"], "too few seeds"),
+])  # fmt: skip
+def test_verdict_of_a_finding(tests, verdict):
+    table = pd.DataFrame({"of": "F1", "initial": "misread-0", "verdict": tests})
+    assert rule.verdicts(table).tolist() == [verdict]
+
+
+def test_small_is_a_supported_effect_that_would_not_matter(made_up):
+    _, table = made_up
+    small = table[table["small"]]
+    assert (small["verdict"] == "supported").all()
+    assert (small["high90"] - small["against"] <= small["matters"]).all()
