@@ -87,7 +87,8 @@ def redraw(folder: Path, name: str) -> str:
     table = pd.read_csv(folder / f"{name}.csv", keep_default_na=False, na_values=[""])
     figure = module.draw(table, entries[name]["about"])
     said = caption(module)
-    alt = f"{said} ({'; '.join(figure.get_suptitle().splitlines()[1:])})"
+    written = figure.get_label() or figure.get_suptitle().partition("\n")[2]
+    alt = f"{said} ({'; '.join(written.splitlines())})"
     metadata = {"Title": said, "Description": alt}
     figure.savefig(folder / f"{name}.png", dpi=150, metadata=metadata | {"Software": None})
     figure.set_layout_engine("none")  # what the first layout found serves the second file

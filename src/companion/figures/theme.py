@@ -89,6 +89,25 @@ def titled(figure: Figure, title: str, about: str, note: str) -> Figure:
     return figure
 
 
+def claimed(figure: Figure, claim: str, about: str, note: str) -> Figure:
+    """Put over a figure what it claims, and under it in small print what it is about and how its marks are read.
+
+    The small print is the label of the figure too, for the text that stands for the picture (`gallery.redraw`).
+    """
+    small_print = f"{about}\n{note}"
+    figure.suptitle(claim, x=0.01, ha="left", fontsize="large", weight="bold", wrap=True)
+    figure.supxlabel(small_print, x=0.01, ha="left", fontsize="small", color="#666666", wrap=True)
+    figure.set_label(f"{claim}\n{small_print}")
+    return figure
+
+
+def initial_label(initial: str) -> str:
+    """An initial checkpoint of the study as figures name it: `misread-20`, `misread-20-followed`."""
+    share, _, kind = initial.removeprefix("misread-").partition("-")
+    much = "no" if share == "0" else f"{share} %"
+    return f"{much} misread reasoning before RL{f', {kind}' if kind else ''}"
+
+
 def show(figure: Figure, alt: str) -> Image:
     """A figure as a picture in a notebook, which GitHub shows too."""
     buffer = io.BytesIO()

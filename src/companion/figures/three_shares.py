@@ -1,0 +1,65 @@
+"""Answers that agree with their reasoning, contradict it, or have none that names an option, before and after RL."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from companion.figures.theme import BLIND_SAFE, claimed, initial_label, perturbation_label
+
+SHARES = {
+    "agrees": (BLIND_SAFE[0], ""),
+    "contradicts": (BLIND_SAFE[3], "//"),
+    "names no option": ("#bbbbbb", ".."),
+}
+"""Share → colour and hatch; the three add up to all answers."""
+
+
+def table(curves: pd.DataFrame) -> pd.DataFrame:
+    """Of `study.summaries.curves`, the three shares at the first and the last step."""
+    ends = curves["step"].isin([curves["step"].min(), curves["step"].max()])
+    return curves[ends & curves["measure"].isin(SHARES)]
+
+
+def draw(table: pd.DataFrame, about: str) -> Figure:
+    """A column an initial checkpoint; for each prompt a bar before RL and one after it."""
+    prompts, initials = (list(dict.fromkeys(table[name])) for name in ("prompt", "initial"))
+    figure = Figure(figsize=(9, 0.85 * len(prompts) + 1.8))
+    panels = figure.subplots(1, len(initials), sharey=True, squeeze=False)[0]
+    lines = table.set_index(["initial", "prompt", "measure", "step"])["value"].mul(100).sort_index()
+    for axes, initial in zip(panels, initials, strict=True):
+        places = []
+        for row, prompt in enumerate(prompts):
+            for number, step in enumerate(sorted(table["step"].unique())):
+                places.append((row + 0.36 * (number - 0.5), f"{perturbation_label(prompt)}, step {step:,}"))
+                _bar(axes, places[-1][0], [lines.loc[(initial, prompt, share, step)] for share in SHARES])
+        axes.set_yticks([y for y, _ in places], [name for _, name in places], fontsize="small")
+        axes.set(xlim=(0, 100), ylim=(len(prompts) - 0.5, -0.5), xlabel="share of all answers (%)")
+        axes.set_title(initial_label(initial), fontsize="medium")
+        axes.grid(visible=False)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower right", ncols=3, frameon=False)
+    return claimed(figure, _claim(lines, initials[-1], prompts), about, "intervals: csv")
+
+
+def _bar(axes: Axes, y: float, shares: list[float]) -> None:
+    left = np.concatenate([[0.0], np.cumsum(shares)[:-1]])
+    named = {container.get_label() for container in axes.containers}
+    for start, value, (name, (color, hatch)) in zip(left, shares, SHARES.items(), strict=True):
+        label = name if name not in named else "_"
+        axes.barh(y, value, left=start, height=0.32, color=color, hatch=hatch, edgecolor="white", label=label)
+        if value >= 5:
+            axes.text(start + value / 2, y, f"{value:.0f}", ha="center", va="center", fontsize="small",
+                      bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
+
+
+def _claim(lines: pd.Series, initial: str, prompts: list[str]) -> str:
+    """How far contradictions grew from one initial checkpoint."""
+    paths = {prompt: lines.loc[(initial, prompt, "contradicts")].sort_index() for prompt in prompts}
+    grown = all(path.iloc[-1] > path.iloc[0] for path in paths.values())
+    told = ", ".join(
+        f"{perturbation_label(name)} {path.iloc[0]:.0f} → {path.iloc[-1]:.0f} %" for name, path in paths.items()
+    )
+    more = "More" if grown else "Not everywhere more"
+    return f"{more} answers contradict their own reasoning after RL\n{initial_label(initial)}: {told}"
