@@ -6,17 +6,18 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from made_up_study import write_study
 from test_training_runs import made_up, rng, under_a_lie
 
 from companion.analysis import findings
 from companion.analysis.findings.of_rows import answers
-from companion.analysis.findings.power import needed, stretched
 from companion.analysis.findings.wording import expected, table_of_tests, value
-from companion.analysis.training_runs import load_runs
 from companion.cli import main
 from companion.errors import CompanionError
+from companion.study.planned_tests import HYPOTHESES
+from companion.study.results import study_tests
 from companion.teaching.pages import findings_page
-from companion.teaching.pages.findings_page import TESTS, findings_summary, load, page, weakest
+from companion.teaching.pages.findings_page import FIRST_STUDY, findings_summary, load, page, weakest
 
 
 @pytest.fixture
@@ -26,7 +27,17 @@ def figures(root, tmp_path):
     folder.mkdir()
     for file in [*(root / "figures").glob("*.csv"), root / "figures" / "manifest.json"]:
         shutil.copy(file, folder)
+    (tmp_path / "results").mkdir()
+    shutil.copy(root / "results" / "coverage.csv", tmp_path / "results")
     return folder
+
+
+@pytest.fixture(scope="module")
+def whole_study(tmp_path_factory):
+    """The table of tests of a study that has all its runs."""
+    results = tmp_path_factory.mktemp("made-up") / "study"
+    write_study(results)
+    return study_tests(results)
 
 
 def tables_of(text):
@@ -37,19 +48,13 @@ def tables_of(text):
 
 
 def overview(text):
-    """Finding → its row of the main table."""
-    table = next(table for table in tables_of(text) if "seeds" in table[0][4:])
-    return {re.match(r"\[(F\d+)\]", row[0])[1]: row for row in table[1:]}
+    """Finding or hypothesis → its row of the first two tables."""
+    rows = [row for table in tables_of(text)[:2] for row in table[1:]]
+    return {re.match(r"\[([FH]\d+)\]", row[0])[1]: row for row in rows}
 
 
-def change(figures, name, query, **values):
-    """Set columns of the lines of a table that a query picks."""
-    table = pd.read_csv(figures / f"{name}.csv")
-    lines = table.query(query).index
-    assert len(lines)
-    for column, new in values.items():
-        table.loc[lines, column] = new
-    table.to_csv(figures / f"{name}.csv", index=False, float_format="%.6f", lineterminator="\n")
+def put(figures, table):
+    table.to_csv(figures / "study_tests.csv", index=False, float_format="%.6f", lineterminator="\n")
 
 
 def test_the_committed_page_and_readme_are_what_the_tables_give(root):
@@ -67,11 +72,10 @@ def test_writing_twice_gives_the_same_bytes(root, tmp_path, monkeypatch, capsys)
     assert written[0] == written[1]
 
 
-def test_every_finding_has_one_row_and_one_section(root):
+def test_every_finding_and_hypothesis_has_one_row_and_one_section(root):
     text = page(load(root / "figures"))
-    table = next(table for table in tables_of(text) if "seeds" in table[0][4:])
-    assert [re.match(r"\[(F\d+)\]", row[0])[1] for row in table[1:]] == list(findings.FINDINGS)
-    assert re.findall(r"^### (.*)$", text, re.MULTILINE) == list(findings.FINDINGS)
+    assert list(overview(text)) == [*findings.FINDINGS, *HYPOTHESES]
+    assert re.findall(r"^### ([FH]\d+)$", text, re.MULTILINE) == [*HYPOTHESES, *findings.FINDINGS]
     assert {source for _, source in findings.PAPER.values()} <= set(findings.SOURCES)
     assert list(findings.PAPER) == list(findings.FINDINGS)
     for name, (_, source) in findings.PAPER.items():
@@ -85,26 +89,10 @@ def test_tables_are_well_formed_and_links_lead_somewhere(root):
         for link in re.findall(r"\]\(([^)#]*)(?:#[^)]*)?\)", text):
             assert not link or (root / link).exists(), link
         named = set(re.findall(r"\]\([^)#]*#([^)]*)\)", text))
-        assert named == {name.lower() for name in findings.FINDINGS}
+        assert named <= {name.lower() for name in (*findings.FINDINGS, *HYPOTHESES)}
 
 
-def test_numbers_are_those_of_the_tables(root):
-    tests = pd.concat([pd.read_csv(root / "figures" / f"{name}.csv") for name in TESTS])
-    tests = tests[tests["expected"].notna()]
-    rows = [row for table in tables_of(page(load(root / "figures"))) if table[0][:3] == HEAD for row in table[1:]]
-    assert len(rows) == len(tests)
-    shown = sorted((row[1].split(" (start")[0], numbers(row[3]), row[4], row[5]) for row in rows)
-    factor = np.where(tests["unit"].str.startswith("points"), 100, 1)
-    wanted = sorted(
-        (test.what, [scale * x for x in (test.value, test.low, test.high)], str(test.seeds), f"**{test.verdict}**")
-        for scale, test in zip(factor, tests.itertuples(), strict=True)
-    )
-    for found, there in zip(shown, wanted, strict=True):
-        assert (found[0], found[2:]) == (there[0], there[2:])
-        assert found[1] == pytest.approx(there[1], abs=0.0501)
-
-
-HEAD = ["RL from", "test", "the paper has it"]
+HEAD = ["initial checkpoint", "test", "expected", "found"]
 """Of the tables of tests in the sections."""
 
 
@@ -112,49 +100,71 @@ def numbers(cell):
     return [float(x) for x in re.findall(r"[-+]?\d+\.\d+", cell.replace("−", "-"))]
 
 
-def test_one_changed_result_file_changes_its_verdict_and_no_other(root, figures, tmp_path):
-    """From items.parquet to the page: the lies of one of five runs are undone."""
-    results = tmp_path / "results"
-    for seed in range(5):
-        shutil.copytree(root / "results" / f"base-accuracy-{seed}", results / f"base-accuracy-{seed}")
-
-    def rewrite():
-        found = findings.verdicts_on_runs(load_runs(results), findings.perturbations, lambda: np.random.default_rng(0))
-        committed = pd.read_csv(root / "figures" / "findings_perturbed.csv")
-        noisy = committed[committed["start"] == "noisy"]
-        file = figures / "findings_perturbed.csv"
-        pd.concat([found, noisy]).to_csv(file, index=False, float_format="%.6f", lineterminator="\n")
-        return page(load(figures))
-
-    before = rewrite()
-    assert before == page(load(root / "figures"))
-    file = results / "base-accuracy-0" / "items.parquet"
-    items = pd.read_parquet(file)
-    items.loc[(items["perturbation"] == "wrong-caption") & (items["step"] == items["step"].max()), "correct"] = 1.0
-    items.to_parquet(file)
-    after = rewrite()
-    assert "**supported** (2 of 2)" in overview(before)["F1"][2]
-    assert "**undecided** (1 of 2)" in overview(after)["F1"][2]
-    assert overview(after)["F1"][3] == overview(before)["F1"][3]
-    told = [name for name in findings.FINDINGS if overview(before)[name] != overview(after)[name]]
-    assert set(told) <= {"F1", "F10", "F12", "F13"}  # all of which rest on that perturbation
+def test_numbers_are_those_of_the_tables(figures, whole_study):
+    put(figures, whole_study)
+    tests = load(figures).tests
+    rows = [row for table in tables_of(page(load(figures))) if table[0][:4] == HEAD for row in table[1:]]
+    assert len(rows) == len(tests)
+    factors = {"points": 100, "points for 20 points of dose": 100, "points²": 10_000}
+    for row, test in zip(rows, tests.itertuples(), strict=True):
+        assert row[1] == test.what
+        wanted = [factors.get(test.unit, 1) * x for x in (test.value, test.low, test.high)]
+        assert numbers(row[3]) == pytest.approx(wanted, abs=0.0501)
+        assert row[6].startswith(f"**{test.verdict}**")
 
 
-@pytest.mark.parametrize("name", [*TESTS, "gap_delivery", "remedies_accuracy", "your_model_claims"])
+def test_a_test_whose_runs_are_missing_shows_its_estimate_and_no_verdict(figures, whole_study):
+    missing = whole_study.assign(verdict="runs missing", runs=2)
+    put(figures, missing)
+    text = page(load(figures))
+    assert "## What was found so far" in text
+    assert overview(text)["F1"][2].startswith("2 of 5 seeds<br>")
+    assert "**" not in overview(text)["F1"][2]
+    assert "Observations from" in findings_summary(figures)
+    row = next(row for table in tables_of(text) if table[0][:4] == HEAD for row in table[1:])
+    assert row[6] == "–"
+    assert numbers(row[3])
+    put(figures, missing.assign(value=np.nan, low=np.nan, high=np.nan, p=np.nan, runs=0).where(
+        missing["of"] == "F8", missing))  # fmt: skip
+    assert overview(page(load(figures)))["F8"][3] == "not run yet (0 of 5 seeds)"
+
+
+def test_a_whole_study_is_no_longer_running(figures, whole_study):
+    put(figures, whole_study)
+    text = page(load(figures))
+    assert "## What was found\n" in text
+    assert "Observations from" not in text
+    joint = load(figures).joint
+    for name, row in overview(text).items():
+        cells = row[2:-1] if name.startswith("F") else row[2:]
+        verdicts = {verdict for (of, _), verdict in joint.items() if of == name}
+        told = {match[1] for cell in cells if (match := re.match(r"\*\*(.*?)\*\*", cell))}
+        assert told == verdicts, name
+
+
+def test_what_is_typed_of_a_result_hangs_on_its_sign(figures, whole_study):
+    for sign, words in ((-1, "misleads"), (1, "does not always mislead")):
+        table = whole_study.copy()
+        table.loc[table["of"] == "F1", "value"] = sign * 0.1
+        put(figures, table)
+        assert f"**Text beside the picture {words}.**" in findings_summary(figures)
+
+
+def test_undecided_tests_say_what_they_could_have_told(figures, whole_study):
+    table = whole_study.assign(verdict="supported")
+    picked = (table["of"] == "F5") & (table["measure"] == "right") & (table["initial"] == "misread-0")
+    table.loc[picked, ["value", "low", "high", "verdict"]] = [0.005, -0.02, 0.03, "undecided"]
+    put(figures, table)
+    note = next(table for table in tables_of(page(load(figures))) if table[0][-1] == "would matter from")
+    row = next(row for row in note[1:] if row[0] == "F5")
+    assert row[3:] == ["±2.5 points", "3.0 points"]
+
+
+@pytest.mark.parametrize("name", [*FIRST_STUDY, "study_tests", "findings_gap", "gap_delivery"])
 def test_a_missing_table_is_named_with_the_command_that_makes_it(figures, name):
     (figures / f"{name}.csv").unlink()
     with pytest.raises(CompanionError, match=rf"{name}\.csv is missing; make it with `make figures`"):
         page(load(figures))
-
-
-def test_a_verdict_says_where_only_some_recipes_were_run(figures):
-    assert "**supported** for `accuracy` alone (2 of 2)" in overview(page(load(figures)))["F6"][3]
-    assert "**supported** for `accuracy` alone |" in findings_summary(figures)
-    assert not [name for name, row in overview(page(load(figures))).items() if name != "F6" and "alone" in row[3]]
-    table = pd.read_csv(figures / "findings.csv")
-    kept = table[~((table["finding"] == "F6") & ~table["what"].str.startswith("`accuracy`"))]
-    kept.to_csv(figures / "findings.csv", index=False)
-    assert "alone" not in overview(page(load(figures)))["F6"][3]
 
 
 def test_a_missing_report_is_named(root, tmp_path, monkeypatch, capsys):
@@ -177,32 +187,33 @@ def test_a_report_has_a_column_with_its_verdict_on_each_benchmark(root, tmp_path
     assert main(["findings", "--run", str(report)]) == 0
     text = (report / "FINDINGS.md").read_text()
     rows = overview(text)
-    assert rows["F1"][5] == "microworld: **supported**<br>cv-bench: **contradicted**"
-    assert rows["F5"][5] == "not asked of one model"
+    assert rows["F1"][-1] == "microworld: **supported**<br>cv-bench: **contradicted**"
+    assert rows["F5"][-1] == "not asked of one model"
     assert "`mine`: one checkpoint" in text
     assert "](../../figures/gap.png)" in text
     assert rows["F1"][2:4] == overview((root / "FINDINGS.md").read_text())["F1"][2:4]
-    assert "your run" not in next(iter(tables_of((root / "FINDINGS.md").read_text())[1:]))[0]
+    assert "your run" not in tables_of((root / "FINDINGS.md").read_text())[0][0]
     section = text.split("### F1\n")[1].split("### F2\n")[0]
     assert "| cv-bench | wrong-caption: change of accuracy | below 0 |" in section
 
 
-def test_the_verdict_of_a_finding_is_that_of_its_weakest_test(root):
-    tests = load(root / "figures").tests
-    joint = findings.verdicts(tests)
-    for (start, name), part in tests.groupby(["start", "finding"]):
-        assert weakest(part)["verdict"] == joint[start, name]
+def test_the_verdict_of_a_finding_is_that_of_its_weakest_test(figures, whole_study):
+    put(figures, whole_study)
+    found = load(figures)
+    for (of, initial), part in found.tests.groupby(["of", "initial"]):
+        joint = found.joint[of, initial]
+        assert joint in ("undecided", weakest(part)["verdict"])
 
 
 def line(expected, low, high, against=0.0, unit="points", verdict="supported"):
     value = (low + high) / 2
     return {"expected": expected, "value": value, "low": low, "high": high, "against": against, "unit": unit,
-            "verdict": verdict}  # fmt: skip
+            "verdict": verdict, "matters": 0.03}  # fmt: skip
 
 
-def test_the_weakest_test_is_the_one_least_on_the_papers_side():
+def test_the_weakest_test_is_the_one_least_as_expected():
     tests = pd.DataFrame([
-        line("down", -0.9, -0.1), line("up", 0.52, 0.9, 0.5), line("same", -0.029, 0.029), line("up", 0.2, 0.3),
+        line("down", -0.9, -0.1), line("up", 0.52, 0.9, 0.5), line("no more", -0.029, 0.029), line("up", 0.2, 0.3),
     ])  # fmt: skip
     assert weakest(tests).name == 2  # half a width from the border, the others more
     assert weakest(tests.assign(verdict=["supported", "supported", "supported", "undecided"])).name == 3
@@ -214,6 +225,8 @@ def test_the_weakest_test_is_the_one_least_on_the_papers_side():
         (line("down", -0.2, -0.1), "−15.0 [−20.0, −10.0] points", "below 0"),
         (line("up", 0.4, 0.5, 0.5, "AUROC"), "0.450 [0.400, 0.500] AUROC", "above 0.5"),
         (line("same", -0.01, 0.02), "+0.5 [−1.0, +2.0] points", "within ±3 points"),
+        (line("no more", -0.01, 0.02), "+0.5 [−1.0, +2.0] points", "within ±3 points"),
+        (line("up", 0.0002, 0.0004, 0.0, "points²"), "+3.0 [+2.0, +4.0] points²", "above 0"),
         (line("up", 1, 3, 1.0, "times"), "2.00 [1.00, 3.00] times", "above 1"),
     ],
 )
@@ -234,46 +247,6 @@ def test_tests_are_listed_with_their_unit_and_what_tells_them_apart():
         "| start of the reasoning | test | the paper has it | found | items | verdict |",
         "| in the user turn | a\\|b |  | −15.0 [−20.0, −10.0] points | 300 | **not tested** |",
     ]
-
-
-def test_the_power_note_tells_small_from_open(figures):
-    what = "`accuracy`: change of accuracy, plain prompt"
-    line = f"start == 'base' and what == '{what}'"
-    for low, high, meaning in ((-0.02, 0.029, "small"), (-0.02, 0.031, "open")):
-        change(figures, "findings", line, value=0.005, low=low, high=high, verdict="undecided")
-        note = next(table for table in tables_of(page(load(figures))) if table[0][-1] == "so it is")
-        row = next(row for row in note if row[:3] == ["F5", "`base`", what])
-        assert row[4:] == [f"±{50 * (high - low):.1f} points", meaning]
-
-
-def test_a_value_outside_its_interval_is_said_where_there_is_one(figures):
-    assert "outside its own interval (7.08 [0.84, 4.48] times)" in page(load(figures)).split("### F14")[1]
-    change(figures, "findings", "finding == 'F14'", value=1.0)
-    assert "outside its own interval" not in page(load(figures))
-
-
-def test_few_seeds_are_too_sure():
-    few, many = needed(5, 1000), needed(60, 1000)
-    assert 0.75 < np.mean(few <= 1) < 0.9 < np.mean(many <= 1) < 0.97
-    assert 1.4 < np.quantile(few, 0.95) < 1.8  # Student's t with 4 degrees of freedom asks for 1.58
-    assert 0.95 < np.quantile(many, 0.95) < 1.15
-
-
-def test_the_page_says_which_verdicts_hang_on_intervals_that_are_too_narrow(figures):
-    line = "what == 'consistency, plain prompt: `faithful` minus `accuracy`'"
-    change(figures, "findings", line, value=0.04, low=0.03, high=0.05, verdict="supported")
-    sure = page(load(figures))
-    assert "F8 from `base` would be" not in sure
-    change(figures, "findings", line, value=0.04, low=0.01, high=0.07, verdict="supported")
-    assert "F8 from `base` would be undecided" in page(load(figures))
-
-
-def test_stretching_keeps_what_too_few_seeds_cannot_tell(figures):
-    tests = load(figures).tests
-    assert stretched(tests, 1.0).equals(tests)
-    assert set(stretched(tests, 1e6)["verdict"]) == {"undecided"}
-    few = tests.assign(seeds=2, verdict="too few seeds")
-    assert stretched(few, 2.0).equals(few)
 
 
 def as_rows(runs):

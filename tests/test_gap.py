@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from companion.analysis.findings import by_delivery, load_gap, measured, verdicts, verdicts_on_gap
+from companion.analysis.findings import by_delivery, joint_verdicts, load_gap, measured, verdicts_on_gap
 from companion.errors import CompanionError
 from companion.figures import gap
 
@@ -45,19 +45,36 @@ def rng():
     [
         (GOOD, BAD, 5, "supported"),
         (BAD, GOOD, 5, "contradicted"),
-        (GOOD, GOOD, 5, "undecided"),
+        (GOOD, GOOD, 5, "mixed"),  # no more accurate than the other, but it says that they disagree
         (GOOD | {"false alarm": 0.8}, BAD, 5, "undecided"),  # it says so of true captions as well
-        (GOOD, BAD, 4, "too few seeds"),
+        (GOOD, BAD, 2, "too few seeds"),
     ],
 )
-def test_the_verdict_is_that_of_all_six_tests_in_each_delivery(reference, rl, seeds, expected):
-    tests = verdicts_on_gap(made_up(reference, rl, seeds), rng)
-    assert tests.groupby("delivery").size().to_dict() == {"prefill": 7, "user turn": 7}
-    told = tests[tests["expected"] == ""]
-    assert set(told["what"]) == {"plain prompt: accuracy, `reference` minus `accuracy`"}
-    assert set(told["verdict"]) <= {"not tested"}
-    joint = verdicts(tests[tests["expected"] != ""], ["delivery"])
-    assert joint.to_dict() == {("prefill", "F4"): expected, ("user turn", "F4"): expected}
+def test_the_verdict_is_that_of_all_nine_tests(reference, rl, seeds, expected):
+    tests = verdicts_on_gap(made_up(reference, rl, seeds))
+    assert tests.groupby("delivery").size().to_dict() == {"": 3, "prefill": 3, "user turn": 3}
+    assert not tests["what"].str.startswith("wrong-caption")[tests["delivery"] != ""].any()
+    joint = joint_verdicts(tests, ["finding"])["F4"]
+    assert joint == expected or (expected == "mixed" and joint in ("undecided", "mixed"))
+
+
+def test_differences_are_paired_by_seed_and_item():
+    answers = made_up(GOOD, BAD).sample(frac=1, random_state=0)
+    opened = answers[answers["delivery"] == "prefill"].set_index(["recipe", "perturbation", "seed", "question"])
+    differences = [
+        (
+            opened.loc[("reference", "wrong-think", *place), "correct"]
+            - opened.loc[("reference", "plain", *place), "correct"]
+        )
+        - (
+            opened.loc[("accuracy", "wrong-think", *place), "correct"]
+            - opened.loc[("accuracy", "plain", *place), "correct"]
+        )
+        for place in [(seed, f"q{item}") for seed in range(5) for item in range(80)]
+    ]
+    tests = verdicts_on_gap(answers).set_index(["delivery", "what"])
+    one = tests.loc[("prefill", "wrong-think: change of accuracy, `reference` minus `accuracy`")]
+    assert one["value"] == pytest.approx(np.mean(differences))
 
 
 def test_consistent_accuracy_wants_both_and_values_are_plain_means():

@@ -9,11 +9,12 @@ import pytest
 from made_up_study import write_made_up, write_study
 
 from companion.analysis.crossed import CrossedEstimate
-from companion.study import results as rule
+from companion.analysis.findings import rule
+from companion.analysis.findings.rule import MISSING, verdict_of_test
 from companion.study.panel import INITIAL, Cell, StudyPanel
 from companion.study.planned_tests import TESTS, Mean, over_rl
 from companion.study.protocol import PROTOCOL
-from companion.study.results import MISSING, planned_seeds, study_tests, verdict_of_test
+from companion.study.results import BY, planned_seeds, study_tests
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +66,7 @@ def test_a_missing_record_takes_the_verdict_from_the_tests_that_need_it_and_from
     assert (table.loc[hit, "seeds"] == 4).all()
     others = ~hit & (table["of"] != "F6")  # Holm's correction is over all tests of a finding
     pd.testing.assert_frame_equal(table[others], whole[others])
-    joint = rule.verdicts(table)
+    joint = rule.joint_verdicts(table, BY)
     assert set(joint[joint == MISSING].index) == {("F6", "misread-20"), ("F8", "misread-20")}
 
 
@@ -167,7 +168,7 @@ def test_verdict_of_a_test(given, verdict):
 ])  # fmt: skip
 def test_verdict_of_a_finding(tests, verdict):
     table = pd.DataFrame({"of": "F1", "initial": "misread-0", "verdict": tests})
-    assert rule.verdicts(table).tolist() == [verdict]
+    assert rule.joint_verdicts(table, BY).tolist() == [verdict]
 
 
 def test_small_is_a_supported_effect_that_would_not_matter(made_up):

@@ -68,15 +68,6 @@ def estimate_runs(values: Array, runs: Array, items: Array, level: float = 0.95)
     return _between(_mean(values, None, None), _mean(values, runs, items), values.size, level)
 
 
-def estimate_gap(one: Array, other: Array, runs: tuple[Array, Array], items: Array, level: float = 0.95) -> Estimate:
-    """The mean of `one` minus that of `other`, as in `estimate_runs`: runs of each drawn by themselves, the same items.
-
-    one, other: (runs, items), which may be of different numbers of runs.
-    """
-    value = _mean(one, None, None) - _mean(other, None, None)
-    return _between(value, _mean(one, runs[0], items) - _mean(other, runs[1], items), one.size + other.size, level)
-
-
 def estimate_each(measures: Sequence[Measure], runs: Array, items: Array, level: float = 0.95) -> Estimate:
     """The mean over runs of a measure of each run's items, runs and items drawn as in `estimate_runs`.
 

@@ -1,5 +1,4 @@
-"""From the recorded answers to a verdict on every planned test, and on each finding and hypothesis: the rule of
-docs/study.md.
+"""From the recorded answers to an estimate and a verdict on every planned test.
 
 A verdict is given once all planned runs of a test are recorded, so that nobody stops while it looks well; until then
 the estimate is shown as it stands.
@@ -14,20 +13,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from companion.analysis.crossed import holm, no_estimate
+from companion.analysis.crossed import no_estimate
+from companion.analysis.findings.rule import decide
 from companion.study.panel import INITIAL, Cell, StudyPanel
 from companion.study.planned_tests import TESTS, PlannedTest
 from companion.study.protocol import PROTOCOL, Protocol
 
-SUPPORTED, CONTRADICTED, MIXED, UNDECIDED = "supported", "contradicted", "mixed", "undecided"
-NO_MORE = "no more than X"
-MISSING = "runs missing"
-TOO_FEW = "too few seeds"
-
-ENOUGH_SEEDS = 3
-"""With fewer there is no verdict."""
-
-LEVEL = 0.05
+BY = ("of", "initial")
+"""Columns that tell findings and hypotheses apart; of those that compare initial checkpoints the second is empty."""
 
 
 def study_tests(results: Path, protocol: Protocol = PROTOCOL, tests: Sequence[PlannedTest] = TESTS) -> pd.DataFrame:
@@ -51,12 +44,7 @@ def study_tests(results: Path, protocol: Protocol = PROTOCOL, tests: Sequence[Pl
             "matters": _bound(test, panel, runs.seeds), "unit": test.unit, **asdict(found), "runs": runs.number,
             "planned": planned.number,
         })  # fmt: skip
-    table = pd.DataFrame(lines)
-    together = table.groupby(["of", "initial"], sort=False)["p"]
-    table["p_holm"] = together.transform(lambda p: holm(p))
-    table["verdict"] = [verdict_of_test(line) for _, line in table.iterrows()]
-    table["small"] = (table["verdict"] == SUPPORTED) & (table["expected"] != "no more") & _within(table)
-    return table
+    return decide(pd.DataFrame(lines), BY)
 
 
 def planned_seeds(cell: Cell, protocol: Protocol) -> list[int]:
@@ -65,52 +53,6 @@ def planned_seeds(cell: Cell, protocol: Protocol) -> list[int]:
         run.seed for run in protocol.runs()
         if run.initial.name == cell.initial and cell.recipe in (run.recipe.name, INITIAL)
     })  # fmt: skip
-
-
-def verdict_of_test(line: pd.Series) -> str:
-    """By the rule, for one line of `study_tests`."""
-    if line["runs"] < line["planned"]:
-        return MISSING
-    if line["seeds"] < ENOUGH_SEEDS:
-        return TOO_FEW
-    if np.isnan(line["p"]):
-        return UNDECIDED
-    within = bool(_within(line))
-    if line["expected"] == "no more":
-        beyond = line["low"] > line["matters"] or line["high"] < -line["matters"]
-        return SUPPORTED if within else CONTRADICTED if beyond else UNDECIDED
-    as_expected = (line["value"] > line["against"]) == (line["expected"] == "up")
-    if as_expected and line["p"] < LEVEL:
-        return SUPPORTED
-    if not as_expected and line["p_holm"] < LEVEL:
-        return CONTRADICTED
-    return NO_MORE if within else UNDECIDED
-
-
-def verdicts(table: pd.DataFrame) -> pd.Series:
-    """(of, initial) → the verdict of all its tests together, by the rule."""
-    return table.groupby(["of", "initial"], sort=False)["verdict"].agg(_joint)
-
-
-def _joint(parts: pd.Series) -> str:
-    for verdict in (MISSING, TOO_FEW):
-        if (parts == verdict).any():
-            return verdict
-    supported, contradicted = (parts == SUPPORTED).any(), (parts == CONTRADICTED).any()
-    if supported and contradicted:
-        return MIXED
-    if contradicted:
-        return CONTRADICTED
-    for verdict in (SUPPORTED, NO_MORE):
-        if (parts == verdict).all():
-            return verdict
-    return UNDECIDED
-
-
-def _within(line: pd.Series | pd.DataFrame) -> bool | pd.Series:
-    """Whether the 90 % interval lies within the smallest effect that matters, on both sides of `against`."""
-    low, high = (line[end] - line["against"] for end in ("low90", "high90"))
-    return (low >= -line["matters"]) & (high <= line["matters"])
 
 
 def _bound(test: PlannedTest, panel: StudyPanel, seeds: dict[Cell, list[int]]) -> float:

@@ -94,6 +94,16 @@ def override_rates(panel: StudyPanel, initials: Sequence[str], prompts: Sequence
     return pd.DataFrame(lines).drop(columns=["low90", "high90", "p"])
 
 
+def seeds_sentence(table: pd.DataFrame) -> str:
+    """Of which seeds a table with seeds and planned is: "seeds recorded: `misread-0` 3 of 5, …"; of all, how many."""
+    counts = table.groupby("initial", sort=False)[["seeds", "planned"]].max()
+    items = f"{table['items'].max():,} items"
+    if (counts["seeds"] == counts["planned"]).all() and counts["seeds"].nunique() == 1:
+        return f"{counts['seeds'].iloc[0]} seeds · {items}"
+    told = ", ".join(f"{line.Index} {line.seeds} of {line.planned}" for line in counts.itertuples())
+    return f"seeds recorded: {told} · {items}"
+
+
 def recorded(panel: StudyPanel, protocol: Protocol = PROTOCOL) -> tuple[int, int]:
     """How many RL runs are recorded, and how many are planned."""
     runs = [(panel.results / run.name / "run.json").exists() for run in protocol.runs()]

@@ -42,6 +42,8 @@ from companion.provenance import project_root
 from companion.questions.microworld import MicroworldQuestion
 from companion.questions.question import Question
 from companion.questions.registry import load_benchmark
+from companion.study.panel import StudyPanel
+from companion.study.summaries import recorded
 
 RUNS, SHIPPED = Path("runs"), Path("results/rows")
 """Where rows are written, and where those lie that are too dear to compute at each build."""
@@ -57,7 +59,7 @@ class NotebookContext:
     subtitle: "microworld · base · 500 items", the second line of titles. rows: one for each question × perturbation
     (× model × sample), whose benchmark is the source of its question. runs: what the evaluations of finished GRPO runs
     gave (`training_runs.load_runs`). record: one line a run. answers: seeds (or samples) × items × perturbations
-    (`findings.load_gap`).
+    (`findings.load_gap`). panel: the study's records.
     """
 
     gallery: Gallery
@@ -68,6 +70,7 @@ class NotebookContext:
     runs: pd.DataFrame = field(default_factory=pd.DataFrame)
     record: pd.DataFrame = field(default_factory=pd.DataFrame)
     answers: pd.DataFrame = field(default_factory=pd.DataFrame)
+    panel: StudyPanel | None = None
 
     def rng(self) -> np.random.Generator:
         """A fresh generator: each table is the same whichever was made before it."""
@@ -259,6 +262,20 @@ def open_runs(notebook: str, parameters: Mapping[str, Any]) -> NotebookContext:
     runs = load_runs(folder)
     subtitle, facts = _of_runs(runs)
     return _context(notebook, parameters, subtitle, facts | {"device": "cpu"}, runs=runs, record=describe(folder))
+
+
+def open_study(notebook: str, parameters: Mapping[str, Any]) -> NotebookContext:
+    """Read the records of the study.
+
+    parameters: study (folder), seed, and figures (the gallery's folder) if it is not the project's. The panel's answers
+    are read as they are asked for.
+    """
+    _prepare()
+    panel = StudyPanel(Path(parameters["study"]))
+    runs, planned = recorded(panel)
+    subtitle = f"microworld · models of 1.65 million parameters · {runs} of {planned} RL runs of the study recorded"
+    facts = {"runs": runs, "planned_runs": planned, "items": len(panel.items), "device": "cpu"}
+    return _context(notebook, parameters, subtitle, facts, panel=panel)
 
 
 def open_lab(notebook: str, parameters: Mapping[str, Any]) -> NotebookContext:

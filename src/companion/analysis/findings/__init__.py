@@ -1,11 +1,10 @@
 """The paper's findings as falsifiable tests: each a few quantities with the direction that the paper reports.
 
-`statements` holds what the paper says, and the rule by which a test and a finding are *supported*, *contradicted* or
-*undecided*. `of_runs` tests them on GRPO runs, with the seed as the unit; `of_rows` on the rows of single models, with
-the item as the unit, which makes a verdict about that checkpoint alone; `recipe_gap` tests F4 on models that were made
-for it, with the seed as the unit; `power` says what undecided tests could have detected; `wording` puts tests and
-verdicts into words. What is shown holds for what was measured: on the microworld it is no statement about large
-models.
+`statements` holds what the paper says. `rule` turns estimates over seeds and items into verdicts, as docs/study.md fixed
+it; `recipe_gap` tests F4 by it, on models that were made for that, and `study/` all other findings. `of_rows` tests what
+a single model can show, with the item as the unit, which makes a verdict about that checkpoint alone. `of_runs` holds
+the tests of the first study, until the second one is complete. `wording` puts tests and verdicts into words. What is
+shown holds for what was measured: on the microworld it is no statement about large models.
 """
 
 from companion.analysis.findings.of_rows import at_chance, verdicts_on_rows
@@ -18,6 +17,7 @@ from companion.analysis.findings.recipe_gap import (
     measured,
     verdicts_on_gap,
 )
+from companion.analysis.findings.rule import joint_verdicts
 from companion.analysis.findings.statements import (
     AT_CHANCE,
     ENOUGH_SEEDS,
@@ -47,6 +47,7 @@ __all__ = [
     "consistency",
     "delivered",
     "dynamics",
+    "joint_verdicts",
     "load_gap",
     "measured",
     "perturbations",

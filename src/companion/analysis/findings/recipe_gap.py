@@ -4,23 +4,26 @@ A *reference* model was taught to contradict false captions and false starts, su
 right answers alone. Both come from the same base model, and each of five seeds. If recipes make the gap, the reference
 keeps more of its accuracy and of its consistent accuracy under lies, and says that text and picture disagree where
 they do. A start of the reasoning can be delivered in two ways, and every test is made in each: opened models have it
-prefilled, served ones, like those of companies, are given it in the user's turn.
+prefilled, served ones, like those of companies, are given it in the user's turn. It tests the inference alone: no
+closed model is asked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from companion.analysis.findings.statements import ENOUGH_SEEDS, FINDINGS, PLAIN, Quantity
+from companion.analysis.crossed import crossed_mean
+from companion.analysis.findings.rule import decide
 from companion.analysis.leaderboard import load
 from companion.analysis.tables import chance_level
-from companion.intervals import Estimate, estimate_gap, estimate_runs, resample
+from companion.analysis.training_runs import EQUIVALENT
+from companion.intervals import Estimate, estimate_runs, resample
 from companion.measures import Array
 from companion.perturbations.table import in_standing_order
 
@@ -90,11 +93,6 @@ class Panel:
         """The mean of (seeds, items) of a recipe; with a single seed the interval is over items."""
         return estimate_runs(values, self._seeds[recipe], self._items)
 
-    def gap(self, of: Callable[[str], Array]) -> Estimate:
-        """Reference minus RL. of: (seeds, items) of a recipe."""
-        seeds = self._seeds[REFERENCE], self._seeds[RL]
-        return estimate_gap(of(REFERENCE), of(RL), seeds, self._items)
-
 
 def measured(answers: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> pd.DataFrame:
     """delivery, recipe, perturbation, measure (accuracy, consistent accuracy, acknowledges), seed; the estimate.
@@ -125,38 +123,47 @@ def measured(answers: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> p
     return pd.DataFrame(lines)
 
 
-def verdicts_on_gap(answers: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> pd.DataFrame:
-    """finding, statement, delivery, `Quantity.columns`, seeds, verdict: one line a test of F4.
+def verdicts_on_gap(answers: pd.DataFrame) -> pd.DataFrame:
+    """finding, delivery, what, expected, against, matters, unit, an estimate, runs, planned; p_holm, verdict, small.
 
-    The line without an expectation is told and not tested. With fewer than `ENOUGH_SEEDS` seeds of either recipe the
-    verdict is *too few seeds*.
+    One line a test of F4, decided by `rule.decide`.
+
+    A caption is given in the same way whoever is asked, so its three tests stand once, with no delivery.
     """
-    lines = []
+    lines: list[dict[str, Any]] = []
     for delivery, part in answers.groupby("delivery", sort=False):
-        panel = Panel(part, rng())
-        seeds = min(len(panel.seeds[name]) for name in (REFERENCE, RL))
-        for q in _tests(panel):
-            verdict = "not tested" if not q.expected else q.verdict if seeds >= ENOUGH_SEEDS else "too few seeds"
-            lines.append({
-                "finding": q.finding, "statement": FINDINGS[q.finding], "delivery": delivery,
-                **q.columns(), "seeds": seeds, "verdict": verdict,
-            })  # fmt: skip
-    return pd.DataFrame(lines)
+        panel = Panel(part, np.random.default_rng(0))
+        shared = sorted(set(panel.seeds[REFERENCE]) & set(panel.seeds[RL]))
+        for lie in LIES:
+            if lie == "wrong-caption" and any(line["delivery"] == "" for line in lines):
+                continue
+            for what, values in _tests(panel, lie, shared).items():
+                lines.append({
+                    "finding": "F4", "delivery": "" if lie == "wrong-caption" else delivery, "what": what,
+                    "expected": "up", "against": 0.0, "matters": EQUIVALENT, "unit": "points",
+                    **asdict(crossed_mean(values)), "runs": len(shared), "planned": len(shared),
+                })  # fmt: skip
+    return decide(pd.DataFrame(lines), ["finding"])
 
 
-def _tests(panel: Panel) -> list[Quantity]:
-    plain = panel.gap(lambda name: panel.values(name, "plain", "correct"))
-    found = {(f"{PLAIN}: accuracy, `reference` minus `accuracy`", ""): plain}
-    for lie in LIES:
-        changes = partial(panel.change, perturbation=lie, measure="correct")
-        both = partial(panel.values, perturbation=lie, measure="consistent accuracy")
-        said = panel.change(REFERENCE, lie, "acknowledges")
-        found |= {
-            (f"{lie}: change of accuracy, `reference` minus `accuracy`", "up"): panel.gap(changes),
-            (f"{lie}: consistent accuracy, `reference` minus `accuracy`", "up"): panel.gap(both),
-            (f"{lie}: `reference` acknowledges, above false alarms", "up"): panel.estimate(REFERENCE, said),
-        }
-    return [Quantity("F4", what, expected, value) for (what, expected), value in found.items()]
+def _tests(panel: Panel, lie: str, seeds: list[int]) -> dict[str, Array]:
+    """What is tested → (seeds, items) of it, paired by seed and item; expected above 0."""
+
+    def paired(of: Callable[[str], Array]) -> Array:
+        reference, rl = (of(name)[[panel.seeds[name].index(seed) for seed in seeds]] for name in (REFERENCE, RL))
+        return reference - rl
+
+    return {
+        f"{lie}: change of accuracy, `reference` minus `accuracy`": paired(
+            lambda name: panel.change(name, lie, "correct")
+        ),
+        f"{lie}: right and its reasoning says so, `reference` minus `accuracy`": paired(
+            lambda name: panel.values(name, lie, "consistent accuracy")
+        ),
+        f"{lie}: `reference` says that text and picture disagree, true positive rate minus false positive rate": (
+            panel.change(REFERENCE, lie, "acknowledges")
+        ),
+    }
 
 
 def by_delivery(answers: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> pd.DataFrame:

@@ -10,7 +10,10 @@ import pandas as pd
 from companion.analysis.findings.statements import FINDINGS
 from companion.analysis.training_runs import EQUIVALENT
 
-UNITS = {"points": (100, 1), "points of entropy": (100, 2), "AUROC": (1, 3), "words": (1, 2), "times": (1, 2)}
+UNITS = {
+    "points": (100, 1), "points of entropy": (100, 2), "AUROC": (1, 3), "words": (1, 2), "times": (1, 2),
+    "points for 20 points of dose": (100, 1), "rank correlation": (1, 2), "points²": (10_000, 1),
+}  # fmt: skip
 """Unit of a test → the factor by which its value is shown, and decimals."""
 
 HEADS = {"finding": "", "start": "RL from", "delivery": "start of the reasoning", "benchmark": "your run on"}
@@ -31,11 +34,15 @@ def expected(test: Any) -> str:
         return ""
     if test.expected == "same":
         return f"within ±{100 * EQUIVALENT:g} points"
+    if test.expected == "no more":
+        return f"within ±{UNITS[test.unit][0] * test.matters:g} {test.unit}"
     return f"{'above' if test.expected == 'up' else 'below'} {test.against:g}"
 
 
 def delivered(way: str) -> str:
-    """A way of giving a start of the reasoning, of `DELIVERIES`."""
+    """A way of giving a start of the reasoning, of `DELIVERIES`; "" for captions, which are given in one way."""
+    if not isinstance(way, str) or not way:
+        return "–"
     return "prefilled" if way == "prefill" else f"in the {way}"
 
 

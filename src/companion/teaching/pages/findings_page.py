@@ -1,8 +1,8 @@
-"""FINDINGS.md: what became of each of the paper's findings, on one page, written from the tables of the figures.
+"""FINDINGS.md: what became of each of the paper's findings and of the study's hypotheses, written from tables.
 
-Verdicts and numbers come from the tables of tests (`TESTS`), the notebooks of figures from the manifest, statements
-and the rule from `findings.statements`. `make figures` without parameters rewrites the page, `companion findings` does
-so alone, and `make report` writes one with a column for its model. The README's part on findings is made here too.
+Estimates and verdicts come from `study_tests.csv` (the study of docs/study.md) and `findings_gap.csv` (F4), the
+notebooks of figures from the manifest. `make figures` without parameters rewrites the page, `companion findings` does
+so alone, and `make report` writes one with a column for its model. The README's results are made here too.
 """
 
 from __future__ import annotations
@@ -17,96 +17,81 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from companion.analysis.findings import (
-    AT_CHANCE,
-    DELIVERIES,
-    ENOUGH_SEEDS,
-    FINDINGS,
-    PAPER,
-    RULE,
-    SOURCES,
-    TESTED,
-    verdicts,
+from companion.analysis.findings import AT_CHANCE, FINDINGS, PAPER, SOURCES, verdicts
+from companion.analysis.findings.rule import ENOUGH_SEEDS, MISSING, SUPPORTED, UNDECIDED, joint_verdicts
+from companion.analysis.findings.wording import (
+    UNITS,
+    delivered,
+    expected,
+    markdown_table,
+    table_of_tests,
+    value,
 )
-from companion.analysis.findings.power import (
-    OPEN,
-    SMALL,
-    UNBOUNDED,
-    detectable,
-    kind_of_bound,
-    needed,
-    stretch,
-    stretched,
-)
-from companion.analysis.findings.wording import delivered, expected, markdown_table, table_of_tests, value
-from companion.analysis.training_runs import EQUIVALENT
 from companion.errors import CompanionError
+from companion.figures.theme import initial_label
 from companion.intervals import points
+from companion.study.planned_tests import HYPOTHESES
 
 NAME = "FINDINGS.md"
 
-TESTS = ("findings_perturbed", "findings_consistency", "findings_gap", "findings")
-"""The tables of tests with the seed as the unit."""
+STUDY, GAP, DELIVERY, COVERAGE = "study_tests", "findings_gap", "gap_delivery", "coverage"
+"""Tables of the study's tests, of F4's, of what delivery alone does, and of what the intervals cover in simulation."""
+
+FIRST_STUDY = ("findings_perturbed", "findings_consistency", "findings")
+"""Tables of the first study's tests, whose verdicts stand beside the study's until it is complete."""
 
 SINGLE = "your_model_claims"
 """The table of tests of one checkpoint, with the item as the unit: of `base`, or of the model of a report."""
 
-GLOSSARY = """Words. *Plain prompt*: nothing is added to the question. *Wrong start*: the first sentence of the \
-reasoning is written for the model, and is false. *Change*: under a lie, against the plain prompt; over RL, since step \
-0. *Consistency*: the share of answers that agree with their own reasoning. *P(correct)*: the probability of the right \
-option's letter; *entropy*: how evenly the probability is spread over the letters. Recipes of RL: `accuracy` rewards \
-right answers; `more-tasks` does so on one family of questions more; `augmented` does so with right and wrong captions \
-and starts mixed into the prompts; `faithful` rewards right answers only where the reasoning leads to them; \
-`augmented-faithful` is both; `grounded` rewards them only where the reasoning is true of the picture. `reference` had \
-no RL: it was taught to contradict false captions and starts."""
-
 FIGURES = {
     "F1": ("perturbation_drops", "remedies_accuracy"), "F2": ("confidence",), "F3": ("shrinking",), "F4": ("gap",),
-    "F5": ("tradeoff_paths", "clean_and_noisy_start"), "F6": ("sharpening",), "F7": ("remedies_accuracy",),
+    "F5": ("tradeoff", "three_shares"), "F6": ("sharpening",), "F7": ("remedies_accuracy",),
     "F8": ("remedies_agreement",), "F9": ("reasoning_length",), "F10": ("survival_auroc",), "F11": ("failure_types",),
     "F12": ("perturbation_drops",), "F13": ("perturbation_drops", "where_answers_go"), "F14": ("seeds_and_recipes",),
+    "H1": ("dose_response",), "H2": ("tradeoff",), "H3": (), "H4": ("overrides",), "H5": (), "H6": (),
+    "H7": ("tradeoff", "one_transcript"),
 }  # fmt: skip
-"""Finding → the figures that show it."""
+"""Finding or hypothesis → the figures that show it."""
 
-WORST_FIRST = ("too few seeds", "contradicted", "undecided", "supported")
+ORDER = (MISSING, "too few seeds", "contradicted", "mixed", UNDECIDED, "no more than X", SUPPORTED)
+"""Verdicts, from the one that a joint verdict hangs on first."""
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What the page is written from. tests: over seeds, in the order of the findings, `table` says where each stands.
+    """What the page is written from.
 
-    figures: the folder of tables and manifest. run: the tests of a report. prefix: from the page to the project.
+    tests: planned tests with their estimates and verdicts, those of F4 among them. first: (start, finding) → verdict
+    of the first study. figures: the folder of tables and manifest. run: the tests of a report. prefix: from the page to
+    the project.
     """
 
     figures: Path
     tests: pd.DataFrame
+    first: pd.Series
     manifest: dict[str, Any]
     run: pd.DataFrame | None = None
     prefix: str = ""
 
     @property
-    def starts(self) -> list[str]:
-        return sorted(self.tests["start"].unique())
+    def initials(self) -> list[str]:
+        """Initial checkpoints from which findings are tested, by themselves."""
+        return [name for name in self.tests["initial"].unique() if name]
+
+    @property
+    def joint(self) -> pd.Series:
+        """(of, initial) → verdict."""
+        return joint_verdicts(self.tests, ["of", "initial"])
 
     def of(self, name: str) -> pd.DataFrame:
-        """The tests of a finding."""
-        return self.tests[self.tests["finding"] == name]
+        """The tests of a finding or hypothesis."""
+        return self.tests[self.tests["of"] == name]
 
-    def see(self, name: str, most: int | None = None) -> str:
-        """Links to the figures of a finding, the first so many, and to their notebooks."""
-        figures = FIGURES[name][:most]
+    def see(self, name: str) -> str:
+        """Links to the figures of a finding, and to their notebooks."""
+        figures = [figure for figure in FIGURES[name] if figure in self.manifest]
         shown = [f"[{figure.replace('_', ' ')}]({self.prefix}figures/{figure}.png)" for figure in figures]
-        return ", ".join([*shown, *dict.fromkeys(self.notebook(figure) for figure in figures)])
-
-    def verdict(self, name: str, start: str) -> str:
-        """The joint verdict in RL from one model, and where only some of the recipes were run from there, which."""
-        tests = self.of(name)
-        own = tests[tests["start"] == start]
-        if own.empty:
-            return "not run"
-        recipes, run = (set(part["what"].str.extract("^(`.*?`):")[0].dropna()) for part in (tests, own))
-        only = f" for {' and '.join(sorted(run))} alone" if run < recipes else ""
-        return f"**{verdicts(own).iloc[0]}**{only}"
+        return ", ".join([*shown, *dict.fromkeys(self.notebook(figure) for figure in figures)]) or "–"
 
     def notebook(self, entry: str) -> str:
         """A link to the notebook that made an entry of the manifest."""
@@ -115,19 +100,15 @@ class Findings:
 
 
 def load(figures: Path, run: pd.DataFrame | None = None, prefix: str = "") -> Findings:
-    """Read tables and manifest. Raises CompanionError for one that is missing.
-
-    Quantities that are told and not tested are left out. F4's models all come from `base`; which delivery a test is
-    about is added to what it says.
-    """
-    tests = pd.concat([read_table(figures, name).assign(table=name) for name in TESTS], ignore_index=True)
-    tests = tests[tests["expected"].notna()].copy()
-    tests["what"] += (
-        tests["delivery"].map({way: f" (start {delivered(way)})" for way in DELIVERIES.values()}).fillna("")
-    )
-    tests["start"] = tests["start"].fillna("base")
-    tests = tests.sort_values("finding", key=lambda names: names.map(list(FINDINGS).index), kind="stable")
-    return Findings(figures, tests, json.loads(_there(figures / "manifest.json").read_text("utf-8")), run, prefix)
+    """Read tables and manifest. Raises CompanionError for one that is missing."""
+    study = read_table(figures, STUDY).fillna({"initial": "", "prompt": ""})
+    gap = read_table(figures, GAP).fillna({"delivery": ""}).rename(columns={"finding": "of"}).assign(initial="")
+    told = gap["delivery"].map(lambda way: f" (prefix {delivered(way)})" if way else "")
+    tests = pd.concat([study, gap.assign(what=gap["what"] + told)], ignore_index=True)
+    tests = tests.sort_values("of", key=lambda names: names.map(_place), kind="stable")
+    first = pd.concat([read_table(figures, name) for name in FIRST_STUDY], ignore_index=True)
+    manifest = json.loads(_there(figures / "manifest.json").read_text("utf-8"))
+    return Findings(figures, tests, verdicts(first), manifest, run, prefix)
 
 
 def read_table(figures: Path, name: str, command: str = "make figures") -> pd.DataFrame:
@@ -149,119 +130,153 @@ def page(found: Findings) -> str:
     """The whole page."""
     link = found.prefix
     return "\n\n".join([
-        "# Findings", "Written by `make figures` from the tables in "
-        f"[`figures/`]({link}figures); no number here is typed by hand.",
-        f"**What was found.** {_what(found)}", _by_verdict(found), _how_sure(found),
-        "**How to run it.** `make figures` makes everything on this page again, without a GPU, from the shipped "
-        "checkpoints and records; `make report MODEL=… BENCHMARK=…` puts the same questions to a model of yours and "
-        "writes this page with its verdicts beside ours; `make train` makes the models again "
-        f"([README]({link}README.md)).",
-        "## Finding by finding", _legend(found.run), GLOSSARY, _overview(found),
-        "## The rule",
-        f"{RULE} The rule stands in [statements.py]({link}src/companion/analysis/findings/statements.py) and "
-        f"is older than the first run; when tests were written down is in the [log]({link}docs/LOG.md).",
-        "## What “undecided” means", *_power(found.tests),
-        "## Every test", *(part for name in FINDINGS for part in _section(name, found)),
+        "# Findings",
+        f"Written by `make figures` from the tables in [`figures/`]({link}figures); no number is typed by hand.",
+        f"## What was found{' so far' if _open(found) else ''}", results(found),
+        _findings_table(found), _legend(found), "### The study's hypotheses", _hypotheses_table(found),
+        "### How sure", _how_sure(found),
+        "## What “undecided” means", *_undecided(found.tests),
+        "## Every test", *(part for name in (*HYPOTHESES, *FINDINGS) for part in _section(name, found)),
     ]) + "\n"  # fmt: skip
 
 
 def findings_summary(figures: Path) -> str:
-    """The README's part: what was found, how sure it is, and one line a finding."""
+    """The README's part: what was found, in three results, and how sure it is."""
     found = load(figures)
-    lines = []
-    for name, statement in FINDINGS.items():
-        cells = [found.verdict(name, start) for start in found.starts]
-        lines.append([f"[{name}]({NAME}#{name.lower()}): {statement}", *cells, found.see(name, 1)])
-    return "\n\n".join([
-        f"**What was found.** {_what(found)}",
-        f"{_how_sure(found)}\n* A finding is *supported* if all of its tests are, and *contradicted* if one is: in "
-        f"these models, not in the paper's. *Undecided* is not *no effect*. **[{NAME}]({NAME})** has every test with "
-        "its interval, and the rule.",
-        f"What the paper says is taken from its abstract or its authors' summary; {_from_notes()} it is as quoted in "
-        "reading notes, since the full text was not at hand.",
-        markdown_table(["the paper says", *(f"RL from `{start}`" for start in found.starts), "see"], lines),
-        _deliver(figures),
-    ])  # fmt: skip
+    return "\n\n".join([results(found), _status(found), f"Every test with its interval: [{NAME}]({NAME})."])
+
+
+def results(found: Findings) -> str:
+    """Three results, from the estimates as they stand; what is typed of them hangs on their signs."""
+    clean, misread = found.initials[0], found.initials[-1]
+    tests = found.tests.set_index(["of", "initial", "what"])
+
+    def line(of: str, initial: str, what: str) -> pd.Series:
+        return tests.loc[(of, initial, what)]
+
+    def over_rl(of: str, initial: str, measure: str, prompt: str) -> pd.Series:
+        return line(of, initial, f"{measure}: step 1,000 minus step 0 of `rl-correct`, under {prompt}")
+
+    lies = ("wrong-caption", "wrong-think")
+    cost = [line("F1", clean, f"right: {lie} minus plain, `rl-correct`") for lie in lies]
+    gains = {
+        prompt: [over_rl("H7", misread, name, prompt) for name in ("right", "right and its reasoning says so")]
+        for prompt in ("plain", "wrong-think")
+    }
+    drift = [over_rl("F5", initial, "contradicts", "plain") for initial in (clean, misread)]
+    misleads = "misleads" if all(one["value"] < 0 for one in cost) else "does not always mislead"
+    more = "gains" if all(right["value"] > said["value"] for right, said in gains.values()) else "may gain"
+    matters = "depends" if drift[1]["value"] > drift[0]["value"] else "does not seem to depend"
+    plain, false_start = (" and ".join(points(one) for one in pair) for pair in gains.values())
+    paragraphs = [
+        f"1. **Text beside the picture {misleads}.** After RL for right answers, one false caption changes accuracy by "
+        f"{points(cost[0])} points, one false first sentence of the model's own reasoning by {points(cost[1])} (F1).",
+        f"2. **RL {more} right answers that their reasoning does not say.** Where 20 % of the reasoning seen before RL "
+        "misread the picture, 1,000 steps change the share of right answers, and of those that are right as their "
+        f"reasoning says, by {plain} points; after a false first sentence by {false_start} (H7).",
+        f"3. **That {matters} on the reasoning seen before RL.** The share of answers that contradict their own "
+        f"reasoning changes over RL by {points(drift[0])} points where that reasoning was always true, and by "
+        f"{points(drift[1])} where 20 % of it misread the picture (F5).",
+    ]
+    if _open(found):
+        seeds = sorted({int(one["seeds"]) for one in (*cost, *drift)})
+        count = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+        paragraphs.insert(0, f"*Observations from {count} of 5 training seeds; the study is still running.*\n")
+    return "\n".join(paragraphs)
 
 
 def weakest(tests: pd.DataFrame) -> pd.Series:
-    """The test on which the joint verdict of some hangs: of those with that verdict, the least on the paper's side.
+    """The test on which the joint verdict of some hangs: of those with that verdict, the least as expected.
 
-    How far a test is on that side is counted in widths of its interval.
+    How far a test is on the expected side is counted in widths of its interval.
     """
     above = tests["value"] - tests["against"]
-    room = above.where(tests["expected"] == "up", -above).where(tests["expected"] != "same", EQUIVALENT - above.abs())
-    order = tests.assign(rank=tests["verdict"].map(WORST_FIRST.index), room=room / (tests["high"] - tests["low"]))
+    room = above.where(tests["expected"] == "up", -above)
+    room = room.where(tests["expected"] != "no more", tests["matters"] - above.abs())
+    order = tests.assign(rank=tests["verdict"].map(ORDER.index), room=room / (tests["high"] - tests["low"]))
     return order.sort_values(["rank", "room"], kind="stable").iloc[0]
 
 
-def _what(found: Findings) -> str:
-    joint = verdicts(found.tests)
-    f1 = found.of("F1")
-    change = f1[f1["start"] == "base"].set_index("what")
-    lies = ("wrong-caption", "wrong-think")
-    caption, start = (value(change.loc[f"{lie}: change of accuracy"]) for lie in lies)
-    before = read_table(found.figures, "remedies_accuracy").set_index(["recipe", "perturbation", "measure"])
-    was = " and ".join(points(before.loc[("before RL", lie, "change")]) for lie in lies)
-    own = joint["base"]
-    kinds = [kind for kind in WORST_FIRST[::-1] if kind in set(own)]
-    counted = ", ".join(f"{(own == kind).sum()} {kind} ({', '.join(own.index[own == kind])})" for kind in kinds)
-    both = [name for name in FINDINGS if all(joint.get((start, name)) == "supported" for start in found.starts)]
+def _open(found: Findings) -> bool:
+    return bool((found.tests["verdict"] == MISSING).any())
+
+
+def _status(found: Findings) -> str:
+    """How far the study is."""
+    facts = found.manifest[STUDY]
+    done = f"{facts['runs']} of {facts['planned_runs']} RL runs of the study are recorded"
+    rest = "; a test gets its verdict when all its runs are there" if _open(found) else ""
     return (
-        "After RL that rewards right answers alone, one false caption changes the accuracy of a small vision-language "
-        f"model by {caption}, and one false sentence at the start of its own reasoning by {start} (before RL: by {was} "
-        f"on the same questions). Of the paper's {len(FINDINGS)} findings, in models that RL made from `base`: "
-        f"{counted}. Supported in those made from `noisy` as well: "
-        f"{'; '.join(f'{FINDINGS[name]} ({name})' for name in both) or 'none'}."
+        f"In brackets: 95 % intervals over training seeds and questions. {done}{rest}. All of it is about small models "
+        "in the microworld, and says nothing about large ones."
     )
 
 
-def _how_sure(found: Findings) -> str:
-    runs, factor = found.manifest["findings"], stretch()
-    f6 = found.of("F6")
-    trained = " and ".join(f6[f6["start"] == "noisy"]["what"].str.extract("(`.*?`)")[0].unique())
-    return "\n".join([
-        "**How sure.**\n",
-        "* All of it is about the *microworld*, pictures of coloured shapes and small models of this project's making: "
-        "it shows what can happen and by what recipe, and is no statement about large models.",
-        f"* {found.tests['seeds'].min()} training seeds a recipe ({runs['runs']} RL runs, up to {runs['items']} "
-        "questions each); 95 % intervals over seeds and questions. Intervals from so few seeds are too narrow, by a "
-        f"factor of at most {factor:.1f}; widened that much, {_changed(found.tests, factor)}.",
-        "* RL began from two models: `base` learned from reasoning that was always true, `noisy` from reasoning of "
-        f"which a fifth misread the picture. From `noisy` only {trained} was trained; what needs other "
-        "recipes is *not run* there.",
-    ])  # fmt: skip
-
-
-def _changed(tests: pd.DataFrame, factor: float) -> str:
-    """Which findings would have which verdict if intervals were stretched."""
-    now, then = verdicts(tests), verdicts(stretched(tests, factor))
-    told = [f"{name} from `{start}` would be {then[start, name]}" for start, name in now.index[now != then]]
-    return " and ".join([*told, f"every {'other ' if told else ''}finding would keep its verdict"])
-
-
-def _by_verdict(found: Findings) -> str:
-    """A line for each start: which findings have which verdict."""
-    joint = verdicts(found.tests)
-    kinds = [kind for kind in WORST_FIRST[::-1] if kind in set(joint)]
+def _findings_table(found: Findings) -> str:
+    heads = [
+        "",
+        "the paper says",
+        *(f"{initial_label(name)}" for name in found.initials),
+        "first study: `base`, `noisy`",
+    ]
+    yours = [] if found.run is None else ["your run"]
     lines = []
-    for start in found.starts:
-        own = joint[start]
-        cells = [", ".join(f"[{name}](#{name.lower()})" for name in own.index[own == kind]) or "none" for kind in kinds]
-        lines.append([f"RL from `{start}`", *cells])
-    return markdown_table(["in the microworld", *kinds], lines)
+    for name, statement in FINDINGS.items():
+        tests = found.of(name)
+        across = tests[tests["initial"] == ""]
+        cells = [_cell(tests[tests["initial"] == initial]) for initial in found.initials]
+        if len(across):
+            cells = [_cell(across), *["as on the left" for _ in found.initials[1:]]]
+        old = ", ".join(str(found.first.get((start, name), "–")) for start in ("base", "noisy"))
+        own = [] if found.run is None else [_yours(name, found.run)]
+        lines.append([f"[{name}](#{name.lower()})", f"{statement} ({SOURCES[PAPER[name][1]]})", *cells, old, *own])
+    return markdown_table([*heads, *yours], lines)
 
 
-def _legend(run: pd.DataFrame | None) -> str:
+def _hypotheses_table(found: Findings) -> str:
+    lines = [[f"[{name}](#{name.lower()})", statement, _cell(found.of(name))] for name, statement in HYPOTHESES.items()]
+    return markdown_table(["", "hypothesis, written down before the first run", "verdict"], lines)
+
+
+def _cell(tests: pd.DataFrame) -> str:
+    """The verdict of some tests together, and the effect that it hangs on."""
+    if tests.empty:
+        return "not planned"
+    joint = joint_verdicts(tests.assign(all="all"), ["all"]).iloc[0]
+    count = f"{(tests['verdict'] == SUPPORTED).sum()} of {len(tests)} tests"
+    if joint != MISSING:
+        hangs = weakest(tests)
+        return f"**{joint}** ({count})<br>{hangs['what']} {_effect(hangs)}"
+    there = tests[tests["value"].notna()]
+    runs = f"{tests['runs'].min()} of {tests['planned'].max()} {_unit_of_runs(tests)}"
+    if there.empty:
+        return f"not run yet ({runs})"
+    hangs = weakest(there)
+    return f"{runs}<br>{hangs['what']} {_effect(hangs)}"
+
+
+def _unit_of_runs(tests: pd.DataFrame) -> str:
+    return "runs" if tests["of"].isin(["H1", "H4"]).all() else "seeds"
+
+
+def _effect(test: pd.Series) -> str:
+    """The estimate alone; its interval stands in the test's section."""
+    factor, decimals = UNITS[test["unit"]]
+    sign = "" if test["against"] else "+"
+    return f"{factor * test['value']:{sign}.{decimals}f} {test['unit']}".replace("-", "−")
+
+
+def _legend(found: Findings) -> str:
     yours = (
         f"`make report MODEL=… BENCHMARK=…` writes `reports/{NAME}` with a column for your run."
-        if run is None
-        else f"*Your run* is {', '.join(f'`{name}`' for name in run['model'].unique())}: one checkpoint, with the item "
-        "as the unit, so that its verdicts are about that checkpoint alone." + _guessing(run)
+        if found.run is None
+        else f"*Your run* is {', '.join(f'`{name}`' for name in found.run['model'].unique())}: one checkpoint, with "
+        "the item as the unit, so that its verdicts are about that checkpoint alone." + _guessing(found.run)
     )
     return (
-        "Each cell has the verdict, how many of its tests are supported, and the deciding test that is least on the "
-        f"paper's side. {yours}"
+        "A cell has the verdict, how many tests support it, and the effect that it hangs on. The columns differ in the "
+        "reasoning that the model was shown before RL. *The first study* had 35 runs of 250 steps, and its items had "
+        f"been looked at; its verdicts go when the study is complete. F4 tests the paper's inference only. {yours}"
     )
 
 
@@ -276,121 +291,105 @@ def _guessing(run: pd.DataFrame) -> str:
     )
 
 
-def _overview(found: Findings) -> str:
-    lines = []
-    for name, statement in FINDINGS.items():
-        tests = found.of(name)
-        cells = [_cell(name, start, found) for start in found.starts]
-        said = f"{statement} ({SOURCES[PAPER[name][1]]})"
-        yours = [] if found.run is None else [_yours(name, found.run)]
-        lines.append([
-            f"[{name}](#{name.lower()})", said, *cells, str(tests["seeds"].min()), *yours, found.see(name),
-        ])  # fmt: skip
-    starts = [f"RL from `{start}`" for start in found.starts]
-    yours = [] if found.run is None else ["your run"]
-    return markdown_table(["", "the paper says (how sure it is that it does)", *starts, "seeds", *yours, "see"], lines)
-
-
-def _cell(name: str, start: str, found: Findings) -> str:
-    tests = found.of(name)
-    tests = tests[tests["start"] == start]
-    verdict = found.verdict(name, start)
-    if tests.empty:
-        return verdict
-    hangs = weakest(tests)
-    count = f"{(tests['verdict'] == 'supported').sum()} of {len(tests)}"
-    ways = f"<br>{_deliveries(tests)}" if name == "F4" else ""
-    return f"{verdict} ({count}){ways}<br>{hangs.what} {value(hangs)}; the paper: {expected(hangs)}"
-
-
 def _yours(name: str, run: pd.DataFrame) -> str:
     joint = verdicts(run[run["finding"] == name], ["benchmark"])
     told = [f"{benchmark}: **{verdict}**" for (benchmark, _), verdict in joint.items()]
     return "<br>".join(told) or "not asked of one model"
 
 
+def _how_sure(found: Findings) -> str:
+    link, facts = found.prefix, found.manifest[STUDY]
+    covered = read_table(found.figures.parent / "results", COVERAGE, "python benchmarks/coverage.py")["crossed"]
+    notes = ", ".join(name for name, (_, source) in PAPER.items() if "N" in source)
+    return "\n".join([
+        "* All of it is about the *microworld*: pictures of coloured shapes, and models of 1.65 million parameters. It "
+        "shows what can happen and by what recipe, and says nothing about large models.",
+        f"* {facts['runs']} of {facts['planned_runs']} RL runs are recorded, each asked {facts['items']:,} questions "
+        "that nothing was chosen on. Arms, items, tests and the smallest effects that matter were fixed before the "
+        f"first run ([study.md]({link}docs/study.md)).",
+        "* Intervals are over seeds and questions, both drawn at random. In simulation 95 % intervals hold the truth "
+        f"in {100 * covered.min():.0f} to {100 * covered.max():.0f} % ([coverage.csv]({link}results/coverage.csv)).",
+        f"* *Supported* needs all tests of a finding; *contradicted* one, after Holm's correction, and none supported; "
+        f"*mixed* both. With fewer than {ENOUGH_SEEDS} seeds there is no verdict.",
+        f"* What the paper says is taken from its abstract or its authors' summary; {notes} are wholly or partly as "
+        "quoted in reading notes, since the full text was not at hand.",
+    ])  # fmt: skip
+
+
+def _undecided(tests: pd.DataFrame) -> Iterator[str]:
+    """What the undecided tests could have told."""
+    undecided = tests[tests["verdict"] == UNDECIDED]
+    yield (
+        f"*Undecided* is not *no effect*. {len(undecided)} of {(tests['verdict'] != MISSING).sum()} tests that have "
+        "their runs are undecided. Half the width of an interval is about the smallest effect that these seeds and "
+        "questions could have told from none."
+    )
+    if len(undecided):
+        lines = [
+            [test.of, test.what, value(test), _detectable(test), _matters(test)] for test in undecided.itertuples()
+        ]
+        yield markdown_table(["", "test", "found", "could have told", "would matter from"], lines)
+
+
+def _detectable(test: Any) -> str:
+    factor, decimals = UNITS[test.unit]
+    return f"±{factor * (test.high - test.low) / 2:.{decimals}f} {test.unit}"
+
+
+def _matters(test: Any) -> str:
+    factor, decimals = UNITS[test.unit]
+    return "none fixed" if np.isnan(test.matters) else f"{factor * test.matters:.{decimals}f} {test.unit}"
+
+
 def _section(name: str, found: Findings) -> Iterator[str]:
-    """Everything about one finding, paragraph by paragraph."""
-    says, source = PAPER[name]
-    tests = found.of(name)
+    """Everything about one finding or hypothesis, paragraph by paragraph."""
     yield f"### {name}"
-    yield f"*The paper* ({SOURCES[source]}): {says}"
-    yield f"*The test*: {TESTED[name]}"
-    yield table_of_tests(tests, "start")
-    origin = [
-        f"[{made}.csv]({found.prefix}figures/{made}.csv) ({found.notebook(made)})" for made in tests["table"].unique()
+    if name in PAPER:
+        says, source = PAPER[name]
+        yield f"*The paper* ({SOURCES[source]}): {says}"
+    else:
+        yield HYPOTHESES[name]
+    tests = found.of(name)
+    lines = [
+        [f"`{test.initial}`" if test.initial else "–", test.what, expected(test), *_found(test)]
+        for test in tests.itertuples()
     ]
-    yield f"From {', '.join(origin)}; see {found.see(name)}."
-    outside = tests[(tests["value"] < tests["low"]) | (tests["value"] > tests["high"])]
-    if len(outside):
-        yield (
-            f"A value outside its own interval ({'; '.join(map(value, outside.itertuples()))}) is no slip: spreads of "
-            "a few means grow when items are drawn anew, so that the interval of a ratio of spreads leans to one side. "
-            "The test is as it was written down."
-        )
+    head = ["initial checkpoint", "test", "expected", "found", "p", "seeds", "verdict"]
+    yield markdown_table(head, lines)
+    origin = GAP if name == "F4" else STUDY
+    yield f"From [{origin}.csv]({found.prefix}figures/{origin}.csv), {found.notebook(origin)}; see {found.see(name)}."
     if name == "F4":
-        yield f"By delivery: {_deliveries(tests)}."
         yield _deliver(found.figures)
-    one = read_table(found.figures, SINGLE)
-    one = one[one["finding"] == name]
-    if len(one):
-        told = "; ".join(f"{test.what} {value(test)}" for test in one.itertuples())
-        model = one["model"].iloc[0]
-        yield f"*One checkpoint before RL* (`{model}`, the item as the unit: an observation): {told}."
     if found.run is not None and name in set(found.run["finding"]):
         yield table_of_tests(found.run[found.run["finding"] == name], "benchmark")
 
 
-def _power(tests: pd.DataFrame) -> Iterator[str]:
-    """What the undecided tests could have told, and how far intervals and verdicts are to be trusted."""
-    undecided = tests[tests["verdict"] == "undecided"]
-    lines = [
-        [test.finding, f"`{test.start}`", test.what, value(test), detectable(test), kind_of_bound(test)]
-        for test in undecided.itertuples()
-    ]
-    count = {kind: sum(line[-1] == kind for line in lines) for kind in (SMALL, OPEN, UNBOUNDED)}
-    yield (
-        f"*Undecided* is not *no effect*. {len(undecided)} of {len(tests)} tests are undecided. Half the width of an "
-        "interval is about the smallest distance from the value tested against that these seeds and items could have "
-        "told from none; it stands under *could have told*. *Small*: the whole interval lies within "
-        f"±{100 * EQUIVALENT:g} points, so whatever it is, it is no more ({count[SMALL]} tests). *Open*: it may well "
-        f"be larger; more seeds or items are needed to tell ({count[OPEN]}). That bound is for tests in points; for "
-        f"the other {count[UNBOUNDED]} none was fixed."
-    )
-    yield markdown_table(["", "RL from", "test", "found", "could have told", "so it is"], lines)
-    factor = stretch()
-    decided = tests["verdict"].isin(["supported", "contradicted"])
-    lost = decided & (stretched(tests, factor)["verdict"] == "undecided")
-    yield (
-        f"Two cautions. Intervals from {ENOUGH_SEEDS} seeds are too narrow: if all variation is between seeds and none "
-        f"between items, 95 % intervals hold the truth in {100 * np.mean(needed(ENOUGH_SEEDS) <= 1):.0f} % of "
-        f"simulated cases, and widened by {factor:.1f} in 95 %. So widened, {lost.sum()} of the {decided.sum()} "
-        f"decided tests would be undecided, and {_changed(tests, factor)}. And {len(tests)} tests are many: were "
-        f"every effect nil, at least {0.05 * len(tests):.0f} of them or so would come out decided by chance alone; no "
-        "correction is made for that."
-    )
+def _found(test: Any) -> list[str]:
+    """Estimate, p, seeds and verdict of a test, in words."""
+    unit = "runs" if test.of in ("H1", "H4") else "seeds"
+    count = f"{test.runs} of {test.planned}" + (" runs" if unit == "runs" else "")
+    if np.isnan(test.value):
+        return ["–", "–", count, "not run yet" if not test.runs else "no estimate yet"]
+    verdict = "–" if test.verdict == MISSING else f"**{test.verdict}**" + (", small" if test.small else "")
+    return [value(test), "–" if np.isnan(test.p) else _p_value(test.p), count, verdict]
 
 
-def _deliveries(tests: pd.DataFrame) -> str:
-    """F4's verdict for each way of giving a start."""
-    joint = verdicts(tests, ["delivery"])
-    return ", ".join(f"start {delivered(way)} **{joint[way, 'F4']}**" for way in DELIVERIES.values())
-
-
-def _from_notes() -> str:
-    """Which of the paper's findings are known from notes alone, and which in part."""
-    told = {kind: [name for name, (_, source) in PAPER.items() if source == kind] for kind in ("N", "A/N")}
-    return f"for {', '.join(told['N'])}, and for parts of {' and '.join(told['A/N'])},"
+def _p_value(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def _deliver(figures: Path) -> str:
     """What delivery alone does."""
-    moved = read_table(figures, "gap_delivery").set_index(["recipe", "perturbation"]).loc[("accuracy", "wrong-think")]
+    moved = read_table(figures, DELIVERY).set_index(["recipe", "perturbation"]).loc[("accuracy", "wrong-think")]
     return (
-        "**Before you compare a closed model with an open one:** give both the false start of the reasoning in the "
-        "same way. Moved from the beginning of the model's own turn into the user's, the same words change the "
-        f"accuracy of the same RL models by {points(moved)} points (F4)."
+        "**Before you compare a closed model with an open one:** give both the false reasoning prefix in the same way. "
+        "Moved from the beginning of the model's own turn into the user's, the same words change the accuracy of the "
+        f"same RL models by {points(moved)} points."
     )
+
+
+def _place(name: str) -> tuple[int, int]:
+    return name[0] != "H", int(name[1:])
 
 
 def _there(file: Path, command: str = "make figures") -> Path:
