@@ -2,9 +2,9 @@
 
 `statements` holds what the paper says. `rule` turns estimates over seeds and items into verdicts, as docs/study.md
 fixed it; `recipe_gap` tests F4 by it, on models that were made for that, and `study/` all other findings. `of_rows`
-tests what a single model can show, with the item as the unit, which makes a verdict about that checkpoint alone. `of_runs` holds
-the tests of the first study, until the second one is complete. `wording` puts tests and verdicts into words. What is
-shown holds for what was measured: on the microworld it is no statement about large models.
+tests what a single model can show, with the item as the unit, which makes a verdict about that checkpoint alone.
+`of_runs` holds the tests of the first study, until the second one is complete. `wording` puts tests and verdicts into
+words. What is shown holds for what was measured: on the microworld it is no statement about large models.
 """
 
 from companion.analysis.findings.of_rows import at_chance, verdicts_on_rows
