@@ -141,7 +141,7 @@ def test_a_new_recipe_is_in_tables_and_figures_and_changes_no_finding(root, runs
     at_steps = training_runs.at_every_step(runs)
     of_runs = {
         "remedies_accuracy": ends, "remedies_agreement": ends, "reasoning_length": ends, "seeds_and_recipes": ends,
-        "tradeoff_paths": at_steps, "training_curves": at_steps,
+        "tradeoff_paths": at_steps,
     }  # fmt: skip
     for name, part in of_runs.items():
         module = importlib.import_module(f"companion.figures.{name}")

@@ -11,8 +11,7 @@ from companion.analysis.findings import Quantity
 from companion.analysis.tables import chance_level
 from companion.errors import CompanionError
 from companion.figures import lab_steps, live_curves, tradeoff_paths
-from companion.figures.interval_plots import remedies
-from companion.figures.step_curves import curves, seeds
+from companion.figures.interval_plots import remedies, seeds
 from companion.figures.theme import CHANCE
 from companion.intervals import Estimate, estimate_each, estimate_runs, resample
 from companion.measures import auroc
@@ -246,7 +245,6 @@ def test_figures_of_the_accuracy_of_runs_show_or_tell_chance():
         remedies(table, "accuracy", "accuracy (%)", ["plain"], *title), seeds(paths, "correct", *title),
     ]  # fmt: skip
     across = [
-        curves(paths, ["correct", "consistent"], *title, by="start", change=False),
         lab_steps.draw(paths, "about", marked=10),
         live_curves.draw(paths[paths["seed"] == -1], log, *title),
     ]
@@ -257,11 +255,9 @@ def test_figures_of_the_accuracy_of_runs_show_or_tell_chance():
                 [pytest.approx(100 * level)],
                 [],
             ][: len(figure.axes)]
-    for figure in (tradeoff_paths.draw(paths, "about"), curves(paths, ["correct"], *title)):
-        assert told in figure.get_suptitle()
+    assert told in tradeoff_paths.draw(paths, "about").get_suptitle()
     for figure in (
         remedies(table, "consistency", "agree (%)", ["plain"], *title), seeds(paths, "consistent", *title),
-        curves(paths, ["consistent"], *title), curves(paths, ["consistent"], *title, change=False),
     ):  # fmt: skip
         assert "chance" not in figure.get_suptitle()
         assert not any(lines_of_chance(axes, k) for axes in figure.axes for k in (0, 1))

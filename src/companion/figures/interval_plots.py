@@ -14,11 +14,13 @@ from companion.figures.theme import (
     CHANCE,
     OVER_ITEMS,
     OVER_RUNS,
+    PANELS,
     alike,
     checkpoints_in_order,
     draw_chance,
     perturbation_label,
     perturbation_look,
+    recipe_look,
     recipes_in_order,
     titled,
 )
@@ -140,3 +142,25 @@ def shrinking(table: pd.DataFrame, title: str, about: str, by: str) -> Figure:
     if unsure:
         told.append(f"pale: {measured_error.error_sentence()}")
     return titled(figure, title, about, "; ".join(told))
+
+
+def seeds(table: pd.DataFrame, measure: str, title: str, about: str) -> Figure:
+    """Each seed of each recipe as a point at the last step, and the recipe's mean with its interval."""
+    recipes = recipes_in_order(table)
+    label, scale = PANELS[measure]
+    table = table[(table["measure"] == measure) & (table["step"] == table["step"].max())]
+    figure = Figure(figsize=(9, 0.42 * len(recipes) + 1.5))
+    axes = figure.subplots()
+    for y, recipe in enumerate(recipes):
+        color, marker, _ = recipe_look(recipe)
+        part = table[table["recipe"] == recipe]
+        own, whole = part[part["seed"] >= 0], part[part["seed"] == -1].iloc[0]
+        axes.plot([whole["low"] * scale, whole["high"] * scale], [y, y], color=color, linewidth=6, alpha=0.3)
+        beside = y + np.linspace(-0.2, 0.2, len(own))  # so that equal seeds are seen
+        axes.plot(own["value"] * scale, beside, marker=marker, color=color, linestyle="none")
+    axes.set_yticks(range(len(recipes)), recipes)
+    axes.set(xlabel=label, ylim=(len(recipes) - 0.5, -0.5))
+    guessed = draw_chance(axes, table)
+    return titled(
+        figure, title, about, f"points: seeds; bar: 95 % interval of their mean, over seeds and items{guessed}"
+    )

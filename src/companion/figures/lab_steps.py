@@ -7,8 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis.training_runs import trajectories
-from companion.figures.step_curves import PANELS, start_looks
-from companion.figures.theme import BLIND_SAFE, draw_chance, titled
+from companion.figures.theme import BLIND_SAFE, PANELS, draw_chance, titled
 
 TITLE = "Recipe accuracy from two starts: each seed thin, mean and 95 % interval"
 
@@ -20,6 +19,11 @@ def table(
 ) -> pd.DataFrame:
     """Of one recipe under one perturbation, from every start; as `training_runs.trajectories`."""
     return trajectories(runs[runs["recipe"] == recipe], rng, [perturbation], list(MEASURES))
+
+
+def start_looks(table: pd.DataFrame) -> dict[str, tuple]:
+    """start of RL → (colour, marker, line)."""
+    return {name: (BLIND_SAFE[number], "os^"[number], "-") for number, name in enumerate(sorted(set(table["start"])))}
 
 
 def draw(table: pd.DataFrame, about: str, title: str = TITLE, marked: int | None = None) -> Figure:

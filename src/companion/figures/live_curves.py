@@ -6,8 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis.training_runs import CURVES
-from companion.figures.step_curves import PANELS
-from companion.figures.theme import BLIND_SAFE, draw_chance, perturbation_label, perturbation_look, titled
+from companion.figures.theme import BLIND_SAFE, PANELS, draw_chance, perturbation_label, perturbation_look, titled
 from companion.perturbations.table import in_standing_order
 
 WINDOW = 10

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis import training_runs
-from companion.figures.step_curves import seeds
+from companion.figures.interval_plots import seeds
 
 TITLE = "Words of reasoning at the last step, each seed"
 

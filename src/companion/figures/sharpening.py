@@ -1,25 +1,49 @@
-"""Letter entropy and probability of the correct letter over GRPO steps under seen and unseen prompt forms."""
+"""Entropy over the letters before and after RL for right answers, under each prompt, seen in training or not."""
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.analysis import training_runs
-from companion.figures.step_curves import curves
+from companion.figures.theme import claimed, initial_label, perturbation_label, perturbation_look
+from companion.perturbations.table import in_standing_order
 
-TITLE = "Recipe accuracy: change of certainty under seen and unseen prompts"
-
-PROMPTS = ("plain", "wrong-caption", "wrong-think", "wrong-think-but", "wrong-caption-disclaimer", "stop-think")
-SHOWN = ("entropy", "p_correct")
+SEEN = "plain"
+"""The only prompt of that recipe's training."""
 
 
-def table(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    """Of runs of one recipe; as `training_runs.trajectories`."""
-    return training_runs.trajectories(runs, rng, PROMPTS, SHOWN)
+def table(curves: pd.DataFrame) -> pd.DataFrame:
+    """Of `study.summaries.curves`, the entropy at the first and the last step."""
+    ends = curves["step"].isin([curves["step"].min(), curves["step"].max()])
+    return curves[ends & (curves["measure"] == "entropy")]
 
 
 def draw(table: pd.DataFrame, about: str) -> Figure:
-    """A panel a measure, a line a prompt."""
-    return curves(table, SHOWN, TITLE, about, by="perturbation")
+    """A column an initial checkpoint, an arrow a prompt."""
+    prompts, initials = in_standing_order(table["prompt"]), list(dict.fromkeys(table["initial"]))
+    figure = Figure(figsize=(9, 0.36 * len(prompts) + 1.8))
+    panels = figure.subplots(1, len(initials), sharex=True, sharey=True, squeeze=False)[0]
+    lines = table.set_index(["initial", "prompt", "step"])["value"].mul(100).sort_index()
+    for axes, initial in zip(panels, initials, strict=True):
+        for y, prompt in enumerate(prompts):
+            color, marker = perturbation_look(prompt)
+            before, after = lines.loc[(initial, prompt)].iloc[[0, -1]]
+            axes.annotate("", (after, y), (before, y), arrowprops={"arrowstyle": "-|>", "color": color, "lw": 1.6})
+            axes.plot(before, y, marker, markerfacecolor="white", color=color, markersize=7)
+        names = [f"{perturbation_label(name)} (seen)" if name == SEEN else name for name in prompts]
+        axes.set_yticks(range(len(prompts)), names)
+        axes.set(xlim=(0, None), ylim=(len(prompts) - 0.5, -0.5), xlabel="letter entropy (100: uniform)")
+        axes.set_title(initial_label(initial), fontsize="medium")
+    return claimed(
+        figure, _claim(lines, initials), about, "hollow mark: before RL; arrow: to the last step; intervals: csv"
+    )
+
+
+def _claim(lines: pd.Series, initials: list[str]) -> str:
+    """Under how many of the prompts the entropy fell."""
+    told = []
+    for initial in initials:
+        paths = lines.loc[initial].groupby(level="prompt", sort=False)
+        fell = [path.iloc[-1] < path.iloc[0] for _, path in paths]
+        told.append(f"{sum(fell)} of {len(fell)} prompts ({initial_label(initial)})")
+    return f"After RL the model is surer of its letter under\n{', '.join(told)}"

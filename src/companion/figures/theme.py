@@ -66,6 +66,17 @@ CHECKPOINTS = {
 """checkpoint → (colour, marker, line), in the order in which figures list them."""
 
 
+PANELS = {
+    "correct": ("accuracy (%)", 100),
+    "consistent": ("reasoning and answer agree (%)", 100),
+    "grounded": ("reasoning true of the picture (%)", 100),
+    "entropy": ("letter entropy (1: uniform)", 1),
+    "words": ("words of reasoning", 1),
+    "p_correct": ("P(correct letter)", 1),
+}
+"""Measure of a run → its label and the factor by which it is drawn."""
+
+
 OTHERS = "#555555"
 """The colour of what has no look of its own; its marker is its first letter."""
 
