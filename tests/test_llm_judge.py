@@ -12,7 +12,7 @@ from tiny_models import save_parrot
 
 from companion.cli import main
 from companion.errors import CompanionError
-from companion.evaluation import engine
+from companion.evaluation import fill_missing
 from companion.evaluation.engine import evaluate, judge
 from companion.evaluation.judges.llm_judge import LLMJudge, instruct, parse
 from companion.evaluation.judges.verdicts import Case
@@ -119,7 +119,7 @@ def test_a_failing_server_loses_no_row_and_judges_none_twice(serving, parrot, tm
         url, [fault for fault in FAULTS for _ in range(2)] + [None, "500", None, None, "429"], "It says B.", late=10
     )
     store = Store(tmp_path / "verdicts", VERDICTS)
-    monkeypatch.setattr(engine, "FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr(fill_missing, "FLUSH_SECONDS", 0.0)
 
     def run():
         writer = Endpoint(proxy.url, model, timeout=8, retries=4, at_once=4)
