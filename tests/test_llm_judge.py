@@ -148,11 +148,21 @@ def test_a_server_that_is_gone_keeps_what_was_judged(serving, parrot, tmp_path, 
     assert len(verdicts) == 24
 
 
-def test_judge_from_the_command_line(serving, parrot, tmp_path, capsys):
+def test_judge_from_the_command_line(serving, parrot, root, tmp_path, monkeypatch, capsys):
+    """The second run on the rows knows what labelled pairs have told of this very judge in between."""
+    monkeypatch.chdir(tmp_path)
     url, model = serving, str(parrot)
     evaluate(Thinking(), ITEMS, ["plain"], Store(tmp_path), progress=False)
-    arguments = ["judge", str(tmp_path), "--judge", "llm", "--endpoint", f"{url}/v1", "--endpoint-model", model]
-    assert main(arguments) == 0
-    assert "agree" in capsys.readouterr().out
+    options = ["--judge", "llm", "--endpoint", f"{url}/v1", "--endpoint-model", model]
+    assert main(["judge", str(tmp_path), *options]) == 0
+    said = capsys.readouterr().out
+    assert "agree" in said
+    assert "the judge llm was never held against labelled pairs" in said.splitlines()[-1]
+    pairs = (root / "results" / "labelled" / "judge_pairs.jsonl").read_text(encoding="utf-8").splitlines()
+    (tmp_path / "few.jsonl").write_text("\n".join(pairs[:12]), encoding="utf-8")
+    assert main(["judge", "few.jsonl", *options]) == 0
+    capsys.readouterr()
+    assert main(["judge", str(tmp_path), *options]) == 0
+    assert "of 12 labelled pairs (few.jsonl)" in capsys.readouterr().out.splitlines()[-1]
     assert main(["judge", str(tmp_path), "--judge", "llm", "--endpoint", f"http://127.0.0.1:{free_port()}/v1"]) == 2
     assert "does not list its models" in capsys.readouterr().err
