@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from companion.evaluation.judges.verdicts import Judge
+from companion.locks import alone
 
 FILE = "above_chance.csv"
 
@@ -33,10 +34,11 @@ def remember(folder: Path, judge: Judge, pairs: str, scores: pd.DataFrame, guess
         "judge": judge.identity, "name": judge.name, "pairs": pairs, "n": int(whole["n"]),
         "accuracy": whole["accuracy"], "low": whole["low"], "high": whole["high"], "guessing": guessing,
     }  # fmt: skip
-    others = [one for one in _lines(folder) if (one["judge"], one["pairs"]) != (judge.identity, pairs)]
-    part = folder / f"{FILE}.part"
-    pd.DataFrame([*others, line], columns=list(COLUMNS)).to_csv(part, index=False, lineterminator="\n")
-    part.replace(folder / FILE)
+    with alone(folder):
+        others = [one for one in _lines(folder) if (one["judge"], one["pairs"]) != (judge.identity, pairs)]
+        part = folder / f"{FILE}.part"
+        pd.DataFrame([*others, line], columns=list(COLUMNS)).to_csv(part, index=False, lineterminator="\n")
+        part.replace(folder / FILE)
 
 
 def caution(judge: Judge, folder: Path) -> str:
@@ -44,7 +46,8 @@ def caution(judge: Judge, folder: Path) -> str:
     where neither is so. folder: of `remember`."""
     if judge.name not in MEASURABLE:
         return ""
-    known = [one for one in [*_lines(folder), *_lines(Path(__file__).parent)] if one["judge"] == judge.identity]
+    lines = [*_lines(Path(__file__).parent), *_lines(folder)]  # the last on the same pairs counts
+    known = {one["pairs"]: one for one in lines if one["judge"] == judge.identity}.values()
     if not known:
         pairs = "conflict_pairs" if judge.name == "conflict" else "judge_pairs"
         return (
