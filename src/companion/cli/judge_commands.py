@@ -27,18 +27,24 @@ JUDGES = ("rule", "llm", "replay", "grounding")
 
 def add(commands: Commands) -> None:
     """Add these commands."""
-    judge = commands.add_parser("judge", help="does the reasoning lead to the answer? adds verdicts to finished rows")
+    judge = commands.add_parser("judge", help="add verdicts to finished rows: does the reasoning lead to the answer?")
     judge.add_argument(
         "rows", type=Path,
         help=f"folder of rows, whose verdicts go to its verdicts/, or pairs.jsonl, whose verdicts go to {JUDGED}/",
     )  # fmt: skip
-    judge.add_argument("--judge", choices=(*JUDGES, "conflict"), default="rule", help="default: %(default)s")
+    judge.add_argument("--judge", choices=(*JUDGES, "conflict"), default="rule",
+        help="who judges; conflict: does the answer say that text and picture disagree? (default: %(default)s)",
+    )  # fmt: skip
     judge.add_argument("--benchmark", help="names or folders with commas between them (default: as the rows say)")
     add_data(judge)
     judge.add_argument("--perturbations", default="all", help="all, or names with commas between them")
     add_language_model(judge, "llm", "; replay: the model that wrote the rows")
-    judge.add_argument("--batch-size", type=positive, default=32, help="judged together (default: %(default)s)")
-    judge.add_argument("--csv", type=Path, metavar="FILE", help="of pairs: write there how often it errs, in counts")
+    judge.add_argument(
+        "--batch-size", type=positive, default=32, help="responses judged together (default: %(default)s)"
+    )
+    judge.add_argument(
+        "--csv", type=Path, metavar="FILE", help="with pairs.jsonl: a file for how often the judge errs, in counts"
+    )
     judge.set_defaults(run=_judge)
 
     pack = commands.add_parser("pack", help="bring the many parts of a folder of rows into one file a model")
