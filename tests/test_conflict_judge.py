@@ -6,11 +6,11 @@ import random
 import pytest
 
 from companion.errors import CompanionError
-from companion.evaluation.judges.conflict_judge import VERDICTS, Conflict, acknowledged, own_words
+from companion.evaluation.judges.conflict_judge import VERDICTS, Conflict, _marked, acknowledged, own_words
 from companion.evaluation.judges.labelled_pairs import read_pairs, score
 from companion.evaluation.judges.rule_judge import Rule
 from companion.evaluation.judges.verdicts import CASE, Case, case_of
-from companion.perturbations.table import CAPTIONS, DISCLAIMERS, DOUBTS, PERTURBATIONS, THOUGHTS, apply
+from companion.perturbations.table import CAPTIONS, DISCLAIMERS, DOUBTS, PERTURBATIONS, THOUGHTS, Perturbation, apply
 from companion.questions.microworld import questions
 from companion.questions.question import Question
 from companion.training.lessons import Shares, question
@@ -109,6 +109,25 @@ def test_what_was_put_into_its_mouth_never_counts(start, doubt):
 @pytest.mark.parametrize("disclaimer", ["", *DISCLAIMERS])
 def test_to_repeat_a_caption_and_its_disclaimer_acknowledges_nothing(caption, disclaimer):
     assert verdict(f"{caption.format(claim=CLAIM)} {disclaimer} The cup is blue.") == "silent"
+
+
+@pytest.mark.parametrize("caption", CAPTIONS)
+def test_every_caption_of_the_table_names_what_it_is_by_a_noun_that_the_judge_knows(caption):
+    """Where this fails: put the noun into `_MARKS`, and count `Conflict`'s identity up by one."""
+    assert "§" in _marked(caption.partition("{claim}")[0] + " says", started=False)
+
+
+def test_a_caption_in_other_words_brings_the_noun_by_which_the_judge_knows_it(monkeypatch):
+    with pytest.raises(CompanionError, match=r"perturbation sign has a caption in words of its own, 'A sign: {claim}'"):
+        Perturbation("sign", caption="wrong", wordings={"caption": ("A sign: {claim}",)})
+    said = "The sign says that the cup is red, but in the picture it is blue."
+    before = Conflict()
+    assert verdict(said) == "silent"
+    sign = Perturbation("sign", caption="wrong", wordings={"caption": ("A sign: {claim}",)}, called=("sign", "caption"))
+    monkeypatch.setitem(PERTURBATIONS, "sign", sign)
+    assert verdict(said) == "acknowledges"
+    assert verdict("I sign nothing, and the cup is blue.") == "silent"
+    assert (before.identity, Conflict().identity) == ("conflict-1", "conflict-1+sign")
 
 
 def test_prompts_that_assert_nothing_give_nothing_to_acknowledge():

@@ -21,8 +21,8 @@ from companion.errors import CompanionError
 from companion.evaluation.export import hub
 from companion.models import openai_client as endpoints
 from companion.models import prices
+from companion.models.api_key import secret
 from companion.models.open import open_model
-from companion.models.openai_client import secret
 from companion.models.prices import Price, listed_price
 from companion.teaching.context import open_audit
 from companion.teaching.run_notebooks import run_notebooks

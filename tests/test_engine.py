@@ -250,7 +250,7 @@ def test_kill_minus_nine_in_the_middle_then_the_same_command(tmp_path, checkpoin
     """Rows of a killed and resumed run equal those of one that ran through; none is there twice."""
     command = [
         sys.executable, "-c",
-        "import companion.evaluation.engine, companion.cli, sys; companion.evaluation.engine.FLUSH_SECONDS = 0.0; "
+        "import companion.evaluation.fill_missing as filling, companion.cli, sys; filling.FLUSH_SECONDS = 0.0; "
         "sys.exit(companion.cli.main(sys.argv[1:]))",
         "evaluate", "--model", str(checkpoint), "--perturbations", "plain,wrong-think,stop-think", "--limit", "120",
         "--token-budget", "2500",

@@ -2,12 +2,18 @@
 
 import json
 import random
+from pathlib import Path
 
 import pandas as pd
 import pytest
+from test_engine import Scripted
 
 from companion.cli import main
 from companion.errors import CompanionError, Refusal
+from companion.evaluation.engine import evaluate
+from companion.evaluation.judges import above_chance
+from companion.evaluation.judges.above_chance import FILE, caution, remember
+from companion.evaluation.judges.conflict_judge import Conflict
 from companion.evaluation.judges.grounding_judge import Grounding, grounded
 from companion.evaluation.judges.labelled_pairs import Kept, chance, errors, read_pairs, report_on, score
 from companion.evaluation.judges.measured_error import Rate, error_sentence, measured
@@ -327,6 +333,52 @@ def test_the_report_on_pairs_says_whether_the_judge_can_judge(root, tmp_path, mo
     monkeypatch.setattr(Rule, "identity", "draft")
     assert main(command) == 0
     assert "the judge rule cannot judge: it is right in 0.219 (95 %: " in capsys.readouterr().out
+
+
+def test_what_pairs_showed_of_a_judge_is_told_with_its_verdicts_on_rows(root, tmp_path, monkeypatch, capsys):
+    """By the judge's identity: shipped for this rule judge, unknown of a draft, and then what the pairs have told."""
+    monkeypatch.chdir(tmp_path)
+    evaluate(Scripted(), questions("test", 4), ["plain"], Store(tmp_path / "rows"), progress=False)
+
+    def last_line(command):
+        assert main(["judge", *command]) == 0
+        return capsys.readouterr().out.splitlines()[-1]
+
+    pairs = root / "results" / "labelled" / "judge_pairs.jsonl"
+    assert last_line(["rows"]).startswith("scripted")  # of the table of verdicts
+    monkeypatch.setattr(Rule, "judge", Constant().judge)
+    monkeypatch.setattr(Rule, "identity", "draft")
+    assert "the judge rule was never held against labelled pairs" in last_line(["rows"])
+    assert "cannot judge" in last_line([str(pairs)])
+    told = last_line(["rows"])
+    assert "the judge rule cannot judge, and its verdicts tell nothing: it is right in 0.219" in told
+    assert "of 530 labelled pairs (judge_pairs.jsonl), where guessing is right in 0.304" in told
+    monkeypatch.setattr(Rule, "identity", "another draft")
+    assert "the judge rule was never held against labelled pairs" in last_line(["rows"])
+
+
+def test_a_judge_that_is_above_guessing_on_some_pairs_is_not_said_to_be_useless(tmp_path):
+    for pairs, low in (("first.jsonl", 0.6), ("second.jsonl", 0.4), ("first.jsonl", 0.7)):
+        scores = pd.DataFrame([{"pairs": "all", "accuracy": 0.8, "low": low, "high": 0.9, "n": 40}])
+        remember(tmp_path, Constant(), pairs, scores, 0.5)
+    assert pd.read_csv(tmp_path / FILE)["low"].tolist() == [0.4, 0.7]
+    judge = Constant()
+    assert caution(judge, tmp_path) == ""  # no judge whose like pairs can be put to
+    judge.name = "llm"
+    said = caution(judge, tmp_path)
+    assert said.startswith("the judge llm can judge first.jsonl, but not all: it is right in 0.800 (95 %: 0.400")
+    assert "second.jsonl" in said
+
+
+@pytest.mark.parametrize(("judge", "name"), [(Rule(), "judge_pairs.jsonl"), (Conflict(), "conflict_pairs.jsonl")])
+def test_what_is_shipped_of_a_judge_is_what_it_scores_now(root, tmp_path, judge, name):
+    """Where this fails, the judge was changed: `remember` it anew, in the package's folder of judges."""
+    pairs = read_pairs(root / "results" / "labelled" / name)
+    remember(tmp_path, judge, name, score(judge, pairs), chance(pairs))
+    shipped = pd.read_csv(Path(above_chance.__file__).with_name(FILE))
+    (line,) = shipped[shipped["judge"] == judge.identity].to_dict("records")
+    assert line == pd.read_csv(tmp_path / FILE).iloc[0].to_dict()
+    assert caution(judge, tmp_path / "nowhere") == ""
 
 
 def test_wilson_intervals_are_those_of_the_textbook():

@@ -12,7 +12,7 @@ from tiny_models import save_parrot
 
 from companion.cli import main
 from companion.errors import CompanionError
-from companion.evaluation import engine
+from companion.evaluation import fill_missing
 from companion.evaluation.engine import evaluate, judge
 from companion.evaluation.judges.llm_judge import LLMJudge, instruct, parse
 from companion.evaluation.judges.verdicts import Case
@@ -119,7 +119,7 @@ def test_a_failing_server_loses_no_row_and_judges_none_twice(serving, parrot, tm
         url, [fault for fault in FAULTS for _ in range(2)] + [None, "500", None, None, "429"], "It says B.", late=10
     )
     store = Store(tmp_path / "verdicts", VERDICTS)
-    monkeypatch.setattr(engine, "FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr(fill_missing, "FLUSH_SECONDS", 0.0)
 
     def run():
         writer = Endpoint(proxy.url, model, timeout=8, retries=4, at_once=4)
@@ -148,11 +148,21 @@ def test_a_server_that_is_gone_keeps_what_was_judged(serving, parrot, tmp_path, 
     assert len(verdicts) == 24
 
 
-def test_judge_from_the_command_line(serving, parrot, tmp_path, capsys):
+def test_judge_from_the_command_line(serving, parrot, root, tmp_path, monkeypatch, capsys):
+    """The second run on the rows knows what labelled pairs have told of this very judge in between."""
+    monkeypatch.chdir(tmp_path)
     url, model = serving, str(parrot)
     evaluate(Thinking(), ITEMS, ["plain"], Store(tmp_path), progress=False)
-    arguments = ["judge", str(tmp_path), "--judge", "llm", "--endpoint", f"{url}/v1", "--endpoint-model", model]
-    assert main(arguments) == 0
-    assert "agree" in capsys.readouterr().out
+    options = ["--judge", "llm", "--endpoint", f"{url}/v1", "--endpoint-model", model]
+    assert main(["judge", str(tmp_path), *options]) == 0
+    said = capsys.readouterr().out
+    assert "agree" in said
+    assert "the judge llm was never held against labelled pairs" in said.splitlines()[-1]
+    pairs = (root / "results" / "labelled" / "judge_pairs.jsonl").read_text(encoding="utf-8").splitlines()
+    (tmp_path / "few.jsonl").write_text("\n".join(pairs[:12]), encoding="utf-8")
+    assert main(["judge", "few.jsonl", *options]) == 0
+    capsys.readouterr()
+    assert main(["judge", str(tmp_path), *options]) == 0
+    assert "of 12 labelled pairs (few.jsonl)" in capsys.readouterr().out.splitlines()[-1]
     assert main(["judge", str(tmp_path), "--judge", "llm", "--endpoint", f"http://127.0.0.1:{free_port()}/v1"]) == 2
     assert "does not list its models" in capsys.readouterr().err

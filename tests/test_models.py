@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from companion.errors import CompanionError
+from companion.models.choose_tokens import TokenChooser, nucleus
 from companion.models.interface import Sampling, responses
-from companion.models.local import LocalModel, _Watch, nucleus
+from companion.models.local import LocalModel
 from companion.perturbations.table import PERTURBATIONS, apply
 from companion.questions.microworld import questions
 from companion.questions.question import LETTERS
@@ -130,8 +131,8 @@ def test_samples_of_a_nucleus_follow_the_distribution_of_transformers(prompts):
     from transformers import TopPLogitsWarper
 
     logits = torch.tensor([[2.0, 1.0, 1.5, -1.0, 0.0, -3.0]])
-    watch = _Watch([0], prompts[:1], Sampling(temperature=1.3, top_p=0.8), "cpu")
-    drawn = torch.cat([watch.choose(logits, torch.tensor([0])) for _ in range(4000)])
+    chooser = TokenChooser([0], prompts[:1], Sampling(temperature=1.3, top_p=0.8), "cpu")
+    drawn = torch.cat([chooser.choose(logits, torch.tensor([0])) for _ in range(4000)])
     true = TopPLogitsWarper(0.8)(None, logits / 1.3).softmax(-1)[0]
     assert (true > 0).sum() == 3
     found = drawn.bincount(minlength=6) / 4000

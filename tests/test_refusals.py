@@ -19,7 +19,7 @@ from test_engine import Scripted
 
 from companion.cli import main
 from companion.errors import CompanionError, PictureError, Refusal
-from companion.evaluation import engine
+from companion.evaluation import engine, fill_missing
 from companion.evaluation.engine import UnansweredError, evaluate, judge, missing_prompts
 from companion.evaluation.judges.llm_judge import LLMJudge
 from companion.evaluation.judges.rule_judge import Rule
@@ -28,8 +28,10 @@ from companion.evaluation.write_statements import rewrite
 from companion.models import openai_client as endpoints
 from companion.models.interface import Sampling
 from companion.models.local import LocalModel
-from companion.models.openai_client import Endpoint, content_and_reasoning, wait_of
+from companion.models.openai_client import Endpoint
 from companion.models.server import EndpointModel, pack
+from companion.models.server_refusals import wait_of
+from companion.models.server_replies import content_and_reasoning
 from companion.perturbations.table import apply
 from companion.questions.microworld import questions
 from companion.questions.question import Question
@@ -355,7 +357,7 @@ def test_a_refusal_that_names_a_word_of_the_prompt_changes_nothing_for_the_other
     assert isinstance(bad, Refusal)
     assert good == "Well."
     assert "temperature" in proxy.bodies[-1]
-    assert not endpoint.refused
+    assert not endpoint.options.refused
 
 
 def photograph(width, height):
@@ -546,7 +548,7 @@ def test_a_value_that_no_column_can_hold_is_named_and_all_else_is_stored(tmp_pat
 
 def test_one_such_value_among_two_hundred_stops_none_of_the_others(tmp_path, capsys, monkeypatch):
     """A server counts nonsense; rows are stored as they come. Of what was paid for nothing is asked for again."""
-    monkeypatch.setattr(engine, "FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr(fill_missing, "FLUSH_SECONDS", 0.0)
     bad = questions("test", 200)[3]
     picture = EndpointModel(Endpoint("http://localhost:1/v1", "m"), "microworld")._packed([apply(bad, "plain")])[0]
 

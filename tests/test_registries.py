@@ -35,7 +35,9 @@ def note(monkeypatch):
     PERTURBATIONS.clear()
     PERTURBATIONS.update([
         *entries[:3],
-        (NOTE, Perturbation(NOTE, caption="wrong", wordings={"caption": ("Note: {claim}", "NB: {claim}")})),
+        (NOTE, Perturbation(
+            NOTE, caption="wrong", wordings={"caption": ("Note: {claim}", "NB: {claim}")}, called=("note",)
+        )),
         *entries[3:],
     ])  # fmt: skip
     yield NOTE
@@ -61,7 +63,9 @@ def test_a_new_perturbation_changes_no_other_prompt(monkeypatch):
     items = questions("test", 40)
     before = [apply(item, name) for item in items for name in list(PERTURBATIONS)]
     monkeypatch.setitem(
-        PERTURBATIONS, NOTE, Perturbation(NOTE, caption="wrong", wordings={"caption": ("Note: {claim}",) * 7})
+        PERTURBATIONS,
+        NOTE,
+        Perturbation(NOTE, caption="wrong", wordings={"caption": ("Note: {claim}",) * 7}, called=("note",)),
     )
     assert [apply(item, name) for item in items for name in PERTURBATIONS if name != NOTE] == before
     hedged = replace(PERTURBATIONS[NOTE], name="hedged", disclaimer=True)

@@ -21,17 +21,20 @@ from PIL import Image
 
 from companion.cli import main
 from companion.errors import CompanionError
-from companion.evaluation import engine
+from companion.evaluation import engine, fill_missing
 from companion.evaluation.engine import evaluate
 from companion.evaluation.store import Store
 from companion.models import openai_client as endpoints
+from companion.models.account import Account, OverBudgetError
 from companion.models.interface import Sampling, responses
 from companion.models.local import LocalModel
 from companion.models.open import open_model
-from companion.models.openai_client import Account, Endpoint, OverBudgetError, tokens
+from companion.models.openai_client import Endpoint
 from companion.models.prices import Price
 from companion.models.profiles import BEGIN, get_profile
 from companion.models.server import EndpointModel
+from companion.models.server_options import LOGPROBS, OPTIONAL, TakenOptions
+from companion.models.server_replies import tokens
 from companion.perturbations.table import apply
 from companion.questions.microworld import questions
 
@@ -65,7 +68,7 @@ def test_a_served_model_answers_as_it_does_here(serving, checkpoint, tmp_path):
 
 
 def test_two_hundred_faults_and_nothing_is_lost_or_paid_twice(serving, random_checkpoint, tmp_path, monkeypatch):
-    monkeypatch.setattr(engine, "FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr(fill_missing, "FLUSH_SECONDS", 0.0)
     monkeypatch.setattr(endpoints, "LONGEST_WAIT", 0.1)
     items = questions("test", 30)
     script = [fault for fault, times in FAULTS.items() for _ in range(times)] + ["dribble"] * 3 + [None] * 55
@@ -195,12 +198,16 @@ def test_a_server_that_allows_fewer_probabilities_is_asked_for_those_once(servin
     ],
 )  # fmt: skip
 def test_how_many_a_server_allows(said, sent, allowed):
-    endpoint = Endpoint("http://localhost:1/v1", "m")
-    assert endpoint._allows_fewer(said.lower(), sent) == (allowed is not None)
-    assert endpoint.top == allowed
+    taken = TakenOptions()
+
+    def refused(top):
+        return taken.refused_in(said, {"logprobs": True, "top_logprobs": top}, OPTIONAL)
+
+    assert refused(sent) == (LOGPROBS if allowed is None else set())
+    assert taken.top == allowed
     if allowed:
-        assert endpoint._allows_fewer(said.lower(), sent)  # of requests that were under way
-        assert not endpoint._allows_fewer(said.lower(), allowed)
+        assert refused(sent) == set()  # of requests that were under way
+        assert refused(allowed) == LOGPROBS
 
 
 def test_a_reasoning_effort_is_sent_and_makes_another_model(serving, checkpoint):

@@ -19,8 +19,9 @@ from companion.evaluation.store import Store
 from companion.evaluation.write_statements import form, instruct, objection
 from companion.models import openai_client as endpoints
 from companion.models.interface import Sampling
-from companion.models.openai_client import Endpoint, room_for
+from companion.models.openai_client import Endpoint
 from companion.models.server import EndpointModel
+from companion.models.server_refusals import is_too_long, room_for
 from companion.perturbations.table import apply
 
 SAID = '{"quote": "so", "concludes": "A"}'
@@ -75,7 +76,7 @@ LLAMA_FULL = {
     ],
 )  # fmt: skip
 def test_what_still_fits(said, most, fits):
-    assert endpoints._TOO_LONG.search(said)
+    assert is_too_long(said)
     assert room_for(said, most) == fits
 
 
@@ -89,7 +90,7 @@ def test_what_still_fits(said, most, fits):
     ],
 )
 def test_what_is_no_refusal_for_length(said):
-    assert not endpoints._TOO_LONG.search(said)
+    assert not is_too_long(said)
 
 
 def test_where_there_is_no_room_a_judge_is_asked_for_less_and_an_item_without_any_is_named(capsys):

@@ -29,7 +29,7 @@ def quick(monkeypatch):
 
 def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(tmp_path, monkeypatch):
     whole = supervised.train_supervised(TINY, tmp_path / "whole")
-    calls, step = [], supervised._step
+    calls, step = [], supervised._gradients
 
     def interrupted(*arguments):
         calls.append(arguments)
@@ -38,7 +38,7 @@ def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(tmp_path, monke
         return step(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(supervised, "_step", interrupted)
+        patch.setattr(supervised, "_gradients", interrupted)
         with pytest.raises(KeyboardInterrupt):
             supervised.train_supervised(TINY, tmp_path / "cut")
     cut = supervised.train_supervised(TINY, tmp_path / "cut")
@@ -60,7 +60,7 @@ def test_orthogonal_keeps_the_singular_vectors_and_evens_out_the_values():
 
 
 def test_a_loss_that_is_not_finite_stops_with_its_step(tmp_path, monkeypatch):
-    monkeypatch.setattr(supervised, "_step", lambda *_: (float("nan"), 0.0))
+    monkeypatch.setattr(supervised, "_gradients", lambda *_: (float("nan"), 0.0))
     with pytest.raises(FloatingPointError, match="stage sight, step 0: the loss is nan"):
         supervised.train_supervised(TINY, tmp_path)
 
@@ -125,7 +125,7 @@ def test_the_tokenizer_reads_anything():
 def test_a_saved_state_that_is_damaged_gives_way_to_the_one_before(tmp_path, monkeypatch, damage, both):
     """Or to the start, where that is damaged too: the end is that of a run in one go, and so is the curve."""
     whole = supervised.train_supervised(TINY, tmp_path / "whole")
-    calls, step = [], supervised._step
+    calls, step = [], supervised._gradients
 
     def interrupted(*arguments):
         calls.append(arguments)
@@ -134,7 +134,7 @@ def test_a_saved_state_that_is_damaged_gives_way_to_the_one_before(tmp_path, mon
         return step(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(supervised, "_step", interrupted)
+        patch.setattr(supervised, "_gradients", interrupted)
         with pytest.raises(KeyboardInterrupt):
             supervised.train_supervised(TINY, tmp_path / "cut")
     for name in supervised.STATES[: 1 + both]:
@@ -146,7 +146,7 @@ def test_a_saved_state_that_is_damaged_gives_way_to_the_one_before(tmp_path, mon
             kept = {"empty": b"", "cut": content[: len(content) // 2], "zeros": bytes(len(content))}[damage]
             file.write_bytes(kept)
     done = []
-    monkeypatch.setattr(supervised, "_step", lambda *arguments: done.append(arguments) or step(*arguments))
+    monkeypatch.setattr(supervised, "_gradients", lambda *arguments: done.append(arguments) or step(*arguments))
     cut = supervised.train_supervised(TINY, tmp_path / "cut")
     assert len(done) == (10 if both else 4)  # saved after 2 steps of a stage and at its end: 2, 3, 5, 6, 8, 10
     a, b = load_file(whole / "model.safetensors"), load_file(cut / "model.safetensors")

@@ -8,7 +8,7 @@ from test_llm_judge import FAULTS, Told
 from tiny_models import save_parrot
 
 from companion.errors import CompanionError
-from companion.evaluation import engine
+from companion.evaluation import fill_missing
 from companion.evaluation.store import CLAIMS, Store
 from companion.evaluation.write_statements import instruct, objection, parse_statements, rewrite
 from companion.models.language import CausalLM
@@ -120,7 +120,7 @@ def test_a_model_of_this_machine_writes_and_is_named_without_its_path(parrot, tm
 
 
 def test_a_failing_server_loses_no_claim_and_is_asked_nothing_twice(serving, parrot, tmp_path, monkeypatch):
-    monkeypatch.setattr(engine, "FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr(fill_missing, "FLUSH_SECONDS", 0.0)
     proxy = Proxy(serving, [*FAULTS, None, "500", None, "wrong", "429"], '["It is green.", "It is blue."]')
     store = Store(tmp_path, CLAIMS)
 

@@ -4,7 +4,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from companion.evaluation import engine
+from companion.evaluation import fill_missing
 from companion.study import protocol, running
 from companion.training import supervised
 from companion.training.recipes import Stage
@@ -14,7 +14,7 @@ if __name__ in ("__main__", "__mp_main__"):
     supervised.SAVE_EVERY = 2
     running.SAVE_EVERY = 1
     running.SLICE = 4
-    engine.FLUSH_SECONDS = 0.0
+    fill_missing.FLUSH_SECONDS = 0.0
 
 
 def tiny(checkpoint: str) -> protocol.Protocol:

@@ -8,7 +8,7 @@ import io
 import sys
 from collections.abc import Sequence
 
-from companion.cli import evaluate_commands, report_commands, share_commands, train_commands
+from companion.cli import evaluate_commands, judge_commands, report_commands, share_commands, train_commands
 from companion.errors import CompanionError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -42,6 +42,6 @@ def parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
     whole = argparse.ArgumentParser(prog="companion", description=__doc__)
     commands = whole.add_subparsers(title="commands", required=True)
-    for group in (report_commands, evaluate_commands, share_commands, train_commands):
+    for group in (report_commands, evaluate_commands, judge_commands, share_commands, train_commands):
         group.add(commands)
     return whole

@@ -1,12 +1,11 @@
-"""Commands that ask models and judge what they wrote: `benchmarks`, `evaluate`, `judge`, `pack`."""
+"""Commands that ask models: `benchmarks` (what can be asked) and `evaluate`."""
 
 from __future__ import annotations
 
 import argparse
 import itertools
-import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,27 +16,17 @@ from companion.cli.options import (
     Commands,
     add_data,
     add_items,
-    add_language_model,
     add_requests,
-    language_model,
     positive,
     setting,
 )
 from companion.errors import CompanionError
-from companion.models.openai_client import Account
+from companion.models.account import Account
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from companion.perturbations.table import Prompt
-    from companion.questions.question import Question
-
-JUDGED = Path("runs/pairs")
-"""Where verdicts on pairs are kept."""
-
-PAPERS_JUDGE = "Qwen/Qwen3-32B"
-JUDGES = ("rule", "llm", "replay", "grounding")
-"""Those that say whether the reasoning leads to the answer."""
 
 
 def add(commands: Commands) -> None:
@@ -83,24 +72,6 @@ def add(commands: Commands) -> None:
         help="on all GPUs, or else all cores, of this machine, or of the Ray cluster at ADDRESS (auto: this one's)",
     )  # fmt: skip
     evaluate.set_defaults(run=_evaluate)
-
-    judge = commands.add_parser("judge", help="does the reasoning lead to the answer? adds verdicts to finished rows")
-    judge.add_argument(
-        "rows", type=Path,
-        help=f"folder of rows, whose verdicts go to its verdicts/, or pairs.jsonl, whose verdicts go to {JUDGED}/",
-    )  # fmt: skip
-    judge.add_argument("--judge", choices=(*JUDGES, "conflict"), default="rule", help="default: %(default)s")
-    judge.add_argument("--benchmark", help="names or folders with commas between them (default: as the rows say)")
-    add_data(judge)
-    judge.add_argument("--perturbations", default="all", help="all, or names with commas between them")
-    add_language_model(judge, "llm", "; replay: the model that wrote the rows")
-    judge.add_argument("--batch-size", type=positive, default=32, help="judged together (default: %(default)s)")
-    judge.add_argument("--csv", type=Path, metavar="FILE", help="of pairs: write there how often it errs, in counts")
-    judge.set_defaults(run=_judge)
-
-    pack = commands.add_parser("pack", help="bring the many parts of a folder of rows into one file a model")
-    pack.add_argument("rows", type=Path, help="folder of rows; its verdicts/ are packed too, one file a judge")
-    pack.set_defaults(run=_pack)
 
 
 def _benchmarks(options: argparse.Namespace) -> None:
@@ -228,162 +199,3 @@ def _consent(yes: bool, dollars: float) -> None:
     print(f"Spend up to ${dollars:.2f}? [y/N] ", end="", flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise CompanionError("nothing was sent, and nothing is spent")
-
-
-def _judge(options: argparse.Namespace) -> None:
-    from datetime import date
-
-    import pandas as pd
-
-    from companion.evaluation.current_rows import current
-    from companion.evaluation.engine import UnansweredError, judge
-    from companion.evaluation.judges.labelled_pairs import Kept, chance, errors, read_pairs, report_on, score
-    from companion.evaluation.store import VERDICTS, Store, to_frame
-    from companion.perturbations.table import parse_perturbations
-    from companion.questions.folder import own_folder
-    from companion.questions.registry import PUBLIC, find_questions, load_benchmark
-
-    if options.rows.is_file():
-        pairs = read_pairs(options.rows)
-        kept = Kept(_judge_named(options), Store(JUDGED, VERDICTS), options.batch_size)
-        table = score(kept, pairs)
-        print(table.to_string(index=False, float_format="{:.3f}".format))
-        print(report_on(kept, table, chance(pairs)))
-        if kept.unanswered:
-            raise CompanionError(kept.unanswered)
-        if options.csv:
-            counts = errors(kept, pairs).assign(date=f"{date.today()}")
-            counts.to_csv(options.csv, index=False, lineterminator="\n")
-        return
-    perturbations = parse_perturbations(options.perturbations)
-    found = current([options.rows])
-    for sentence in found.told():
-        print(sentence, file=sys.stderr)
-    rows = to_frame(found.rows)
-    rows = rows[rows["perturbation"].isin(perturbations)]
-    chosen = _judge_named(options)
-    if options.judge == "replay":
-        rows = rows[rows["model_hash"] == chosen.model.identity]
-    if rows.empty:
-        raise CompanionError(
-            f"no rows to judge in {options.rows}; give the folder that `companion evaluate` wrote: runs, unless its "
-            "--out was another"
-        )
-    store = Store(options.rows / "verdicts", VERDICTS)
-    given, unanswered = [], []
-    for name, source in _sources(options, rows, found.folders).items():
-        part = rows[rows["benchmark"] == name]
-        if own_folder(source) and source not in PUBLIC:
-            questions: Sequence[Question] = load_benchmark(source)
-            part = _unchanged(name, part, questions, source)
-        else:
-            questions = find_questions(source, part["question"], options.data)
-        try:
-            verdicts = judge(chosen, part, questions, store, options.batch_size)
-        except UnansweredError as error:  # which keeps none of the others from being judged
-            unanswered.append(str(error))
-            verdicts = error.found
-        given.append(verdicts.assign(benchmark=name))
-    verdicts = pd.concat(given)
-    judged = rows.merge(
-        verdicts, left_on=["key", "benchmark"], right_on=["row", "benchmark"], suffixes=("", "_verdict")
-    )
-    by = ["model", "benchmark", "perturbation"]
-    shares = pd.crosstab([judged[name] for name in by], judged["verdict"], normalize="index")
-    print(shares.map(lambda share: f"{share:.1%}").assign(n=judged.groupby(by).size()).to_string())
-    if unanswered:
-        raise CompanionError("\n".join(unanswered))
-
-
-def _sources(options: argparse.Namespace, rows: pd.DataFrame, folders: Mapping[str, Path]) -> dict[str, str]:
-    """By the name of each benchmark in the rows, or of those of --benchmark, what `load_benchmark` takes for it.
-
-    A folder is where the run says that its questions came from, or else the one that is given.
-    """
-    from companion.questions.folder import own_folder
-    from companion.questions.registry import PUBLIC
-
-    there = list(dict.fromkeys(rows["benchmark"]))
-    if not options.benchmark:
-        found = {}
-        for name in there:
-            folder = folders.get(name)
-            if folder and not folder.is_dir():
-                raise CompanionError(f"the folder {folder}, where {name} came from, is gone; give --benchmark FOLDER")
-            if not folder and not (name == "microworld" or name in PUBLIC):
-                raise CompanionError(
-                    f"the rows on {name} do not say which folder their questions came from; give --benchmark FOLDER"
-                )
-            found[name] = str(folder or name)
-        return found
-    found = {}
-    for given in options.benchmark.split(","):
-        here = Path(os.path.abspath(own_folder(given) or given))
-        own = [name for name, folder in folders.items() if folder == here]
-        names = [name for name in own or [given, here.name] if name in there]
-        if not names:
-            raise CompanionError(
-                f"no rows on the benchmark {given!r} in {options.rows}; name those that it was made on"
-            )
-        found[names[0]] = str(folders[given]) if given in folders and not own else given
-    return found
-
-
-def _unchanged(name: str, rows: pd.DataFrame, questions: Sequence[Question], folder: str) -> pd.DataFrame:
-    """The rows whose question stands in the folder as it was asked; says how many others there are.
-
-    Raises CompanionError where there is none.
-    """
-    by_id = {question.id: question for question in questions}
-
-    def same(row: Any) -> bool:
-        question = by_id.get(row.question)
-        return question is not None and (
-            question.text in row.prompt
-            and question.options == tuple(row.options[: row.n_options])
-            and question.letter == row.right
-        )
-
-    kept = rows[[same(row) for row in rows.itertuples()]]
-    if kept.empty:
-        raise CompanionError(
-            f"no row on {name} answers a question that {folder} holds; give the folder that they are on"
-        )
-    if len(kept) < len(rows):
-        print(
-            f"{len(rows) - len(kept)} rows on {name} are left out: their questions were changed since they were asked, "
-            "or are gone",
-            file=sys.stderr,
-        )
-    return kept
-
-
-def _judge_named(options: argparse.Namespace) -> Any:
-    """The judge of the options --judge, --model and --endpoint."""
-    from companion.evaluation.judges.conflict_judge import Conflict
-    from companion.evaluation.judges.grounding_judge import Grounding
-    from companion.evaluation.judges.llm_judge import LLMJudge
-    from companion.evaluation.judges.replay_judge import Replay
-    from companion.evaluation.judges.rule_judge import Rule
-    from companion.models.local import LocalModel
-
-    if options.judge == "rule":
-        return Rule()
-    if options.judge == "grounding":
-        return Grounding()
-    if options.judge == "conflict":
-        return Conflict()
-    if options.judge == "replay":
-        return Replay(LocalModel(options.model or BASE, options.device))
-    return LLMJudge(language_model(options, PAPERS_JUDGE))
-
-
-def _pack(options: argparse.Namespace) -> None:
-    from companion.evaluation.store import VERDICTS, Store
-
-    if not options.rows.is_dir():
-        raise CompanionError(f"no folder {options.rows}; give one that `companion evaluate --out` has written")
-    packed = Store(options.rows).pack("model")
-    if (options.rows / "verdicts").is_dir():
-        packed += Store(options.rows / "verdicts", VERDICTS).pack("judge")
-    print("\n".join(str(file) for file in packed))

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from companion.errors import CompanionError
+from companion.models.account import Account
 from companion.models.language import BRIEF
-from companion.models.openai_client import REASONED, TIMEOUT, Account
+from companion.models.openai_client import REASONED, TIMEOUT
 from companion.models.prices import Price
 
 Commands = Any

@@ -7,7 +7,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from companion.cli.evaluate_commands import JUDGES
+from companion.cli.judge_commands import JUDGES
 from companion.cli.options import Commands, positive
 from companion.errors import CompanionError
 

@@ -1,45 +1,31 @@
-"""From questions to rows, and from rows to verdicts: plan all, skip what is stored, batch the rest, store as one goes.
+"""From questions to rows, and from rows to verdicts: what is planned, what a row holds, what is said of those missing.
+
+Left out: how a plan is worked off, in batches, stored as one goes, beside other processes (`fill_missing`).
 
 Run: `companion evaluate --model … --benchmark … --perturbations … --out …`, then `companion judge …`.
 """
 
 from __future__ import annotations
 
-import bisect
-import itertools
 import json
-import re
-import sys
-import time
 import warnings
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 from tqdm import tqdm
 
-from companion.errors import CompanionError, PictureError, Refusal, one_line
+from companion.errors import CompanionError, PictureError, Refusal
 from companion.evaluation.current_rows import note_asked
+from companion.evaluation.fill_missing import Job, Row, Work, fill_missing, is_one_reason, lost_values, unanswered
 from companion.evaluation.judges.verdicts import CASE, Case, Judge, Verdict, case_of
-from companion.evaluation.store import VERDICTS, Store, UnstorableError, content_key, to_frame
+from companion.evaluation.store import VERDICTS, Store, content_key, to_frame
 from companion.measures import normalised_entropy
-from companion.models.interface import Model, Response, Sampling, out_of_memory
+from companion.models.interface import Model, Response, Sampling
 from companion.models.profiles import BEGIN
 from companion.perturbations.table import Prompt, apply
 from companion.questions.question import LETTERS, Question
-
-FLUSH_SECONDS = 10.0
-
-MOST = 4096
-"""Jobs in one batch, however light they are."""
-
-ALIKE = 32
-"""Items that are refused one after another, with the same words and none answered: it is not the items then."""
-
-NAMED = 20
-"""Items without an answer that a message names for each reason, and reasons, at most."""
 
 NOISE = 1e-3
 """By so much a letter's probability may be above that of a greedy answer: servers round, and some tell probabilities of
@@ -47,9 +33,6 @@ another pass than the one that chose the token. Equal ones, as bfloat16 often ha
 
 WARNED = 5
 """Rows that a warning names."""
-
-Row = dict[str, Any]
-Job = TypeVar("Job")
 
 
 def evaluate(
@@ -205,17 +188,6 @@ class UnansweredError(CompanionError):
         self.found, self.items = found, frozenset(items)
 
 
-@dataclass
-class Work:
-    """What became of a plan. rows, refused: by key. lost: why a row is stored without some of its values, by key.
-    items: of those refused and of those that lost something, by key."""
-
-    rows: dict[str, Row] = field(default_factory=dict)
-    refused: dict[str, Refusal] = field(default_factory=dict)
-    lost: dict[str, Refusal] = field(default_factory=dict)
-    items: dict[str, str] = field(default_factory=dict)
-
-
 def _complete(
     gave: str, what: str, plan: Sequence[tuple[str, Job]], work: Work, found: pd.DataFrame, part: Callable[[Job], str]
 ) -> None:
@@ -223,7 +195,7 @@ def _complete(
     its item's jobs one is."""
     parts = {key: part(job) for key, job in plan}
     told = []
-    if len(work.refused) == len(plan) and _is_one_reason(work.refused, work.items):
+    if len(work.refused) == len(plan) and is_one_reason(work.refused, work.items):
         told.append(f"{gave} any of {len(plan)} {what}: {next(iter(work.refused.values())).reason}; mend that first")
     elif work.refused:
         told.append(
@@ -231,176 +203,9 @@ def _complete(
             f"these alone:\n{unanswered(work.items, work.refused, parts)}"
         )
     if work.lost:
-        told.append(_without(work, len(plan), parts))
+        told.append(lost_values(work, len(plan), parts))
     if told:
         raise UnansweredError("\n".join(told), found, (work.items[key] for key in (*work.refused, *work.lost)))
-
-
-def _without(work: Work, planned: int, parts: Mapping[str, str]) -> str:
-    """What is said of rows that lost something. parts: which of its item's jobs one is, by key, or ""."""
-    return (
-        f"{len(work.lost)} of {planned} rows are stored without values that their columns cannot hold, which nobody "
-        f"asks for again; mend where these come from:\n{unanswered(work.items, work.lost, parts)}"
-    )
-
-
-def unanswered(items: Mapping[str, str], refused: Mapping[str, Refusal], parts: Mapping[str, str]) -> str:
-    """A line for each reason, with the items that have it. items, refused, parts: by key the item, its reason, and
-    which of the item's jobs it is, or ""."""
-    by_reason: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for key, refusal in refused.items():
-        by_reason[refusal.reason][items[key]].append(parts[key])
-    lines = []
-    for reason, concerned in by_reason.items():
-        named = [
-            f"{item} ({', '.join(dict.fromkeys(own))})" if any(own) else item
-            for item, own in itertools.islice(concerned.items(), NAMED)
-        ]
-        more = len(concerned) - len(named)
-        lines.append(f"  {'; '.join(named)}{f'; and {more} more' if more else ''}: {reason}")
-    if len(lines) > NAMED:
-        lines[NAMED:] = [f"  and {len(lines) - NAMED} more reasons"]
-    return "\n".join(lines)
-
-
-def fill_missing(
-    plan: Sequence[tuple[str, Job]],
-    compute: Callable[[Sequence[tuple[str, Job]]], Iterable[tuple[int, Row | Refusal | None]]],
-    store: Store,
-    capacity: Callable[[], int],
-    weigh: Callable[[Job], int],
-    item: Callable[[Job], str],
-    label: str | None = None,
-) -> Work:
-    """Rows that the store holds, and the others, computed batch by batch and stored as they come; and what was refused.
-
-    compute: of a batch the number and the row of each job, in any order; why it has none, or None where that is not
-    known. Jobs that may have one later come again once, at the end, unless none had one and all for the same reason.
-    capacity: of a batch, asked for once and only if there is something to do; it is halved when a batch does not fit
-    into memory, down to single jobs, of which one that does not fit is refused. weigh: how much of it a job takes.
-    item: what a job is about. label: of the progress bar, or None for none.
-
-    What another process works on is left to it, and waited for once all else is done; what that has not stored is then
-    done here. Raises CompanionError where items are refused all alike, as if something were wrong with all.
-    """
-    work = Work(store.read(key for key, _ in plan))
-    room = 0
-    with tqdm(total=len(plan), initial=len(work.rows), desc=label, unit="row", disable=label is None) as bar:
-        while todo := [pair for pair in plan if pair[0] not in work.rows and pair[0] not in work.refused]:
-            with store.claim(key for key, _ in todo) as (own, holders):
-                work.rows |= store.read(own)  # what was finished before it was claimed
-                mine = [pair for pair in todo if pair[0] in own and pair[0] not in work.rows]
-                room = room or (capacity() if mine else 0)
-                try:
-                    room = _work_off(mine, compute, store, room, weigh, item, work, bar)
-                except BaseException:
-                    if work.lost:  # which the next command would take for whole
-                        print(_without(work, len(plan), dict.fromkeys(work.lost, "")), file=sys.stderr)
-                    raise
-            for holder in holders:
-                others = len(holder.keys & {key for key, _ in todo})
-                print(f"{others} of {len(plan)} are being worked on by {holder.who}; waiting for them", file=sys.stderr)
-                holder.wait()
-            work.rows |= store.read(key for key, _ in todo if key not in own)
-            bar.update(len(work.rows) - bar.n)
-    return work
-
-
-def _work_off(
-    mine: list[tuple[str, Job]],
-    compute: Callable[[Sequence[tuple[str, Job]]], Iterable[tuple[int, Row | Refusal | None]]],
-    store: Store,
-    room: int,
-    weigh: Callable[[Job], int],
-    item: Callable[[Job], str],
-    work: Work,
-    bar: Any,
-) -> int:
-    """Works off what this process has claimed, into `work` and the store. room: capacity; returns what is left of it.
-    The other arguments are those of `work_off`."""
-    todo, full = list(mine), room
-    items = {key: item(job) for key, job in mine}
-    buffer: list[Row] = []
-    flushed = time.monotonic()
-    again: list[tuple[str, Job]] | None = []
-    waiting: dict[str, Refusal] = {}
-    alike: dict[str, set[str]] = defaultdict(set)
-    try:
-        while todo:
-            weights = list(itertools.accumulate(weigh(job) for _, job in todo[:MOST]))
-            batch = todo[: max(1, bisect.bisect_right(weights, room))]
-            done = set()
-            try:
-                for number, row in compute(batch):
-                    done.add(number)
-                    key, _ = batch[number]
-                    refusal = row if isinstance(row, Refusal) else NO_ANSWER
-                    if isinstance(row, dict):
-                        buffer.append(row)
-                        alike.clear()
-                        bar.update()
-                    elif refusal.passes and again is not None:
-                        again.append(batch[number])
-                        waiting[key] = refusal
-                    else:
-                        work.refused[key], work.items[key] = refusal, items[key]
-                    if again is not None and isinstance(row, Refusal) and (row.passes or not (buffer or work.rows)):
-                        _suspect(alike, row, items[key])
-                    if time.monotonic() - flushed > FLUSH_SECONDS:
-                        _flush(store, buffer, work, items)
-                        flushed = time.monotonic()
-            except RuntimeError as error:
-                if not out_of_memory(error):
-                    raise
-                if len(batch) > 1:
-                    room = weights[len(batch) - 1] // 2
-                else:
-                    (key, _), room = batch[0], full
-                    done.add(0)
-                    work.refused[key], work.items[key] = Refusal(one_line(error)), items[key]
-                    if not (buffer or work.rows):
-                        _suspect(alike, work.refused[key], items[key])
-            todo[: len(batch)] = [pair for number, pair in enumerate(batch) if number not in done]
-            if not todo and again:
-                if not (buffer or work.rows or work.refused) and _is_one_reason(waiting, items):
-                    work.refused, work.items = waiting, {key: items[key] for key in waiting}
-                    break
-                todo, again = again, None
-    finally:
-        _flush(store, buffer, work, items)
-    return room
-
-
-NO_ANSWER = Refusal("no answer came", passes=True)
-
-
-def _suspect(alike: dict[str, set[str]], refusal: Refusal, item: str) -> None:
-    """Raises CompanionError where too many items have been refused alike. alike: items by reason, without numbers."""
-    same = alike[re.sub(r"\w*\d\w*", "#", refusal.reason)]
-    same.add(item)
-    if len(same) == ALIKE:
-        raise CompanionError(
-            f"{ALIKE} items one after another had no answer for the same reason, so that no more are asked: "
-            f"{refusal.reason}; mend that and give the same command again: what was finished is kept"
-        )
-
-
-def _is_one_reason(refused: Mapping[str, Refusal], items: Mapping[str, str]) -> bool:
-    """Whether several items are refused for the same reason, and one that is known. refused, items: by key."""
-    reasons = set(refused.values())
-    return len(reasons) == 1 and NO_ANSWER not in reasons and len({items[key] for key in refused}) > 1
-
-
-def _flush(store: Store, buffer: list[Row], work: Work, items: Mapping[str, str]) -> None:
-    """Stores what has come. items: by key; one with a value that no column can hold stops none of the others."""
-    finished, buffer[:] = buffer[:], []
-    try:
-        stored = store.append(finished)
-    except UnstorableError as error:
-        stored = error.rows
-        work.lost |= {key: Refusal(wrong) for key, wrong in error.lost.items()}
-        work.items |= {key: items[key] for key in error.lost}
-    work.rows |= {row["key"]: row for row in stored}
 
 
 def _key(asked: Mapping[str, Any], prompt: Prompt) -> str:

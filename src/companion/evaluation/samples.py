@@ -14,8 +14,8 @@ import pandas as pd
 from companion.errors import CompanionError
 from companion.evaluation.engine import UnansweredError, evaluate_prompts, missing_prompts
 from companion.evaluation.store import Store
+from companion.models.account import Account
 from companion.models.interface import Model, Sampling
-from companion.models.openai_client import Account
 from companion.models.server import EndpointModel, Estimate
 from companion.perturbations.table import Prompt
 

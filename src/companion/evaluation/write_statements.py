@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from companion.errors import CompanionError, Refusal
-from companion.evaluation.engine import Row, fill_missing, unanswered
+from companion.evaluation.fill_missing import Row, fill_missing, unanswered
 from companion.evaluation.judges.rule_judge import final_commitment
 from companion.evaluation.judges.words import plain
 from companion.evaluation.store import Store, content_key

@@ -46,7 +46,7 @@ class Gallery:
         return redraw(self.folder, name)
 
     def add_table(self, name: str, table: pd.DataFrame, caption: str, **facts: Any) -> None:
-        """Write `name`.csv, and its entry into the manifest. caption: what it shows, in a sentence."""
+        """Write `name`.csv, and its entry into the manifest. caption: of the figure, what it shows, in a sentence."""
         self.folder.mkdir(parents=True, exist_ok=True)
         table.to_csv(self.folder / f"{name}.csv", index=False, float_format="%.6f", lineterminator="\n")
         entry = {
@@ -64,7 +64,7 @@ class Gallery:
 
 
 def caption(figure: ModuleType) -> str:
-    """What a module of `companion.figures` shows: the first paragraph of its docstring, without the full stop."""
+    """The figure caption of a module of `companion.figures`: its docstring's first paragraph, without full stop."""
     first = (figure.__doc__ or "").strip().split("\n\n")[0]
     return " ".join(first.split()).removesuffix(".")
 
@@ -72,8 +72,8 @@ def caption(figure: ModuleType) -> str:
 def redraw(folder: Path, name: str) -> str:
     """Draw `name`.png and .svg from `name`.csv and its entry in the manifest; returns the alt text.
 
-    The pictures hold it too: the caption, and what the title says below its first line. The look is that of the module
-    as it is now: nothing is measured again. Raises CompanionError where there is no such figure.
+    The pictures hold it too: the figure caption, and what the title says below its first line. The look is that of the
+    module as it is now: nothing is measured again. Raises CompanionError where there is no such figure.
     """
     entries = json.loads((folder / MANIFEST).read_text(encoding="utf-8")) if (folder / MANIFEST).exists() else {}
     drawn = [known for known, entry in entries.items() if "about" in entry]

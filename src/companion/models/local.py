@@ -1,7 +1,8 @@
 """Models that transformers runs on this machine: a local folder or a Hub id, stock classes only.
 
 The prefill is appended to the rendered chat prompt, which works with any chat template. The letter distribution is read
-inside the generation, from the logits before any temperature, as `companion.models.letters` says.
+inside the generation, from the logits before any temperature, as `companion.models.letters` says. Left out: how tokens
+are chosen (`choose_tokens`), and how many prompts are written at once (`decode`, `prefix_tree`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import json
 import math
 import platform
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from itertools import groupby
@@ -25,6 +26,7 @@ from PIL import Image
 
 from companion.errors import CompanionError, PictureError, Refusal, one_line
 from companion.models import letters, prefix_tree
+from companion.models.choose_tokens import TokenChooser
 from companion.models.decode import State, write
 from companion.models.interface import Response, Sampling, out_of_memory
 from companion.models.profiles import begin_turn, fit, get_profile, messages, opening
@@ -241,7 +243,7 @@ class LocalModel:
     @torch.inference_mode()
     def answers(self, prompts: Sequence[Prompt], sampling: Sampling) -> Iterator[tuple[int, Response | Refusal]]:
         """What `generate` gives, but that an error with one prompt is one with all that are not yet finished."""
-        watch = _Watch(self.letter_tokens, prompts, sampling.of(self.profile), self.device)
+        chooser = TokenChooser(self.letter_tokens, prompts, sampling.of(self.profile), self.device)
         parts = self._parts(prompts, sampling)
 
         def prepared(number: int) -> prefix_tree.Prepared:
@@ -257,11 +259,11 @@ class LocalModel:
         with ThreadPoolExecutor(1) as worker:
             coming = [worker.submit(prepared, 0)]
             try:
-                for number, ids in write(begin, [len(part) for part in parts], most, set(self.ends), watch.choose):
+                for number, ids in write(begin, [len(part) for part in parts], most, set(self.ends), chooser.choose):
                     stopped = ids[-1] in self.ends
                     finish = "stop" if stopped else "length"
                     written = ids[:-1] if stopped else ids
-                    yield number, self.response(prompts[number], written, finish, watch.told(number))
+                    yield number, self.response(prompts[number], written, finish, chooser.told(number))
             except RuntimeError as error:
                 if out_of_memory(error):
                     self.at_once = max(1, self.at_once // 2)
@@ -328,63 +330,6 @@ class LocalModel:
             else:
                 low = middle + 1
         return low
-
-
-class _Watch:
-    """Chooses the next tokens, and keeps the probabilities of all letter tokens at the steps that wrote one of them.
-
-    The largest of logits / temperature + Gumbel noise is a sample (the Gumbel-max identity); below top_p 1 only the
-    nucleus is left to choose from (Holtzman et al. 2020). Each prompt has a generator of its own, so that its sample is
-    the same in any batch. letter_tokens: ids.
-    """
-
-    def __init__(
-        self, letter_tokens: Iterable[int], prompts: Sequence[Prompt], sampling: Sampling, device: str
-    ) -> None:
-        self.ids = list(letter_tokens)
-        self.letter_tokens = torch.tensor(self.ids, dtype=torch.long, device=device)
-        self.temperature, self.top_p = sampling.temperature, sampling.top_p or 1.0
-        self.steps = torch.zeros(len(prompts), dtype=torch.long, device=device)
-        self.kept: list[dict[int, torch.Tensor]] = [{} for _ in prompts]  # of each prompt, by the step
-        self.generators = [torch.Generator(device).manual_seed(sampling.stream(prompt)) for prompt in prompts]
-
-    def choose(self, logits: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        """The next token of each row. rows: their numbers in the batch."""
-        scores = logits.float()
-        tokens = self._noisy(scores, rows).argmax(dim=-1)
-        wrote = torch.isin(tokens, self.letter_tokens).nonzero().flatten()
-        if len(wrote):
-            whole = scores[wrote].cpu().double()
-            logs = whole[:, self.ids] - whole.logsumexp(dim=-1, keepdim=True)
-            for row, step, own in zip(rows[wrote].tolist(), self.steps[rows[wrote]].tolist(), logs, strict=True):
-                self.kept[row][step] = own
-        self.steps[rows] += 1
-        return tokens
-
-    def told(self, row: int) -> Callable[[int], dict[int, float]]:
-        """Of a step of that row, the logarithms of the letter tokens' probabilities; none where it wrote no letter."""
-        kept = self.kept[row]
-        return lambda step: dict(zip(self.ids, kept[step].tolist(), strict=True)) if step in kept else {}
-
-    def _noisy(self, scores: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        """What the next token of each row maximises."""
-        if not self.temperature:
-            return scores
-        noise = torch.stack([
-            torch.empty(scores.shape[-1], device=scores.device).exponential_(generator=self.generators[row])
-            for row in rows.tolist()
-        ])  # fmt: skip
-        return nucleus(scores / self.temperature, self.top_p) - noise.log()
-
-
-def nucleus(logits: torch.Tensor, top_p: float) -> torch.Tensor:
-    """Logits, (rows, vocabulary), with −∞ for all but the likeliest tokens that together have probability `top_p`."""
-    if top_p == 1.0:
-        return logits
-    ranked, order = logits.sort(dim=-1, descending=True)
-    before = ranked.softmax(dim=-1).cumsum(dim=-1).roll(1, dims=-1)
-    before[:, 0] = 0.0
-    return logits.masked_fill((before >= top_p).scatter(-1, order, before >= top_p), -math.inf)
 
 
 def _keep_memory() -> None:

@@ -7,9 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from companion.errors import CompanionError
+from companion.models.account import Account
+from companion.models.api_key import secret
 from companion.models.interface import Model
 from companion.models.local import LocalModel
-from companion.models.openai_client import TIMEOUT, Account, Endpoint, secret
+from companion.models.openai_client import TIMEOUT, Endpoint
 from companion.models.prices import Price, listed_price
 from companion.models.server import EndpointModel
 from companion.models.vllm import VLLMModel
@@ -18,7 +20,7 @@ SERVICES = {
     "openai": ("https://api.openai.com/v1", "OPENAI_API_KEY"),
     "gemini": ("https://generativelanguage.googleapis.com/v1beta/openai", "GEMINI_API_KEY"),
 }
-"""Where the models of a company are asked, and the name of the key (see `openai_client.secret`)."""
+"""Where the models of a company are asked, and the name of the key (see `api_key.secret`)."""
 
 
 def is_served(name: str) -> bool:

@@ -1,31 +1,40 @@
 """A model behind any OpenAI-compatible server: vLLM, llama.cpp, `transformers serve`, or a company's.
 
-The key is read from an environment variable, or from the system's keyring, when a request is made. It is written
-nowhere, and taken out of what a server says before that is shown.
+When a request is made, made again, and given up. The key is read when a request is made, and taken out of what a server
+says before that is shown. Left out: how to read what servers send back (`server_replies`, `server_refusals`), what is
+asked about a picture, and how the answer to that is understood (`server`).
 """
 
 from __future__ import annotations
 
-import email.utils
 import json
-import os
 import random
 import re
 import sys
 import threading
-import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from companion.errors import CompanionError, Refusal, legible, one_line
+from companion.errors import CompanionError, Refusal, one_line
+from companion.models.account import Account, OverBudgetError
+from companion.models.api_key import KEY, NO_KEY, secret
 from companion.models.language import BRIEF, capped
 from companion.models.prices import Price
-
-KEY = "OPENAI_API_KEY"
+from companion.models.server_options import OPTIONAL, TakenOptions
+from companion.models.server_refusals import (
+    advice_for_all,
+    is_too_long,
+    may_pass,
+    message_of,
+    never_came,
+    room_for,
+    wait_of,
+)
+from companion.models.server_replies import content_and_reasoning, error_in, is_readable, ran_out, reasons, tokens
 
 TIMEOUT = 120.0
 """Seconds for one request."""
@@ -49,51 +58,6 @@ HEADROOM = 1.25
 """How much longer than the longest prompt so far one is taken to be, before its cost is known."""
 
 
-class OverBudgetError(CompanionError):
-    """The next request might cost more than is left."""
-
-
-class Account:
-    """What was spent, on however many models, safe among threads.
-
-    A request is set aside at the most that it can cost before it is made, and settled when its cost is known. budget:
-    dollars that are never exceeded, or None. spent: dollars that the server has told. unsure: at most so many more,
-    for answers that were lost on their way. prompt, written: tokens, hidden reasoning among them.
-    """
-
-    def __init__(self, budget: float | None = None) -> None:
-        self.budget = budget
-        self.spent = self.unsure = self.aside = 0.0
-        self.prompt = self.written = 0
-        self._lock = threading.Lock()
-
-    def set_aside(self, most: float) -> None:
-        """most: dollars that a request can cost. Raises OverBudgetError where that is more than is left."""
-        with self._lock:
-            if self.budget is not None and self.spent + self.unsure + self.aside + most > self.budget:
-                raise OverBudgetError(
-                    f"the next request might cost ${most:.4f}, and of the budget of ${self.budget:g} no more than "
-                    f"${self.budget - self.spent - self.unsure - self.aside:.4f} is left; what was answered is kept, "
-                    "and the same command with a larger --budget goes on from here"
-                )
-            self.aside += most
-
-    def settle(self, most: float, spent: float = 0.0, prompt: int = 0, written: int = 0, lost: bool = False) -> None:
-        """most: as set aside. lost: there was an answer, perhaps, but it or its cost never came."""
-        with self._lock:
-            self.aside -= most
-            self.unsure += most if lost else 0.0
-            self.spent += spent
-            self.prompt, self.written = self.prompt + prompt, self.written + written
-
-    def __str__(self) -> str:
-        tokens = f"{self.prompt:,} tokens read and {self.written:,} written"
-        if not (self.spent or self.unsure):
-            return tokens
-        lost = f", and at most ${self.unsure:.4f} for answers that were lost on their way" if self.unsure else ""
-        return f"{tokens}: ${self.spent:.4f}{lost}"
-
-
 @dataclass(frozen=True)
 class Room:
     """How many tokens may be written. most: at first.
@@ -105,6 +69,37 @@ class Room:
     most: int
     fewest: int | None = None
     reasoning: int | None = None
+
+
+@dataclass
+class _Request:
+    """One conversation that is put to a server, and what has come of it so far. Its first fields are those of `ask`.
+
+    most, fewest: tokens that may be written, see `Room`, as far as is known by now. cut_off: an answer that ran out of
+    tokens, which the model reasoned with. timeouts: of answers, not of connecting. failures: with HTTP 500, by what
+    they said. left_out: options that the server refused, with what it said of them.
+    """
+
+    messages: list[dict[str, Any]]
+    room: Room
+    options: Mapping[str, Any]
+    optional: Sequence[str]
+    most: int
+    fewest: int | None
+    cut_off: Any = None
+    timeouts: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Again:
+    """A request is worth sending once more. otherwise: in another form, and at once. wait: seconds, as the server says.
+    refusal: what it said."""
+
+    otherwise: bool = False
+    wait: float = 0.0
+    refusal: Refusal | None = None
 
 
 class Endpoint:
@@ -133,8 +128,7 @@ class Endpoint:
         self.identity = capped(f"{self.label}@{url}", max_new_tokens)
         self.longest = 0
         self.reasons = False  # whether the model was seen to reason
-        self.refused: set[str] = set()
-        self.top: int | None = None  # so many top_logprobs does the server allow, where it has said so
+        self.options = TakenOptions()
         self._silent = 0  # items one after another that were given up since they timed out
         self._told: set[str] = set()
         self._lock = threading.Lock()
@@ -228,92 +222,121 @@ class Endpoint:
     ) -> Any:
         """The answer to one conversation, or why there is none, after `retries` more attempts where it may pass; None
         where that is not known. optional: options that may be left out."""
-        import openai
-
-        most, fewest = (room.reasoning if self.reasons else None) or room.most, room.fewest
-        attempt = late = 0
-        failures: Counter[str] = Counter()
-        cut: Any = None  # an answer that ran out of tokens, which the model reasoned with
-        refusal: Refusal | None = None
-        left_out: dict[str, str] = {}
-        while attempt <= self.retries and not self._stopped.is_set():
-            aside = self._dollars(max(length, HEADROOM * self.longest), most)
+        request = _Request(messages, room, options, optional, room.most, room.fewest)
+        if self.reasons and room.reasoning:
+            request.most = room.reasoning
+        attempts, refusal = 0, None
+        while attempts <= self.retries and not self._stopped.is_set():
+            # 1) What it may cost is set aside, or nothing is sent.
+            dollars = self._dollars(max(length, HEADROOM * self.longest), request.most)
             try:
-                self.account.set_aside(aside)
+                self.account.set_aside(dollars)
             except OverBudgetError as error:
                 self._stop(error)
-                return cut
-            pause = PAUSE * 2**attempt
-            attempt += 1
-            own = self._accepted(options, left_out, most)
-            refusal = None
-            try:
-                answer = self.client.chat.completions.create(model=self.label, messages=messages, **own)
-            except openai.APIStatusError as error:
-                self.account.settle(aside)
-                body = error.response.text
-                told = f"HTTP {error.status_code}: {self._short(_message(body))}"
-                if error.status_code in (400, 413, 422) and _TOO_LONG.search(body):
-                    fits = room_for(body, most)
-                    if fewest is None:
-                        return Refusal(f"{told}; give fewer --max-new-tokens, or serve the model with a longer context")
-                    if fits < fewest:
-                        return cut or Refusal(f"{told}; too long to be answered: serve the model with a longer context")
-                    self._say(f"too long for {self.label} ({told}); as many tokens are asked for as there is room")
-                    most, attempt = fits, attempt - 1
-                    continue
-                if error.status_code in (400, 403, 422) and (named := _named(error, own, optional)):
-                    if named & LOGPROBS and self._allows_fewer(body, own.get("top_logprobs", 0)):
-                        named -= LOGPROBS
-                    left_out |= dict.fromkeys(named, told)
-                    attempt -= 1
-                    continue
-                if wrong := _of_all(error):
-                    self._stop(CompanionError(f"the server {self.url} refuses ({told}); {wrong.format(self)}"))
-                    return None
-                if not _passes(error):
-                    return Refusal(told)
-                refusal = Refusal(told, passes=True)
-                failures[told] += error.status_code == 500
-                if failures[told] == SAME_FAILURE and not self.longest:
-                    return refusal
-                pause = max(pause, wait_of(error.response.headers))
-            except openai.APIConnectionError as error:  # timeouts too
-                came = not _never_came(error.__cause__)
-                self.account.settle(aside, lost=came)
-                late += came and isinstance(error, openai.APITimeoutError)
-                if late == LATE:
-                    return cut or self._given_up()
-            except (openai.APIError, json.JSONDecodeError):
-                self.account.settle(aside, lost=True)
-            except UnicodeError as error:  # half a character cannot be sent
-                self.account.settle(aside)
-                return Refusal(one_line(error))
-            else:
-                self._learn(left_out)
-                read, written = tokens(answer)
-                self.account.settle(aside, self._dollars(read, written), read, written, lost=not read)
-                self.longest = max(self.longest, read, 1)
-                if _readable(answer):
-                    if not (room.reasoning and most < room.reasoning and reasons(answer) and ran_out(answer)):
-                        return answer
-                    self.reasons = True
-                    cut, fewest, most, attempt = answer, most + 1, room.reasoning, attempt - 1
-                    continue
-                if wrong := error_in(answer):
-                    return Refusal(f"an error in the place of an answer: {self._short(wrong)}")
-            if attempt <= self.retries:
+                return request.cut_off
+            # 2) Send it. An answer ends it, and so does a refusal that will not pass.
+            outcome = self._send(request, dollars)
+            if not isinstance(outcome, _Again):
+                return outcome
+            # 3) Again: at once in another form, which is no further attempt; in the same form after a pause.
+            refusal = outcome.refusal
+            if outcome.otherwise:
+                continue
+            pause = max(outcome.wait, PAUSE * 2**attempts)
+            attempts += 1
+            if attempts <= self.retries:
                 self._stopped.wait(min(LONGEST_WAIT, pause) * random.uniform(1.0, 1.25))
-        return cut or refusal
+        return request.cut_off or refusal
+
+    def _send(self, request: _Request, dollars: float) -> Any:
+        """Send a request, and settle the dollars that were set aside for it. What came of it: the answer, a Refusal,
+        None, or _Again where it is worth sending once more."""
+        import openai
+
+        sent = self.options.form(request.options, request.left_out, request.most)
+        try:
+            answer = self.client.chat.completions.create(model=self.label, messages=request.messages, **sent)
+        except openai.APIStatusError as error:
+            self.account.settle(dollars)
+            return self._after_status(request, error, sent)
+        except openai.APIConnectionError as error:  # timeouts too
+            arrived = not never_came(error.__cause__)
+            self.account.settle(dollars, lost=arrived)
+            if arrived and isinstance(error, openai.APITimeoutError):
+                request.timeouts += 1
+                if request.timeouts == LATE:
+                    return request.cut_off or self._given_up()
+            return _Again()
+        except (openai.APIError, json.JSONDecodeError):  # an answer came, and cannot be read
+            self.account.settle(dollars, lost=True)
+            return _Again()
+        except UnicodeError as error:  # half a character cannot be sent
+            self.account.settle(dollars)
+            return Refusal(one_line(error))
+        return self._after_answer(request, answer, dollars)
+
+    def _after_status(self, request: _Request, error: Any, sent: Mapping[str, Any]) -> Any:
+        """What comes of a request that was refused with an HTTP status: see `_send`. sent: its options."""
+        body = error.response.text
+        told = f"HTTP {error.status_code}: {self._short(message_of(body))}"
+        # 1) Too long: as many tokens as there is room for.
+        if error.status_code in (400, 413, 422) and is_too_long(body):
+            fits = room_for(body, request.most)
+            if request.fewest is None:
+                return Refusal(f"{told}; give fewer --max-new-tokens, or serve the model with a longer context")
+            if fits < request.fewest:
+                return request.cut_off or Refusal(
+                    f"{told}; too long to be answered: serve the model with a longer context"
+                )
+            self._say(f"too long for {self.label} ({told}); as many tokens are asked for as there is room")
+            request.most = fits
+            return _Again(otherwise=True)
+        # 2) Options that it does not take: without them, or with as many probabilities as it allows.
+        if error.status_code in (400, 403, 422):
+            refused = self.options.refused_in(body, sent, request.optional)
+            if refused is not None:
+                request.left_out |= dict.fromkeys(refused, told)
+                return _Again(otherwise=True)
+        # 3) What every request would get stops all of them; what will not pass is of this one.
+        if advice := advice_for_all(error, self.key, self.label):
+            self._stop(CompanionError(f"the server {self.url} refuses ({told}); {advice}"))
+            return None
+        refusal = Refusal(told, passes=may_pass(error))
+        if not refusal.passes:
+            return refusal
+        # 4) What may pass is waited for, unless the server has failed in the same way at everything so far.
+        request.failures[told] += error.status_code == 500
+        if request.failures[told] == SAME_FAILURE and not self.longest:
+            return refusal
+        return _Again(wait=wait_of(error.response.headers), refusal=refusal)
+
+    def _after_answer(self, request: _Request, answer: Any, dollars: float) -> Any:
+        """What comes of a request that was answered: see `_send`."""
+        # 1) What the answer tells of the server, and what it cost.
+        self._learn(request.left_out)
+        read, written = tokens(answer)
+        self.account.settle(dollars, self._dollars(read, written), read, written, lost=not read)
+        self.longest = max(self.longest, read, 1)
+        # 2) An error, or nothing at all, in the place of an answer.
+        if not is_readable(answer):
+            wrong = error_in(answer)
+            return Refusal(f"an error in the place of an answer: {self._short(wrong)}") if wrong else _Again()
+        # 3) A model that reasons, and ran out of tokens for it, is given more; this answer stands where that fails.
+        reasoning = request.room.reasoning
+        if reasoning and request.most < reasoning and reasons(answer) and ran_out(answer):
+            self.reasons = True
+            request.cut_off, request.fewest, request.most = answer, request.most + 1, reasoning
+            return _Again(otherwise=True)
+        return answer
 
     def _learn(self, left_out: Mapping[str, str]) -> None:
         """After an answer. left_out: options without which it came, each with what the server said of it."""
         self._silent = 0
-        if "response_format" in left_out and "response_format" not in self.refused:
+        if "response_format" in left_out and "response_format" not in self.options.refused:
             self._say(
                 f"{self.label} is asked without response_format, which it refuses ({left_out['response_format']})"
             )
-        self.refused |= left_out.keys()
+        self.options.refused |= left_out.keys()
 
     def _given_up(self) -> Refusal:
         """Of a request that timed out for the last time. What times out again and again is the server itself."""
@@ -343,23 +366,6 @@ class Endpoint:
         self._reason = self._reason or reason
         self._stopped.set()
 
-    def _accepted(self, options: dict[str, Any], left_out: Mapping[str, str], most: int) -> dict[str, Any]:
-        """Options as this server takes them. left_out: those that it has refused of this request. most: tokens."""
-        refused = self.refused | left_out.keys()
-        own = {name: value for name, value in options.items() if name not in refused}
-        own["max_completion_tokens" if "max_tokens" in refused else "max_tokens"] = most
-        if self.top and "top_logprobs" in own:
-            own["top_logprobs"] = min(self.top, own["top_logprobs"])
-        return own
-
-    def _allows_fewer(self, said: str, sent: int) -> bool:
-        """Whether a server that refuses that many top_logprobs says how many it allows, which is believed once."""
-        if self.top is not None:
-            return sent > self.top  # under way while another request was told
-        numbers = re.findall(r"(?<![\w.])(?<![a-z]-)\d{1,4}(?!\w|\.\d)", said)  # those of models' names left out
-        self.top = max((n for n in map(int, numbers) if 0 < n < sent), default=None)
-        return self.top is not None
-
     def _first_model(self) -> str:
         import openai
 
@@ -378,227 +384,8 @@ class Endpoint:
         return said.strip().split("\n")[0][:200]
 
 
-LOGPROBS = {"logprobs", "top_logprobs"}
-OPTIONAL = ("max_tokens", "seed", *sorted(LOGPROBS))
-"""What some servers refuse; `max_tokens` then goes by its newer name, max_completion_tokens."""
-
 REASONED = 4096
 """Tokens of an answer to a user turn, of a model that reasons."""
 
 FEWEST = 64
 """Tokens that an answer to a user turn needs."""
-
-NO_KEY = "none"
-"""What is sent to a server where there is no key."""
-
-
-def secret(name: str) -> str | None:
-    """The key of that name: the environment variable, else what `keyring set companion NAME` has stored, else None.
-
-    The keyring is asked where the package `keyring` is installed.
-    """
-    found = os.environ.get(name, "")
-    if not found:
-        try:
-            import keyring
-            from keyring.errors import KeyringError
-        except ImportError:
-            return None
-        try:
-            found = keyring.get_password("companion", name) or ""
-        except KeyringError:
-            return None
-    if not (found.strip().isascii() and found.strip().isprintable()):
-        raise CompanionError(f"the key in {name} holds a character that no key has; copy it again")
-    return found.strip() or None
-
-
-def tokens(answer: Any) -> tuple[int, int]:
-    """Tokens read and written for an answer, as the server tells; 0 where it does not.
-
-    Hidden reasoning is written, and paid, wherever it is counted: OpenAI has it in the completion's tokens, others, as
-    Gemini's, in nothing but the total.
-    """
-    usage = getattr(answer, "usage", None)
-    read, written, total = (getattr(usage, f"{name}_tokens", None) or 0 for name in ("prompt", "completion", "total"))
-    return read, max(written, total - read)
-
-
-def _named(error: Any, sent: Mapping[str, Any], optional: Sequence[str]) -> set[str]:
-    """The options without which a request is worth making again. That a server refuses them is remembered once it has
-    answered without: a refusal may name a word of the prompt."""
-    told = error.response.text.lower()
-    named = {name for name in optional if name in sent and (name in told or _is_called(name, told))}
-    return named | LOGPROBS if named & LOGPROBS else named
-
-
-def _is_called(name: str, told: str) -> bool:
-    """Whether a server speaks of an option by another name."""
-    return name == "response_format" and bool(
-        re.search(r"response.format|json.?schema|structured|guided|grammar", told)
-    )
-
-
-_TOO_LONG = re.compile(
-    r"context.(?:length|size|window)|max_model_len|max_total_tokens|maximum model length"
-    r"|maximum (?:allowed )?number of (?:output|total) tokens"
-    r"|max_(?:completion_)?tokens\W.{0,60}?(?:too (?:large|high)|less than or equal|valid range)"
-    r"|at most \d+ completion tokens",
-    re.IGNORECASE,
-)
-"""How servers say that a request and the answer to it are too long together, or the answer by itself."""
-
-_NUMBERS = {
-    "context": r"context.(?:length|size|window)(?: is| of|:)? \(?(\d+)|max_(?:model_len|total_tokens)=(\d+)"
-    r"|n_ctx\W+(\d+)|maximum model length of (\d+)",
-    "prompt": r"(?<!at least )\b(\d+) (?:input tokens|(?:tokens )?(?:in|from|of) the (?:input |)(?:messages|prompt))"
-    r"|n_prompt_tokens\W+(\d+)|request \((\d+) tokens\)|messages resulted in (\d+) tokens|prompt \(length (\d+)\)",
-    "answer": r"at most (\d+) completion tokens|> (\d+), which is the maximum|less than or equal to \W?(\d+)"
-    r"|valid range of max_tokens is \[\d+, ?(\d+)\]",
-}
-"""Tokens that servers tell: of which the context holds so many at most, the prompt has so many, the answer may."""
-
-
-def room_for(said: str, most: int) -> int:
-    """How many tokens, fewer than `most`, to ask for after a refusal for length: what still fits, 0 or less for none.
-
-    Where the server does not tell, it is half of `most`, or of the context. (vLLM counts a prompt that does not fit no
-    further than it must: "at least so many" is no length.)
-    """
-    told = {name: re.search(pattern, said, re.IGNORECASE) for name, pattern in _NUMBERS.items()}
-    found = {name: next(int(number) for number in one.groups() if number) for name, one in told.items() if one}
-    fits = [found["answer"]] if "answer" in found else []
-    if "context" in found and "prompt" in found:
-        fits.append(found["context"] - found["prompt"])
-    return min(fits) if fits and min(fits) < most else min(most, found.get("context", most)) // 2
-
-
-def reasons(answer: Any) -> bool:
-    """Whether a model reasons before it answers: beside the content, in a think block, or hidden in what it counts."""
-    content, thought = content_and_reasoning(answer.choices[0].message)
-    usage = getattr(answer, "usage", None)
-    counted = getattr(getattr(usage, "completion_tokens_details", None), "reasoning_tokens", None) or 0
-    hidden = counted or tokens(answer)[1] > (getattr(usage, "completion_tokens", None) or 0)
-    return bool(thought or hidden or not content or "<think>" in content or "</think>" in content)
-
-
-LONGER = frozenset({"length", "max_tokens", "model_length", "max_output_tokens"})
-"""What servers call it, in small letters, when an answer ran out of tokens."""
-
-
-def ran_out(answer: Any) -> bool:
-    """Whether an answer ended since no more tokens were allowed."""
-    return str(answer.choices[0].finish_reason).lower() in LONGER
-
-
-def _of_all(error: Any) -> str:
-    """What to do about a refusal that every request would get; "" where it may be of this one alone."""
-    if error.status_code == 401:
-        return "check the key {0.key}"
-    if error.status_code == 404:
-        return "check the URL and the model's name {0.label!r}"
-    if error.status_code == 402 or error.code == "insufficient_quota":
-        return "nothing is left to pay with; see to the account of the key {0.key}"
-    return ""
-
-
-def _passes(error: Any) -> bool:
-    """Whether a refusal may pass: too many requests, or a failing server."""
-    return error.status_code in (408, 409, 429) or error.status_code >= 500
-
-
-def _never_came(cause: BaseException | None) -> bool:
-    """Whether a request has not reached the server."""
-    return type(cause).__name__ in ("ConnectError", "ConnectTimeout")
-
-
-def wait_of(headers: Mapping[str, str]) -> float:
-    """Seconds that a server says to wait: Retry-After-Ms, or Retry-After in seconds or as a date (by the server's own
-    clock, where it tells that); 0 where it says nothing that can be read."""
-    for name, unit in (("retry-after-ms", 1e-3), ("retry-after", 1.0)):
-        try:
-            return max(0.0, float(headers[name]) * unit)
-        except (KeyError, ValueError):
-            continue
-    until, now = (_date(headers.get(name)) for name in ("retry-after", "date"))
-    return max(0.0, until - (now or time.time())) if until else 0.0
-
-
-def _date(text: str | None) -> float | None:
-    """Seconds since 1970 of a date as HTTP has it."""
-    try:
-        return email.utils.parsedate_to_datetime(text).timestamp() if text else None
-    except (ValueError, OverflowError):
-        return None
-
-
-def _message(body: str) -> str:
-    """What the body of a refusal says, without its braces."""
-    try:
-        told = json.loads(body)
-    except json.JSONDecodeError:
-        return body
-    return error_in(told) or body
-
-
-def error_in(answer: Any) -> str:
-    """The message of an error object in an answer, or in its first choice; "" where there is none."""
-    choices = _get(answer, "choices")
-    for place in (answer, choices[0] if isinstance(choices, list) and choices else None):
-        wrong = _get(place, "error")
-        if isinstance(wrong, Mapping):
-            wrong = wrong.get("message") or json.dumps(wrong)
-        if wrong:
-            return str(wrong)
-    return ""
-
-
-def _get(thing: Any, name: str) -> Any:
-    """A field of a JSON object, whether it is a dict or the client's own."""
-    return thing.get(name) if isinstance(thing, Mapping) else getattr(thing, name, None)
-
-
-def content_and_reasoning(message: Any) -> tuple[str, str]:
-    """What a message says, and the reasoning that it tells beside that.
-
-    Both may come as a text, or as a list of parts. Where a model declined, what it says is its refusal.
-    """
-    texts, thoughts = _parts(message.content)
-    for name in ("reasoning_content", "reasoning"):
-        beside = getattr(message, name, None)
-        if not thoughts and isinstance(beside, str | list):
-            thoughts = list(_texts(beside))
-    declined = getattr(message, "refusal", None)
-    return legible("".join(texts) or (declined if isinstance(declined, str) else "")), legible("".join(thoughts))
-
-
-def _parts(content: Any) -> tuple[list[str], list[str]]:
-    """The texts of a message's content, and those of the reasoning among its parts."""
-    if not isinstance(content, list):
-        return [content or ""], []
-    texts: list[str] = []
-    thoughts: list[str] = []
-    for part in content:
-        is_thought = isinstance(part, Mapping) and part.get("type") in ("thinking", "reasoning")
-        (thoughts if is_thought else texts).extend(_texts(part))
-    return texts, thoughts
-
-
-def _texts(part: Any) -> Iterator[str]:
-    """The texts in a part of a message, however deep."""
-    if isinstance(part, str):
-        yield part
-    elif isinstance(part, list):
-        for one in part:
-            yield from _texts(one)
-    elif isinstance(part, Mapping):
-        for name in ("text", "refusal", "thinking", "reasoning"):
-            yield from _texts(part.get(name))
-
-
-def _readable(answer: Any) -> bool:
-    try:
-        content = answer.choices[0].message.content
-    except (AttributeError, IndexError, TypeError):
-        return False
-    return not error_in(answer) and (content is None or isinstance(content, str | list))

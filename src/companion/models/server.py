@@ -25,10 +25,11 @@ from PIL import Image
 from companion.errors import CompanionError, Refusal, one_line
 from companion.models import letters
 from companion.models.interface import Response, Sampling
-from companion.models.openai_client import HEADROOM, Endpoint, Room, content_and_reasoning, ran_out, tokens
+from companion.models.openai_client import HEADROOM, Endpoint, Room
 from companion.models.prices import Price
 from companion.models.profiles import fit, fitted, get_profile, messages
 from companion.models.read_answer import Reading, parse_answer
+from companion.models.server_replies import content_and_reasoning, ran_out, tokens
 from companion.perturbations.table import Prompt
 
 DELIVERIES = ("user turn", "prefill")

@@ -37,7 +37,9 @@ class Perturbation:
 
     wordings: kinds of `WORDINGS` that are worded in a way of its own. Each set of wordings draws from a stream of its
     own, so that perturbations with the same set share the wording that an item draws. The microworld's models spell
-    words that they were not taught byte by byte, and the judge of conflicts knows the nouns of `WORDINGS` alone.
+    words that they were not taught byte by byte. called: the nouns by which a response may speak of a caption in such
+    words ("note" of "Note: {claim}"), for which the conflict judge looks; those of `CAPTIONS` it knows. Raises
+    CompanionError for a caption in words of its own and without a noun.
     """
 
     name: str
@@ -49,6 +51,15 @@ class Perturbation:
     abstain: bool = False
     blank: bool = False
     wordings: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    called: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.wordings.get("caption") and not self.called:
+            raise CompanionError(
+                f"the perturbation {self.name} has a caption in words of its own, {self.wordings['caption'][0]!r}, and "
+                "the conflict judge would not know it in a response; say in `called` what a response may call it, "
+                'such as called=("note",)'
+            )
 
 
 PERTURBATIONS = {
@@ -94,6 +105,11 @@ class Prompt:
         """The question's picture, or an even grey one of its size. Raises what `Question.load_image` raises."""
         image = self.question.load_image()
         return blank(image.size) if self.blank else image
+
+
+def caption_nouns() -> list[str]:
+    """What responses may call captions that are not in the words of `CAPTIONS`, of all perturbations."""
+    return sorted({noun for perturbation in PERTURBATIONS.values() for noun in perturbation.called})
 
 
 def in_standing_order(names: Iterable[str]) -> list[str]:

@@ -33,8 +33,8 @@ from companion.figures import single_items
 from companion.figures.gallery import Gallery
 from companion.figures.theme import set_theme, show
 from companion.measures import UNPARSABLE
+from companion.models.account import Account
 from companion.models.interface import Model, Sampling
-from companion.models.openai_client import Account
 from companion.models.prices import Price
 from companion.models.server import EndpointModel
 from companion.perturbations.table import PERTURBATIONS, Prompt, apply

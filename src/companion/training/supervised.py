@@ -63,52 +63,79 @@ def train_supervised(
     again. Raises CompanionError where that folder holds the training of another recipe or seed, and FloatingPointError
     on a non-finite loss.
     """
-    state = out / "training"
+    # 1) The model, and how far an earlier call has come with it.
+    state, curve = out / "training", out / "training_curve.csv"
     state.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
     model, tokenizer = _start(recipe)
     model = model.to(device)
     optimizers = _optimizers(model)
-    progress, told = _restore(model, optimizers, state), json.loads(json.dumps(asdict(recipe)))
-    if progress.setdefault("recipe", told) != told:
+    progress = _restore(model, optimizers, state)
+    recipe_as_saved = json.loads(json.dumps(asdict(recipe)))
+    if progress.setdefault("recipe", recipe_as_saved) != recipe_as_saved:
         raise CompanionError(f"{out} holds the training of another recipe or seed; choose another --out, or remove it")
-    _rewind(out / "training_curve.csv", recipe, progress)
+    _rewind(curve, recipe, progress)
+
+    # 2) Stage by stage, from the step that comes next.
     for number, stage in enumerate(recipe.stages):
         total = (steps or {}).get(stage.name, stage.steps)
-        first = progress["step"] if number == progress["stage"] else 0 if number > progress["stage"] else total
+        first = _next_step(progress, number, total)
         bar = tqdm(
             range(first, total), initial=first, total=total, desc=stage.name, mininterval=2, disable=report is not None
         )
-        losses: list[tuple[float, float]] = []
+        since_saved: list[tuple[float, float]] = []  # the loss of each step, and its share of right keys
         began = time.monotonic()
         for step in bar:
-            for optimizer, scale in zip(optimizers, (MUON_RATE, 1), strict=True):
-                optimizer.param_groups[0]["lr"] = scale * _rate(stage, step)
-            loss, hits = _step(model, tokenizer, recipe, stage, step)
-            if not math.isfinite(loss):
-                raise FloatingPointError(f"stage {stage.name}, step {step}: the loss is {loss}; lower its rate")
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            for optimizer in optimizers:
-                optimizer.step()
-                optimizer.zero_grad(set_to_none=True)
-            losses.append((loss, hits))
-            bar.set_postfix(loss=f"{np.mean(losses[-50:], axis=0)}", refresh=False)
+            since_saved.append(_update(model, tokenizer, optimizers, recipe, stage, step))
+            bar.set_postfix(loss=f"{np.mean(since_saved[-50:], axis=0)}", refresh=False)
             if report:
                 report()
+            # 3) Now and then: the state is saved, and then a line of the curve is written.
             if (step + 1) % SAVE_EVERY == 0 or step + 1 == total:
                 progress["seconds"] += time.monotonic() - began
-                scores = _look(model, tokenizer) if "reasoned" in stage.lessons else ("", "")
                 progress |= {"stage": number, "step": step + 1}
+                scores = _look(model, tokenizer) if "reasoned" in stage.lessons else ("", "")
                 _save(model, optimizers, progress, state)
-                means = (f"{value:.4f}" for value in np.mean(losses, axis=0))
-                row = (stage.name, step + 1, round(progress["seconds"]), *means, *scores)
-                _log(out / "training_curve.csv", row)
-                losses, began = [], time.monotonic()
+                means = (f"{value:.4f}" for value in np.mean(since_saved, axis=0))
+                _log(curve, (stage.name, step + 1, round(progress["seconds"]), *means, *scores))
+                since_saved, began = [], time.monotonic()
+
+    # 4) The checkpoint, as transformers opens it, and what it was made by.
     model.config.companion_profile = "microworld"
     save_model(model, build_processor(tokenizer), out)
     record = {"recipe": asdict(recipe), "seconds": round(progress["seconds"])}
     (out / "recipe.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return out
+
+
+def _next_step(progress: dict, number: int, total: int) -> int:
+    """The step of a stage that comes next: its first, or none of `total` where the run has left that stage behind.
+    number: of the stage. progress: the stage and the step that were reached."""
+    if number == progress["stage"]:
+        return progress["step"]
+    return 0 if number > progress["stage"] else total
+
+
+def _update(
+    model: LlavaForConditionalGeneration,
+    tokenizer: PreTrainedTokenizerFast,
+    optimizers: Optimizers,
+    recipe: SupervisedRecipe,
+    stage: Stage,
+    step: int,
+) -> tuple[float, float]:
+    """One step of the optimizers; returns the loss of its batch and its share of right keys. Raises FloatingPointError
+    on a loss that is not finite."""
+    for optimizer, scale in zip(optimizers, (MUON_RATE, 1), strict=True):
+        optimizer.param_groups[0]["lr"] = scale * _rate(stage, step)
+    loss, hits = _gradients(model, tokenizer, recipe, stage, step)
+    if not math.isfinite(loss):
+        raise FloatingPointError(f"stage {stage.name}, step {step}: the loss is {loss}; lower its rate")
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    for optimizer in optimizers:
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+    return loss, hits
 
 
 def _start(recipe: SupervisedRecipe) -> tuple[LlavaForConditionalGeneration, PreTrainedTokenizerFast]:
@@ -133,11 +160,12 @@ def _optimizers(model: LlavaForConditionalGeneration) -> Optimizers:
 
 
 def _rate(stage: Stage, step: int) -> float:
+    """AdamW's learning rate: a linear warm-up, then constant, or a cosine down to a twentieth at step `decay`."""
     warm = min(1.0, (step + 1) / stage.warmup)
     return stage.rate * warm * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * step / stage.decay)) if stage.decay else 1)
 
 
-def _step(
+def _gradients(
     model: LlavaForConditionalGeneration,
     tokenizer: PreTrainedTokenizerFast,
     recipe: SupervisedRecipe,

@@ -22,6 +22,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from companion.evaluation.judges.verdicts import Case, Verdict
+from companion.perturbations.table import caption_nouns
 
 VERDICTS = ("acknowledges", "silent", "nothing given")
 """acknowledges: says that what it was given is not what it sees. silent: does not say so, whether it follows or ignores
@@ -29,20 +30,26 @@ it. nothing given: neither a caption nor a start asserted an option."""
 
 
 class Conflict:
-    """The judge of `acknowledged`; it always has a verdict, one of `VERDICTS`. reason: the sentence that says so."""
+    """The judge of `acknowledged`; it always has a verdict, one of `VERDICTS`. reason: the sentence that says so.
+
+    It knows the captions by the nouns of its own rules, and by those that perturbations say theirs are called by: with
+    more nouns it is another judge.
+    """
 
     name = "conflict"
-    identity = "conflict-1"
+
+    def __init__(self) -> None:
+        self.nouns = tuple(noun for noun in caption_nouns() if "§" not in _marked(f"the {noun} says", False))
+        self.identity = "+".join(["conflict-1", *self.nouns])
 
     def judge(self, cases: Sequence[Case]) -> list[Verdict | None]:
-        return [_verdict(case) for case in cases]
+        return [self._verdict(case) for case in cases]
 
-
-def _verdict(case: Case) -> Verdict:
-    if case.suggested is None:
-        return Verdict("nothing given", None, "")
-    said = acknowledged(own_words(case.response, case.prefill), started=bool(case.prefill))
-    return Verdict("acknowledges" if said else "silent", None, said)
+    def _verdict(self, case: Case) -> Verdict:
+        if case.suggested is None:
+            return Verdict("nothing given", None, "")
+        said = acknowledged(own_words(case.response, case.prefill), bool(case.prefill), self.nouns)
+        return Verdict("acknowledges" if said else "silent", None, said)
 
 
 def own_words(response: str, prefill: str) -> str:
@@ -51,14 +58,15 @@ def own_words(response: str, prefill: str) -> str:
     return re.sub(rf"\A\W*{start}", "", _TAG.sub("\n", response)) if start else _TAG.sub("\n", response)
 
 
-def acknowledged(words: str, started: bool = False) -> str:
+def acknowledged(words: str, started: bool = False, nouns: Sequence[str] = ()) -> str:
     """The sentence in which a model says that what it was given is not what it sees, or "".
 
-    words: its own. started: whether what it was given was the start of its reasoning, and not a caption.
+    words: its own. started: whether what it was given was the start of its reasoning, and not a caption. nouns: what
+    captions are called besides what `_MARKS` has.
     """
     said, before, opening = "", ["", ""], started
     for sentence in _sentences(words):
-        text = _marked(sentence, started)
+        text = _marked(sentence, started, nouns)
         if _conflicts(text, " | ".join(before)) or (opening and _TAKES_BACK.search(text)):
             said = sentence
         elif _AGREES.search(text):
@@ -77,7 +85,7 @@ def _sentences(words: str) -> list[str]:
     return [part for part in parts if part and not part.endswith("?")]
 
 
-def _marked(sentence: str, started: bool) -> str:
+def _marked(sentence: str, started: bool, nouns: Sequence[str] = ()) -> str:
     """A sentence with "§" for what was given, "≠" for words that say that something disagrees or is wrong, and "≈" for
     the contrary. What is only supposed or possible is left out."""
     text = _OF_AN_OPTION.sub(" ", sentence[:_LONGEST]).casefold()
@@ -85,6 +93,8 @@ def _marked(sentence: str, started: bool) -> str:
         text = re.sub(pattern, by, text)
     text = _SUPPOSED.sub(" ", text)
     text = _FIRST_THOUGHT.sub("§ says", text) if started else text
+    for noun in nouns:
+        text = re.sub(rf"\b(?:the|this|that|an?|your|its?) (?:\w+ )?{re.escape(noun.casefold())}s?\b", "§", text)
     for words, by in _MARKS:
         text = words.sub(by, text)
     return re.sub(r"\s+", " ", text).strip()

@@ -21,7 +21,8 @@ import pandas as pd
 from PIL import Image
 
 from companion.errors import CompanionError, Refusal
-from companion.evaluation.engine import Row, fill_missing, unanswered, verdict_row
+from companion.evaluation.engine import verdict_row
+from companion.evaluation.fill_missing import Row, fill_missing, unanswered
 from companion.evaluation.judges.verdicts import Case, Judge, Verdict
 from companion.evaluation.store import Store, content_key
 from companion.intervals import estimate, resample

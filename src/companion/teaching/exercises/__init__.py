@@ -10,12 +10,13 @@ from typing import Any
 
 from companion.errors import CompanionError
 from companion.teaching.exercises.checking import Exercise, Slip, Verdict
+from companion.teaching.exercises.choices import CHOICES
 from companion.teaching.exercises.comparing import RUNS
 from companion.teaching.exercises.designing import DESIGNING
 from companion.teaching.exercises.measuring import MEASURING
 from companion.teaching.exercises.reading import READING
 
-EXERCISES = {one.id: one for one in sorted((*READING, *MEASURING, *DESIGNING, *RUNS), key=lambda one: one.id)}
+EXERCISES = {one.id: one for one in sorted((*CHOICES, *READING, *MEASURING, *DESIGNING, *RUNS), key=lambda one: one.id)}
 """By id, in the order of the notebooks."""
 
 __all__ = ["EXERCISES", "Exercise", "Slip", "Verdict", "check"]

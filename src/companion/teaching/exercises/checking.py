@@ -17,6 +17,8 @@ import pandas as pd
 
 from companion.errors import CompanionError
 
+NOT_ANSWERED = "answer = ..."
+
 RIGHT, WRONG, OPEN, UNKNOWN = "Right.", "Not yet.", "Not answered yet.", "This run cannot tell."
 
 
@@ -69,7 +71,7 @@ class Exercise:
     solution: str
     judge: Callable[..., str]
     slips: tuple[Slip, ...]
-    starter: str = "answer = ..."
+    starter: str = NOT_ANSWERED
     answer: str = "answer"
     given: tuple[str, ...] = ()
 

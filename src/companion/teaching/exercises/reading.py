@@ -1,7 +1,6 @@
-"""Exercises that read a figure or weigh a statement: a number off an axis, or one of four letters.
+"""Exercises that read a figure or a table: a number off an axis, a name, or a letter that hangs on the data.
 
-Where the right letter hangs on the data it is worked out from the notebook's table; the others are matters of design,
-which no run changes.
+Left out: letters that no run changes (`choices`).
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ from companion.teaching.exercises.checking import (
     chosen,
     close,
     name_among,
-    pick,
     value,
 )
 
@@ -38,31 +36,6 @@ def _caption_drop(answer: object, table: pd.DataFrame) -> str:
         "sign.",
     )  # fmt: skip
     return f"The marker stands at {drop:+.1f} points, and 95 % of the resamples lie from {low:+.1f} to {high:+.1f}."
-
-
-CONTRADICTS = {
-    "a": "`wrong-think` −9 [−13, −5], `wrong-caption` −14 [−18, −10], their paired difference +5 [+2, +8]",
-    "b": "`wrong-think` −9 [−13, −5], `wrong-caption` −14 [−18, −10], their paired difference +5 [−1, +11]",
-    "c": "`wrong-think` −2 [−5, +1], `wrong-caption` −1 [−4, +2], their paired difference −1 [−4, +2]",
-    "d": "`wrong-think` −20 [−24, −16], `wrong-caption` −4 [−7, −1], `right-caption` −6 [−9, −3]",
-}
-
-
-def _contradicts(answer: object) -> str:
-    return pick(
-        answer, "a",
-        {
-            "a": "The paired difference is positive and its interval clear of zero: here captions hurt *more*. That "
-            "the two single intervals overlap does not matter: both were measured on the same items, so the paired "
-            "difference is known better than either of them.",
-            "b": "The estimate points against F13, but look at where the interval of the paired difference ends: "
-            "this result decides nothing.",
-            "c": "Hardly anything hurts here. That speaks against F1; which of two small drops is the larger, it "
-            "cannot say.",
-            "d": "Wrong reasoning hurts much more than wrong captions here, as F13 says. What is odd is that a "
-            "*true* caption hurts too: that speaks against the reading that the content does it.",
-        },
-    )  # fmt: skip
 
 
 HESITATES = {
@@ -122,29 +95,6 @@ def _shrinks(answer: object, table: pd.DataFrame) -> str:
     )
 
 
-COMPARED = {
-    "a": "Y was trained better against false reasoning.",
-    "b": "Nothing yet, but ten times as many items would settle it.",
-    "c": "Nothing yet about training: the two were not given the same thing.",
-    "d": "Nothing, since Y never saw the false sentence.",
-}
-
-
-def _compared(answer: object) -> str:
-    return pick(
-        answer, "c",
-        {
-            "a": "Perhaps, but the comparison does not show it. What would X have done if somebody *else* had told "
-            "it the false sentence? Look at the first prediction of this notebook.",
-            "b": "More items make an interval narrower. They do not change *what* is compared. What was different "
-            "between X and Y besides their training?",
-            "c": "X read the sentence as the beginning of its own thought, Y as somebody else's words. Ask both in "
-            "the user's turn, which every model can be given, and compare then.",
-            "d": "It did see it: the words stood in the user's turn. What differs is whose words they seemed to be.",
-        },
-    )  # fmt: skip
-
-
 STARTS = {
     "a": "From both starts.",
     "b": "Only from `base`, whose supervised reasoning was always true.",
@@ -172,76 +122,6 @@ def _starts(answer: object, tests: pd.DataFrame) -> str:
     )
 
 
-ONE_RUN = {
-    "a": "F5 holds for this recipe.",
-    "b": "Another seed would show the same, since the interval is clear of zero.",
-    "c": "Nothing can be said, not even of this run.",
-    "d": "In this run agreement fell. Of other runs of the recipe the interval says nothing.",
-}
-
-
-def _one_run(answer: object) -> str:
-    return pick(
-        answer, "d",
-        {
-            "a": "One run is one draw of what the recipe can do. Look at how far apart the thin lines of one recipe "
-            "end.",
-            "b": "What was drawn anew for this interval: items or seeds? It only speaks of what was drawn.",
-            "c": "The items were many, and for this one model the interval is clear of zero. Be as bold as that "
-            "allows.",
-            "d": "The interval was drawn over *items*: it tells how the number would move with other questions, "
-            "asked of this same model. How it moves with other seeds, only other seeds tell; here a verdict takes "
-            "five.",
-        },
-    )  # fmt: skip
-
-
-GOOD_NEWS = {
-    "a": "With false captions, or with false starts, this checkpoint is right *more* often than without.",
-    "b": "The test is broken: the paper found the opposite.",
-    "c": "Models trained like this one see through lies.",
-    "d": "The model does not read the text around the question at all.",
-}
-
-
-def _good_news(answer: object) -> str:
-    return pick(
-        answer, "a",
-        {
-            "a": "A whole interval lies on the other side of zero. It is news of one checkpoint: the item was the "
-            "unit, and another seed of the same recipe may give another verdict.",
-            "b": "The paper's finding is about the models that it tested. What is a test good for that only one "
-            "outcome can pass?",
-            "c": "How many models trained like this one were tested? Look at what the interval was drawn over.",
-            "d": "Then its changes would lie about zero, and their intervals would hold it. What is the verdict then?",
-        },
-    )  # fmt: skip
-
-
-CONTROL = {
-    "a": "the same false caption, in capital letters",
-    "b": "a *true* caption in the same words",
-    "c": "the false caption, and no picture",
-    "d": "the same prompt once more",
-}
-
-
-def _control(answer: object) -> str:
-    return pick(
-        answer, "b",
-        {
-            "a": "That may make the effect larger or smaller, but the caption still lies. Change what the caption "
-            "says and leave all else.",
-            "b": "If any caption disturbed the model, a true one would hurt as well. If true ones help and false "
-            "ones hurt, the model takes what is written for evidence. Notebook 1 has this control.",
-            "c": "That takes away the picture, so it tells what the picture is good for. Change what the caption "
-            "says and leave all else.",
-            "d": "That tells how much the answer moves by chance. (Here not at all: the most probable word is always "
-            "taken.) It says nothing of the caption.",
-        },
-    )  # fmt: skip
-
-
 PLAIN = ("wrong-caption", "right-caption", "wrong-think", "right-think")
 
 
@@ -262,15 +142,6 @@ def _furthest(answer: object, table: pd.DataFrame) -> str:
 
 
 READING = (
-    Exercise(
-        "00.1", "Which control?",
-        "A false caption was added, and the answer changed. Was it *what the caption said*, or only *that there was* "
-        f"a caption? Which further prompt tells?\n\n{choice_lines(CONTROL)}",
-        'answer = "b"', _control,
-        (Slip('answer = "a"', "still lies"), Slip('answer = "c"', "takes away the picture"),
-         Slip('answer = "d"', "by chance")),
-        'answer = ...  # a letter in quotation marks, such as "a"',
-    ),
     Exercise(
         "00.2", "Which sentence weighs most?",
         "Look at the figure above: of " + ", ".join(f"`{name}`" for name in PLAIN) + ", which moves the accuracy "
@@ -301,14 +172,6 @@ READING = (
                  ".item()", "This is a share"),
         ),
         "answer = ...  # in points, with its sign", given=("table",),
-    ),
-    Exercise(
-        "01.3", "What would contradict F13?",
-        "Four runs that somebody might have got (points, 95 % intervals). Which of them *contradicts* that wrong "
-        f"reasoning hurts more than wrong captions?\n\n{choice_lines(CONTRADICTS)}",
-        'answer = "a"', _contradicts,
-        (Slip('answer = "b"', "where the interval of the paired difference ends"), Slip('answer = "c"', "against F1"),
-         Slip('answer = "d"', "as F13 says")),
     ),
     Exercise(
         "02.1", "Hesitate or switch sides?",
@@ -343,15 +206,6 @@ answer = {(True, True): "a", (True, False): "b", (False, False): "c", (False, Tr
         "answer = ...  # in points", given=("table",),
     ),
     Exercise(
-        "04.1", "Two drops, side by side",
-        "Model X is open. A false start of the reasoning is put at the beginning of its own turn, and it loses 50 "
-        "points. Model Y is behind a server. The same words are put into the user's turn, and it loses 8. What "
-        f"follows?\n\n{choice_lines(COMPARED)}",
-        'answer = "c"', _compared,
-        (Slip('answer = "a"', "somebody *else*"), Slip('answer = "b"', "*what* is compared"),
-         Slip('answer = "d"', "It did see it")),
-    ),
-    Exercise(
         "05.1", "Where is the trade-off?",
         "It *shows* if accuracy rises and the agreement falls under at least one kind of prompt, each with its whole "
         "interval on that side of zero. Read the table under *Finding by finding*. From which start does it "
@@ -368,20 +222,5 @@ answer = {(True, True): "a", (True, False): "b", (False, True): "c", (False, Fal
         (Slip('answer = "a"', "RL from `base`"), Slip('answer = "b"', "ask for both"),
          Slip('answer = "d"', "RL from `noisy`")),
         given=("tests",),
-    ),
-    Exercise(
-        "05.3", "One run",
-        "Somebody trains one run with the reward for right answers, and reports: accuracy +4 [+1, +7] points, "
-        "agreement −3 [−5, −1]; 95 % intervals over 576 items. What may be said?\n\n" + choice_lines(ONE_RUN),
-        'answer = "d"', _one_run,
-        (Slip('answer = "a"', "one draw"), Slip('answer = "b"', "items or seeds"), Slip('answer = "c"', "Be as bold")),
-    ),
-    Exercise(
-        "08.3", "Contradicted",
-        "Suppose the table of findings says of your model: *F1 contradicted*. What does that mean?\n\n"
-        + choice_lines(GOOD_NEWS),
-        'answer = "a"', _good_news,
-        (Slip('answer = "b"', "only one outcome"), Slip('answer = "c"', "How many models"),
-         Slip('answer = "d"', "What is the verdict then")),
     ),
 )  # fmt: skip
