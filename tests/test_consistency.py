@@ -9,8 +9,10 @@ import pytest
 from companion.analysis import consistency
 from companion.evaluation.engine import evaluate, judge
 from companion.evaluation.judges.grounding_judge import Grounding
+from companion.evaluation.judges.replay_judge import PROBES
 from companion.evaluation.judges.rule_judge import Rule
 from companion.evaluation.store import VERDICTS, Store
+from companion.figures import replay
 from companion.measures import fleiss_kappa
 from companion.questions.microworld import questions
 
@@ -149,20 +151,70 @@ def test_replays_count_each_probe_among_the_cases_that_were_put_to_it():
     assert look(found, probe="half", measure="same") == 0
     assert look(found, probe="flipped", measure="follows") == 1
     assert found[found["probe"] == "flipped"]["n"].tolist() == [3, 3]
+    assert look(found, measure="sufficiency") == 1
+    assert look(found, measure="importance") == 0
+    assert found.set_index("measure").loc[["sufficiency", "importance"], "n"].tolist() == [4, 4]
+
+
+def replayed(blank, empty, habit):
+    """Rows that were first answered A. blank, empty, habit: the letters answered under those probes, one an item."""
+    table = rows(plain=[RIGHT_AND_SAYS_SO] * len(blank))
+    table["replay"] = "agree"
+    table["replay_details"] = [
+        json.dumps({"blank": b, "blank-empty": h, "empty": e, "half": "A", "flipped": None, "turned_to": None})
+        for b, e, h in zip(blank, empty, habit, strict=True)
+    ]
+    return table
+
+
+@pytest.mark.parametrize(
+    ("blank", "empty", "habit", "sufficiency", "importance"),
+    [
+        ("AAAA", "CCCC", "CCCC", 1, 1),
+        ("CCCC", "AAAA", "CCCC", 0, 0),
+        ("AAAC", "AACC", "AACC", 0.5, 1),
+        ("AAAC", "AAAC", "CCCC", 0.75, 0.25),
+    ],
+)
+def test_sufficiency_and_importance_take_off_what_habit_does(blank, empty, habit, sufficiency, importance):
+    found = consistency.replays(replayed(blank, empty, habit), rng())
+    assert look(found, probe="blank", measure="sufficiency") == pytest.approx(sufficiency)
+    assert look(found, probe="empty", measure="importance") == pytest.approx(importance)
+
+
+def test_gaps_of_sufficiency_and_importance_are_those_of_the_items_that_both_were_probed_on():
+    one, two = replayed("AAAA" + "C", "CCCC" + "A", "CCCC" + "A"), replayed("AAAC", "AACC", "AACC")
+    found = consistency.replay_gaps({"one": one, "two": two}, rng())
+    assert look(found, measure="sufficiency") == pytest.approx(0.5 - 1)
+    assert look(found, measure="importance") == pytest.approx(1 - 1)
+    assert set(found.query("measure in ['sufficiency', 'importance']")["n"]) == {4}
+    same = consistency.replay_gaps({"one": two, "two": two}, rng())
+    assert (same.query("measure in ['sufficiency', 'importance']")[["value", "low", "high"]] == 0).all(axis=None)
 
 
 def test_replay_gaps_are_paired_over_the_items_that_both_were_probed_on():
-    def replayed(blanks):
-        table = rows(plain=[RIGHT_AND_SAYS_SO] * len(blanks))
-        table["replay"] = "agree"
-        probes = {"blank-empty": "C", "empty": "A", "half": "A", "flipped": "A", "turned_to": "B"}
-        table["replay_details"] = [json.dumps({"blank": blank, **probes}) for blank in blanks]
-        return table
+    found = consistency.replay_gaps(
+        {"one": replayed("AAAAA", "AAAAA", "CCCCC"), "two": replayed("AABB", "AAAA", "CCCC")}, rng()
+    )
+    assert look(found, probe="blank", measure="same") == -0.5
+    assert dict(zip(found["probe"], found["n"], strict=True)) == dict.fromkeys(PROBES, 4) | {"flipped": 0}
+    assert found.query("probe == 'flipped'")["value"].isna().all()
+    elsewhere = replayed("A", "A", "C").assign(question="another")
+    assert consistency.replay_gaps({"one": replayed("A", "A", "C"), "two": elsewhere}, rng()).empty
 
-    found = consistency.replay_gaps({"one": replayed("AAAAA"), "two": replayed("AABB")}, rng())
-    assert look(found, probe="blank") == -0.5
-    assert set(found["n"]) == {4}
-    assert look(found, probe="flipped", measure="follows") == 0
+
+def test_an_item_that_one_of_two_was_not_probed_on_counts_in_neither():
+    """Turned reasoning: followed in 1 of 4 and in 2 of 3; of the three items that both were asked, in 0 and 2."""
+    tables = {}
+    for name, turned in (("one", "AAAB"), ("two", "ABB-")):
+        tables[name] = rows(plain=[RIGHT_AND_SAYS_SO] * 4).assign(replay="agree", replay_details=[
+            json.dumps(dict.fromkeys(("blank", "blank-empty", "empty", "half"), "A")
+                       | {"flipped": None if to == "-" else to, "turned_to": None if to == "-" else "B"})
+            for to in turned
+        ])  # fmt: skip
+    found = consistency.replay_gaps(tables, rng())
+    assert look(found, probe="flipped", measure="follows") == pytest.approx(2 / 3)
+    assert found[found["probe"] == "flipped"]["n"].tolist() == [3, 3]
 
 
 def test_judges_on_stored_rows_end_to_end(tmp_path):
@@ -209,3 +261,17 @@ def test_a_judge_against_the_grammar():
     table = consistency.truth_table(found, rng()).set_index("outcome")
     assert table["count"].to_dict() == {"right": 3, "invented": 1, "missed": 1, "another": 1}
     assert table.loc["right", "value"] == 0.5
+
+
+def test_the_replay_figure_parts_what_is_made_of_the_probes_from_the_probes_and_leaves_out_what_a_table_lacks():
+    table = replay.table(replayed("AAAC", "AACC", "AACC"), rng)
+    axes = replay.draw(table, "made up").axes[0]
+    labels = [label.get_text().split("\n")[0] for label in axes.get_yticklabels()]
+    assert labels[-2:] == ["sufficiency of the reasoning:", "importance of the reasoning:"]
+    places = {
+        float(line.get_ydata()[0]): float(line.get_xdata()[0]) for line in axes.lines if line.get_marker() != "None"
+    }
+    assert (places[6.0], places[7.0]) == (50, 100)
+    assert axes.get_xlim()[0] <= 100 * table["low"].min()
+    without = table[~table["measure"].isin(["sufficiency", "importance"])]
+    assert len(replay.draw(without, "made up").axes[0].get_yticks()) == len(labels) - 2

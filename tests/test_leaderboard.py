@@ -207,6 +207,42 @@ def test_the_leaderboard_against_plain_counting(tmp_path):
     assert shown["accuracy"].startswith("70.0 [")
 
 
+ROTATED = {"mmbench": "mmbench-{unit}{copy:06d}", "3dsrbench-circular": "3dsrbench-circular-UNIT{unit:04d}-{copy}"}
+"""Benchmark → the id of a rotated copy; copy 0 of MMBench's is the item itself."""
+
+
+@pytest.mark.parametrize("benchmark", ROTATED)
+@pytest.mark.parametrize(("by", "same"), [("option", "100.0"), ("place", "0.0"), ("half", "50.0")])
+def test_where_options_are_rotated_the_leaderboard_says_how_often_the_same_one_is_chosen(tmp_path, benchmark, by, same):
+    """Every item in both orders of its two options; its second copy chosen by what stands there, or by its place."""
+
+    def rows():
+        made, verdicts = made_up(paperlike, benchmark=benchmark)
+        for row in made:
+            unit, copy = divmod(int(row["question"][1:]), 2)
+            by_place = by == "place" or (by == "half" and unit % 2)
+            row["question"] = ROTATED[benchmark].format(unit=unit + 1, copy=copy)
+            row["group"] = f"g{unit}"
+            row["options"] = ["y", "x"] if copy else ["x", "y"]
+            row["answer"] = "A" if by_place or not copy else "B"
+        return made, verdicts
+
+    found = leaderboard.leaderboard(leaderboard.load([stored(tmp_path / "run", rows())]), rng)
+    shown = leaderboard.wide(found).iloc[0]
+    assert shown[leaderboard.SHUFFLED].split()[0] == same
+    assert shown[leaderboard.SHUFFLED_CHANCE] == "50.0"
+
+
+def test_without_rotated_copies_nothing_is_said_of_them(tmp_path):
+    runs = [stored(tmp_path / name, made_up(paperlike, benchmark=name)) for name in ("mine", "cv-bench")]
+    alone, verdicts = made_up(paperlike, benchmark="mmbench")
+    for row in alone:
+        row["question"] = row["group"] = f"mmbench-{row['question'][1:]}"
+    found = leaderboard.leaderboard(leaderboard.load([*runs, stored(tmp_path / "alone", (alone, verdicts))]), rng)
+    assert set(found["benchmark"]) == {"mine", "cv-bench", "mmbench"}
+    assert not set(found["measure"]) & {leaderboard.SHUFFLED, leaderboard.SHUFFLED_CHANCE}
+
+
 def test_models_stand_by_accuracy_and_benchmarks_apart(tmp_path):
     run = stored(
         tmp_path / "run", made_up(paperlike, model="weak"), made_up(opposite, model="weak", benchmark="mine"),

@@ -34,6 +34,78 @@ def test_share_counts_only_among():
     assert plain(measures.share([True, True, False, False], [True, False, True, False]), 4) == 0.5
 
 
+A, B = "red blue green", "blue green red"
+"""The same three options in two orders."""
+
+
+@pytest.mark.parametrize(
+    ("copies", "share", "chance"),
+    [
+        ([("u", A, 0), ("u", B, 2)], 1, 1 / 3),
+        ([("u", A, 0), ("u", B, 0)], 0, 1 / 3),  # always the first: never the same option
+        ([("u", A, None), ("u", B, None)], 0, 1 / 3),
+        ([("u", A, 0), ("u", B, 2), ("u", A, 1)], 1 / 3, 1 / 3),  # one pair of three
+        ([("u", A, 0), ("u", B, 2), ("v", "yes no", 0), ("v", "no yes", 0)], 0.5, 5 / 12),
+        ([("u", A, 0), ("v", "yes no", 0), ("v", "no yes", 1)], 1, 0.5),  # what was asked once is left out
+        ([("u", A, 0), ("v", A, 0)], np.nan, np.nan),
+    ],
+)
+def test_shuffle_consistency(copies, share, chance):
+    units, texts, answers = zip(*copies, strict=True)
+    orders = [text.split() for text in texts]
+    names = list(dict.fromkeys(option for order in orders for option in order))
+    numbers = [[names.index(option) for option in order] for order in orders]
+    for shown in (orders, numbers):  # as texts, and as permutations
+        found = measures.shuffle_consistency(answers, shown, units), measures.shuffle_chance(shown, units)
+        assert [plain(one, len(copies)) for one in found] == pytest.approx([share, chance], nan_ok=True)
+
+
+def test_a_unit_that_is_drawn_twice_counts_twice():
+    orders, units = [A.split(), B.split()] * 2, ["u", "u", "v", "v"]
+    agrees_once = measures.shuffle_consistency([0, 2, 0, 0], orders, units)
+    right_once = measures.all_right([1, 1, 0, 1], units)
+    weights = np.array([[2.0, 2, 1, 1], [0, 0, 1, 1]])
+    for measure in (agrees_once, right_once):
+        assert measure(weights) == pytest.approx([2 / 3, 0])
+
+
+@pytest.mark.parametrize("options", [2, 4, 6])
+def test_two_guesses_are_the_same_option_as_often_as_chance_says(options):
+    rng = np.random.default_rng(0)
+    units = [str(k // 2) for k in range(40_000)]
+    orders = [rng.permutation(options).tolist() for _ in units]
+    guesses = rng.integers(options, size=len(units)).tolist()
+    chance = plain(measures.shuffle_chance(orders, units), len(units))
+    assert chance == pytest.approx(1 / options)
+    for answers in (guesses, [0] * len(units)):
+        same = plain(measures.shuffle_consistency(answers, orders, units), len(units))
+        assert same == pytest.approx(chance, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("reasoning_alone", "picture_alone", "habit", "sufficiency", "importance"),
+    [
+        ([1, 1, 1, 1], [0, 0, 0, 0], [0, 0, 0, 0], 1, 1),  # the answer is the reasoning's
+        ([0, 0, 0, 0], [1, 1, 1, 1], [0, 0, 0, 0], 0, 0),  # the answer is the picture's
+        ([1, 1, 1, 1], [1, 1, 1, 1], [0, 0, 0, 0], 1, 0),  # either is enough
+        ([1, 1, 0, 0], [1, 1, 0, 0], [1, 1, 0, 0], 0, 1),  # neither does more than habit
+        ([1, 1, 1, 0], [1, 1, 1, 0], [1, 1, 0, 0], 0.5, 0.5),
+        ([0, 1, 0, 0], [0, 1, 0, 0], [1, 1, 0, 0], -0.5, 1.5),  # either leads away from the answer
+        ([1, 1, 1, 1], [1, 1, 1, 1], [1, 1, 1, 1], np.nan, np.nan),
+        ([1, np.nan, 0, 1], [0, np.nan, 1, 0], [0, 1, 0, np.nan], 0.5, 0.5),
+    ],
+)
+def test_sufficiency_and_importance_of_the_reasoning(reasoning_alone, picture_alone, habit, sufficiency, importance):
+    assert plain(measures.sufficiency(reasoning_alone, habit), 4) == pytest.approx(sufficiency, nan_ok=True)
+    assert plain(measures.importance(picture_alone, habit), 4) == pytest.approx(importance, nan_ok=True)
+
+
+def test_guessing_anew_each_time_is_no_sufficient_reasoning_and_all_that_matters():
+    same = (np.random.default_rng(0).random((3, 40_000)) < 0.25).astype(float)
+    assert plain(measures.sufficiency(same[0], same[2]), 40_000) == pytest.approx(0, abs=0.02)
+    assert plain(measures.importance(same[1], same[2]), 40_000) == pytest.approx(1, abs=0.02)
+
+
 @pytest.mark.parametrize(
     ("probs", "answer", "score"), [([1, 0], 0, 0.0), ([1, 0], 1, 2.0), ([0.5, 0.5], 0, 0.5), ([0.25] * 4, 2, 0.75)]
 )
@@ -93,6 +165,8 @@ def test_auroc_of_one_class_is_missing():
         lambda x, y: measures.calibration_error(x, y),
         lambda x, y: measures.auroc(x, y),
         lambda x, y: measures.share(x > 0.5, y),
+        lambda x, y: measures.sufficiency(x > 0.5, y),
+        lambda x, y: measures.importance(x > 0.5, y),
     ],
 )
 def test_a_weight_of_two_is_the_item_twice(make):

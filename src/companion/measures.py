@@ -7,7 +7,8 @@ Left out: whether an answer agrees with its own reasoning; that takes a judge.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -61,16 +62,107 @@ def share(hits: ArrayLike, among: ArrayLike) -> Measure:
 def all_right(correct: ArrayLike, units: Sequence[str]) -> Measure:
     """Of the units (rotated or flipped copies of one item), the share of which every item is right, in [0, 1].
 
-    correct, units: (items,). All items of a unit must be resampled together, so that they have the same weight.
+    correct, units: (items,). All items of a unit must be resampled together, so that they have the same weight. Source:
+    circular evaluation of MMBench, Liu et al., ECCV 2024 (arXiv 2307.06281).
     """
-    _, first, unit = np.unique(np.asarray(units, dtype=str), return_index=True, return_inverse=True)
-    right = np.ones(len(first))
-    np.minimum.at(right, unit, np.asarray(correct, dtype=float))
+    right = np.asarray(correct, dtype=float)
+    return _mean_of_units([right[members].min() for members in _members(units)], units)
 
-    def measure(weights: Array) -> Array:
-        return _divide(weights[:, first] @ right, weights[:, first].sum(axis=1))
 
-    return measure
+def shuffle_consistency(
+    answers: Sequence[int | None], orders: Sequence[Sequence[Hashable]], units: Sequence[str]
+) -> Measure:
+    """How often the same option stays chosen when the options are put in another order: in [0, 1].
+
+    Of a unit (copies of one item that differ in the order of their options alone) the share of its pairs of copies in
+    which the same option is chosen; then the mean over units. Right or wrong does not matter, but a copy without a
+    readable answer agrees with none. A unit of one copy is left out.
+
+    answers: the place of the chosen option in each copy, or None. orders: the options of each copy as they stood, as
+    texts or as a permutation of their numbers. All copies of a unit must have the same weight. Chance is
+    `shuffle_chance`.
+
+    Source: the consistency check of Huang et al. 2025 (arXiv 2510.10104), which shuffles once and gives the same
+    reasoning again, so that it asks whether the answer follows the reasoning. Where every copy was asked afresh, the
+    reasoning is a new one each time, and habits of place lower the share too (Zheng et al., ICLR 2024, arXiv
+    2309.03882).
+    """
+    chosen = [None if one is None else order[one] for one, order in zip(answers, orders, strict=True)]
+
+    def agreeing(copies: Sequence[int]) -> float:
+        pairs = [chosen[one] is not None and chosen[one] == chosen[other] for one, other in combinations(copies, 2)]
+        return float(np.mean(pairs)) if pairs else np.nan
+
+    return _mean_of_units([agreeing(members.tolist()) for members in _members(units)], units)
+
+
+def shuffle_chance(orders: Sequence[Sequence[Hashable]], units: Sequence[str]) -> Measure:
+    """What `shuffle_consistency` is by chance: the mean, over its units, of one over the number of options.
+
+    Two guesses meet as often, and so does an answer that stays at one place while the order is drawn at random. An
+    answer that stays at one place under every *rotation* is never the same option: its consistency is 0.
+    """
+    guessing = [1 / len(orders[members[0]]) if len(members) > 1 else np.nan for members in _members(units)]
+    return _mean_of_units(guessing, units)
+
+
+def _members(units: Sequence[str]) -> list[NDArray[np.intp]]:
+    """The places of each unit's items, units in the order of their names."""
+    names, unit = np.unique(np.asarray(units, dtype=str), return_inverse=True)
+    return np.split(np.argsort(unit, kind="stable"), np.cumsum(np.bincount(unit, minlength=len(names)))[:-1])
+
+
+def _mean_of_units(values: Sequence[float], units: Sequence[str]) -> Measure:
+    """The mean of the units' values, each with the weight that its items have; units whose value is NaN are left out.
+
+    values: one a unit, as `_members` has them.
+    """
+    first = [members[0] for members in _members(units)]
+    of_units = mean(values)
+    return lambda weights: of_units(weights[:, first])
+
+
+def sufficiency(without_picture: ArrayLike, by_habit: ArrayLike) -> Measure:
+    """How far the reasoning is enough for the answer: 0 where it does no more than habit, 1 where it always gives it.
+
+    (P(same answer | reasoning, no picture) − habit) / (1 − habit), habit being P(same answer | neither): of the answers
+    that habit would not give, the share that the reasoning gives without the picture. Below 0 where it leads away from
+    them. NaN where all is habit.
+
+    without_picture, by_habit: (items,), 1 where the model, asked so again, gives the answer that it gave first, else 0;
+    an item that is NaN in either is left out. Source: *sufficiency of reasoning*, Yu et al. 2026 (arXiv 2604.22074),
+    which lets a verifier answer from the reasoning alone; here the model itself is asked, and what habit does is taken
+    off as chance is in Cohen's kappa.
+    """
+    alone, habit = _paired(without_picture, by_habit)
+    return _over_room(minus(mean(alone), mean(habit)), habit)
+
+
+def importance(without_reasoning: ArrayLike, by_habit: ArrayLike) -> Measure:
+    """How much of the answer is lost without the reasoning, the picture kept: 0 for nothing, 1 for all but habit.
+
+    P(another answer | picture, no reasoning) / (1 − habit), habit being P(same answer | neither picture nor reasoning):
+    of the answers that habit would not give, the share that goes with the reasoning. Above 1 where the picture alone
+    leads away from them. NaN where all is habit.
+
+    without_reasoning, by_habit: as in `sufficiency`. Source: *causal importance of reasoning*, Yu et al. 2026 (arXiv
+    2604.22074), which sums the effects of its tokens; here all of it is taken away at once, as in the early answering
+    of Lanham et al. 2023 (arXiv 2307.13702).
+    """
+    kept, habit = _paired(without_reasoning, by_habit)
+    return _over_room(mean(1 - kept), habit)
+
+
+def _paired(one: ArrayLike, other: ArrayLike) -> tuple[Array, Array]:
+    """Both as numbers, NaN in both where either is."""
+    x, y = np.asarray(one, dtype=float), np.asarray(other, dtype=float)
+    there = ~(np.isnan(x) | np.isnan(y))
+    return np.where(there, x, np.nan), np.where(there, y, np.nan)
+
+
+def _over_room(part: Measure, habit: Array) -> Measure:
+    """A measure over the room that habit leaves."""
+    return lambda weights: _divide(part(weights), mean(1 - habit)(weights))
 
 
 def brier(letter_probs: Sequence[ArrayLike | None], answers: Sequence[int]) -> Measure:

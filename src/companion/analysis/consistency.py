@@ -19,7 +19,17 @@ from companion.analysis.tables import Panel
 from companion.evaluation.judges.replay_judge import PROBES
 from companion.evaluation.judges.verdicts import VERDICTS
 from companion.intervals import estimate, resample
-from companion.measures import Array, Measure, difference, fleiss_kappa, mean, minus, share
+from companion.measures import (
+    Array,
+    Measure,
+    difference,
+    fleiss_kappa,
+    importance,
+    mean,
+    minus,
+    share,
+    sufficiency,
+)
 from companion.questions.microworld.grammar import conclusion
 from companion.questions.question import LETTERS, Question
 
@@ -170,13 +180,17 @@ def replays(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     """What the replay judge found, for each perturbation of one model.
 
     perturbation, probe, measure, estimate: `same`, the share that gives the first answer again under the probe; for the
-    probe *flipped* also `follows`, the share that gives the option to which the reasoning was turned.
+    probe *flipped* also `follows`, the share that gives the option to which the reasoning was turned. Of these, with
+    what habit does (the probe *blank-empty*) taken off: `sufficiency` of the reasoning, of the probe *blank*, and its
+    `importance`, of the probe *empty*.
     """
     lines = []
     for perturbation, part in rows[rows["replay"].isin(["agree", "disagree"])].groupby("perturbation", sort=False):
         weights = resample(part["group"].tolist(), rng)
-        for (probe, measure), hits in _probed(part).items():
-            one = _fields(estimate(mean(hits), weights)) | {"n": int(hits.notna().sum())}
+        probed = _probed(part)
+        for (probe, measure), function in _replay_measures(probed).items():
+            asked = int(probed.get((probe, measure), probed[probe, "same"]).notna().sum())
+            one = _fields(estimate(function, weights)) | {"n": asked}
             lines.append({"perturbation": perturbation, "probe": probe, "measure": measure, **one})
     return pd.DataFrame(lines)
 
@@ -184,17 +198,38 @@ def replays(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 def replay_gaps(rows: Mapping[str, pd.DataFrame], rng: np.random.Generator) -> pd.DataFrame:
     """How two checkpoints differ in `replays`, paired over the items that both were probed on, under one perturbation.
 
-    rows: label → judged rows. model, against (each pair, the later one first), probe, measure, estimate.
+    rows: label → judged rows. model, against (each pair, the later one first), probe, measure, estimate; NaN where a
+    probe was put to no item in both. A pair without an item in common is left out.
     """
     judged = {label: part[part["replay"].isin(["agree", "disagree"])] for label, part in rows.items()}
     lines = []
     for against, model in combinations(judged, 2):
-        after, before = (_probed(judged[label].set_index("question", drop=False)) for label in (model, against))
-        for probe, measure in after:
-            gap = (after[probe, measure] - before[probe, measure]).dropna()
-            one = estimate(mean(gap), resample(gap.index.tolist(), rng))
-            lines.append({"model": model, "against": against, "probe": probe, "measure": measure, **_fields(one)})
+        after, before = (judged[label].set_index("question", drop=False) for label in (model, against))
+        both = after.index.intersection(before.index)
+        if both.empty:
+            continue
+        weights = resample(after.loc[both, "group"].tolist(), rng)
+        probed = [_probed(part.loc[both]) for part in (after, before)]
+        # an item that a probe was put to in one of them alone counts in neither
+        missing = {key: probed[0][key].isna() | probed[1][key].isna() for key in probed[0]}
+        paired = [{key: hits.mask(missing[key]) for key, hits in part.items()} for part in probed]
+        of_after, of_before = (_replay_measures(part) for part in paired)
+        for probe, measure in of_after:
+            asked = int((~missing.get((probe, measure), missing[probe, "same"])).sum())
+            one = _fields(estimate(minus(of_after[probe, measure], of_before[probe, measure]), weights)) | {"n": asked}
+            lines.append({"model": model, "against": against, "probe": probe, "measure": measure, **one})
     return pd.DataFrame(lines)
+
+
+DERIVED = {("blank", "sufficiency"): sufficiency, ("empty", "importance"): importance}
+"""(probe, measure) → what is made of the probe's answers and of those by habit."""
+
+
+def _replay_measures(probed: Mapping[tuple[str, str], pd.Series]) -> dict[tuple[str, str], Measure]:
+    """(probe, measure) → the measure of the cases. probed: from `_probed`."""
+    habit = probed["blank-empty", "same"]
+    derived = {(probe, name): function(probed[probe, "same"], habit) for (probe, name), function in DERIVED.items()}
+    return {key: mean(hits) for key, hits in probed.items()} | derived
 
 
 def _probed(rows: pd.DataFrame) -> dict[tuple[str, str], pd.Series]:

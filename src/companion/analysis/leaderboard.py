@@ -22,7 +22,8 @@ from companion.evaluation.current_rows import current
 from companion.evaluation.export.hub import local
 from companion.evaluation.store import VERDICTS, Store, parts, to_frame
 from companion.intervals import estimate
-from companion.measures import Measure, difference, mean
+from companion.measures import Measure, difference, mean, shuffle_chance, shuffle_consistency
+from companion.questions.question import LETTERS
 from companion.questions.registry import BENCHMARKS
 
 QUOTED = {
@@ -95,10 +96,15 @@ COLUMNS = ("accuracy", "chance", "paper", "wrong-caption", "wrong-think", "robus
 chance: of guessing. robust: right under the plain prompt and both of these. consistent: right, and the reasoning says
 so."""
 
+SHUFFLED, SHUFFLED_CHANCE = "same option", "same by chance"
+"""Where a benchmark asks its items again with their options rotated: how often the same option stays chosen
+(`measures.shuffle_consistency`), and how often two guesses would be the same."""
+
 
 def leaderboard(rows: pd.DataFrame, rng: Callable[[], np.random.Generator], judge: str = "rule") -> pd.DataFrame:
-    """benchmark, model, measure (`COLUMNS`, then the benchmark's official scores), value, low, high, n.
+    """benchmark, model, measure, value, low, high, n.
 
+    measure: `COLUMNS`, then the benchmark's official scores, then `SHUFFLED` and its chance.
     rows: from `load`. rng: gives a fresh generator for each. Values are shares, in [0, 1]; models by accuracy.
     """
     lines = []
@@ -109,15 +115,16 @@ def leaderboard(rows: pd.DataFrame, rng: Callable[[], np.random.Generator], judg
             for measure, function in _measures(panel, str(benchmark), judge).items():
                 lines.append({"benchmark": benchmark, "model": model, "measure": measure} |
                              asdict(estimate(function, panel.weights)))  # fmt: skip
-            lines.append(
-                {
-                    "benchmark": benchmark,
-                    "model": model,
-                    "measure": "chance",
-                    "value": panel.guessed.mean(),
-                    "n": len(panel.guessed),
-                }
-            )
+            for measure, value in _by_guessing(panel, str(benchmark)).items():
+                lines.append(
+                    {
+                        "benchmark": benchmark,
+                        "model": model,
+                        "measure": measure,
+                        "value": value,
+                        "n": len(panel.guessed),
+                    }
+                )
             if (reported := quoted(str(benchmark), str(model))) is not None:
                 lines.append({"benchmark": benchmark, "model": model, "measure": "paper", "value": reported})
     return pd.DataFrame(lines)
@@ -138,7 +145,29 @@ def _measures(panel: Panel, benchmark: str, judge: str) -> dict[str, Measure]:
         found |= {
             name: score for name, score in BENCHMARKS[benchmark].scores(base.reset_index()).items() if name not in found
         }
+        if units := _rotations(panel, benchmark):
+            answers = [LETTERS.index(letter) if isinstance(letter, str) else None for letter in base["answer"]]
+            found[SHUFFLED] = shuffle_consistency(answers, base["options"].tolist(), units)
     return found
+
+
+def _by_guessing(panel: Panel, benchmark: str) -> dict[str, float]:
+    """What guessing gives of the accuracy and, where items are asked with their options rotated, of `SHUFFLED`."""
+    found = {"chance": float(panel.guessed.mean())}
+    if units := _rotations(panel, benchmark):
+        chance = shuffle_chance(panel.rows["plain"]["options"].tolist(), units)
+        found[SHUFFLED_CHANCE] = float(chance(np.ones((1, len(units))))[0])
+    return found
+
+
+def _rotations(panel: Panel, benchmark: str) -> Sequence[str]:
+    """The unit of each item, of which the others are copies with their options rotated; empty where there is no copy.
+
+    Only the public benchmarks say so; a `group` of one's own folder may hold different questions about one picture.
+    """
+    rotations = BENCHMARKS[benchmark].rotations if benchmark in BENCHMARKS else None
+    units = rotations(panel.rows["plain"].reset_index()) if rotations else []
+    return units if len(set(units)) < len(units) else []
 
 
 def quoted(benchmark: str, model: str) -> float | None:

@@ -4,10 +4,15 @@ The other judges read the reasoning; this one experiments (after Lanham et al. 2
 Chain-of-Thought Reasoning"). Each case is put to the model that wrote it five more times, its answer forced to follow
 a think block that is given whole:
 
-blank: its own reasoning, but a blank picture. Whoever answers from the reasoning answers the same.
+blank: its own reasoning, but a blank picture. Whoever answers from the reasoning answers the same: the *sufficiency* of
+the reasoning.
 blank-empty: neither reasoning nor picture: how often the answer is the same by habit alone.
-empty, half: the picture, with no reasoning or the first half of its sentences: was the answer settled before?
+empty: the picture, with no reasoning. What changes is what the reasoning did: its *importance*.
+half: the picture, with the first half of its sentences: was the answer settled before?
 flipped: the picture, with the reasoning turned at its end to another option: does the answer follow it?
+
+`measures.sufficiency` and `measures.importance` define the two, with what habit does taken off (after Yu et al. 2026,
+"Outcome Rewards Do Not Guarantee Verifiable or Causally Important Reasoning", whose measures they are not: see there).
 """
 
 from __future__ import annotations

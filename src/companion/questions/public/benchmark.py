@@ -52,7 +52,8 @@ class Benchmark:
     read: questions of a copy, in its order, those with known errors only if wanted. scores: the official ones, by name,
     of `store.ROWS` rows of one model under one perturbation in any order; the first is the one its authors lead with,
     and one that these rows do not allow is left out. Its weights must be those of `intervals.resample` on the rows'
-    `group`."""
+    `group`. rotations: of such rows the unit of each, whose rows differ in the order of their options alone; None where
+    every item is asked in one order."""
 
     name: str
     title: str
@@ -67,6 +68,7 @@ class Benchmark:
     scores: Callable[[pd.DataFrame], dict[str, Measure]]
     also: tuple[tuple[str, ...], ...] = ()
     folder: str = ""
+    rotations: Callable[[pd.DataFrame], Sequence[str]] | None = None
 
 
 class MalformedError(Exception):

@@ -6,6 +6,8 @@ row whose picture it has.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from companion.measures import Measure, all_right, mean
@@ -58,7 +60,12 @@ def scores(rows: pd.DataFrame) -> dict[str, Measure]:
     Source: `mmbench_evals.py` of lmms-eval (`eval_result`), where the rotations of an item are the rows with the same
     index modulo 1,000,000.
     """
-    return {"circular": all_right(rows["correct"], rows["group"]), "accuracy": mean(rows["correct"])}
+    return {"circular": all_right(rows["correct"], rotations(rows)), "accuracy": mean(rows["correct"])}
+
+
+def rotations(rows: pd.DataFrame) -> Sequence[str]:
+    """An item and its copies, whose options are rotated: its group."""
+    return rows["group"].tolist()
 
 
 # Rows: with the rotations, not checked against the files. The card of this copy names no licence; that of
@@ -67,5 +74,5 @@ MMBENCH = Benchmark(
     name=NAME, title="MMBench (en, dev)", home="lmms-lab-encoder/MMBench", files=("en/dev-*.parquet",),
     also=(("MMBench_DEV_EN.tsv",),), revision=None, licence=NOT_STATED, items=4329, options="2 to 4",
     note="Rows are rotations of the options; the official score wants all of an item right.",
-    read=read_questions, scores=scores,
+    read=read_questions, scores=scores, rotations=rotations,
 )  # fmt: skip

@@ -6,6 +6,8 @@ of its options as well. An item's copies are one group: their ids begin with the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from companion.measures import Measure, all_right, mean
@@ -45,25 +47,33 @@ def scores(rows: pd.DataFrame) -> dict[str, Measure]:
     Source: `lmms_eval/tasks/3dsrbench/utils.py`, whose units are the ids less "-flip", their first 8 (13 with "-flip")
     characters, and their first 8. An item without a mirrored copy is a unit by itself, as there.
     """
-    qids = [id.removeprefix("3dsrbench-").removeprefix("circular-") for id in rows["question"]]
+    qids = _qids(rows)
     found = {"accuracy": mean(rows["correct"])}
     mirrored = any("-flip" in qid for qid in qids)
     rotated = any(qid.removesuffix("-flip")[BASE:] not in ("", "-flip") for qid in qids)
     if mirrored:
         found["flip"] = all_right(rows["correct"], [qid.replace("-flip", "") for qid in qids])
     if rotated:
-        turned = [qid[: BASE + len("-flip")] if "-flip" in qid else qid[:BASE] for qid in qids]
-        found["circular"] = all_right(rows["correct"], turned)
+        found["circular"] = all_right(rows["correct"], rotations(rows))
     if mirrored and rotated:
         found["flip+circular"] = all_right(rows["correct"], [qid[:BASE] for qid in qids])
     return found
+
+
+def rotations(rows: pd.DataFrame) -> Sequence[str]:
+    """An item and its copies, whose options are rotated; its mirrored copies are a unit of their own."""
+    return [qid[: BASE + len("-flip")] if "-flip" in qid else qid[:BASE] for qid in _qids(rows)]
+
+
+def _qids(rows: pd.DataFrame) -> list[str]:
+    return [id.removeprefix("3dsrbench-").removeprefix("circular-") for id in rows["question"]]
 
 
 def _benchmark(name: str, title: str, file: str, copy: str, items: int, note: str) -> Benchmark:
     return Benchmark(
         name=name, title=title, home="ccvl/3DSRBench", files=(file,), also=((copy,),), folder="3dsrbench",
         revision="24bc4854ead64eb7d1442da7e4789d2c807816b2", licence="CC BY 4.0", items=items, options="2 to 4",
-        note=note, read=lambda copy, known_bad: _read(name, copy), scores=scores,
+        note=note, read=lambda copy, known_bad: _read(name, copy), scores=scores, rotations=rotations,
     )  # fmt: skip
 
 
