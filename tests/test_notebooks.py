@@ -1,16 +1,29 @@
+import ast
 import json
 import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from types import SimpleNamespace
 
 import nbformat
+import numpy as np
 import pandas as pd
 import pytest
 
+from companion.analysis.consistency import with_verdicts
 from companion.errors import CompanionError
+from companion.evaluation.engine import judge
+from companion.evaluation.judges.rule_judge import Rule
+from companion.evaluation.store import VERDICTS, Store
+from companion.figures import quadrants
 from companion.figures.gallery import Gallery
+from companion.models.local import LocalModel
+from companion.questions.microworld import questions
 from companion.teaching.run_notebooks import parameters_of, parse_parameters, run_notebooks
+from companion.training import grpo
+from companion.training.recipes import GRPO
 
 LIVE = {"model", "benchmark", "n_items", "seed", "device", "profile"}
 AUDIT = {
@@ -190,3 +203,131 @@ def test_two_notebooks_may_enter_figures_at_once(tmp_path):
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(enter, "abcd"))
     assert len(json.loads((tmp_path / "manifest.json").read_text())) == 100
+
+
+BY_HAND = {
+    "01_perturbation_drops": [f"01-hand-{id}" for id in ("row-1", "accuracy", "paired-1", "bootstrap-1", "name-1")],
+    "02_confidence": [f"02-hand-{id}" for id in ("response", "softmax-1", "letters-1", "entropy-1")],
+    "03_cot_consistency": ["03-hand-clauses-1", "03-hand-clauses-2", "03-05"],
+    "05_training_dynamics": [f"05-hand-{id}" for id in ("group-1", "advantage-1", "gate-1")],
+}
+"""The cells that do by hand what the notebook then calls by name."""
+
+
+def cells_of(root, name):
+    return nbformat.read(root / "notebooks" / f"{name}.ipynb", as_version=4).cells
+
+
+def by_hand(root, name):
+    sources = {cell.id: cell.source for cell in cells_of(root, name)}
+    return [sources[id] for id in BY_HAND[name]]
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_a_notebook_is_read_in_minutes(root, name):
+    cells = cells_of(root, name)
+    words = sum(len(cell.source.split()) for cell in cells if cell.cell_type == "markdown")
+    assert 25 <= len(cells) <= 45
+    assert 600 <= words <= 1200
+    code = [cell.source for cell in cells if cell.cell_type == "code"]
+    assert not [source for source in code if "|---" in source]  # tables are shown, not written
+    assert all(len(source.splitlines()) <= 10 for source in by_hand(root, name))
+
+
+def by_hand_names(root, name, tmp_path):
+    """What the cells by hand find when they are run: the notebook's imports, and its rows."""
+    opening = next(cell.source for cell in cells_of(root, name) if cell.id == f"{name[:2]}-02")
+    space = {"seed": 0}
+    for node in ast.parse(opening).body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            exec(ast.unparse(node), space)
+    if name[:2] in ("01", "03"):
+        items = questions(n=60)
+        rows = pd.read_parquet(root / "results" / "rows" / "accuracy.parquet")
+        rows = rows[rows["question"].isin([item.id for item in items])]
+        if name[:2] == "03":
+            rows = rows[rows["perturbation"].isin(["plain", "wrong-think", "wrong-think-but"])]
+            rows = with_verdicts(rows, judge(Rule(), rows, items, Store(tmp_path, VERDICTS)))
+            space["table"] = quadrants.table(rows, np.random.default_rng(0))
+        space |= {"rows": rows}
+        space["context"] = SimpleNamespace(rows=rows, questions=items, rng=lambda: np.random.default_rng(0))
+    return space
+
+
+FAULTS = {
+    "01_perturbation_drops": lambda space: {
+        "tables": SimpleNamespace(contrast=lambda rows, one, other, rng: (
+            space["tables"].contrast(rows, one, other, np.random.default_rng(1))))
+    },
+    "02_confidence": lambda space: {
+        "responses": lambda *given: [
+            replace(one, letter_mass=1.0) for one in space["responses"](*given)
+        ]
+    },
+    "03_cot_consistency": lambda space: {"table": space["table"].assign(value=space["table"]["value"] + 0.01)},
+    "05_training_dynamics": lambda space: {
+        "reward": lambda prompt, response, gates=(): space["reward"](prompt, response)
+    },
+}  # fmt: skip
+"""What is wrong with the package, so that what is done by hand no longer agrees with it."""
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_what_is_done_by_hand_is_what_the_package_gives(root, name, tmp_path, monkeypatch):
+    monkeypatch.chdir(root)
+    space = by_hand_names(root, name, tmp_path)
+
+    def run(space):
+        for source in by_hand(root, name):
+            table = space.get("table")
+            exec(source, space)
+            space["table"] = table  # in the notebook, a cell between these makes it
+
+    run(dict(space))
+    with pytest.raises(AssertionError):
+        run(space | FAULTS[name](space))
+
+
+def test_the_group_changes_sign_under_the_gate(root, tmp_path, monkeypatch):
+    """What the text beside notebook 05's group says of it."""
+    monkeypatch.chdir(root)
+    space = by_hand_names(root, "05_training_dynamics", tmp_path)
+    for source in by_hand(root, "05_training_dynamics"):
+        exec(source, space)
+    hollow, wrong = space["right"] & ~space["agrees"], ~space["right"] & space["agrees"]
+    assert hollow.any()
+    assert wrong.any()
+    assert (space["A"][hollow] > 0).all()
+    assert space["A_gated"][hollow].max() < min(0, space["A_gated"][wrong].min())
+
+
+def test_an_advantage_by_hand_is_the_trainers(root, checkpoint, tmp_path, monkeypatch):
+    """The line of notebook 05 against what the trainer makes of the same rewards, over groups of four."""
+    line = next(line for line in by_hand(root, "05_training_dynamics")[1].splitlines() if line.startswith("A = "))
+    rewards, found = [], []
+    rng = np.random.default_rng(0)
+
+    def pay(self, completions, **_):
+        rewards.extend([0.1, 0.1, 0.1, 0.1, *rng.choice([0.0, 0.1, 1.1], len(completions) - 4).tolist()])
+        return rewards[-len(completions) :]
+
+    scored = grpo._Trainer._generate_and_score_completions
+
+    def spy(self, inputs):
+        output = scored(self, inputs)
+        found.extend(output["advantages"].tolist())
+        return output
+
+    monkeypatch.setattr(grpo.Reward, "__call__", pay)
+    monkeypatch.setattr(grpo._Trainer, "_generate_and_score_completions", spy)
+    recipe = replace(GRPO["accuracy"], prompts=4, rollouts=4, steps=1, warmup=1)
+    prompts = grpo.prompts_for(recipe, grpo.microworld_stream(recipe, 0), 0)
+    grpo.train_grpo(recipe, LocalModel(str(checkpoint)), prompts, tmp_path, 0, disable_tqdm=True, save_strategy="no")
+    by_hand_found = []
+    for group in np.reshape(rewards, (-1, 4)):
+        space = {"r": group}
+        exec(line, space)
+        by_hand_found.extend(space["A"])
+    assert len(found) == 16
+    assert found == pytest.approx(by_hand_found, abs=1e-4)
+    assert max(found) > 0.5

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from companion.errors import CompanionError
+from companion.teaching.exercises.by_hand import BY_HAND
 from companion.teaching.exercises.checking import Exercise, Slip, Verdict
 from companion.teaching.exercises.choices import CHOICES
 from companion.teaching.exercises.comparing import RUNS
@@ -16,7 +17,8 @@ from companion.teaching.exercises.designing import DESIGNING
 from companion.teaching.exercises.measuring import MEASURING
 from companion.teaching.exercises.reading import READING
 
-EXERCISES = {one.id: one for one in sorted((*CHOICES, *READING, *MEASURING, *DESIGNING, *RUNS), key=lambda one: one.id)}
+_ALL = (*CHOICES, *READING, *MEASURING, *DESIGNING, *RUNS, *BY_HAND)
+EXERCISES = {one.id: one for one in sorted(_ALL, key=lambda one: one.id)}
 """By id, in the order of the notebooks."""
 
 __all__ = ["EXERCISES", "Exercise", "Slip", "Verdict", "check"]
