@@ -1,6 +1,8 @@
-"""The part of the README that holds numbers: written from the tables of the figures, never by hand.
+"""The parts of the README that are generated: one item, the first figure, three results, the list of notebooks.
 
-`make figures` without parameters rewrites it; with other parameters the README is left as it is.
+`make figures` without parameters rewrites them, from committed rows and the tables of the figures;
+`python -m companion.teaching.pages.readme` does that alone, in seconds. With other parameters the README is left as
+it is.
 """
 
 from __future__ import annotations
@@ -9,43 +11,132 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+import nbformat
 import pandas as pd
 
+from companion.analysis.findings import verdicts
+from companion.analysis.leaderboard import load
 from companion.errors import CompanionError
-from companion.teaching.pages import findings_page
+from companion.figures import single_items
+from companion.figures.theme import set_theme
+from companion.intervals import points
+from companion.questions.registry import find_questions
+
+ITEM, ANSWERS = "test-0-4", Path("results/gap/opened")
+"""The item that the README shows, which is that of notebook 00, and where the answers to it are committed."""
+
+PICTURE = Path("docs/one_item.png")
+"""Not in figures/, which holds what is drawn from a table of measurements."""
+
+MODEL, CAPTION = "base", "wrong-caption"
+
+TESTS = ("findings_perturbed", "findings_consistency", "findings_gap", "findings")
+"""The tables of tests on RL runs, with the seed as the unit. The models of findings_gap all come from `CLEAN`."""
+
+CLEAN, NOISY = "base", "noisy"
+"""The initial checkpoints of RL."""
+
+AGREEMENT = {"agree": "That agrees with its reasoning", "disagree": "That contradicts its reasoning"}
+"""Verdict of the rule judge → what it says of an answer."""
 
 
-def headline(figures: Path) -> str:
-    """The main figure and what it says, from its table and its entry in the manifest."""
-    name = "perturbation_drops"
-    table = pd.read_csv(figures / f"{name}.csv").set_index(["perturbation", "measure"])
-    entry = json.loads((figures / "manifest.json").read_text(encoding="utf-8"))[name]
+def one_item(project: Path) -> str:
+    """The picture of one item, drawn anew into docs/, and what the model answered without and with a wrong caption.
 
-    def change(perturbation: str) -> str:
-        line = table.loc[(perturbation, "change")] * 100
-        return f"**{line['value']:+.1f}** [{line['low']:+.1f}, {line['high']:+.1f}]".replace("-", "−")
+    Raises CompanionError where the committed answers lack the item.
+    """
+    rows = load([str(project / ANSWERS)])
+    rows = rows[(rows["model"] == MODEL) & (rows["question"] == ITEM)].set_index("perturbation")
+    if not {"plain", CAPTION} <= set(rows.index):
+        raise CompanionError(f"{project / ANSWERS} holds no answers of {MODEL} to {ITEM}; make them with `make gap`")
+    (question,) = find_questions("microworld", [ITEM])
 
-    base = table.loc[("plain", "accuracy"), "value"] * 100
-    return "\n".join(
-        [
-            f"![{entry['caption']}](figures/{name}.png)",
-            "",
-            f"*The model `base`, before any RL.* Asked plainly, it answers {base:.1f} % of {entry['items']} questions "
-            f"right. A false caption (`wrong-caption`) changes that by {change('wrong-caption')} points, a false first "
-            f"sentence of its own reasoning (`wrong-think`) by {change('wrong-think')}. True ones change it by "
-            f"{change('right-caption')} and {change('right-think')}. (One model, one training seed; 95 % "
-            "intervals over questions. What follows is about models after RL.)",
-        ]
+    set_theme()
+    figure = single_items.example(question, rows.loc[["plain", CAPTION]])
+    figure.savefig(project / PICTURE, dpi=150, metadata={"Software": None})
+
+    plain, misled = rows.loc["plain"], rows.loc[CAPTION]
+    added = misled["prompt"].split(question.text)[0].strip()
+    alt = f"A picture of shapes, the question “{question.text}”, and the model's two answers"
+    same = "the same" if misled["think"] == plain["think"] else f"“{misled['think']}”"
+    return (
+        f"![{alt}]({PICTURE.as_posix()})\n\n"
+        f"Asked plainly, the model writes “{plain['think']}” and answers **{_answer(plain)}**. "
+        f"Under the wrong caption “{added}” it writes {same} and answers **{_answer(misled)}**. "
+        f"{AGREEMENT[misled['rule']]}."
     )
 
 
-SECTIONS = {"headline": headline, "findings": findings_page.findings_summary}
+def _answer(row: pd.Series) -> str:
+    option = row["options"][ord(row["answer"]) - ord("A")]
+    return f"{row['answer']} ({option})**, which is **{'right' if row['correct'] else 'wrong'}"
+
+
+def tradeoff(project: Path) -> str:
+    """The first figure, with its caption as alt text; one line in its place until it has been drawn."""
+    name = "tradeoff"
+    entry = json.loads((project / "figures" / "manifest.json").read_text(encoding="utf-8")).get(name)
+    if not entry:
+        return f"*The first figure, `figures/{name}.png`, has not been drawn yet.*"
+    return f"![{entry['caption']}](figures/{name}.png)"
+
+
+def results(project: Path) -> str:
+    """Three results, and how sure they are."""
+    tables = [pd.read_csv(project / "figures" / f"{name}.csv") for name in TESTS]
+    tests = pd.concat(tables).query("expected.notna()").fillna({"start": CLEAN})
+    joint = verdicts(tests)
+
+    def found(start: str, what: str) -> str:
+        lines = tests[(tests["start"] == start) & (tests["what"] == what)]
+        if lines.empty:
+            raise CompanionError(f"no test {what!r} from {start!r} in the tables of figures/; run `make figures`")
+        return f"**{points(lines.iloc[0])}**"
+
+    def agreement(start: str, prompt: str) -> str:
+        return found(start, f"`accuracy`: change of consistency, {prompt}")
+
+    counts = joint[CLEAN].value_counts()
+    told = ", ".join(f"{counts[verdict]} are {verdict}" for verdict in ("supported", "undecided", "contradicted"))
+    return "\n".join([
+        "1. **Misleading text.** After RL from *clean*, a wrong caption changes accuracy by "
+        f"{found(CLEAN, 'wrong-caption: change of accuracy')} percentage points. A wrong reasoning prefix (the first "
+        "sentence of the model's reasoning, written for it) changes it by "
+        f"{found(CLEAN, 'wrong-think: change of accuracy')}. "
+        f"Right ones change it by {found(CLEAN, 'right-caption: change of accuracy')} and "
+        f"{found(CLEAN, 'right-think: change of accuracy')}.",
+        "2. **The trade-off.** RL from *noisy* changes accuracy by "
+        f"{found(NOISY, '`accuracy`: change of accuracy, plain prompt')}. It changes the share of answers that agree "
+        f"with their reasoning by {agreement(NOISY, 'plain prompt')}; under a wrong reasoning prefix, by "
+        f"{agreement(NOISY, 'wrong-think')}. RL from *clean* changes that share by {agreement(CLEAN, 'plain prompt')} "
+        f"and {agreement(CLEAN, 'wrong-think')}.",
+        "3. **A remedy.** If RL from *clean* rewards right answers only when their reasoning leads to them, that share "
+        f"ends higher by {found(CLEAN, 'consistency, plain prompt: `faithful` minus `accuracy`')}.",
+        "",
+        f"**How sure?** Numbers are means over {tests['seeds'].min()} training seeds, with 95 % intervals over seeds "
+        "and questions; an interval around 0 decides nothing. "
+        f"Of the paper's {len(joint[CLEAN])} findings, tested from *clean*, {told}: "
+        "[FINDINGS.md](FINDINGS.md) has every test. These small models show what can happen. They are no evidence "
+        "about large ones.",
+    ])  # fmt: skip
+
+
+def notebooks(project: Path) -> str:
+    """One line a notebook: its number and its question, which is its heading."""
+    lines = ["| notebook | question |", "|---|---|"]
+    for path in sorted((project / "notebooks").glob("*.ipynb")):
+        heading = nbformat.read(path, as_version=4).cells[0].source.splitlines()[0]
+        lines.append(f"| [{path.stem[:2]}](executed/{path.name}) | {heading.removeprefix('# ').split(' · ', 1)[-1]} |")
+    return "\n".join(lines)
+
+
+SECTIONS = {"one item": one_item, "tradeoff": tradeoff, "results": results, "notebooks": notebooks}
 """What stands between `<!-- name: written by `make figures` -->` and `<!-- end of name -->`."""
 
 
 def update_readme(readme: Path, figures: Path) -> None:
-    """Replace what stands between the marks of each section."""
-    fill(readme, {name: write(figures) for name, write in SECTIONS.items()})
+    """Replace what stands between the marks of each section. figures: the folder of that name of the project."""
+    fill(readme, {name: write(figures.parent) for name, write in SECTIONS.items()})
 
 
 def fill(page: Path, sections: Mapping[str, str]) -> None:
@@ -58,3 +149,7 @@ def fill(page: Path, sections: Mapping[str, str]) -> None:
         head, rest = text.split(start, 1)
         text = f"{head}{start}\n{written}\n{end}{rest.split(end, 1)[1]}"
     page.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    update_readme(Path("README.md"), Path("figures"))
