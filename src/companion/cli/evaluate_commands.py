@@ -56,26 +56,30 @@ def add(commands: Commands) -> None:
     evaluate.add_argument("--known-bad", action="store_true", help="also items of public benchmarks known to be wrong")
     evaluate.add_argument("--prompts", type=Path, help="a file of export-prompts: its prompts, word for word")
     evaluate.add_argument("--out", type=Path, default=Path("runs"), help="folder of the rows (default: %(default)s)")
-    evaluate.add_argument("--device", default="auto")
-    evaluate.add_argument("--gpus", type=positive, default=1, help="over which vLLM spreads one model (default: 1)")
+    evaluate.add_argument("--device", default="auto", help="auto, cpu, or cuda (default: %(default)s)")
+    evaluate.add_argument(
+        "--gpus", type=positive, default=1, help="GPUs over which vLLM spreads one model (default: 1)"
+    )
     evaluate.add_argument(
         "--vllm", type=setting, action="append", default=[], metavar="KEY=VALUE",
         help="setting of vLLM's engine, as max_model_len=8192; may be given several times",
     )  # fmt: skip
-    evaluate.add_argument("--profile", default="auto", help="how it is asked (default: as its config or name says)")
+    evaluate.add_argument(
+        "--profile", default="auto", help="how the model is asked (default: auto, as its config or name says)"
+    )
     evaluate.add_argument("--token-budget", type=positive, help="tokens in a batch (default: what memory can hold)")
     evaluate.add_argument("--system", type=Path, metavar="FILE", help="system prompt, as a model's authors wrote it")
     evaluate.add_argument("--temperature", type=float, help="0 is greedy (default: the profile's, for most 0)")
     evaluate.add_argument(
-        "--samples", type=positive, default=1, help="answers to each prompt (default: 1); more need a --temperature"
+        "--samples", type=positive, default=1, help="answers to each prompt; several need a --temperature (default: 1)"
     )
     evaluate.add_argument("--top-p", type=float, help="share of probability to sample from (default: the profile's)")
-    evaluate.add_argument("--max-new-tokens", type=positive, help="default: the profile's")
+    evaluate.add_argument("--max-new-tokens", type=positive, help="tokens of one answer (default: the profile's)")
     evaluate.add_argument(
         "--delivery", default="user turn",
-        help="of a start of the reasoning to a server's model; prefill: vLLM's and llama.cpp's (default: %(default)s)",
+        help="how a reasoning prefix reaches a server's model: user turn, or prefill (default: %(default)s)",
     )  # fmt: skip
-    evaluate.add_argument("--reasoning-effort", metavar="low|medium|high", help="of a server's model")
+    evaluate.add_argument("--reasoning-effort", metavar="low|medium|high", help="how long a server's model reasons")
     add_requests(evaluate)
     evaluate.add_argument("--yes", action="store_true", help="spend what it is estimated to cost, without a question")
     evaluate.add_argument(
@@ -84,18 +88,24 @@ def add(commands: Commands) -> None:
     )  # fmt: skip
     evaluate.set_defaults(run=_evaluate)
 
-    judge = commands.add_parser("judge", help="does the reasoning lead to the answer? adds verdicts to finished rows")
+    judge = commands.add_parser("judge", help="add verdicts to finished rows: does the reasoning lead to the answer?")
     judge.add_argument(
         "rows", type=Path,
         help=f"folder of rows, whose verdicts go to its verdicts/, or pairs.jsonl, whose verdicts go to {JUDGED}/",
     )  # fmt: skip
-    judge.add_argument("--judge", choices=(*JUDGES, "conflict"), default="rule", help="default: %(default)s")
+    judge.add_argument("--judge", choices=(*JUDGES, "conflict"), default="rule",
+        help="who judges; conflict: does the answer say that text and picture disagree? (default: %(default)s)",
+    )  # fmt: skip
     judge.add_argument("--benchmark", help="names or folders with commas between them (default: as the rows say)")
     add_data(judge)
     judge.add_argument("--perturbations", default="all", help="all, or names with commas between them")
     add_language_model(judge, "llm", "; replay: the model that wrote the rows")
-    judge.add_argument("--batch-size", type=positive, default=32, help="judged together (default: %(default)s)")
-    judge.add_argument("--csv", type=Path, metavar="FILE", help="of pairs: write there how often it errs, in counts")
+    judge.add_argument(
+        "--batch-size", type=positive, default=32, help="responses judged together (default: %(default)s)"
+    )
+    judge.add_argument(
+        "--csv", type=Path, metavar="FILE", help="with pairs.jsonl: a file for how often the judge errs, in counts"
+    )
     judge.set_defaults(run=_judge)
 
     pack = commands.add_parser("pack", help="bring the many parts of a folder of rows into one file a model")
