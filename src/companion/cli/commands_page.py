@@ -36,10 +36,10 @@ def spelled(action: argparse.Action) -> str:
     """As it is written on a command line: `--seed SEED`, `RUN …`, `--ray [ADDRESS]`."""
     if action.nargs == 0:
         return action.option_strings[0]
-    name = action.metavar or ("|".join(map(str, action.choices)) if action.choices else action.dest)
+    name = str(action.metavar or ("|".join(map(str, action.choices)) if action.choices else action.dest))
     if action.option_strings and not action.metavar and not action.choices:
         name = name.upper()
-    value = {"?": f"[{name}]", "+": f"{name} …", "*": f"[{name} …]"}.get(str(action.nargs), str(name))
+    value = {"?": f"[{name}]", "+": f"{name} …", "*": f"[{name} …]"}.get(str(action.nargs), name)
     return " ".join([*action.option_strings[:1], value])
 
 
