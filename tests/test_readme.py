@@ -60,9 +60,11 @@ def test_the_size_is_that_of_the_card(root):
 
 def test_the_item_is_told_as_it_was_answered(root, project):
     text = readme.one_item(project)
-    assert "Asked plainly, the model writes “There are 0 triangles. So the answer is 0.” and answers **A (0)**" in text
+    assert (
+        "a model that has had no RL writes “There are 0 triangles. So the answer is 0.” and answers **A (0)**" in text
+    )
     assert "which is **right**. Under the wrong caption" in text
-    assert "it writes the same and answers **D (3)**, which is **wrong**. That contradicts its reasoning." in text
+    assert "it writes the same and answers **D (3)**, which is **wrong**. The answer contradicts the reasoning." in text
     assert (project / readme.PICTURE).read_bytes() == (root / readme.PICTURE).read_bytes()
 
     file = project / "results" / "gap" / "opened" / "base.parquet"
@@ -97,13 +99,23 @@ def test_results_follow_the_tables(project):
     table.loc[line, ["value", "low", "high", "verdict"]] = [0.1234, 0.1, 0.15, "contradicted"]
     table.to_csv(file, index=False)
     after = readme.results(project)
-    assert "a wrong caption changes accuracy by **+12.3 [+10.0, +15.0]** percentage points" in after
+    assert "a wrong caption lowers accuracy (**" in before
+    assert "a wrong caption raises accuracy (**+12.3 [+10.0, +15.0]**)" in after
     counts = [[int(n) for n in re.findall(r"(\d+) are (?:supported|contradicted)", text)] for text in (before, after)]
     assert counts[1] == [counts[0][0] - 1, counts[0][1] + 1]  # F1 is no longer supported
 
     table[~line].to_csv(file, index=False)
     with pytest.raises(CompanionError, match=r"no test 'wrong-caption: change of accuracy' from 'base'"):
         readme.results(project)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [(0.01, 0.05, "up"), (-0.05, -0.01, "down"), (-0.01, 0.01, "neither"), (0, 0.1, "neither")],
+)
+def test_words_follow_from_the_interval(low, high, words):
+    change = pd.Series({"value": (low + high) / 2, "low": low, "high": high})
+    assert readme.in_words(change, "up", "down", "neither").startswith(f"{words} (**")
 
 
 def test_every_notebook_has_its_line(root, project):

@@ -15,6 +15,7 @@ import nbformat
 import pandas as pd
 
 from companion.analysis.findings import verdicts
+from companion.analysis.findings.wording import markdown_table
 from companion.analysis.leaderboard import load
 from companion.errors import CompanionError
 from companion.figures import single_items
@@ -36,7 +37,14 @@ TESTS = ("findings_perturbed", "findings_consistency", "findings_gap", "findings
 CLEAN, NOISY = "base", "noisy"
 """The initial checkpoints of RL."""
 
-AGREEMENT = {"agree": "That agrees with its reasoning", "disagree": "That contradicts its reasoning"}
+TRADEOFF = {
+    "accuracy, plain prompt": "accuracy",
+    "consistency, plain prompt": "share of answers that agree with their reasoning",
+    "consistency, wrong-think": "that share under a wrong reasoning prefix",
+}
+"""Measure and prompt → what the README calls it."""
+
+AGREEMENT = {"agree": "The answer agrees with the reasoning", "disagree": "The answer contradicts the reasoning"}
 """Verdict of the rule judge → what it says of an answer."""
 
 
@@ -61,7 +69,7 @@ def one_item(project: Path) -> str:
     same = "the same" if misled["think"] == plain["think"] else f"“{misled['think']}”"
     return (
         f"![{alt}]({PICTURE.as_posix()})\n\n"
-        f"Asked plainly, the model writes “{plain['think']}” and answers **{_answer(plain)}**. "
+        f"Asked plainly, a model that has had no RL writes “{plain['think']}” and answers **{_answer(plain)}**. "
         f"Under the wrong caption “{added}” it writes {same} and answers **{_answer(misled)}**. "
         f"{AGREEMENT[misled['rule']]}."
     )
@@ -87,38 +95,51 @@ def results(project: Path) -> str:
     tests = pd.concat(tables).query("expected.notna()").fillna({"start": CLEAN})
     joint = verdicts(tests)
 
-    def found(start: str, what: str) -> str:
+    def test(start: str, what: str) -> pd.Series:
         lines = tests[(tests["start"] == start) & (tests["what"] == what)]
         if lines.empty:
             raise CompanionError(f"no test {what!r} from {start!r} in the tables of figures/; run `make figures`")
-        return f"**{points(lines.iloc[0])}**"
+        return lines.iloc[0]
 
-    def agreement(start: str, prompt: str) -> str:
-        return found(start, f"`accuracy`: change of consistency, {prompt}")
+    def hurts(perturbation: str) -> str:
+        change = test(CLEAN, f"{perturbation}: change of accuracy")
+        return in_words(change, "raises accuracy", "lowers accuracy", "does not clearly change accuracy")
 
+    table = markdown_table(
+        ["change over RL", "from *clean*", "from *noisy*"],
+        [[told, *(in_words(test(start, f"`accuracy`: change of {what}"), "rises", "falls", "no clear change")
+                  for start in (CLEAN, NOISY))]
+         for what, told in TRADEOFF.items()],
+    )  # fmt: skip
+    remedy = in_words(
+        test(CLEAN, "consistency, plain prompt: `faithful` minus `accuracy`"),
+        "more answers agree", "fewer answers agree", "not clearly more or fewer answers agree",
+    )  # fmt: skip
     counts = joint[CLEAN].value_counts()
     told = ", ".join(f"{counts[verdict]} are {verdict}" for verdict in ("supported", "undecided", "contradicted"))
     return "\n".join([
-        "1. **Misleading text.** After RL from *clean*, a wrong caption changes accuracy by "
-        f"{found(CLEAN, 'wrong-caption: change of accuracy')} percentage points. A wrong reasoning prefix (the first "
-        "sentence of the model's reasoning, written for it) changes it by "
-        f"{found(CLEAN, 'wrong-think: change of accuracy')}. "
-        f"Right ones change it by {found(CLEAN, 'right-caption: change of accuracy')} and "
-        f"{found(CLEAN, 'right-think: change of accuracy')}.",
-        "2. **The trade-off.** RL from *noisy* changes accuracy by "
-        f"{found(NOISY, '`accuracy`: change of accuracy, plain prompt')}. It changes the share of answers that agree "
-        f"with their reasoning by {agreement(NOISY, 'plain prompt')}; under a wrong reasoning prefix, by "
-        f"{agreement(NOISY, 'wrong-think')}. RL from *clean* changes that share by {agreement(CLEAN, 'plain prompt')} "
-        f"and {agreement(CLEAN, 'wrong-think')}.",
-        "3. **A remedy.** If RL from *clean* rewards right answers only when their reasoning leads to them, that share "
-        f"ends higher by {found(CLEAN, 'consistency, plain prompt: `faithful` minus `accuracy`')}.",
+        f"1. **Misleading text.** After RL from *clean*, a wrong caption {hurts('wrong-caption')}. A wrong reasoning "
+        f"prefix {hurts('wrong-think')}: it is a false first sentence of the reasoning, written for the model. A right "
+        f"caption {hurts('right-caption')}, and a right prefix {hurts('right-think')}.",
+        "2. **The trade-off**, by initial checkpoint:",
         "",
-        f"**How sure?** Numbers are means over {tests['seeds'].min()} training seeds, with 95 % intervals over seeds "
-        "and questions; an interval around 0 decides nothing. "
-        f"Of the paper's {len(joint[CLEAN])} findings, tested from *clean*, {told}: "
-        "[FINDINGS.md](FINDINGS.md) has every test. These small models show what can happen. They are no evidence "
-        "about large ones.",
+        *(f"   {line}" for line in table.splitlines()),
+        "",
+        "3. **A remedy.** RL from *clean* can reward a right answer only if the reasoning leads to it. Afterwards "
+        f"{remedy} than after ordinary RL.",
+        "",
+        f"**How sure?** Numbers are percentage points: means over {tests['seeds'].min()} training seeds, in brackets "
+        "their 95 % intervals over seeds and questions. *No clear change*: the interval includes 0. "
+        f"Of the paper's {len(joint[CLEAN])} findings, tested on RL from *clean*, {told}: "
+        "[FINDINGS.md](FINDINGS.md) has every test. Small models show what can happen. They are no evidence about "
+        "large ones.",
     ])  # fmt: skip
+
+
+def in_words(change: pd.Series, up: str, down: str, neither: str) -> str:
+    """A change in words that follow from its interval, and its numbers. change: value, low, high, as shares of 1."""
+    words = up if change["low"] > 0 else down if change["high"] < 0 else neither
+    return f"{words} (**{points(change)}**)"
 
 
 def notebooks(project: Path) -> str:
