@@ -5,7 +5,7 @@
 
 SHELL := bash
 .DELETE_ON_ERROR:
-.PHONY: figures report audit test test-browser test-vocabularies lint site lab train study card rows gap benchmarks clean help
+.PHONY: figures report audit test test-browser test-vocabularies lint site slides lab train study card rows gap benchmarks clean help
 
 PYTHON ?= python3
 TORCH_INDEX ?=
@@ -46,6 +46,11 @@ site: $(BIN)/.companion-site  ## the executed notebooks and documents as web pag
 	rm -rf runs/site
 	$(BIN)/sphinx-build -W --keep-going -q -c docs/site -d runs/site/doctrees . runs/site/html
 	$(BIN)/python docs/site/check.py runs/site/html
+
+slides: $(BIN)/.companion-slides  ## a deck of slides of each executed notebook, in runs/slides (they open without a network)
+	rm -rf runs/slides
+	$(BIN)/python docs/slides/make.py executed runs/slides
+	$(BIN)/python docs/site/check.py runs/slides
 
 lab: $(READY)  ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab --notebook-dir=. notebooks
@@ -98,4 +103,8 @@ $(READY): requirements.lock pyproject.toml
 
 $(BIN)/.companion-site: $(READY)
 	$(BIN)/python -m pip install -q --disable-pip-version-check --constraint requirements.lock --editable '.[site]'
+	touch $@
+
+$(BIN)/.companion-slides: $(READY)
+	$(BIN)/python -m pip install -q --disable-pip-version-check --constraint requirements.lock --editable '.[slides]'
 	touch $@

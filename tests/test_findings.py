@@ -57,9 +57,8 @@ def put(figures, table):
     table.to_csv(figures / "study_tests.csv", index=False, float_format="%.6f", lineterminator="\n")
 
 
-def test_the_committed_page_and_readme_are_what_the_tables_give(root):
+def test_the_committed_page_is_what_the_tables_give(root):
     assert page(load(root / "figures")) == (root / "FINDINGS.md").read_text()
-    assert findings_summary(root / "figures") in (root / "README.md").read_text()
 
 
 def test_writing_twice_gives_the_same_bytes(root, tmp_path, monkeypatch, capsys):

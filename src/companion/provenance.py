@@ -11,10 +11,10 @@ from typing import Any
 
 from companion import __version__
 
-GENERATED = tuple(
-    f":(exclude){name}"
-    for name in ("figures", "executed", "runs", "results", "README.md", "FINDINGS.md", "docs/teaching.md")
-)
+PAGES = ("README.md", "FINDINGS.md", "docs/commands.md", "docs/one_item.png", "docs/teaching.md")
+"""Files beside the folders of results that `make figures` writes."""
+
+GENERATED = tuple(f":(exclude){name}" for name in ("figures", "executed", "runs", "results", *PAGES))
 
 
 def without_paths(value: Any) -> Any:

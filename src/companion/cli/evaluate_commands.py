@@ -45,26 +45,30 @@ def add(commands: Commands) -> None:
     evaluate.add_argument("--known-bad", action="store_true", help="also items of public benchmarks known to be wrong")
     evaluate.add_argument("--prompts", type=Path, help="a file of export-prompts: its prompts, word for word")
     evaluate.add_argument("--out", type=Path, default=Path("runs"), help="folder of the rows (default: %(default)s)")
-    evaluate.add_argument("--device", default="auto")
-    evaluate.add_argument("--gpus", type=positive, default=1, help="over which vLLM spreads one model (default: 1)")
+    evaluate.add_argument("--device", default="auto", help="auto, cpu, or cuda (default: %(default)s)")
+    evaluate.add_argument(
+        "--gpus", type=positive, default=1, help="GPUs over which vLLM spreads one model (default: 1)"
+    )
     evaluate.add_argument(
         "--vllm", type=setting, action="append", default=[], metavar="KEY=VALUE",
         help="setting of vLLM's engine, as max_model_len=8192; may be given several times",
     )  # fmt: skip
-    evaluate.add_argument("--profile", default="auto", help="how it is asked (default: as its config or name says)")
+    evaluate.add_argument(
+        "--profile", default="auto", help="how the model is asked (default: auto, as its config or name says)"
+    )
     evaluate.add_argument("--token-budget", type=positive, help="tokens in a batch (default: what memory can hold)")
     evaluate.add_argument("--system", type=Path, metavar="FILE", help="system prompt, as a model's authors wrote it")
     evaluate.add_argument("--temperature", type=float, help="0 is greedy (default: the profile's, for most 0)")
     evaluate.add_argument(
-        "--samples", type=positive, default=1, help="answers to each prompt (default: 1); more need a --temperature"
+        "--samples", type=positive, default=1, help="answers to each prompt; several need a --temperature (default: 1)"
     )
     evaluate.add_argument("--top-p", type=float, help="share of probability to sample from (default: the profile's)")
-    evaluate.add_argument("--max-new-tokens", type=positive, help="default: the profile's")
+    evaluate.add_argument("--max-new-tokens", type=positive, help="tokens of one answer (default: the profile's)")
     evaluate.add_argument(
         "--delivery", default="user turn",
-        help="of a start of the reasoning to a server's model; prefill: vLLM's and llama.cpp's (default: %(default)s)",
+        help="how a reasoning prefix reaches a server's model: user turn, or prefill (default: %(default)s)",
     )  # fmt: skip
-    evaluate.add_argument("--reasoning-effort", metavar="low|medium|high", help="of a server's model")
+    evaluate.add_argument("--reasoning-effort", metavar="low|medium|high", help="how long a server's model reasons")
     add_requests(evaluate)
     evaluate.add_argument("--yes", action="store_true", help="spend what it is estimated to cost, without a question")
     evaluate.add_argument(

@@ -44,10 +44,12 @@ def add_requests(parser: argparse.ArgumentParser) -> None:
     """--timeout, --price and --budget: how long a server may take, and what it may cost."""
     parser.add_argument(
         "--timeout", type=positive, default=TIMEOUT, metavar="SECONDS",
-        help="of a server: for one request, which is made once more after that (default: %(default)g)",
+        help="of a server: how long one request may take; then it is made once more (default: %(default)g)",
     )  # fmt: skip
-    parser.add_argument("--price", type=_price, help="of a server: dollars per million tokens read,written, as 2,8")
-    parser.add_argument("--budget", type=float, help="of a server with a price: dollars that are not exceeded")
+    parser.add_argument(
+        "--price", type=_price, help="of a server: dollars per million tokens that it reads, and that it writes, as 2,8"
+    )
+    parser.add_argument("--budget", type=float, help="of a server with a price: never spend more than these dollars")
 
 
 def _price(text: str) -> Price:
@@ -85,9 +87,9 @@ def add_language_model(parser: argparse.ArgumentParser, what: str, else_model: s
     parser.add_argument("--endpoint-model", help=f"{what}: as that server calls it (default: the first that it lists)")
     parser.add_argument(
         "--max-new-tokens", type=positive,
-        help=f"{what}: of one reply (default: {BRIEF}, and {REASONED} behind a server once it is seen to reason)",
+        help=f"{what}: tokens of one reply (default: {BRIEF}, and {REASONED} of a server that is seen to reason)",
     )  # fmt: skip
-    parser.add_argument("--device", default="auto")
+    parser.add_argument("--device", default="auto", help="auto, cpu, or cuda (default: %(default)s)")
     add_requests(parser)
 
 

@@ -33,7 +33,11 @@ def add(commands: Commands) -> None:
 
     findings = commands.add_parser("findings", help="write FINDINGS.md: what became of each of the paper's findings")
     findings.add_argument(
-        "--run", dest="report", type=Path, metavar="FOLDER", help="of `make report`: adds a column with its verdicts"
+        "--run",
+        dest="report",
+        type=Path,
+        metavar="FOLDER",
+        help="a folder of `make report`: adds a column with its verdicts",
     )
     findings.add_argument("--out", type=Path, help="the file to write (default: FINDINGS.md here, or in that folder)")
     findings.set_defaults(run=_findings)
@@ -42,8 +46,10 @@ def add(commands: Commands) -> None:
     compare = commands.add_parser("compare", help="runs side by side: accuracy, robustness, consistency, intervals")
     for parser_of, run in ((claims, _claims), (compare, _compare)):
         parser_of.add_argument("runs", nargs="+", metavar="RUN", help="a folder of rows, or hub:user/name")
-        parser_of.add_argument("--judge", choices=JUDGES, default="rule", help="whose verdicts (default: %(default)s)")
-        parser_of.add_argument("--seed", type=int, default=0, help="of the bootstrap")
+        parser_of.add_argument(
+            "--judge", choices=JUDGES, default="rule", help="the judge whose verdicts count (default: %(default)s)"
+        )
+        parser_of.add_argument("--seed", type=int, default=0, help="seed of the bootstrap")
         parser_of.add_argument("--csv", type=Path, help="a file to write the whole table to")
         parser_of.set_defaults(run=run)
 
@@ -51,17 +57,18 @@ def add(commands: Commands) -> None:
     plan.add_argument("--benchmark", default="all", help="all, or names with commas between them")
     plan.add_argument("--perturbations", default="all", help="all, or names with commas between them")
     plan.add_argument(
-        "--models", type=positive, default=7, help="how many (default: the paper's %(default)s open ones)"
+        "--models", type=positive, default=7, help="number of models (default: the paper's %(default)s open ones)"
     )
-    plan.add_argument("--seeds", type=positive, default=5, help="of each training recipe (default: %(default)s)")
-    plan.add_argument("--gpu", default="h100", help="a100, h100 or h200 (default: %(default)s)")
-    plan.add_argument("--gpus", type=positive, default=8, help="of a cluster (default: %(default)s)")
-    plan.add_argument("--dollars", type=float, help="of a GPU-hour")
+    plan.add_argument("--seeds", type=positive, default=5, help="training seeds of each recipe (default: %(default)s)")
+    plan.add_argument("--gpu", default="h100", help="kind of GPU: a100, h100 or h200 (default: %(default)s)")
+    plan.add_argument("--gpus", type=positive, default=8, help="GPUs of the cluster (default: %(default)s)")
+    plan.add_argument("--dollars", type=float, help="price of a GPU-hour")
     plan.add_argument("--rows", help="a run whose responses tell how long they are")
     plan.set_defaults(run=_plan)
 
 
 def _figures(options: argparse.Namespace) -> None:
+    from companion.cli.commands_page import update_commands
     from companion.figures.gallery import redraw
     from companion.teaching.pages import findings_page
     from companion.teaching.pages.readme import update_readme
@@ -93,6 +100,7 @@ def _figures(options: argparse.Namespace) -> None:
         findings_page.write(Path(findings_page.NAME), Path("figures"))
         update_readme(Path("README.md"), Path("figures"))
         update_teaching(Path("docs/teaching.md"), Path("notebooks"), Path("executed"))
+        update_commands(Path("docs/commands.md"), Path("Makefile"))
 
 
 def _findings(options: argparse.Namespace) -> None:

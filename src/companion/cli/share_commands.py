@@ -14,35 +14,37 @@ WRITTEN = Path("runs/claims")
 def add(commands: Commands) -> None:
     """Add these commands."""
     export = commands.add_parser("export", help="write the microworld as a folder of pictures and questions.jsonl")
-    export.add_argument("--out", type=Path, required=True)
-    export.add_argument("--split", default="test")
-    export.add_argument("--limit", type=positive, default=500)
-    export.add_argument("--seed", type=int, default=0)
+    export.add_argument("--out", type=Path, required=True, help="the folder to write")
+    export.add_argument("--split", default="test", help="train, validation or test (default: %(default)s)")
+    export.add_argument("--limit", type=positive, default=500, help="number of items (default: %(default)s)")
+    export.add_argument("--seed", type=int, default=0, help="draws the items (default: %(default)s)")
     export.set_defaults(run=_export)
 
     prompts = commands.add_parser("export-prompts", help="write prompts to a file that others can run; no pictures")
     add_items(prompts)
     prompts.add_argument(
         "--writer", choices=("template", "llm"), default="template",
-        help="of what the perturbations assert: rules, or a language model (default: %(default)s)",
+        help="who writes what the perturbations assert: rules, or a language model (default: %(default)s)",
     )  # fmt: skip
     add_language_model(prompts, "llm")
     prompts.add_argument("--out", type=Path, required=True, help="the file, as prompts.jsonl")
     prompts.set_defaults(run=_export_prompts)
 
     tasks = commands.add_parser("export-tasks", help="write perturbed tasks for another evaluation tool")
-    tasks.add_argument("--to", choices=("lmms-eval", "inspect"), required=True)
+    tasks.add_argument("--to", choices=("lmms-eval", "inspect"), required=True, help="the tool")
     add_items(tasks)
     tasks.add_argument("--profile", default="generic", help="how the model is asked (default: %(default)s)")
-    tasks.add_argument("--out", type=Path, required=True)
+    tasks.add_argument("--out", type=Path, required=True, help="the folder to write")
     tasks.set_defaults(run=_export_tasks)
 
     push = commands.add_parser("push", help="publish a folder of rows on the Hugging Face Hub, with a card")
     push.add_argument("rows", type=Path, help="folder of rows; its verdicts/ go with them")
-    push.add_argument("--to", required=True, metavar="USER/NAME")
-    push.add_argument("--private", action="store_true", help="if the dataset is new")
+    push.add_argument("--to", required=True, metavar="USER/NAME", help="the dataset on the Hub")
+    push.add_argument("--private", action="store_true", help="make the dataset private, if it is new")
     push.add_argument("--dry-run", action="store_true", help="write what would be uploaded, and upload nothing")
-    push.add_argument("--out", type=Path, help="of a dry run (default: NAME-push beside the folder of rows)")
+    push.add_argument(
+        "--out", type=Path, help="with --dry-run: the folder to write (default: NAME-push beside the folder of rows)"
+    )
     push.set_defaults(run=_push)
 
 

@@ -19,13 +19,17 @@ def add(commands: Commands) -> None:
     """Add these commands."""
     train = commands.add_parser("train", help="train a model by a recipe; resumes where it stood")
     train.add_argument("kind", help="grpo, or a supervised recipe of the microworld: base, noisy, reference")
-    train.add_argument("--recipe", default="accuracy", help="of GRPO: names with commas between them, or all")
-    train.add_argument("--model", default=BASE, help="GRPO's start: folder or Hub id (default: %(default)s)")
+    train.add_argument(
+        "--recipe", default="accuracy", help="of GRPO: one or more recipes, names with commas between them, or all"
+    )
+    train.add_argument(
+        "--model", default=BASE, help="initial checkpoint of GRPO: folder or Hub id (default: %(default)s)"
+    )
     train.add_argument("--benchmark", default="microworld", help="GRPO's questions: as of evaluate, mixed if several")
     add_data(train)
     train.add_argument("--seed", default="0", help="numbers with commas between them (default: %(default)s)")
-    train.add_argument("--steps", type=positive, help="of GRPO: fewer than the recipe's, for a quick look")
-    train.add_argument("--device", default="auto", help="of GRPO")
+    train.add_argument("--steps", type=positive, help="of GRPO: fewer steps than the recipe has, for a quick look")
+    train.add_argument("--device", default="auto", help="of GRPO: auto, cpu, or cuda (default: %(default)s)")
     train.add_argument("--validation", help="GRPO's evaluation, as --benchmark; needed unless that is microworld")
     train.add_argument(
         "--sample-with-vllm", action="store_true", help="GRPO samples with vLLM beside the model (extra: paper)"
@@ -40,24 +44,30 @@ def add(commands: Commands) -> None:
     study = commands.add_parser(
         "study", help="make the runs of docs/study.md that are not recorded yet; resumes anywhere"
     )
-    study.add_argument("--arms", default="", help="only these, as A,B (default: all)")
-    study.add_argument("--out", type=Path, default=Path("results/study"), help="of the records (default: %(default)s)")
+    study.add_argument("--arms", default="", help="only these arms, as A,B (default: all)")
     study.add_argument(
-        "--scratch", type=Path, default=Path("runs/study"), help="of checkpoints and rows (default: %(default)s)"
+        "--out", type=Path, default=Path("results/study"), help="folder of the records (default: %(default)s)"
     )
-    study.add_argument("--workers", type=positive, help="processes (default: two; one where there is a GPU)")
-    study.add_argument("--device", default="auto")
+    study.add_argument(
+        "--scratch", type=Path, default=Path("runs/study"), help="folder of checkpoints and rows (default: %(default)s)"
+    )
+    study.add_argument("--workers", type=positive, help="number of processes (default: two; one where there is a GPU)")
+    study.add_argument("--device", default="auto", help="auto, cpu, or cuda (default: %(default)s)")
     study.set_defaults(run=_study)
 
     release = commands.add_parser("release", help="copy the final model of each GRPO recipe's median seed")
-    release.add_argument("--every-seed", action="store_true", help="of every seed, as RECIPE-SEED")
-    release.add_argument("--results", type=Path, default=Path("results"))
-    release.add_argument("--out", type=Path, default=Path("checkpoints"))
+    release.add_argument("--every-seed", action="store_true", help="copy the model of every seed, as RECIPE-SEED")
+    release.add_argument(
+        "--results", type=Path, default=Path("results"), help="folder of the records of runs (default: %(default)s)"
+    )
+    release.add_argument(
+        "--out", type=Path, default=Path("checkpoints"), help="folder of the copies (default: %(default)s)"
+    )
     release.set_defaults(run=_release)
 
     card = commands.add_parser("card", help="measure a microworld checkpoint and write its model card")
-    card.add_argument("checkpoint", type=Path)
-    card.add_argument("--limit", type=positive, default=1080, help="test items (default: %(default)s)")
+    card.add_argument("checkpoint", type=Path, help="its folder; the card is its README.md")
+    card.add_argument("--limit", type=positive, default=1080, help="number of test items (default: %(default)s)")
     card.add_argument("--out", type=Path, default=Path("runs"), help="folder of the rows (default: %(default)s)")
     card.set_defaults(run=_card)
 

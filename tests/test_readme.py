@@ -1,0 +1,124 @@
+"""The README: short, generated where it holds results, and no link of it leads nowhere."""
+
+import json
+import re
+import shutil
+
+import pandas as pd
+import pytest
+
+from companion.errors import CompanionError
+from companion.teaching.pages import readme
+
+MOST_WORDS = 700
+
+
+@pytest.fixture
+def project(root, tmp_path):
+    """A copy of what the README is written from, to change."""
+    for folder in ("notebooks", "results/gap/opened"):
+        shutil.copytree(root / folder, tmp_path / folder)
+    for folder in ("figures", "docs"):
+        (tmp_path / folder).mkdir()
+    for file in [*(root / "figures").glob("*.csv"), root / "figures" / "manifest.json"]:
+        shutil.copy(file, tmp_path / "figures")
+    shutil.copy(root / "README.md", tmp_path)
+    return tmp_path
+
+
+def written(project):
+    readme.update_readme(project / "README.md", project / "figures")
+    return (project / "README.md").read_text()
+
+
+def visible_words(text):
+    """Words that a reader sees, alt texts and addresses included, comments and the lines of tables left out."""
+    return [word for word in re.sub("<!--.*?-->", "", text).split() if re.search(r"\w", word)]
+
+
+def test_the_committed_readme_is_what_is_generated(root, project):
+    assert written(project) == (root / "README.md").read_text()
+    assert written(project) == (root / "README.md").read_text()
+
+
+def test_it_is_short(root):
+    assert visible_words("<!-- a b -->one | [two](three)\n|---|") == ["one", "[two](three)"]
+    assert len(visible_words((root / "README.md").read_text())) <= MOST_WORDS
+
+
+def test_links_lead_somewhere(root):
+    links = re.findall(r"\]\(([^)#]+)\)", (root / "README.md").read_text())
+    assert len(links) > 15
+    for link in links:
+        assert link.startswith("https://") or (root / link).exists(), link
+
+
+def test_the_size_is_that_of_the_card(root):
+    size = re.search(r"([\d.]+ million) parameters", (root / "checkpoints" / "base" / "README.md").read_text())[1]
+    assert f"{size} parameters" in (root / "README.md").read_text().split("\n## ")[0].replace("\n", " ")
+
+
+def test_the_item_is_told_as_it_was_answered(root, project):
+    text = readme.one_item(project)
+    assert (
+        "a model that has had no RL writes “There are 0 triangles. So the answer is 0.” and answers **A (0)**" in text
+    )
+    assert "which is **right**. Under the wrong caption" in text
+    assert "it writes the same and answers **D (3)**, which is **wrong**. The answer contradicts the reasoning." in text
+    assert (project / readme.PICTURE).read_bytes() == (root / readme.PICTURE).read_bytes()
+
+    file = project / "results" / "gap" / "opened" / "base.parquet"
+    rows = pd.read_parquet(file)
+    misled = (rows["question"] == readme.ITEM) & (rows["perturbation"] == readme.CAPTION)
+    rows.loc[misled, ["think", "answer", "correct"]] = ["There is 1. So the answer is 1.", "B", False]
+    rows.to_parquet(file)
+    assert "it writes “There is 1. So the answer is 1.” and answers **B (1)**, which is **wrong**" in readme.one_item(
+        project
+    )
+
+    rows[~misled].to_parquet(file)
+    with pytest.raises(CompanionError, match=r"no answers of base to test-0-4; make them with `make gap`"):
+        readme.one_item(project)
+
+
+def test_the_first_figure_takes_its_place_once_it_is_drawn(project):
+    manifest = project / "figures" / "manifest.json"
+    entries = json.loads(manifest.read_text())
+    entries.pop("tradeoff", None)
+    manifest.write_text(json.dumps(entries))
+    assert "\n" not in readme.tradeoff(project)
+    assert "not been drawn" in readme.tradeoff(project)
+    manifest.write_text(json.dumps(entries | {"tradeoff": {"caption": "Right answers over RL"}}))
+    assert readme.tradeoff(project) == "![Right answers over RL](figures/tradeoff.png)"
+
+
+def test_results_follow_the_tables(project):
+    file = project / "figures" / "findings_perturbed.csv"
+    before, table = readme.results(project), pd.read_csv(file)
+    line = (table["start"] == "base") & (table["what"] == "wrong-caption: change of accuracy")
+    table.loc[line, ["value", "low", "high", "verdict"]] = [0.1234, 0.1, 0.15, "contradicted"]
+    table.to_csv(file, index=False)
+    after = readme.results(project)
+    assert "a wrong caption lowers accuracy (**" in before
+    assert "a wrong caption raises accuracy (**+12.3 [+10.0, +15.0]**)" in after
+    counts = [[int(n) for n in re.findall(r"(\d+) are (?:supported|contradicted)", text)] for text in (before, after)]
+    assert counts[1] == [counts[0][0] - 1, counts[0][1] + 1]  # F1 is no longer supported
+
+    table[~line].to_csv(file, index=False)
+    with pytest.raises(CompanionError, match=r"no test 'wrong-caption: change of accuracy' from 'base'"):
+        readme.results(project)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [(0.01, 0.05, "up"), (-0.05, -0.01, "down"), (-0.01, 0.01, "neither"), (0, 0.1, "neither")],
+)
+def test_words_follow_from_the_interval(low, high, words):
+    change = pd.Series({"value": (low + high) / 2, "low": low, "high": high})
+    assert readme.in_words(change, "up", "down", "neither").startswith(f"{words} (**")
+
+
+def test_every_notebook_has_its_line(root, project):
+    lines = readme.notebooks(project).splitlines()[2:]
+    assert len(lines) == len(list((root / "notebooks").glob("*.ipynb")))
+    assert lines[0] == "| [00](executed/00_start_here.ipynb) | One picture, one question, one lie |"
