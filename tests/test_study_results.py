@@ -6,15 +6,25 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from made_up_study import write_made_up, write_study
+from made_up_study import ITEMS, write_made_up, write_study
 
 from companion.analysis.crossed import CrossedEstimate
 from companion.analysis.findings import rule
 from companion.analysis.findings.rule import MISSING, verdict_of_test
-from companion.study.panel import INITIAL, Cell, StudyPanel
+from companion.study.panel import INITIAL, MEASURES, Cell, StudyPanel
 from companion.study.planned_tests import TESTS, Mean, over_rl
 from companion.study.protocol import PROTOCOL
+from companion.study.records import (
+    N_LETTERS,
+    NONE,
+    TYPES,
+    describe_items,
+    encode_probabilities,
+    write_items,
+    write_record,
+)
 from companion.study.results import BY, planned_seeds, study_tests
+from companion.study.summaries import override_rates
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +131,81 @@ def test_the_three_shares_add_up_and_overrides_part_the_contradictions(made_up):
     assert (values["conclusion wrong"] + values["conclusion right"] == 1 - values["names no option"]).all()
     assert (values["stubborn"] <= values["contradicts"] * values["conclusion wrong"]).all()
     assert (values["right"] - values["right and its reasoning says so"] >= values["stubborn"]).all()
+
+
+ANSWERS = [  # answered, concluded (right, asserted, other or none); the measures that hold of it
+    ("right", "right", "right; agrees; right and its reasoning says so; conclusion right"),
+    ("right", "asserted", "right; contradicts; stubborn; conclusion wrong"),
+    ("right", "none", "right; names no option"),
+    ("asserted", "asserted", "agrees; brittle; conclusion wrong"),
+    ("asserted", "right", "contradicts; conclusion right"),
+    ("other", "other", "agrees; conclusion wrong"),
+    ("other", "asserted", "contradicts; conclusion wrong"),
+    ("none", "asserted", "names no option"),
+    ("none", "none", "names no option"),
+]
+
+
+@pytest.fixture
+def nine_answers(tmp_path):
+    """A study of one seed and nine items, answered before RL as `ANSWERS` has it and after it all rightly, as the
+    reasoning says; of its 4 statements the reasoning of item k has k true ones, that of the first item states nothing.
+    """
+    items = [item for item in ITEMS if len(item.options) > 2][: len(ANSWERS)]
+    write_items(tmp_path, items)
+    facts = describe_items(items)
+    place = {name: facts[name].tolist() for name in ("right", "asserted")} | {"none": [NONE] * len(items)}
+    place["other"] = [
+        next(k for k in range(len(item.options)) if k not in (right, asserted))
+        for item, right, asserted in zip(items, place["right"], place["asserted"], strict=True)
+    ]
+
+    def answers(pairs):
+        answered, concluded = ([place[one[side]][k] for k, one in enumerate(pairs)] for side in (0, 1))
+        numbers = np.arange(len(items))
+        table = pd.DataFrame({
+            "perturbation": "wrong-think", "item": numbers, "answered": answered, "concluded": concluded,
+            "judged": concluded, "words": 10 + numbers, "statements": np.where(numbers, 4, 0),
+            "true_statements": np.minimum(numbers, 4), "mass": 255,
+        }).astype(TYPES)  # fmt: skip
+        codes = encode_probabilities(np.eye(N_LETTERS)[facts["right"]])
+        return table.assign(**{f"p{letter}": codes[:, letter] for letter in range(N_LETTERS)})
+
+    initial = Cell("misread-20", "rl-correct", 0).before()
+    write_record(tmp_path / "misread-20-21" / INITIAL, {0: answers(ANSWERS)}, None, {})
+    write_record(tmp_path / "misread-20-21" / "rl-correct", {1000: answers([("right", "right")] * 9)}, None, {})
+    return StudyPanel(tmp_path), initial
+
+
+def test_measures_of_an_answer(nine_answers):
+    panel, initial = nine_answers
+    of_statements = ("true statements", "P(correct)", "entropy", "words")
+    found = {
+        name: panel.values(initial, "wrong-think", name, [21])[0].tolist()
+        for name in MEASURES if name not in of_statements
+    }  # fmt: skip
+    for k, (answered, concluded, held) in enumerate(ANSWERS):
+        assert {name for name, values in found.items() if values[k]} == set(held.split("; ")), (answered, concluded)
+    true, sure, entropy, words = (panel.values(initial, "wrong-think", name, [21])[0] for name in of_statements)
+    assert true == pytest.approx([np.nan, 0.25, 0.5, 0.75, 1, 1, 1, 1, 1], nan_ok=True)
+    assert sure == pytest.approx(np.ones(9))
+    assert entropy == pytest.approx(np.zeros(9), abs=1e-6)
+    assert words.tolist() == list(range(10, 19))
+
+
+def test_override_rates(nine_answers):
+    panel, _ = nine_answers
+    rates = override_rates(panel, ["misread-20"], ["wrong-think"]).set_index(["step", "rate"])
+    expected = {
+        "P(override | conclusion wrong)": (2 / 4, 4 / 9),
+        "P(override | conclusion right)": (1 / 2, 2 / 9),
+        "P(right | override of a wrong conclusion)": (1 / 2, 2 / 9),
+    }
+    for rate, (value, among) in expected.items():
+        assert rates.loc[(0, rate), "value"] == pytest.approx(value)
+        assert rates.loc[(0, rate), "among"] == pytest.approx(among)
+    assert rates.loc[1000, "value"].tolist() == pytest.approx([np.nan, 0, np.nan], nan_ok=True)
+    assert rates.loc[1000, "among"].tolist() == [0, 1, 0]
 
 
 def line(value, half, expected="up", matters=0.03, p=None, p_holm=None, runs=5, planned=5, seeds=5, against=0.0):

@@ -48,7 +48,13 @@ MEASURES: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
     "true statements": lambda rows: (rows["true_statements"] / rows["statements"]).where(rows["statements"] > 0),
 }
 """Measures of one answer, as docs/study.md has them: shares as 0 or 1, P(correct) and entropy in [0, 1], NaN where
-there is none."""
+there is none.
+
+Sources: *right and its reasoning says so*, *stubborn* and *brittle*, P(correct) and entropy are measures of the paper
+(arXiv 2602.12506), whose *inconsistent* is parted here in *contradicts* and *names no option*. *True statements*: the
+share of a reasoning's statements that are true of the picture, read exactly by the grammar of the microworld; elsewhere
+judges estimate it, as *visual grounding* in Kancheti et al. 2026 (arXiv 2604.08476).
+"""
 
 
 def _concluded(rows: pd.DataFrame) -> pd.Series:

@@ -23,7 +23,12 @@ RATES = {
     "P(override | conclusion right)": ("contradicts", "conclusion right"),
     "P(right | override of a wrong conclusion)": ("stubborn", "override of a wrong conclusion"),
 }
-"""Rate → of which measure it is the share, and among which answers."""
+"""Rate → of which measure it is the share, and among which answers.
+
+An override is an answer that contradicts its own reasoning. Source: docs/study.md; to part contradictions by whether
+the conclusion was right takes a world in which conclusions are read exactly. Their nearest kin is in Lanham et al. 2023
+(arXiv 2307.13702), who add a mistake to a reasoning and look whether the answer ignores it.
+"""
 
 
 def curves(panel: StudyPanel, initials: Sequence[str], recipe: str, prompts: Sequence[str], measures: Sequence[str],
