@@ -36,14 +36,14 @@ PARAMETERS = {
     "02_confidence": LIVE,
     "03_cot_consistency": LIVE | {"compare", "results"},
     "04_closed_vs_open": AUDIT,
-    "05_training_dynamics": {"results", "start", "live_steps", "seed"},
+    "05_training_dynamics": {"study", "live_steps", "seed"},
     "06_remedies": {"results", "start", "seed"},
     "07_tradeoff_lab": {"item", "watched", "results", "own", "seed"},
     "08_your_model": LIVE | {"figures"},
 }
 TABLES = {
-    "findings", "findings_consistency", "findings_gap", "findings_perturbed", "gap_delivery", "your_model",
-    "your_model_types", "your_model_claims",
+    "findings", "study_tests", "findings_consistency", "findings_gap", "findings_perturbed", "gap_delivery",
+    "your_model", "your_model_types", "your_model_claims",
 }  # fmt: skip
 """Entries of the manifest that have no figure."""
 

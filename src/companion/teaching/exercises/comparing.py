@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,37 +11,33 @@ from companion.errors import CompanionError
 from companion.teaching.exercises.checking import Exercise, Slip, WrongError, call, close, name_among, value
 
 
-def _concludes(answer: object, results: str, start: str) -> str:
-    changes, agreement, shares = [], [], []
-    for file in sorted(Path(results).glob(f"{start}-accuracy-*/curve.csv")):
-        curve = pd.read_csv(file).query("perturbation == 'plain'")
-        last = curve["step"].max()
-        counted = {
-            step: value(curve, "n", step=step, measure="consistent") / value(curve, "n", step=step, measure="correct")
-            for step in (0, last)
-        }
-        changes.append(100 * (counted[last] - counted[0]))
-        shares.append(100 * counted[last])
-        both = [value(curve, step=step, measure="consistent") for step in (last, 0)]
-        agreement.append(100 * (both[0] - both[1]))
-    if not changes:
-        raise CompanionError(f"There is no run {start}-accuracy in {results}.")
+def _names_none(answer: object, shares: pd.DataFrame) -> str:
+    def change(initial: str, measure: str) -> float:
+        first, last = (
+            value(shares, initial=initial, prompt="plain", measure=measure, step=step)
+            for step in (shares["step"].min(), shares["step"].max())
+        )
+        return 100 * (last - first)
+
+    expected, agrees = change("misread-0", "names no option"), change("misread-0", "agrees")
+    last = 100 * value(
+        shares, initial="misread-0", prompt="plain", measure="names no option", step=shares["step"].max()
+    )  # fmt: skip
     slips = {
-        "That is how the *agreement* of what concludes changed. The share that concludes is in `n`.": float(
-            np.mean(agreement)
-        ),
-        "That is the share at the last step. How far is it from the one at step 0?": float(np.mean(shares)),
-        "That is the first run alone. Average over the seeds.": changes[0],
+        "That is how the share that *agrees* changed.": agrees,
+        "That is the share at the last step. How far is it from the one at step 0?": last,
+        "That is the other initial checkpoint.": change("misread-20", "names no option"),
     }
     close(
-        answer, float(np.mean(changes)), 0.05, slips,
-        "In each run, under `plain`: `n` of `consistent` over `n` of `correct`, at the last step minus at step 0. "
-        "Then the mean over runs, in points. (Between the two ends fewer items were asked.)",
+        answer, expected, 0.05, slips,
+        "The value of *names no option* at the last step minus that at step 0, under `plain`, from `misread-0`; in "
+        "points.",
     )  # fmt: skip
     return (
-        f"The share that concludes something moved by {np.mean(changes):+.1f} points, the agreement of those that do "
-        f"by {np.mean(agreement):+.1f}. So an agreement that counts both may change although no answer parted from "
-        "its conclusion: ask how a measure counts before you tell a story about it."
+        f"The share that agrees moved by {agrees:+.1f} points, and the share that contradicts by "
+        f"{change('misread-0', 'contradicts'):+.1f}. Who counts agreement alone sees RL bring answer and reasoning "
+        "together, where it mostly taught models to name an option. So ask how a measure counts before you tell a "
+        "story about it."
     )
 
 
@@ -176,22 +171,10 @@ def _paid(gained: Any, change: Any) -> float | None:
     return None if gained <= 0 else max(-float(change), 0.0) / float(gained)
 
 
-_CURVES = """\
-from pathlib import Path
-
-import pandas as pd
-
-changes = []
-for file in sorted(Path(results).glob(f"{start}-accuracy-*/curve.csv")):
-    curve = pd.read_csv(file).query("perturbation == 'plain'").set_index(["step", "measure"])
-    last = curve.index.get_level_values("step").max()
-"""
-_SHARES = (
-    _CURVES
-    + """\
-    shares = {step: curve.loc[(step, "consistent"), "n"] / curve.loc[(step, "correct"), "n"] for step in (0, last)}
-"""
-)
+_SHARES = """\
+one = shares[(shares["prompt"] == "plain") & (shares["initial"] == "{0}") & (shares["measure"] == "{1}")]
+before, after = one.sort_values("step")["value"]
+answer = 100 * {2}"""
 
 _CHANGES = """\
 lines = table[(table["perturbation"] == "wrong-caption") & (table["measure"] == "change")]
@@ -213,25 +196,18 @@ _INDEX = "def index(accuracy, agreement):\n    "
 RUNS = (
     Exercise(
         "05.2", "Part ways, or say nothing?",
-        "An answer may fail to agree because the reasoning concludes another option, or because it concludes none "
-        "(“So the answer is pink”, where pink is not on offer). In the files `curve.csv` of the runs with the recipe "
-        "`accuracy`, `n` of the measure `consistent` counts the items whose reasoning concludes an option, and `n` "
-        "of `correct` all items. Under `plain`, by how many points does the share that concludes change from step 0 "
-        "to the last, on average over runs?",
-        _SHARES + "    changes.append(100 * (shares[last] - shares[0]))\nanswer = sum(changes) / len(changes)",
-        _concludes,
+        "An answer may fail to agree because the reasoning concludes another option, or because it names none (“So "
+        "the answer is pink”, where pink is not on offer). From `misread-0`, under `plain`: by how many points does "
+        "the share that *names no option* change from step 0 to the last? `shares` is the table of the three shares.",
+        _SHARES.format("misread-0", "names no option", "(after - before)"),
+        _names_none,
         (
-            Slip(_CURVES + '    agrees = curve[curve.index.get_level_values("measure") == "consistent"]["value"]\n'
-                 "    changes.append(100 * (agrees.iloc[-1] - agrees.iloc[0]))\nanswer = sum(changes) / len(changes)",
-                 "The share that concludes is in `n`"),
-            Slip(_SHARES + "    changes.append(100 * shares[last])\nanswer = sum(changes) / len(changes)",
-                 "share at the last step"),
-            Slip(_SHARES + "    changes.append(100 * (shares[last] - shares[0]))\nanswer = changes[0]",
-                 "Average over the seeds"),
-            Slip(_SHARES + "    changes.append(100 * (shares[0] - shares[last]))\nanswer = sum(changes) / len(changes)",
-                 "the sign is not"),
+            Slip(_SHARES.format("misread-0", "agrees", "(after - before)"), "share that *agrees* changed"),
+            Slip(_SHARES.format("misread-0", "names no option", "after"), "share at the last step"),
+            Slip(_SHARES.format("misread-20", "names no option", "(after - before)"), "other initial checkpoint"),
+            Slip(_SHARES.format("misread-0", "names no option", "(before - after)"), "the sign is not"),
         ),
-        _CURVES + "answer = ...  # in points, with its sign", given=("results", "start"),
+        "answer = ...  # in points, with its sign", given=("shares",),
     ),
     Exercise(
         "06.1", "Held against what?",

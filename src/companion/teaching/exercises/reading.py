@@ -95,30 +95,30 @@ def _shrinks(answer: object, table: pd.DataFrame) -> str:
     )
 
 
-STARTS = {
-    "a": "From both starts.",
-    "b": "Only from `base`, whose supervised reasoning was always true.",
-    "c": "Only from `noisy`, a fifth of whose supervised reasoning misread the picture.",
+INITIALS = {
+    "a": "From both initial checkpoints.",
+    "b": "Only from `misread-0`, whose supervised reasoning was always true.",
+    "c": "Only from `misread-20`, a fifth of whose supervised reasoning misread the picture.",
     "d": "From neither.",
 }
 
 
 _SHOWS = {"a": (True, True), "b": (True, False), "c": (False, True), "d": (False, False)}
-"""Choice → whether the trade-off shows from `base`, and from `noisy`."""
+"""Choice → whether the trade-off shows from `misread-0`, and from `misread-20`."""
 
 
-def _starts(answer: object, tests: pd.DataFrame) -> str:
-    supported = tests[(tests["finding"] == "F5") & (tests["verdict"] == "supported")]
-    for start, said in zip(("base", "noisy"), _SHOWS[chosen(answer, STARTS)], strict=True):
-        what = supported[supported["start"] == start]["what"].str
-        if said != (what.contains("of accuracy").any() and what.contains("of consistency").any()):
+def _initials(answer: object, tests: pd.DataFrame) -> str:
+    rises = tests[(tests["of"] == "F5") & (tests["low"] > 0)]
+    for initial, said in zip(("misread-0", "misread-20"), _SHOWS[chosen(answer, INITIALS)], strict=True):
+        measures = set(rises.loc[rises["initial"] == initial, "measure"])
+        if said != ({"right", "contradicts"} <= measures):
             raise WrongError(
-                f"Take the lines of F5 with RL from `{start}`, and ask for both: does accuracy rise with an interval "
-                "clear of zero, and does the agreement fall under some prompt with an interval clear of zero?"
+                f"Take the lines of F5 for `{initial}`, and ask for both: do right answers become more, with an "
+                "interval clear of zero, and do contradicting ones under some prompt, with an interval clear of zero?"
             )
     return (
-        "Same reward, same questions, same steps: what differs is the reasoning that the start was shown. Does it "
-        "leave slack between reasoning and answer for RL to use? (Two starts are two observations.)"
+        "Same reward, same questions, same steps: what differs is the reasoning seen before RL. How far do the two "
+        "differ in *size*, and under the plain prompt?"
     )
 
 
@@ -207,20 +207,19 @@ answer = {(True, True): "a", (True, False): "b", (False, False): "c", (False, Tr
     ),
     Exercise(
         "05.1", "Where is the trade-off?",
-        "It *shows* if accuracy rises and the agreement falls under at least one kind of prompt, each with its whole "
-        "interval on that side of zero. Read the table under *Finding by finding*. From which start does it "
-        f"show?\n\n{choice_lines(STARTS)}",
+        "It *shows* if more answers become right under the plain prompt, and more contradict their reasoning under at "
+        "least one prompt, each with its whole interval above zero. Read the lines of F5 under *The study's tests*. "
+        f"From which initial checkpoint does it show?\n\n{choice_lines(INITIALS)}",
         """\
-supported = tests[(tests["finding"] == "F5") & (tests["verdict"] == "supported")]
+rises = tests[(tests["of"] == "F5") & (tests["low"] > 0)]
 shows = [
-    supported[supported["start"] == name]["what"].str.contains("of accuracy").any()
-    and supported[supported["start"] == name]["what"].str.contains("of consistency").any()
-    for name in ("base", "noisy")
+    {"right", "contradicts"} <= set(rises.loc[rises["initial"] == initial, "measure"])
+    for initial in ("misread-0", "misread-20")
 ]
-answer = {(True, True): "a", (True, False): "b", (False, True): "c", (False, False): "d"}[tuple(map(bool, shows))]""",
-        _starts,
-        (Slip('answer = "a"', "RL from `base`"), Slip('answer = "b"', "ask for both"),
-         Slip('answer = "d"', "RL from `noisy`")),
+answer = {(True, True): "a", (True, False): "b", (False, True): "c", (False, False): "d"}[tuple(shows)]""",
+        _initials,
+        (Slip('answer = "b"', "ask for both"), Slip('answer = "c"', "ask for both"),
+         Slip('answer = "d"', "ask for both")),
         given=("tests",),
     ),
 )  # fmt: skip

@@ -143,46 +143,62 @@ def page(found: Findings) -> str:
 def findings_summary(figures: Path) -> str:
     """The README's part: what was found, in three results, and how sure it is."""
     found = load(figures)
-    return "\n\n".join([results(found), _status(found), f"Every test with its interval: [{NAME}]({NAME})."])
+    return f"{results(found)}\n\n{_status(found)}"
+
+
+TRADEOFF = {
+    ("F5", "right", "plain"): "right",
+    ("H7", "right and its reasoning says so", "plain"): "right, and the reasoning says so",
+    ("F5", "contradicts", "plain"): "contradicts the reasoning",
+    ("H7", "right", "wrong-think"): "right, after a wrong prefix",
+    ("H7", "right and its reasoning says so", "wrong-think"): "… and the reasoning says so",
+}
+"""Test of the change over RL, measure and prompt → what the table of the trade-off calls the share of answers."""
 
 
 def results(found: Findings) -> str:
-    """Three results, from the estimates as they stand; what is typed of them hangs on their signs."""
-    clean, misread = found.initials[0], found.initials[-1]
-    tests = found.tests.set_index(["of", "initial", "what"])
+    """Three results, in words that follow from their intervals."""
+    clean, misread = found.initials
+    tests = found.tests.set_index(["of", "initial", "measure", "contrast", "prompt"]).sort_index()
 
-    def line(of: str, initial: str, what: str) -> pd.Series:
-        return tests.loc[(of, initial, what)]
+    def hurts(prompt: str) -> str:
+        change = tests.loc[
+            ("F1" if prompt.startswith("wrong") else "F13", clean, "right", f"{prompt} minus plain, `rl-correct`", "")
+        ]
+        return in_words(change, "raises accuracy", "lowers accuracy", "does not clearly change accuracy")
 
-    def over_rl(of: str, initial: str, measure: str, prompt: str) -> pd.Series:
-        return line(of, initial, f"{measure}: step 1,000 minus step 0 of `rl-correct`, under {prompt}")
+    def over_rl(of: str, initial: str, measure: str, prompt: str) -> str:
+        place = (of, initial, measure, "step 1,000 minus step 0 of `rl-correct`", prompt)
+        return in_words(tests.loc[place], "more", "fewer", "no clear change") if place in tests.index else "–"
 
-    lies = ("wrong-caption", "wrong-think")
-    cost = [line("F1", clean, f"right: {lie} minus plain, `rl-correct`") for lie in lies]
-    gains = {
-        prompt: [over_rl("H7", misread, name, prompt) for name in ("right", "right and its reasoning says so")]
-        for prompt in ("plain", "wrong-think")
-    }
-    drift = [over_rl("F5", initial, "contradicts", "plain") for initial in (clean, misread)]
-    misleads = "misleads" if all(one["value"] < 0 for one in cost) else "does not always mislead"
-    more = "gains" if all(right["value"] > said["value"] for right, said in gains.values()) else "may gain"
-    matters = "depends" if drift[1]["value"] > drift[0]["value"] else "does not seem to depend"
-    plain, false_start = (" and ".join(points(one) for one in pair) for pair in gains.values())
-    paragraphs = [
-        f"1. **Text beside the picture {misleads}.** After RL for right answers, one false caption changes accuracy by "
-        f"{points(cost[0])} points, one false first sentence of the model's own reasoning by {points(cost[1])} (F1).",
-        f"2. **RL {more} right answers that their reasoning does not say.** Where 20 % of the reasoning seen before RL "
-        "misread the picture, 1,000 steps change the share of right answers, and of those that are right as their "
-        f"reasoning says, by {plain} points; after a false first sentence by {false_start} (H7).",
-        f"3. **That {matters} on the reasoning seen before RL.** The share of answers that contradict their own "
-        f"reasoning changes over RL by {points(drift[0])} points where that reasoning was always true, and by "
-        f"{points(drift[1])} where 20 % of it misread the picture (F5).",
-    ]
-    if _open(found):
-        seeds = sorted({int(one["seeds"]) for one in (*cost, *drift)})
-        count = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
-        paragraphs.insert(0, f"*Observations from {count} of 5 training seeds; the study is still running.*\n")
-    return "\n".join(paragraphs)
+    table = markdown_table(
+        ["share of answers, change over RL", "*clean*", "*misread*"],
+        [[told, *(over_rl(of, initial, measure, prompt) for initial in (clean, misread))]
+         for (of, measure, prompt), told in TRADEOFF.items()],
+    )  # fmt: skip
+    doses = found.of("F5").query("measure == 'contradicts'").set_index(["initial", "prompt"])
+    further = all(
+        doses.loc[(misread, prompt), "value"] > doses.loc[(clean, prompt), "value"]
+        for prompt in ("plain", "wrong-caption", "wrong-think")
+    )
+    return "\n".join([
+        f"1. **Misleading text.** After RL from *clean*, a wrong caption {hurts('wrong-caption')}. A wrong reasoning "
+        f"prefix {hurts('wrong-think')}: it is a false first sentence of the reasoning, written for the model. A right "
+        f"caption {hurts('right-caption')}, and a right prefix {hurts('right-think')}.",
+        "2. **The trade-off**, by initial checkpoint:",
+        "",
+        *(f"   {line}" for line in table.splitlines()),
+        "",
+        "3. **What it depends on.** Under all three prompts, answers part from their reasoning "
+        f"{'further' if further else 'not everywhere further'} from *misread* than from *clean*: same reward, same "
+        "questions, same steps.",
+    ])  # fmt: skip
+
+
+def in_words(change: pd.Series, up: str, down: str, neither: str) -> str:
+    """A change in words that follow from its interval, and its numbers. change: value, low, high, as shares of 1."""
+    words = up if change["low"] > 0 else down if change["high"] < 0 else neither
+    return f"{words} (**{points(change)}**)"
 
 
 def weakest(tests: pd.DataFrame) -> pd.Series:
@@ -202,13 +218,22 @@ def _open(found: Findings) -> bool:
 
 
 def _status(found: Findings) -> str:
-    """How far the study is."""
+    """How sure the results are."""
     facts = found.manifest[STUDY]
-    done = f"{facts['runs']} of {facts['planned_runs']} RL runs of the study are recorded"
-    rest = "; a test gets its verdict when all its runs are there" if _open(found) else ""
+    shown = found.tests[found.tests["of"].isin(["F1", "F5", "H7"])]
+    low, high = int(shown["seeds"].min()), int(shown["seeds"].max())
+    seeds = f"{low}" if low == high else f"{low} to {high}"
+    running = (
+        f"So far they rest on {seeds} of {shown['planned'].max()} training seeds: they are observations, and no "
+        f"findings yet. {facts['runs']} of the study's {facts['planned_runs']} RL runs are done."
+        if _open(found)
+        else f"They are means over {seeds} training seeds."
+    )
     return (
-        f"In brackets: 95 % intervals over training seeds and questions. {done}{rest}. All of it is about small models "
-        "in the microworld, and says nothing about large ones."
+        f"**How sure?** Numbers are percentage points, in brackets their 95 % intervals. {running} *No clear change*: "
+        f"the interval includes 0. The [study](docs/study.md) fixed its tests before its first run; [{NAME}]({NAME}) "
+        "has each, and all 14 findings of the paper. Small models show what can happen. They are no evidence about "
+        "large ones."
     )
 
 

@@ -14,14 +14,12 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 
-from companion.analysis.findings import verdicts
-from companion.analysis.findings.wording import markdown_table
 from companion.analysis.leaderboard import load
 from companion.errors import CompanionError
 from companion.figures import single_items
 from companion.figures.theme import set_theme
-from companion.intervals import points
 from companion.questions.registry import find_questions
+from companion.teaching.pages import findings_page
 
 ITEM, ANSWERS = "test-0-4", Path("results/gap/opened")
 """The item that the README shows, which is that of notebook 00, and where the answers to it are committed."""
@@ -30,19 +28,6 @@ PICTURE = Path("docs/one_item.png")
 """Not in figures/, which holds what is drawn from a table of measurements."""
 
 MODEL, CAPTION = "base", "wrong-caption"
-
-TESTS = ("findings_perturbed", "findings_consistency", "findings_gap", "findings")
-"""The tables of tests on RL runs, with the seed as the unit. The models of findings_gap all come from `CLEAN`."""
-
-CLEAN, NOISY = "base", "noisy"
-"""The initial checkpoints of RL."""
-
-TRADEOFF = {
-    "accuracy, plain prompt": "accuracy",
-    "consistency, plain prompt": "share of answers that agree with their reasoning",
-    "consistency, wrong-think": "that share under a wrong reasoning prefix",
-}
-"""Measure and prompt → what the README calls it."""
 
 AGREEMENT = {"agree": "The answer agrees with the reasoning", "disagree": "The answer contradicts the reasoning"}
 """Verdict of the rule judge → what it says of an answer."""
@@ -90,56 +75,8 @@ def tradeoff(project: Path) -> str:
 
 
 def results(project: Path) -> str:
-    """Three results, and how sure they are."""
-    tables = [pd.read_csv(project / "figures" / f"{name}.csv") for name in TESTS]
-    tests = pd.concat(tables).query("expected.notna()").fillna({"start": CLEAN})
-    joint = verdicts(tests)
-
-    def test(start: str, what: str) -> pd.Series:
-        lines = tests[(tests["start"] == start) & (tests["what"] == what)]
-        if lines.empty:
-            raise CompanionError(f"no test {what!r} from {start!r} in the tables of figures/; run `make figures`")
-        return lines.iloc[0]
-
-    def hurts(perturbation: str) -> str:
-        change = test(CLEAN, f"{perturbation}: change of accuracy")
-        return in_words(change, "raises accuracy", "lowers accuracy", "does not clearly change accuracy")
-
-    table = markdown_table(
-        ["change over RL", "from *clean*", "from *noisy*"],
-        [[told, *(in_words(test(start, f"`accuracy`: change of {what}"), "rises", "falls", "no clear change")
-                  for start in (CLEAN, NOISY))]
-         for what, told in TRADEOFF.items()],
-    )  # fmt: skip
-    remedy = in_words(
-        test(CLEAN, "consistency, plain prompt: `faithful` minus `accuracy`"),
-        "more answers agree", "fewer answers agree", "not clearly more or fewer answers agree",
-    )  # fmt: skip
-    counts = joint[CLEAN].value_counts()
-    told = ", ".join(f"{counts[verdict]} are {verdict}" for verdict in ("supported", "undecided", "contradicted"))
-    return "\n".join([
-        f"1. **Misleading text.** After RL from *clean*, a wrong caption {hurts('wrong-caption')}. A wrong reasoning "
-        f"prefix {hurts('wrong-think')}: it is a false first sentence of the reasoning, written for the model. A right "
-        f"caption {hurts('right-caption')}, and a right prefix {hurts('right-think')}.",
-        "2. **The trade-off**, by initial checkpoint:",
-        "",
-        *(f"   {line}" for line in table.splitlines()),
-        "",
-        "3. **A remedy.** RL from *clean* can reward a right answer only if the reasoning leads to it. Afterwards "
-        f"{remedy} than after ordinary RL.",
-        "",
-        f"**How sure?** Numbers are percentage points: means over {tests['seeds'].min()} training seeds, in brackets "
-        "their 95 % intervals over seeds and questions. *No clear change*: the interval includes 0. "
-        f"Of the paper's {len(joint[CLEAN])} findings, tested on RL from *clean*, {told}: "
-        "[FINDINGS.md](FINDINGS.md) has every test. Small models show what can happen. They are no evidence about "
-        "large ones.",
-    ])  # fmt: skip
-
-
-def in_words(change: pd.Series, up: str, down: str, neither: str) -> str:
-    """A change in words that follow from its interval, and its numbers. change: value, low, high, as shares of 1."""
-    words = up if change["low"] > 0 else down if change["high"] < 0 else neither
-    return f"{words} (**{points(change)}**)"
+    """Three results, and how sure they are; those of FINDINGS.md."""
+    return findings_page.findings_summary(project / "figures")
 
 
 def notebooks(project: Path) -> str:
