@@ -95,4 +95,6 @@ class StudyPanel:
     def _parts(self, initial: str, recipe: str, seed: int) -> dict[tuple[int, str], pd.DataFrame]:
         answers = read_answers(self.results / f"{initial}-{seed}" / recipe)
         parts = answers.groupby(["step", "perturbation"], observed=True)
-        return {(int(step), str(prompt)): part.sort_values("item") for (step, prompt), part in parts}
+        return {
+            (int(step), str(prompt)): part.sort_values("item").reset_index(drop=True) for (step, prompt), part in parts
+        }
