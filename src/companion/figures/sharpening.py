@@ -32,7 +32,7 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
             axes.plot(before, y, marker, markerfacecolor="white", color=color, markersize=7)
         names = [f"{perturbation_label(name)} (seen)" if name == SEEN else name for name in prompts]
         axes.set_yticks(range(len(prompts)), names)
-        axes.set(xlim=(0, None), ylim=(len(prompts) - 0.5, -0.5), xlabel="letter entropy (100: uniform)")
+        axes.set(xlim=(0, 1.05 * lines.max()), ylim=(len(prompts) - 0.5, -0.5), xlabel="letter entropy (100: uniform)")
         axes.set_title(initial_label(initial), fontsize="medium")
     return claimed(
         figure, _claim(lines, initials), about, "hollow mark: before RL; arrow: to the last step; intervals: csv"
@@ -45,5 +45,5 @@ def _claim(lines: pd.Series, initials: list[str]) -> str:
     for initial in initials:
         paths = lines.loc[initial].groupby(level="prompt", sort=False)
         fell = [path.iloc[-1] < path.iloc[0] for _, path in paths]
-        told.append(f"{sum(fell)} of {len(fell)} prompts ({initial_label(initial)})")
-    return f"After RL the model is surer of its letter under\n{', '.join(told)}"
+        told.append(f"{sum(fell)} of {len(fell)} prompts with {initial_label(initial)}")
+    return "After RL models are surer of their letter under\n" + ",\n".join(told)
