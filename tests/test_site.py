@@ -1,7 +1,9 @@
 """The site: its checker on pages with faults, and, where the extra `site` is installed, a build of the whole."""
 
 import base64
+import importlib
 import io
+import re
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -9,6 +11,9 @@ from importlib.util import find_spec
 import nbformat
 import pytest
 from PIL import Image
+
+from companion.analysis.findings import FINDINGS
+from companion.study.planned_tests import HYPOTHESES
 
 needs_sphinx = pytest.mark.skipif(find_spec("myst_nb") is None, reason="the extra site is not installed")
 
@@ -123,6 +128,22 @@ def test_each_dangling_link_fails_the_build(root, project, tmp_path):
     said = build(root, project, tmp_path / "out")
     for name in ("09_gone", "gone.csv", "gone_folder/", "gone-place", "part-three", "gone.png"):
         assert sum(name in line for line in said.splitlines()) == 1, (name, said)
+
+
+def test_related_work_leads_to_findings_files_and_measures_that_there_are(root):
+    """Its links stand before FINDINGS.md is written again: they are held to what findings and hypotheses there are."""
+    page = (root / "docs" / "related-work.md").read_text(encoding="utf-8")
+    links = re.findall(r"\]\(((?!https?:)[^)]+)\)", page)
+    sections = {name.lower() for name in (*FINDINGS, *HYPOTHESES)}
+    named = {target.partition("#")[2] for target in links if target.startswith("../FINDINGS.md")}
+    assert named <= sections
+    assert {name for name in sections if name.startswith("h")} <= named  # each hypothesis is spoken of
+    assert not [target for target in links if not (root / "docs" / target.partition("#")[0]).exists()]
+    places = re.findall(r"`(companion\.[\w.]+)\.(\w+)`", page)
+    assert len(places) > 10
+    for module, name in places:
+        assert hasattr(importlib.import_module(module), name), (module, name)
+    assert not re.findall(r"\d ?%|\d points", page)  # numbers of findings stand in FINDINGS.md
 
 
 @needs_sphinx
