@@ -166,8 +166,8 @@ BY_HAND = (
     ),
     Exercise(
         "05.4", "Compute an advantage",
-        "Write the advantages of one group under the recipe `rl-consistent`, as the trainer computes them. `form`, `right` "
-        "and `agrees` are arrays of true and false, one entry a rollout.",
+        "Write the advantages of one group under the recipe `rl-consistent`, as the trainer computes them. `form`, "
+        "`right` and `agrees` are arrays of true and false, one entry a rollout.",
         _written(_R, _A), _advantages,
         (
             Slip(_written("0.1 * form + right", _A), "gate is missing"),
