@@ -69,7 +69,7 @@ def one_item(project: Path) -> str:
     same = "the same" if misled["think"] == plain["think"] else f"“{misled['think']}”"
     return (
         f"![{alt}]({PICTURE.as_posix()})\n\n"
-        f"Asked plainly, a model that has had no RL writes “{plain['think']}” and answers **{_answer(plain)}**. "
+        f"Asked plainly, a model before RL writes “{plain['think']}” and answers **{_answer(plain)}**. "
         f"Under the wrong caption “{added}” it writes {same} and answers **{_answer(misled)}**. "
         f"{AGREEMENT[misled['rule']]}."
     )
@@ -116,22 +116,22 @@ def results(project: Path) -> str:
         "more answers agree", "fewer answers agree", "not clearly more or fewer answers agree",
     )  # fmt: skip
     counts = joint[CLEAN].value_counts()
-    told = ", ".join(f"{counts[verdict]} are {verdict}" for verdict in ("supported", "undecided", "contradicted"))
+    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in ("supported", "undecided", "contradicted"))
     return "\n".join([
-        f"1. **Misleading text.** After RL from *clean*, a wrong caption {hurts('wrong-caption')}. A wrong reasoning "
-        f"prefix {hurts('wrong-think')}: it is a false first sentence of the reasoning, written for the model. A right "
-        f"caption {hurts('right-caption')}, and a right prefix {hurts('right-think')}.",
-        "2. **The trade-off**, by initial checkpoint:",
+        f"1. **Misleading text.** After RL from *clean*, a wrong caption {hurts('wrong-caption')}. A *wrong reasoning "
+        f"prefix*, a false first sentence of the reasoning that is written for the model, {hurts('wrong-think')}. A "
+        f"right caption {hurts('right-caption')}, and a right prefix {hurts('right-think')}.",
+        "2. **The trade-off.** Does accuracy rise while fewer answers agree with their reasoning?",
         "",
         *(f"   {line}" for line in table.splitlines()),
         "",
         "3. **A remedy.** RL from *clean* can reward a right answer only if the reasoning leads to it. Afterwards "
         f"{remedy} than after ordinary RL.",
         "",
-        f"**How sure?** Numbers are percentage points: means over {tests['seeds'].min()} training seeds, in brackets "
-        "their 95 % intervals over seeds and questions. *No clear change*: the interval includes 0. "
-        f"Of the paper's {len(joint[CLEAN])} findings, tested on RL from *clean*, {told}: "
-        "[FINDINGS.md](FINDINGS.md) has every test. Small models show what can happen. They are no evidence about "
+        f"**How sure?** Numbers are percentage points: means over {tests['seeds'].min()} training seeds "
+        "[95 % intervals over seeds and questions]. *No clear change*: the interval includes 0. "
+        f"Of the paper's {len(joint[CLEAN])} findings, tested on RL from *clean*: {told}. "
+        "[FINDINGS.md](FINDINGS.md) has each test. Small models show what can happen. They are no evidence about "
         "large ones.",
     ])  # fmt: skip
 
