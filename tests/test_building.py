@@ -13,6 +13,7 @@ from PIL import Image
 
 from companion.cli import main
 from companion.evaluation.engine import evaluate, judge
+from companion.evaluation.judges.verdicts import Case
 from companion.evaluation.store import VERDICTS, Store
 from companion.figures.gallery import Gallery
 from companion.models.local import LocalModel
@@ -76,6 +77,13 @@ def test_a_judge(examples, checkpoint, tmp_path):
     (source,) = examples["A judge"]
     last = module("last_option_judge", source).LastOption()
     items = questions("test", 9)
+    for think, answer, verdict in (
+        ("1 or 2, so 2.", 2, "agree"),
+        ("2 or 1.", 2, "disagree"),
+        ("?", 2, "no commitment"),
+    ):
+        case = Case(items[0], "", ("0", "1", "2"), think, answer)
+        assert [one.verdict for one in last.judge([case])] == [verdict]
     rows = evaluate(LocalModel(str(checkpoint), "cpu"), items, ["plain"], Store(tmp_path / "rows"))
     verdicts = judge(last, rows, items, Store(tmp_path / "verdicts", VERDICTS))
     assert set(verdicts["judge"]) == {"last-option"}

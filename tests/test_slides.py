@@ -8,6 +8,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from companion.errors import CompanionError
+
 pytest.importorskip("docutils", reason="the extra slides is not installed")
 
 
@@ -77,6 +79,13 @@ def test_formulas(make):
     assert found.count("<math") == 2
     assert "<mfrac>" in found
     assert "\n\n" not in found.split("</math>")[0]  # where it would end as HTML
+
+
+def test_a_formula_that_cannot_be_shown_is_one_sentence(make):
+    with pytest.raises(
+        CompanionError, match=r"the formula 'a \\\\nonsense b' cannot be MathML .*; write it another way"
+    ):
+        make.with_formulas("so $a \\nonsense b$ is")
 
 
 @pytest.fixture

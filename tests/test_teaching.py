@@ -82,10 +82,14 @@ def test_links_lead_somewhere(root, name):
 
 
 def tables(page):
-    """The tables of a page, each as its rows of cells, without the head."""
+    """The tables of a page, each as its rows of cells, without the head, and without the stars of a bold cell."""
     blocks = re.findall(r"(?:^\|.*\|$\n?)+", page, re.MULTILINE)
     return [
-        [[cell.strip(" *") for cell in line.split("|")[1:-1]] for line in block.splitlines()[2:]] for block in blocks
+        [
+            [re.sub(r"^\*\*([^*]*)\*\*$", r"\1", cell.strip()) for cell in line.split("|")[1:-1]]
+            for line in block.splitlines()[2:]
+        ]
+        for block in blocks
     ]
 
 

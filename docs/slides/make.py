@@ -22,9 +22,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
+from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
 from nbconvert.exporters import SlidesExporter
 from nbformat import NotebookNode
+
+from companion.errors import CompanionError
 
 HERE = Path(__file__).parent
 
@@ -137,12 +140,14 @@ def linked(text: str, decks: set[str]) -> str:
 
 
 def with_formulas(text: str) -> str:
-    """With each formula as MathML, but for what is code."""
+    """With each formula as MathML, but for what is code. Raises CompanionError for one that docutils cannot turn."""
 
     def changed(match: re.Match[str]) -> str:
-        if match["block"]:
-            return " ".join(tex2mathml(match["block"].strip(), as_block=True).split())
-        return " ".join(tex2mathml(match["inline"]).split())
+        formula = (match["block"] or match["inline"]).strip()
+        try:
+            return " ".join(tex2mathml(formula, as_block=bool(match["block"])).split())
+        except MathError as error:
+            raise CompanionError(f"the formula {formula!r} cannot be MathML ({error}); write it another way") from error
 
     parts = re.split(r"(^```.*?^```\s*$|`[^`\n]+`|<pre>.*?</pre>|<img[^>]*>)", text, flags=re.MULTILINE | re.DOTALL)
     return "".join(part if number % 2 else FORMULA.sub(changed, part) for number, part in enumerate(parts))

@@ -182,10 +182,10 @@ def results(found: Findings) -> str:
         for prompt in ("plain", "wrong-caption", "wrong-think")
     )
     return "\n".join([
-        f"1. **Misleading text.** After RL from *clean*, a wrong caption {hurts('wrong-caption')}. A wrong reasoning "
-        f"prefix {hurts('wrong-think')}: it is a false first sentence of the reasoning, written for the model. A right "
-        f"caption {hurts('right-caption')}, and a right prefix {hurts('right-think')}.",
-        "2. **The trade-off**, by initial checkpoint:",
+        f"1. **Misleading text.** After RL from *clean*, a wrong caption {hurts('wrong-caption')}. A *wrong reasoning "
+        f"prefix*, a false first sentence of the reasoning that is written for the model, {hurts('wrong-think')}. A "
+        f"right caption {hurts('right-caption')}, and a right prefix {hurts('right-think')}.",
+        "2. **The trade-off.** Do more answers become right, and does their reasoning say so?",
         "",
         *(f"   {line}" for line in table.splitlines()),
         "",

@@ -54,7 +54,7 @@ def one_item(project: Path) -> str:
     same = "the same" if misled["think"] == plain["think"] else f"“{misled['think']}”"
     return (
         f"![{alt}]({PICTURE.as_posix()})\n\n"
-        f"Asked plainly, a model that has had no RL writes “{plain['think']}” and answers **{_answer(plain)}**. "
+        f"Asked plainly, a model before RL writes “{plain['think']}” and answers **{_answer(plain)}**. "
         f"Under the wrong caption “{added}” it writes {same} and answers **{_answer(misled)}**. "
         f"{AGREEMENT[misled['rule']]}."
     )
