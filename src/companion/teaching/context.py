@@ -274,7 +274,8 @@ def open_study(notebook: str, parameters: Mapping[str, Any]) -> NotebookContext:
     panel = StudyPanel(Path(parameters["study"]))
     runs, planned = recorded(panel)
     subtitle = f"microworld · models of 1.65 million parameters · {runs} of {planned} RL runs of the study recorded"
-    facts = {"runs": runs, "planned_runs": planned, "items": len(panel.items), "device": "cpu"}
+    seeds = sorted({int(file.parent.parent.name.rpartition("-")[2]) for file in panel.results.glob("*/rl-*/run.json")})
+    facts = {"runs": runs, "planned_runs": planned, "items": len(panel.items), "seeds": seeds, "device": "cpu"}
     return _context(notebook, parameters, subtitle, facts, panel=panel)
 
 
