@@ -86,8 +86,11 @@ def test_the_first_figure_takes_its_place_once_it_is_drawn(project):
     manifest.write_text(json.dumps(entries))
     assert "\n" not in readme.tradeoff(project)
     assert "not been drawn" in readme.tradeoff(project)
-    manifest.write_text(json.dumps(entries | {"tradeoff": {"caption": "Right answers over RL"}}))
-    assert readme.tradeoff(project) == "![Right answers over RL](figures/tradeoff.png)"
+    drawn = {"tradeoff": {"caption": "Right answers over RL"}, "one_transcript": {"caption": "One text"}}
+    manifest.write_text(json.dumps(entries | drawn))
+    assert readme.tradeoff(project) == (
+        "![Right answers over RL](figures/tradeoff.png)\n\n![One text](figures/one_transcript.png)"
+    )
 
 
 def test_results_follow_the_tables(project):

@@ -60,11 +60,15 @@ def test_drift_is_told_run_by_run(panel):
 
 
 def test_titles_hang_on_the_numbers(panel, curves):
-    assert "RL makes more answers right" in tradeoff.draw(tradeoff.table(curves), "about").get_suptitle()
-    turned = curves.copy()
-    said = turned["measure"] == "right and its reasoning says so"
-    turned.loc[said, "value"] = turned.loc[said, "step"] / 1000
-    assert "RL makes no more answers right" in tradeoff.draw(tradeoff.table(turned), "about").get_suptitle()
+    for measures, words in (
+        (["right"], "makes answers right against their reasoning"),
+        (tradeoff.MEASURES, "makes answers right as their reasoning says"),
+        ([], "no more answers right"),
+    ):
+        turned = curves.assign(value=0.2)
+        rising = turned["measure"].isin(measures)
+        turned.loc[rising, "value"] += turned.loc[rising, "step"] / 2000
+        assert words in tradeoff.draw(tradeoff.table(turned), "about").get_suptitle()
     shares = three_shares.draw(three_shares.table(curves), "about").get_suptitle()
     assert shares.startswith("More answers contradict their own reasoning after RL\n20 % misread")
     drifts = summaries.drift_of_runs(panel)

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from companion.figures.theme import BLIND_SAFE, claimed, draw_chance, initial_label
 
 MEASURES = ("right", "right and its reasoning says so")
-PROMPTS = {"plain": "plain prompt", "wrong-think": "a false first sentence of reasoning is given"}
+PROMPTS = {"plain": "plain prompt", "wrong-think": "after a false first sentence"}
 INITIALS = ("misread-0", "misread-20")
 
 
@@ -33,46 +33,58 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
         for axes, initial in zip(axes_of_prompt, INITIALS, strict=True):
             right, said = (lines.loc[(prompt, initial, measure)] for measure in MEASURES)
             _panel(axes, right, said)
-            axes.set_title(f"{initial_label(initial)}\n{shown}" if prompt == "plain" else shown, fontsize="medium")
-        axes_of_prompt[0].set_ylabel("share of all answers (%)")
-    guessed = ""
-    for axes in panels.ravel():
-        guessed = draw_chance(axes, table, "axhline")
+            draw_chance(axes, table, "axhline")
+            axes.text(0.02, 0.96, shown, transform=axes.transAxes, va="top", style="italic")
+            if prompt == "plain":
+                axes.set_title(initial_label(initial), weight="bold")
+        axes_of_prompt[0].set_ylabel("share of answers (%)")
+    panels[0, 0].annotate("chance", (0, 100 * table["chance"].iloc[0]), (2, 4), textcoords="offset points",
+                          color="#666666", fontsize="small")  # fmt: skip
     for axes in panels[-1]:
-        axes.set(xlabel="RL step", ylim=(0, 100))
+        axes.set(xlabel="RL step", ylim=(-12, 100), yticks=range(0, 101, 20))
     _name_the_gap(panels[-1, -1], right, said)
-    return claimed(figure, _claim(right, said), about, f"pale bands: 95 % intervals over seeds and items{guessed}")
+    over = "items; one seed so far" if table["seeds"].max() == 1 else "seeds and items"
+    misread = f"{INITIALS[-1]}: 20 % of the reasoning seen before RL misread the picture"
+    note = f"upright lines: 95 % intervals over {over}; {misread}"
+    return claimed(figure, _claim(right, said), about, note)
 
 
 def _panel(axes: Axes, right: pd.DataFrame, said: pd.DataFrame) -> None:
     """right, said: estimates by step."""
     axes.fill_between(
-        right.index, said["value"] * 100, right["value"] * 100, color=BLIND_SAFE[3], alpha=0.3, linewidth=0
+        right.index, said["value"] * 100, right["value"] * 100, color=BLIND_SAFE[3], alpha=0.25, linewidth=0
     )
-    for line, color, style in ((right, "#222222", "-"), (said, BLIND_SAFE[0], "--")):
-        axes.fill_between(line.index, line["low"] * 100, line["high"] * 100, color=color, alpha=0.15, linewidth=0)
-        axes.plot(line.index, line["value"] * 100, style, color=color, linewidth=2)
+    for line, color, style in ((right, "#222222", "o-"), (said, BLIND_SAFE[0], "s--")):
+        axes.vlines(line.index, line["low"].clip(0) * 100, line["high"] * 100, color=color, linewidth=1.2)
+        axes.plot(line.index, line["value"] * 100, style, color=color, linewidth=2, markersize=4, clip_on=False)
     top, bottom = (100 * line["value"].iloc[-1] for line in (right, said))
     end = right.index[-1]
-    axes.annotate(f"right: {top:.0f} %", (end, top), (-4, 10), textcoords="offset points", ha="right")
-    axes.annotate(f"right and its reasoning says so: {bottom:.0f} %", (end, bottom), (-4, 7 if bottom < 15 else -17),
-                  textcoords="offset points", ha="right", color=BLIND_SAFE[0])  # fmt: skip
+    axes.annotate(f"right: {_path(right)}", (end, top), (2, 11), textcoords="offset points", ha="right")
+    axes.annotate(f"right and its reasoning says so: {_path(said)}", (end, bottom), (2, -18),
+                  textcoords="offset points", ha="right", va="bottom",
+                  color=BLIND_SAFE[0], annotation_clip=False)  # fmt: skip
+
+
+def _path(line: pd.DataFrame) -> str:
+    """From the first step to the last, in percent."""
+    return f"{100 * line['value'].iloc[0]:.0f} → {100 * line['value'].iloc[-1]:.0f} %"
 
 
 def _name_the_gap(axes: Axes, right: pd.DataFrame, said: pd.DataFrame) -> None:
     """Write into the gap what it is."""
-    place = 0.55 * right.index[-1]
+    place = 0.6 * right.index[-1]
     middle = np.interp(place, right.index, (right["value"] + said["value"]) * 50)
-    axes.annotate("right, but the reasoning\ndoes not say so", (place, middle), ha="center", va="center",
+    axes.annotate("right, but its reasoning\ndoes not say so", (place, middle), ha="center", va="center",
                   color=BLIND_SAFE[3], weight="bold")  # fmt: skip
 
 
 def _claim(right: pd.DataFrame, said: pd.DataFrame) -> str:
     """What the last panel shows, from its numbers."""
-    gains = [100 * (line["value"].iloc[-1] - line["value"].iloc[0]) for line in (right, said)]
-    gained, explained = (f"{gain:+.0f}".replace("-", "−") for gain in gains)
-    more = "more" if gains[0] > gains[1] else "no more"
-    return (
-        f"RL makes {more} answers right that the reasoning before them does not say\n"
-        f"After a false first sentence: {gained} points right; right as the reasoning says: {explained}"
-    )
+    gains = [line["value"].iloc[-1] - line["value"].iloc[0] for line in (right, said)]
+    if gains[0] <= 0:
+        head = "After a false first sentence, RL makes no more answers right"
+    elif gains[1] < gains[0] / 2:
+        head = "After a false first sentence, RL makes answers right against their reasoning"
+    else:
+        head = "After a false first sentence, RL makes answers right as their reasoning says"
+    return f"{head}\n{INITIALS[-1]}: right {_path(right)}; right and its reasoning says so {_path(said)}"

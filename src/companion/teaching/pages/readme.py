@@ -66,12 +66,12 @@ def _answer(row: pd.Series) -> str:
 
 
 def tradeoff(project: Path) -> str:
-    """The first figure, with its caption as alt text; one line in its place until it has been drawn."""
-    name = "tradeoff"
-    entry = json.loads((project / "figures" / "manifest.json").read_text(encoding="utf-8")).get(name)
-    if not entry:
-        return f"*The first figure, `figures/{name}.png`, has not been drawn yet.*"
-    return f"![{entry['caption']}](figures/{name}.png)"
+    """The first figure and a transcript beneath it, with their captions as alt texts; one line until they are drawn."""
+    entries = json.loads((project / "figures" / "manifest.json").read_text(encoding="utf-8"))
+    names = ("tradeoff", "one_transcript")
+    if not set(names) <= set(entries):
+        return f"*The first figure, `figures/{names[0]}.png`, has not been drawn yet.*"
+    return "\n\n".join(f"![{entries[name]['caption']}](figures/{name}.png)" for name in names)
 
 
 def results(project: Path) -> str:
