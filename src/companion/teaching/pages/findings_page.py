@@ -147,13 +147,12 @@ def findings_summary(figures: Path) -> str:
 
 
 TRADEOFF = {
-    ("F5", "right", "plain"): "right",
-    ("H7", "right and its reasoning says so", "plain"): "right, and the reasoning says so",
-    ("F5", "contradicts", "plain"): "contradicts the reasoning",
-    ("H7", "right", "wrong-think"): "right, after a wrong prefix",
-    ("H7", "right and its reasoning says so", "wrong-think"): "… and the reasoning says so",
+    ("right", "plain"): "right",
+    ("contradicts", "plain"): "contradicts its reasoning",
+    ("contradicts", "wrong-caption"): "… under a wrong caption",
+    ("contradicts", "wrong-think"): "… after a wrong reasoning prefix",
 }
-"""Test of the change over RL, measure and prompt → what the table of the trade-off calls the share of answers."""
+"""Measure and prompt of a test of F5 → what the table of the trade-off calls the share of answers."""
 
 
 def results(found: Findings) -> str:
@@ -167,15 +166,14 @@ def results(found: Findings) -> str:
         ]
         return in_words(change, "raises accuracy", "lowers accuracy", "does not clearly change accuracy")
 
-    def over_rl(of: str, initial: str, measure: str, prompt: str) -> str:
-        place = (of, initial, measure, "step 1,000 minus step 0 of `rl-correct`", prompt)
-        return in_words(tests.loc[place], "more", "fewer", "no clear change") if place in tests.index else "–"
+    def over_rl(initial: str, measure: str, prompt: str) -> str:
+        change = tests.loc[("F5", initial, measure, "step 1,000 minus step 0 of `rl-correct`", prompt)]
+        return in_words(change, "more", "fewer", "no clear change")
 
     table = markdown_table(
         ["share of answers, change over RL", "*clean*", "*misread*"],
-        [[told, *(over_rl(of, initial, measure, prompt) for initial in (clean, misread))]
-         for (of, measure, prompt), told in TRADEOFF.items()],
-    )  # fmt: skip
+        [[told, *(over_rl(initial, *place) for initial in (clean, misread))] for place, told in TRADEOFF.items()],
+    )
     doses = found.of("F5").query("measure == 'contradicts'").set_index(["initial", "prompt"])
     further = all(
         doses.loc[(misread, prompt), "value"] > doses.loc[(clean, prompt), "value"]
@@ -185,7 +183,7 @@ def results(found: Findings) -> str:
         f"1. **Misleading text.** After RL from *clean*, a wrong caption {hurts('wrong-caption')}. A *wrong reasoning "
         f"prefix*, a false first sentence of the reasoning that is written for the model, {hurts('wrong-think')}. A "
         f"right caption {hurts('right-caption')}, and a right prefix {hurts('right-think')}.",
-        "2. **The trade-off.** Do more answers become right, and does their reasoning say so?",
+        "2. **The trade-off.** Do more answers become right, and more contradict their own reasoning?",
         "",
         *(f"   {line}" for line in table.splitlines()),
         "",
