@@ -119,7 +119,7 @@ def test_a_test_whose_runs_are_missing_shows_its_estimate_and_no_verdict(figures
     assert "## What was found so far" in text
     assert overview(text)["F1"][2].startswith("2 of 5 seeds<br>")
     assert "**" not in overview(text)["F1"][2]
-    assert "they are observations, and no findings yet" in findings_summary(figures)
+    assert "**Preliminary:**" in findings_summary(figures)
     row = next(row for table in tables_of(text) if table[0][:4] == HEAD for row in table[1:])
     assert row[6] == "–"
     assert numbers(row[3])
@@ -132,7 +132,7 @@ def test_a_whole_study_is_no_longer_running(figures, whole_study):
     put(figures, whole_study)
     text = page(load(figures))
     assert "## What was found\n" in text
-    assert "observations" not in findings_summary(figures)
+    assert "Preliminary" not in findings_summary(figures)
     joint = load(figures).joint
     for name, row in overview(text).items():
         cells = row[2:-1] if name.startswith("F") else row[2:]
@@ -148,11 +148,11 @@ def test_what_is_typed_of_a_result_hangs_on_its_interval(figures, whole_study):
         put(figures, table)
         assert f"a wrong caption {words} accuracy" in findings_summary(figures)
     contradicts = (whole_study["of"] == "F5") & (whole_study["measure"] == "contradicts")
-    for more, words in ((0.1, "further from"), (-0.1, "not everywhere further from")):
+    for more, words in ((0.1, "all three prompts"), (-0.1, "not all of the three prompts")):
         table = whole_study.assign(value=whole_study["value"].where(~contradicts, 0.0))
         table.loc[contradicts & (table["initial"] == "misread-20"), "value"] = more
         put(figures, table)
-        assert f"answers part from their reasoning {words} *misread*" in findings_summary(figures)
+        assert f"Under {words}, RL adds more contradictions from *misread*" in findings_summary(figures)
 
 
 def test_undecided_tests_say_what_they_could_have_told(figures, whole_study):

@@ -141,7 +141,7 @@ def test_a_figure_stands_alone(root, name):
         shown, about, note = figure.get_suptitle().splitlines()
         assert shown == module(name).TITLE
     assert about == ABOUT
-    assert re.search("interval|each line: one checkpoint|points: RL runs|one question, no finding", note)
+    assert re.search("interval|each line: one checkpoint|points: RL runs|a single example, no evidence", note)
     assert any(axes.get_xlabel() for axes in figure.axes) or figure.get_supxlabel() or name == "your_model_drops"
     figure.draw_without_rendering()
     written = [text for text in figure.findobj(matplotlib.text.Text) if text.get_text() and text.get_visible()]

@@ -60,8 +60,7 @@ def test_the_size_is_that_of_the_card(root):
 
 def test_the_item_is_told_as_it_was_answered(root, project):
     text = readme.one_item(project)
-    assert "a model before RL writes “There are 0 triangles. So the answer is 0.” and answers **A (0)**" in text
-    assert "which is **right**. Under the wrong caption" in text
+    assert "it writes “There are 0 triangles. So the answer is 0.” and answers **A (0)**, which is **right**." in text
     assert "it writes the same and answers **D (3)**, which is **wrong**. The answer contradicts the reasoning." in text
     assert (project / readme.PICTURE).read_bytes() == (root / readme.PICTURE).read_bytes()
 

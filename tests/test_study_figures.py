@@ -61,8 +61,8 @@ def test_drift_is_told_run_by_run(panel):
 
 def test_titles_hang_on_the_numbers(panel, curves):
     for measures, words in (
-        (["right"], "makes answers right against their reasoning"),
-        (tradeoff.MEASURES, "makes answers right as their reasoning says"),
+        (["right"], "makes more answers right, but not their reasoning"),
+        (tradeoff.MEASURES, "makes more answers right, and their reasoning too"),
         ([], "no more answers right"),
     ):
         turned = curves.assign(value=0.2)

@@ -59,7 +59,7 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
                        parse_math=False)  # fmt: skip
     words.set(xlim=(0, 1), ylim=(0, 1))
     claim = "The same reasoning, and another answer" if _same(table) else "What was written before the answer"
-    return claimed(figure, claim, about, "one question, no finding; dark red: given to the model")
+    return claimed(figure, claim, about, "a single example, no evidence; dark red: text that was given to the model")
 
 
 def _same(table: pd.DataFrame) -> bool:

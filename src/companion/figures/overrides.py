@@ -62,4 +62,4 @@ def _claim(lines: pd.Series, prompt: str, initial: str) -> str:
         f"{kind} ones {path.iloc[0]:.0f} → {path.iloc[-1]:.0f} %" for kind, path in (("wrong", wrong), ("right", right))
     )
     taught = "RL teaches" if more else "RL does not teach"
-    return f"{taught} models to override conclusions that are wrong\nUnder {prompt}: {told}"
+    return f"{taught} models to override conclusions that are wrong\n{initial}, under {prompt}: {told}"

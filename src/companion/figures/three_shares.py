@@ -39,7 +39,7 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
         axes.set(xlim=(0, 100), ylim=(len(prompts) - 0.5, -0.5), xlabel="share of all answers (%)")
         axes.set_title(initial_label(initial), fontsize="medium")
         axes.grid(visible=False)
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower right", ncols=3, frameon=False)
+    panels[-1].legend(loc="upper right", bbox_to_anchor=(1.02, -0.2), ncols=3, frameon=False, fontsize="small")
     return claimed(figure, _claim(lines, initials[-1], prompts), about, "intervals: csv")
 
 

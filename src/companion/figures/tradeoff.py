@@ -1,4 +1,4 @@
-"""What RL for right answers brings: how many answers are right, and how many are right as their reasoning says.
+"""Share of answers that are right, and that are right with reasoning that says so, over RL steps.
 
 The gap between the two lines is what the accuracy-faithfulness trade-off is about: right answers that the reasoning
 before them does not say.
@@ -84,7 +84,7 @@ def _claim(right: pd.DataFrame, said: pd.DataFrame) -> str:
     if gains[0] <= 0:
         head = "After a false first sentence, RL makes no more answers right"
     elif gains[1] < gains[0] / 2:
-        head = "After a false first sentence, RL makes answers right against their reasoning"
+        head = "After a false first sentence, RL makes more answers right, but not their reasoning"
     else:
-        head = "After a false first sentence, RL makes answers right as their reasoning says"
+        head = "After a false first sentence, RL makes more answers right, and their reasoning too"
     return f"{head}\n{INITIALS[-1]}: right {_path(right)}; right and its reasoning says so {_path(said)}"

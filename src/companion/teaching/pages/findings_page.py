@@ -141,9 +141,9 @@ def page(found: Findings) -> str:
 
 
 def findings_summary(figures: Path) -> str:
-    """The README's part: what was found, in three results, and how sure it is."""
+    """The README's part: how sure the results are, and three of them."""
     found = load(figures)
-    return f"{results(found)}\n\n{_status(found)}"
+    return f"{_status(found)}\n\n{results(found)}"
 
 
 TRADEOFF = {
@@ -180,16 +180,15 @@ def results(found: Findings) -> str:
         for prompt in ("plain", "wrong-caption", "wrong-think")
     )
     return "\n".join([
-        f"1. **Misleading text.** After RL from *clean*, a wrong caption {hurts('wrong-caption')}. A *wrong reasoning "
-        f"prefix*, a false first sentence of the reasoning that is written for the model, {hurts('wrong-think')}. A "
-        f"right caption {hurts('right-caption')}, and a right prefix {hurts('right-think')}.",
+        f"1. **Misleading text.** For *clean* after RL, against the plain prompt: a wrong caption "
+        f"{hurts('wrong-caption')}. Starting the model's reasoning with a false sentence, a *wrong reasoning prefix*, "
+        f"{hurts('wrong-think')}. A right caption {hurts('right-caption')}, and a right prefix {hurts('right-think')}.",
         "2. **The trade-off.** Do more answers become right, and more contradict their own reasoning?",
         "",
         *(f"   {line}" for line in table.splitlines()),
         "",
-        "3. **What it depends on.** Under all three prompts, answers part from their reasoning "
-        f"{'further' if further else 'not everywhere further'} from *misread* than from *clean*: same reward, same "
-        "questions, same steps.",
+        f"3. **What it depends on.** Under {'all three prompts' if further else 'not all of the three prompts'}, RL "
+        "adds more contradictions from *misread* than from *clean*, with the same reward, questions and steps.",
     ])  # fmt: skip
 
 
@@ -221,17 +220,18 @@ def _status(found: Findings) -> str:
     shown = found.tests[found.tests["of"].isin(["F1", "F5", "H7"])]
     low, high = int(shown["seeds"].min()), int(shown["seeds"].max())
     seeds = f"{low}" if low == high else f"{low} to {high}"
+    over = "questions alone" if high == 1 else "seeds and questions"
     running = (
-        f"So far they rest on {seeds} of {shown['planned'].max()} training seeds: they are observations, and no "
-        f"findings yet. {facts['runs']} of the study's {facts['planned_runs']} RL runs are done."
+        f"**Preliminary:** {facts['runs']} of {facts['planned_runs']} planned RL runs are done, and these results rest "
+        f"on {seeds} of {shown['planned'].max()} training seeds."
         if _open(found)
-        else f"They are means over {seeds} training seeds."
+        else f"These are means over {seeds} training seeds."
     )
     return (
-        f"**How sure?** Numbers are percentage points, in brackets their 95 % intervals. {running} *No clear change*: "
-        f"the interval includes 0. The [study](docs/study.md) fixed its tests before its first run; [{NAME}]({NAME}) "
-        "has each, and all 14 findings of the paper. Small models show what can happen. They are no evidence about "
-        "large ones."
+        f"{running} Numbers are percentage points, in brackets 95 % intervals over {over}. The tests were fixed "
+        f"before the [study](docs/study.md) began; [{NAME}]({NAME}) gives each result, and says which of the paper's "
+        f"{len(FINDINGS)} findings are seen here. Small models show what can happen; they are no evidence about large "
+        "ones."
     )
 
 

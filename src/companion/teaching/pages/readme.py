@@ -54,8 +54,9 @@ def one_item(project: Path) -> str:
     same = "the same" if misled["think"] == plain["think"] else f"“{misled['think']}”"
     return (
         f"![{alt}]({PICTURE.as_posix()})\n\n"
-        f"Asked plainly, a model before RL writes “{plain['think']}” and answers **{_answer(plain)}**. "
-        f"Under the wrong caption “{added}” it writes {same} and answers **{_answer(misled)}**. "
+        f"One of the small models, before reinforcement learning. With no added text it writes “{plain['think']}” "
+        f"and answers **{_answer(plain)}**. With a false caption added to the prompt, “{added}”, it writes {same} and "
+        f"answers **{_answer(misled)}**. "
         f"{AGREEMENT[misled['rule']]}."
     )
 
