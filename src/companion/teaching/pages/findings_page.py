@@ -345,13 +345,13 @@ def _undecided(tests: pd.DataFrame) -> Iterator[str]:
     yield (
         f"*Undecided* is not *no effect*. {len(undecided)} of {(tests['verdict'] != MISSING).sum()} tests that have "
         "their runs are undecided. Half the width of an interval is about the smallest effect that these seeds and "
-        "questions could have told from none."
+        "questions could have detected."
     )
     if len(undecided):
         lines = [
             [test.of, test.what, value(test), _detectable(test), _matters(test)] for test in undecided.itertuples()
         ]
-        yield markdown_table(["", "test", "found", "could have told", "would matter from"], lines)
+        yield markdown_table(["", "test", "found", "detectable effect", "would matter from"], lines)
 
 
 def _detectable(test: Any) -> str:
