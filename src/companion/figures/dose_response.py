@@ -31,7 +31,7 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
         axes.set_title(perturbation_label(prompt), fontsize="medium")
         axes.set(xticks=sorted(100 * table["dose"].unique()), xlabel="misread reasoning before RL (%)")
     panels[0].set_ylabel("contradicts its reasoning,\nchange over RL (points)")
-    return claimed(figure, _claim(table), about, "points: RL runs; lines: their means")
+    return claimed(figure, _claim(table), about, "points: RL runs, one a seed; lines: their means")
 
 
 def _claim(table: pd.DataFrame) -> str:
