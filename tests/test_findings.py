@@ -27,8 +27,6 @@ def figures(root, tmp_path):
     folder.mkdir()
     for file in [*(root / "figures").glob("*.csv"), root / "figures" / "manifest.json"]:
         shutil.copy(file, folder)
-    (tmp_path / "results").mkdir()
-    shutil.copy(root / "results" / "coverage.csv", tmp_path / "results")
     return folder
 
 
@@ -165,7 +163,7 @@ def test_undecided_tests_say_what_they_could_have_told(figures, whole_study):
     assert row[3:] == ["±2.5 points", "3.0 points"]
 
 
-@pytest.mark.parametrize("name", [*FIRST_STUDY, "study_tests", "findings_gap", "gap_delivery"])
+@pytest.mark.parametrize("name", [*FIRST_STUDY, "study_tests", "findings_gap", "gap_delivery", "coverage"])
 def test_a_missing_table_is_named_with_the_command_that_makes_it(figures, name):
     (figures / f"{name}.csv").unlink()
     with pytest.raises(CompanionError, match=rf"{name}\.csv is missing; make it with `make figures`"):

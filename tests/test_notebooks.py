@@ -42,7 +42,7 @@ PARAMETERS = {
     "08_your_model": LIVE | {"figures"},
 }
 TABLES = {
-    "findings", "study_tests", "findings_consistency", "findings_gap", "findings_perturbed", "gap_delivery",
+    "coverage", "findings", "study_tests", "findings_consistency", "findings_gap", "findings_perturbed", "gap_delivery",
     "your_model", "your_model_types", "your_model_claims",
 }  # fmt: skip
 """Entries of the manifest that have no figure."""

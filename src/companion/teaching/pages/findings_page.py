@@ -322,7 +322,7 @@ def _yours(name: str, run: pd.DataFrame) -> str:
 
 def _how_sure(found: Findings) -> str:
     link, facts = found.prefix, found.manifest[STUDY]
-    covered = read_table(found.figures.parent / "results", COVERAGE, "python benchmarks/coverage.py")["crossed"]
+    covered = read_table(found.figures, COVERAGE)["crossed"]
     notes = ", ".join(name for name, (_, source) in PAPER.items() if "N" in source)
     return "\n".join([
         "* All of it is about the *microworld*: pictures of coloured shapes, and models of 1.65 million parameters. It "
@@ -331,7 +331,7 @@ def _how_sure(found: Findings) -> str:
         "that nothing was chosen on. Arms, items, tests and the smallest effects that matter were fixed before the "
         f"first run ([study.md]({link}docs/study.md)).",
         "* Intervals are over seeds and questions, both drawn at random. In simulation 95 % intervals hold the truth "
-        f"in {100 * covered.min():.0f} to {100 * covered.max():.0f} % ([coverage.csv]({link}results/coverage.csv)).",
+        f"in {100 * covered.min():.0f} to {100 * covered.max():.0f} % ([coverage.csv]({link}figures/coverage.csv)).",
         f"* *Supported* needs all tests of a finding; *contradicted* one, after Holm's correction, and none supported; "
         f"*mixed* both. With fewer than {ENOUGH_SEEDS} seeds there is no verdict.",
         f"* What the paper says is taken from its abstract or its authors' summary; {notes} are wholly or partly as "
