@@ -78,6 +78,22 @@ def test_titles_hang_on_the_numbers(panel, curves):
     assert "of 3 prompts" in sharpening.draw(sharpening.table(curves), "about").get_suptitle()
 
 
+def test_titles_say_first_how_few_runs_they_rest_on(panel, curves):
+    some = curves.assign(seeds=2)
+    rates = summaries.override_rates(panel, INITIALS, PROMPTS).assign(seeds=2)
+    few_runs = summaries.drift_of_runs(panel).query("seed == 21").iloc[:9]
+    drawn = {
+        "2 of 5 seeds so far. ": [
+            tradeoff.draw(tradeoff.table(some), "about"), three_shares.draw(three_shares.table(some), "about"),
+            sharpening.draw(sharpening.table(some), "about"), overrides.draw(rates, "about"),
+        ],
+        "3 of 16 runs so far. ": [dose_response.draw(few_runs, "about")],
+    }  # fmt: skip
+    for words, figures in drawn.items():
+        assert all(figure.get_suptitle().startswith(words) for figure in figures)
+    assert "so far" not in tradeoff.draw(tradeoff.table(curves), "about").get_suptitle()
+
+
 def test_small_print_goes_into_the_words_that_stand_for_a_picture(panel):
     rates = summaries.override_rates(panel, INITIALS, PROMPTS)
     figure = overrides.draw(overrides.table(rates), "five seeds")

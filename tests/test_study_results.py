@@ -49,7 +49,7 @@ def test_the_tests_are_those_of_the_protocol(root):
         for run in PROTOCOL.runs() for step in PROTOCOL.evaluated(run.recipe)
     }  # fmt: skip
     for test in TESTS:
-        for cell in test.quantity.cells():
+        for cell in test.estimand.cells():
             assert cell in evaluated or (cell.recipe, cell.step) == (INITIAL, 0), test.what
             assert planned_seeds(cell, PROTOCOL), test.what
     assert len({(test.of, test.initial, test.what) for test in TESTS}) == len(TESTS)
@@ -70,7 +70,7 @@ def test_a_missing_record_takes_the_verdict_from_the_tests_that_need_it_and_from
     shutil.copytree(results, tmp_path / "study")
     shutil.rmtree(tmp_path / "study" / "misread-20-23" / "rl-consistent")
     table = study_tests(tmp_path / "study")
-    hit = pd.Series([any(cell.recipe == "rl-consistent" for cell in test.quantity.cells()) for test in TESTS])
+    hit = pd.Series([any(cell.recipe == "rl-consistent" for cell in test.estimand.cells()) for test in TESTS])
     assert set(table.loc[hit, "of"]) == {"F6", "F8"}
     assert (table.loc[hit, "verdict"] == MISSING).all()
     assert (table.loc[hit, "seeds"] == 4).all()
@@ -93,7 +93,7 @@ def test_a_changed_record_changes_the_tests_that_read_it_and_no_other(made_up, t
     table = study_tests(tmp_path / "study")
     numbers = ["value", "low", "high"]
     changed = (table[numbers] != whole[numbers]).any(axis=1)
-    reads = pd.Series([any(cell.recipe == "rl-grounded" for cell in test.quantity.cells()) for test in TESTS])
+    reads = pd.Series([any(cell.recipe == "rl-grounded" for cell in test.estimand.cells()) for test in TESTS])
     assert (changed == reads).all()
     assert set(table.loc[changed, "of"]) == {"F6"}
 

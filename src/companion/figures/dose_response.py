@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.figures.theme import claimed, perturbation_label, perturbation_look
+from companion.figures.theme import claimed, perturbation_label, perturbation_look, so_far
 
 
 def table(drifts: pd.DataFrame) -> pd.DataFrame:
@@ -31,7 +31,8 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
         axes.set_title(perturbation_label(prompt), fontsize="medium")
         axes.set(xticks=sorted(100 * table["dose"].unique()), xlabel="misread reasoning before RL (%)")
     panels[0].set_ylabel("contradicts its reasoning,\nchange over RL (points)")
-    return claimed(figure, _claim(table), about, "points: RL runs, one a seed; lines: their means")
+    begins = so_far(len(table) // table["prompt"].nunique(), table["planned"].max(), "runs")
+    return claimed(figure, begins + _claim(table), about, "points: RL runs, one a seed; lines: their means")
 
 
 def _claim(table: pd.DataFrame) -> str:

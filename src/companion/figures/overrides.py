@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.figures.theme import BLIND_SAFE, claimed, initial_label, perturbation_label
+from companion.figures.theme import BLIND_SAFE, claimed, initial_label, perturbation_label, so_far
 
 RATES = {
     "P(override | conclusion wrong)": ("of wrong conclusions, overridden", BLIND_SAFE[3], "o"),
@@ -51,7 +51,8 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
         axes.set_xlabel("%")
     told = [name for name in prompts if not few.loc[name, initials[-1]].loc[list(RATES)[:2]].any()]
     claim = _claim(lines, told[-1], initials[-1])
-    return claimed(figure, claim, about, "hollow mark: before RL; arrow: to the last step; intervals: csv")
+    begins = so_far(table["seeds"].min(), table["planned"].max(), "seeds")
+    return claimed(figure, begins + claim, about, "hollow mark: before RL; arrow: to the last step; intervals: csv")
 
 
 def _claim(lines: pd.Series, prompt: str, initial: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.figures.theme import claimed, initial_label, perturbation_label, perturbation_look
+from companion.figures.theme import claimed, initial_label, perturbation_label, perturbation_look, so_far
 from companion.perturbations.table import in_standing_order
 
 SEEN = "plain"
@@ -34,9 +34,9 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
         axes.set_yticks(range(len(prompts)), names)
         axes.set(xlim=(0, 1.05 * lines.max()), ylim=(len(prompts) - 0.5, -0.5), xlabel="letter entropy (100: uniform)")
         axes.set_title(initial_label(initial), fontsize="medium")
-    return claimed(
-        figure, _claim(lines, initials), about, "hollow mark: before RL; arrow: to the last step; intervals: csv"
-    )
+    begins = so_far(table["seeds"].min(), table["planned"].max(), "seeds")
+    note = "hollow mark: before RL; arrow: to the last step; intervals: csv"
+    return claimed(figure, begins + _claim(lines, initials), about, note)
 
 
 def _claim(lines: pd.Series, initials: list[str]) -> str:

@@ -112,6 +112,11 @@ def claimed(figure: Figure, claim: str, about: str, note: str) -> Figure:
     return figure
 
 
+def so_far(done: int, planned: int, unit: str) -> str:
+    """What a title begins with until all planned runs are there; "" then."""
+    return "" if done >= planned else f"{done} of {planned} {unit} so far. "
+
+
 def initial_label(initial: str) -> str:
     """An initial checkpoint of the study as figures name it: `misread-20`, `misread-20-followed`."""
     share, _, kind = initial.removeprefix("misread-").partition("-")

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from companion.figures.theme import BLIND_SAFE, claimed, initial_label, perturbation_label
+from companion.figures.theme import BLIND_SAFE, claimed, initial_label, perturbation_label, so_far
 
 SHARES = {
     "agrees": (BLIND_SAFE[0], ""),
@@ -40,7 +40,8 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
         axes.set_title(initial_label(initial), fontsize="medium")
         axes.grid(visible=False)
     panels[-1].legend(loc="upper right", bbox_to_anchor=(1.02, -0.2), ncols=3, frameon=False, fontsize="small")
-    return claimed(figure, _claim(lines, initials[-1], prompts), about, "intervals: csv")
+    begins = so_far(table["seeds"].min(), table["planned"].max(), "seeds")
+    return claimed(figure, begins + _claim(lines, initials[-1], prompts), about, "intervals: csv")
 
 
 def _bar(axes: Axes, y: float, shares: list[float]) -> None:

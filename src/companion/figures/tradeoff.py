@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from companion.figures.theme import BLIND_SAFE, claimed, draw_chance, initial_label
+from companion.figures.theme import BLIND_SAFE, claimed, draw_chance, initial_label, so_far
 
 MEASURES = ("right", "right and its reasoning says so")
 PROMPTS = {"plain": "plain prompt", "wrong-think": "after a false first sentence"}
@@ -46,7 +46,8 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
     over = "items; one seed so far" if table["seeds"].max() == 1 else "seeds and items"
     misread = f"{INITIALS[-1]}: 20 % of the reasoning seen before RL misread the picture"
     note = f"upright lines: 95 % intervals over {over}; {misread}"
-    return claimed(figure, _claim(right, said), about, note)
+    begins = so_far(table["seeds"].min(), table["planned"].max(), "seeds")
+    return claimed(figure, begins + _claim(right, said), about, note)
 
 
 def _panel(axes: Axes, right: pd.DataFrame, said: pd.DataFrame) -> None:

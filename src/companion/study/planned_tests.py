@@ -1,7 +1,7 @@
 """The tests that docs/study.md fixed before the first run, as data: which quantity, of which runs, in which direction.
 
 A test has fields; what a reader sees is made of them (`PlannedTest.what`). Left out: the rule that turns an estimate
-into a verdict (`study/results.py`).
+into a verdict (`analysis/findings/rule.py`).
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ class Runs(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Quantity:
-    """Something estimated from the records of `cells`."""
+class Estimand:
+    """What a test is about: something that is estimated from the records of `cells`."""
 
     def cells(self) -> Sequence[Cell]:
         """All checkpoints that it needs."""
@@ -80,7 +80,7 @@ class Quantity:
 
 
 @dataclass(frozen=True)
-class Mean(Quantity):
+class Mean(Estimand):
     """A weighted sum of measures, of each item and seed, averaged over both. family: only of its items, or with a minus
     before its name of all others."""
 
@@ -108,7 +108,7 @@ class Mean(Quantity):
 
 
 @dataclass(frozen=True)
-class Auroc(Quantity):
+class Auroc(Estimand):
     """How well P(correct) under the plain prompt tells which items are right under a perturbation.
 
     beyond_entropy: minus how well a low entropy does.
@@ -135,7 +135,7 @@ class Auroc(Quantity):
 
 
 @dataclass(frozen=True)
-class Slope(Quantity):
+class Slope(Estimand):
     """Slope of drift at the last step over the dose, one value a run, seeds as blocks; for `PER_DOSE` of it."""
 
     prompt: str
@@ -156,7 +156,7 @@ class Slope(Quantity):
 
 
 @dataclass(frozen=True)
-class RankOrder(Quantity):
+class RankOrder(Estimand):
     """Rank correlation over the runs of arms A and B: drift at step 500, with how often a wrong conclusion was
     overridden rightly at step 0: P(override | conclusion wrong) × P(right | override of a wrong conclusion)."""
 
@@ -181,7 +181,7 @@ class RankOrder(Quantity):
 
 
 @dataclass(frozen=True)
-class VarianceGap(Quantity):
+class VarianceGap(Estimand):
     """Variance of accuracy between the seeds of a recipe, minus that between recipes."""
 
     compared: tuple[Cell, ...]
@@ -219,7 +219,7 @@ class PlannedTest:
     contrast: str
     prompt: str
     expected: str
-    quantity: Quantity
+    estimand: Estimand
     matters: float = 0.03
     unit: str = "points"
     against: float = 0.0
@@ -295,7 +295,7 @@ def _sharpening(cell: Cell) -> Iterable[PlannedTest]:
         yield _change("F6", cell, prompt, "entropy", "down", matters=0.02)
     unseen = [term for prompt in UNSEEN for term in over_rl(cell, prompt, "entropy", 1 / len(UNSEEN))]
     one = _change("F6", cell, UNSEEN[0], "entropy", "down", matters=0.02)
-    yield replace(one, prompt="forms in no recipe's training", quantity=Mean(tuple(unseen)))
+    yield replace(one, prompt="forms in no recipe's training", estimand=Mean(tuple(unseen)))
 
 
 def _of_remedies(initial: str) -> Iterable[PlannedTest]:

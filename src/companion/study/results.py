@@ -33,11 +33,11 @@ def study_tests(results: Path, protocol: Protocol = PROTOCOL, tests: Sequence[Pl
     panel = StudyPanel(results)
     lines = []
     for test in tests:
-        cells = test.quantity.cells()
-        planned = test.quantity.runs({cell: planned_seeds(cell, protocol) for cell in cells})
-        runs = test.quantity.runs({cell: panel.seeds([cell, cell.before()]) for cell in cells})
+        cells = test.estimand.cells()
+        planned = test.estimand.runs({cell: planned_seeds(cell, protocol) for cell in cells})
+        runs = test.estimand.runs({cell: panel.seeds([cell, cell.before()]) for cell in cells})
         nothing = no_estimate(0, 0)
-        found = test.quantity.estimate(panel, runs, test.against) if runs.number else nothing
+        found = test.estimand.estimate(panel, runs, test.against) if runs.number else nothing
         lines.append({
             "of": test.of, "initial": test.initial, "what": test.what, "measure": test.measure,
             "contrast": test.contrast, "prompt": test.prompt, "expected": test.expected, "against": test.against,
@@ -57,7 +57,7 @@ def planned_seeds(cell: Cell, protocol: Protocol) -> list[int]:
 
 def _bound(test: PlannedTest, panel: StudyPanel, seeds: dict[Cell, list[int]]) -> float:
     """The smallest effect that matters, in the unit of the value."""
-    cell = test.quantity.cells()[0]
+    cell = test.estimand.cells()[0]
     if test.unit != "words" or not seeds[cell]:
         return test.matters if test.unit != "words" else np.nan
     return test.matters * float(panel.values(cell.before(), test.prompt, "words", seeds[cell]).mean())
