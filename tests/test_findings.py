@@ -17,7 +17,9 @@ from companion.errors import CompanionError
 from companion.study.planned_tests import HYPOTHESES
 from companion.study.results import study_tests
 from companion.teaching.pages import findings_page
-from companion.teaching.pages.findings_page import FIRST_STUDY, findings_summary, load, page, weakest
+from companion.teaching.pages.findings_data import FIRST_STUDY, load
+from companion.teaching.pages.findings_page import page, weakest
+from companion.teaching.pages.three_results import findings_summary
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from companion.errors import CompanionError
-from companion.teaching.pages import findings_page, readme
+from companion.teaching.pages import readme, three_results
 
 MOST_WORDS = 700
 
@@ -109,7 +109,7 @@ def test_results_follow_the_tables(project):
 )
 def test_words_follow_from_the_interval(low, high, words):
     change = pd.Series({"value": (low + high) / 2, "low": low, "high": high})
-    assert findings_page.in_words(change, "up", "down", "neither").startswith(f"{words} (**")
+    assert three_results.in_words(change, "up", "down", "neither").startswith(f"{words} (**")
 
 
 def test_every_notebook_has_its_line(root, project):

@@ -19,7 +19,7 @@ from companion.errors import CompanionError
 from companion.figures import single_items
 from companion.figures.theme import set_theme
 from companion.questions.registry import find_questions
-from companion.teaching.pages import findings_page
+from companion.teaching.pages.three_results import findings_summary
 
 ITEM, ANSWERS = "test-0-4", Path("results/gap/opened")
 """The item that the README shows, which is that of notebook 00, and where the answers to it are committed."""
@@ -77,7 +77,7 @@ def tradeoff(project: Path) -> str:
 
 def results(project: Path) -> str:
     """Three results, and how sure they are; those of FINDINGS.md."""
-    return findings_page.findings_summary(project / "figures")
+    return findings_summary(project / "figures")
 
 
 def notebooks(project: Path) -> str:

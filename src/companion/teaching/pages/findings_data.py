@@ -1,0 +1,110 @@
+"""What FINDINGS.md and the README's results are written from: tables of tests, and the manifest of figures."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from companion.analysis.findings import verdicts
+from companion.analysis.findings.rule import MISSING, joint_verdicts
+from companion.analysis.findings.wording import delivered
+from companion.errors import CompanionError
+
+NAME = "FINDINGS.md"
+
+STUDY, GAP, DELIVERY, COVERAGE = "study_tests", "findings_gap", "gap_delivery", "coverage"
+"""Tables of the study's tests, of F4's, of what delivery alone does, and of what the intervals cover in simulation."""
+
+FIRST_STUDY = ("findings_perturbed", "findings_consistency", "findings")
+"""Tables of the first study's tests, whose verdicts stand beside the study's until it is complete."""
+
+SINGLE = "your_model_claims"
+"""The table of tests of one checkpoint, with the item as the unit: of `base`, or of the model of a report."""
+
+FIGURES = {
+    "F1": ("perturbation_drops", "remedies_accuracy"), "F2": ("confidence",), "F3": ("shrinking",), "F4": ("gap",),
+    "F5": ("tradeoff", "three_shares"), "F6": ("sharpening",), "F7": ("remedies_accuracy",),
+    "F8": ("remedies_agreement",), "F9": ("reasoning_length",), "F10": ("survival_auroc",), "F11": ("failure_types",),
+    "F12": ("perturbation_drops",), "F13": ("perturbation_drops", "where_answers_go"), "F14": ("seeds_and_recipes",),
+    "H1": ("dose_response",), "H2": ("tradeoff",), "H3": (), "H4": ("overrides",), "H5": (), "H6": (),
+    "H7": ("tradeoff", "one_transcript"),
+}  # fmt: skip
+"""Finding or hypothesis → the figures that show it."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What the page is written from.
+
+    tests: planned tests with their estimates and verdicts, those of F4 among them. first: (start, finding) → verdict
+    of the first study. figures: the folder of tables and manifest. run: the tests of a report. prefix: from the page to
+    the project.
+    """
+
+    figures: Path
+    tests: pd.DataFrame
+    first: pd.Series
+    manifest: dict[str, Any]
+    run: pd.DataFrame | None = None
+    prefix: str = ""
+
+    @property
+    def initials(self) -> list[str]:
+        """Initial checkpoints from which findings are tested, by themselves."""
+        return [name for name in self.tests["initial"].unique() if name]
+
+    @property
+    def joint(self) -> pd.Series:
+        """(of, initial) → verdict."""
+        return joint_verdicts(self.tests, ["of", "initial"])
+
+    def of(self, name: str) -> pd.DataFrame:
+        """The tests of a finding or hypothesis."""
+        return self.tests[self.tests["of"] == name]
+
+    def see(self, name: str) -> str:
+        """Links to the figures of a finding, and to their notebooks."""
+        figures = [figure for figure in FIGURES[name] if figure in self.manifest]
+        shown = [f"[{figure.replace('_', ' ')}]({self.prefix}figures/{figure}.png)" for figure in figures]
+        return ", ".join([*shown, *dict.fromkeys(self.notebook(figure) for figure in figures)]) or "–"
+
+    def notebook(self, entry: str) -> str:
+        """A link to the notebook that made an entry of the manifest."""
+        name = self.manifest[entry]["notebook"]
+        return f"[notebook {name.partition('_')[0]}]({self.prefix}executed/{name}.ipynb)"
+
+
+def load(figures: Path, run: pd.DataFrame | None = None, prefix: str = "") -> Findings:
+    """Read tables and manifest. Raises CompanionError for one that is missing."""
+    study = read_table(figures, STUDY).fillna({"initial": "", "prompt": ""})
+    gap = read_table(figures, GAP).fillna({"delivery": ""}).rename(columns={"finding": "of"}).assign(initial="")
+    told = gap["delivery"].map(lambda way: f" (prefix {delivered(way)})" if way else "")
+    tests = pd.concat([study, gap.assign(what=gap["what"] + told)], ignore_index=True)
+    tests = tests.sort_values("of", key=lambda names: names.map(_place), kind="stable")
+    first = pd.concat([read_table(figures, name) for name in FIRST_STUDY], ignore_index=True)
+    manifest = json.loads(_there(figures / "manifest.json").read_text("utf-8"))
+    return Findings(figures, tests, verdicts(first), manifest, run, prefix)
+
+
+def read_table(figures: Path, name: str, command: str = "make figures") -> pd.DataFrame:
+    """A table of a folder of figures. Raises CompanionError, with the command that makes it, where it is missing."""
+    return pd.read_csv(_there(figures / f"{name}.csv", command))
+
+
+def incomplete(found: Findings) -> bool:
+    """Whether runs of any test are still missing."""
+    return bool((found.tests["verdict"] == MISSING).any())
+
+
+def _place(name: str) -> tuple[int, int]:
+    return name[0] != "H", int(name[1:])
+
+
+def _there(file: Path, command: str = "make figures") -> Path:
+    if not file.exists():
+        raise CompanionError(f"{file} is missing; make it with `{command}`")
+    return file

@@ -1,0 +1,91 @@
+"""Three results of the study, in words that follow from their intervals: the README's, and the first of FINDINGS.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from companion.analysis.findings import FINDINGS
+from companion.analysis.findings.wording import markdown_table
+from companion.intervals import points
+from companion.teaching.pages.findings_data import NAME, STUDY, Findings, incomplete, load
+
+
+def findings_summary(figures: Path) -> str:
+    """The README's part: how sure the results are, and three of them."""
+    found = load(figures)
+    return f"{_status(found)}\n\n{results(found)}"
+
+
+TRADEOFF = {
+    ("right", "plain"): "right",
+    ("contradicts", "plain"): "contradicts its reasoning",
+    ("contradicts", "wrong-caption"): "… under a wrong caption",
+    ("contradicts", "wrong-think"): "… after a wrong reasoning prefix",
+}
+"""Measure and prompt of a test of F5 → what the table of the trade-off calls the share of answers."""
+
+
+def results(found: Findings) -> str:
+    """Three results, in words that follow from their intervals."""
+    clean, misread = found.initials
+    tests = found.tests.set_index(["of", "initial", "measure", "contrast", "prompt"]).sort_index()
+
+    def hurts(prompt: str) -> str:
+        change = tests.loc[
+            ("F1" if prompt.startswith("wrong") else "F13", clean, "right", f"{prompt} minus plain, `rl-correct`", "")
+        ]
+        return in_words(change, "raises accuracy", "lowers accuracy", "does not clearly change accuracy")
+
+    def over_rl(initial: str, measure: str, prompt: str) -> str:
+        change = tests.loc[("F5", initial, measure, "step 1,000 minus step 0 of `rl-correct`", prompt)]
+        return in_words(change, "more", "fewer", "no clear change")
+
+    table = markdown_table(
+        ["share of answers, change over RL", "*clean*", "*misread*"],
+        [[told, *(over_rl(initial, *place) for initial in (clean, misread))] for place, told in TRADEOFF.items()],
+    )
+    doses = found.of("F5").query("measure == 'contradicts'").set_index(["initial", "prompt"])
+    further = all(
+        doses.loc[(misread, prompt), "value"] > doses.loc[(clean, prompt), "value"]
+        for prompt in ("plain", "wrong-caption", "wrong-think")
+    )
+    return "\n".join([
+        f"1. **Misleading text.** For *clean* after RL, against the plain prompt: a wrong caption "
+        f"{hurts('wrong-caption')}. Starting the model's reasoning with a false sentence, a *wrong reasoning prefix*, "
+        f"{hurts('wrong-think')}. A right caption {hurts('right-caption')}, and a right prefix {hurts('right-think')}.",
+        "2. **The trade-off.** Do more answers become right, and more contradict their own reasoning?",
+        "",
+        *(f"   {line}" for line in table.splitlines()),
+        "",
+        f"3. **What it depends on.** Under {'all three prompts' if further else 'not all of the three prompts'}, RL "
+        "adds more contradictions from *misread* than from *clean*, with the same reward, questions and steps.",
+    ])  # fmt: skip
+
+
+def in_words(change: pd.Series, up: str, down: str, neither: str) -> str:
+    """A change in words that follow from its interval, and its numbers. change: value, low, high, as shares of 1."""
+    words = up if change["low"] > 0 else down if change["high"] < 0 else neither
+    return f"{words} (**{points(change)}**)"
+
+
+def _status(found: Findings) -> str:
+    """How sure the results are."""
+    facts = found.manifest[STUDY]
+    shown = found.tests[found.tests["of"].isin(["F1", "F5", "H7"])]
+    low, high = int(shown["seeds"].min()), int(shown["seeds"].max())
+    seeds = f"{low}" if low == high else f"{low} to {high}"
+    over = "questions alone" if high == 1 else "seeds and questions"
+    running = (
+        f"**Preliminary:** {facts['runs']} of {facts['planned_runs']} planned RL runs are done, and these results rest "
+        f"on {seeds} of {shown['planned'].max()} training seeds."
+        if incomplete(found)
+        else f"These are means over {seeds} training seeds."
+    )
+    return (
+        f"{running} Numbers are percentage points, in brackets 95 % intervals over {over}. The tests were fixed "
+        f"before the [study](docs/study.md) began; [{NAME}]({NAME}) gives each result, and says which of the paper's "
+        f"{len(FINDINGS)} findings are seen here. Small models show what can happen; they are no evidence about large "
+        "ones."
+    )
