@@ -47,6 +47,21 @@ def test_without_differences_between_items_it_is_the_t_test_of_the_seeds_and_of_
     assert (found.p, found.seeds, found.items) == (pytest.approx(known.pvalue), 1, 60)
 
 
+@pytest.mark.parametrize(("of_seeds", "of_items"), [(0.05, 0.3), (0.0, 0.3), (0.3, 0.0)])
+def test_the_interval_is_that_of_the_protocol(of_seeds, of_items):
+    """(MS_seeds + MS_items − MS_residual) / (seeds × items), at least the larger of the first two; Satterthwaite."""
+    values = drawn(np.random.default_rng(9), 4, 60, of_seeds, of_items)
+    by_seeds, by_items, rest = mean_squares(values)
+    total = by_seeds + by_items - rest
+    df = total**2 / (by_seeds**2 / 3 + by_items**2 / 59 + rest**2 / (3 * 59))
+    if total < max(by_seeds, by_items):
+        total, df = max((by_seeds, 3), (by_items, 59))
+    half = stats.t.ppf(0.975, df) * np.sqrt(total / 240)
+    found = crossed_mean(values)
+    assert (found.low, found.high) == pytest.approx((values.mean() - half, values.mean() + half))
+    assert found.p == pytest.approx(2 * stats.t.sf(abs(values.mean()) / np.sqrt(total / 240), df))
+
+
 @pytest.mark.parametrize("spread", [0.0, 0.01, 0.05])
 def test_intervals_hold_the_truth_as_often_as_they_say(spread):
     rng = np.random.default_rng(2)

@@ -120,6 +120,9 @@ def test_a_transcript_is_chosen_by_rule(root):
     followed = transcript()
     followed.loc[(followed["item"] == 2) & (followed["step"] == 1000), "answered"] = 0
     assert set(one_transcript.table(followed)["item"]) == {5}
+    agreeing = transcript()
+    agreeing.loc[(agreeing["item"] == 2) & (agreeing["step"] == 1000), "concluded"] = 1
+    assert set(one_transcript.table(agreeing)["item"]) == {5}
     drawn = one_transcript.draw(one_transcript.table(transcript()), "about")
     assert drawn.get_suptitle() == "The same reasoning, and another answer"
     kept = pd.read_parquet(root / "results" / "study" / "transcripts.parquet")
