@@ -79,13 +79,13 @@ import os, sys, time
 from pathlib import Path
 from companion.locks import claim
 with claim(Path(sys.argv[1]), ["a"]):
-    if not (child := os.fork()):
-        time.sleep(60)
-    print(child, flush=True)
-    os.kill(os.getpid(), 9)
+    if not os.fork():
+        print(os.getpid(), flush=True)
+    time.sleep(60)
 """
     parent = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     child = int(parent.stdout.readline())
+    parent.kill()
     parent.wait()
     try:
         with claim(tmp_path, ["a"]) as (own, holders):
