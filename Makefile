@@ -79,7 +79,7 @@ rows: $(READY)  ## evaluate every shipped checkpoint but base again, for noteboo
 		--model checkpoints/$$folder || exit 1; done
 	$(BIN)/companion pack results/rows
 
-gap: $(READY)  ## ask reference and RL models again, opened and behind a server, for notebook 04, into results/gap
+gap: $(READY)  ## ask reference and RL models again, opened and behind a server, for notebook 07, into results/gap
 	$(BIN)/companion release --every-seed --out runs/gap
 	PATH=$(abspath $(BIN)):$$PATH bash scripts/gap.sh
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The answers of notebook 04: base, five reference and five RL models, opened (a start of the reasoning is prefilled) and
+# The answers of notebook 07: base, five reference and five RL models, opened (a start of the reasoning is prefilled) and
 # behind OpenAI-compatible servers on loopback (it stands in the user's turn). Goes on where it was interrupted; an hour
 # on 2 CPU cores. Wants the models of
 #   companion train reference --seed 0,1,2,3,4 --out runs/gap/reference

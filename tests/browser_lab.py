@@ -1,6 +1,6 @@
 """Runs notebooks in JupyterLab, in headless Chromium, as a user would, and operates their widgets by keyboard.
 
-Not part of `make test`. Run: `make test-browser`, or `python tests/browser_lab.py [--port 8899] [07_tradeoff_lab …]`.
+Not part of `make test`. Run: `make test-browser`, or `python tests/browser_lab.py [--port 8899] [06_tradeoff_lab …]`.
 Needs Debian's chromium and chromium-driver, and selenium: `make test-browser` installs the latter.
 """
 
@@ -229,7 +229,7 @@ def operate_lab(driver: webdriver.Chrome) -> None:
     assert len(driver.find_elements(By.CSS_SELECTOR, ".jp-Notebook .jp-Cell")) == cells  # no key was taken as a command
 
 
-OPERATED = {"07_tradeoff_lab": operate_lab}
+OPERATED = {"06_tradeoff_lab": operate_lab}
 """What is done with the widgets of a notebook after it has run."""
 
 

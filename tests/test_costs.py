@@ -184,7 +184,7 @@ def test_no_written_file_and_no_message_holds_the_key(serving, tmp_path, monkeyp
 def test_notebook_04_audits_a_served_model_within_its_budget(serving, root, tmp_path, monkeypatch, capfd):
     """Without a budget nothing is sent; with a small one it stops, and goes on with a larger one: no answer is asked
     for twice, no more is spent than was agreed to, and the key is written nowhere."""
-    name = "04_closed_vs_open"
+    name = "07_closed_vs_open"
     (tmp_path / "results").mkdir()
     shutil.copytree(root / "results" / "gap", tmp_path / "results" / "gap")
     shutil.copy(root / "results" / "sample_size.csv", tmp_path / "results")
@@ -217,7 +217,7 @@ def test_notebook_04_audits_a_served_model_within_its_budget(serving, root, tmp_
     assert (entry["parameters"]["budget"], entry["items"]) == (0.05, 3)
     said = capfd.readouterr()
     files = [file for file in tmp_path.rglob("*") if file.is_file()]
-    assert {"04_closed_vs_open.ipynb", "gap_audit.svg", "manifest.json"} <= {file.name for file in files}
+    assert {"07_closed_vs_open.ipynb", "gap_audit.svg", "manifest.json"} <= {file.name for file in files}
     assert not [file for file in files if KEY.encode() in file.read_bytes()]
     assert not [file for file in Path("runs").rglob("*.parquet") if KEY in str(pq.read_table(file).to_pylist())]
     assert KEY not in said.out + said.err

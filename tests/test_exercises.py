@@ -50,7 +50,7 @@ LAB = {
         columns=["start", "measure", "value"],
     ),
 }
-"""What notebook 7 hands over, in small."""
+"""What notebook 6 hands over, in small."""
 
 
 @pytest.fixture(scope="module")
@@ -67,12 +67,12 @@ def rows(root, tmp_path_factory):
 def names(root, rows, monkeypatch):
     """Notebook number → the names that its exercises are given."""
     monkeypatch.chdir(root)
-    tables = {"01": "perturbation_drops", "02": "confidence", "03": "quadrants", "04": "gap", "06": "remedies_accuracy"}
+    tables = {"01": "perturbation_drops", "02": "confidence", "03": "quadrants", "05": "remedies_accuracy", "07": "gap"}
     found = {number: {"table": pd.read_csv(f"figures/{name}.csv"), "rows": rows} for number, name in tables.items()}
     tests, shares = (pd.read_csv(f"figures/{name}.csv") for name in ("study_tests", "three_shares"))
     indexed = pd.read_csv("figures/perturbation_drops.csv").set_index(["perturbation", "measure"])
     return {
-        **found, "00": {"table": indexed}, "07": LAB, "05": {"tests": tests, "shares": shares},
+        **found, "00": {"table": indexed}, "04": {"tests": tests, "shares": shares}, "06": LAB,
         "08": {"context": SimpleNamespace(rows=rows)},
     }  # fmt: skip
 
@@ -159,7 +159,7 @@ def test_a_run_without_the_numbers_says_so(id, names):
 
 @pytest.mark.parametrize("id", [id for id, one in EXERCISES.items() if one.given])
 def test_a_name_that_was_overwritten_is_noticed(id):
-    answer = {"00.2": "wrong-think", "02.1": "a", "05.1": "a", "07.3": lambda *_: 1.0}.get(id, 1.0)
+    answer = {"00.2": "wrong-think", "02.1": "a", "04.1": "a", "06.3": lambda *_: 1.0}.get(id, 1.0)
     verdict = check(id, answer, *[pd.DataFrame({"x": [1]})] * len(EXERCISES[id].given))
     assert verdict.head in (UNKNOWN, WRONG)
     assert check(id, ..., None).head == OPEN

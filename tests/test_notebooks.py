@@ -35,10 +35,10 @@ PARAMETERS = {
     "01_perturbation_drops": LIVE,
     "02_confidence": LIVE,
     "03_cot_consistency": LIVE | {"compare", "results"},
-    "04_closed_vs_open": AUDIT,
-    "05_training_dynamics": {"study", "live_steps", "seed"},
-    "06_remedies": {"results", "start", "seed"},
-    "07_tradeoff_lab": {"item", "watched", "results", "own", "seed"},
+    "07_closed_vs_open": AUDIT,
+    "04_training_dynamics": {"study", "live_steps", "seed"},
+    "05_remedies": {"results", "start", "seed"},
+    "06_tradeoff_lab": {"item", "watched", "results", "own", "seed"},
     "08_your_model": LIVE | {"figures"},
 }
 TABLES = {
@@ -209,7 +209,7 @@ BY_HAND = {
     "01_perturbation_drops": [f"01-hand-{id}" for id in ("row-1", "accuracy", "paired-1", "bootstrap-1", "name-1")],
     "02_confidence": [f"02-hand-{id}" for id in ("response", "softmax-1", "letters-1", "entropy-1")],
     "03_cot_consistency": ["03-hand-clauses-1", "03-hand-clauses-2", "03-05"],
-    "05_training_dynamics": [f"05-hand-{id}" for id in ("group-1", "advantage-1", "gate-1")],
+    "04_training_dynamics": [f"04-hand-{id}" for id in ("group-1", "advantage-1", "gate-1")],
 }
 """The cells that do by hand what the notebook then calls by name."""
 
@@ -265,7 +265,7 @@ FAULTS = {
         ]
     },
     "03_cot_consistency": lambda space: {"table": space["table"].assign(value=space["table"]["value"] + 0.01)},
-    "05_training_dynamics": lambda space: {
+    "04_training_dynamics": lambda space: {
         "reward": lambda prompt, response, gates=(): space["reward"](prompt, response)
     },
 }  # fmt: skip
@@ -289,10 +289,10 @@ def test_what_is_done_by_hand_is_what_the_package_gives(root, name, tmp_path, mo
 
 
 def test_the_group_changes_sign_under_the_gate(root, tmp_path, monkeypatch):
-    """What the text beside notebook 05's group says of it."""
+    """What the text beside notebook 04's group says of it."""
     monkeypatch.chdir(root)
-    space = by_hand_names(root, "05_training_dynamics", tmp_path)
-    for source in by_hand(root, "05_training_dynamics"):
+    space = by_hand_names(root, "04_training_dynamics", tmp_path)
+    for source in by_hand(root, "04_training_dynamics"):
         exec(source, space)
     hollow, wrong = space["right"] & ~space["agrees"], ~space["right"] & space["agrees"]
     assert hollow.any()
@@ -302,8 +302,8 @@ def test_the_group_changes_sign_under_the_gate(root, tmp_path, monkeypatch):
 
 
 def test_an_advantage_by_hand_is_the_trainers(root, checkpoint, tmp_path, monkeypatch):
-    """The line of notebook 05 against what the trainer makes of the same rewards, over groups of four."""
-    line = next(line for line in by_hand(root, "05_training_dynamics")[1].splitlines() if line.startswith("A = "))
+    """The line of notebook 04 against what the trainer makes of the same rewards, over groups of four."""
+    line = next(line for line in by_hand(root, "04_training_dynamics")[1].splitlines() if line.startswith("A = "))
     rewards, found = [], []
     rng = np.random.default_rng(0)
 

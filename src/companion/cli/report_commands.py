@@ -11,7 +11,7 @@ from companion.cli.judge_commands import JUDGES
 from companion.cli.options import Commands, positive
 from companion.errors import CompanionError
 
-REPORT, AUDIT = "08_your_model.ipynb", "04_closed_vs_open.ipynb"
+REPORT, AUDIT = "08_your_model.ipynb", "07_closed_vs_open.ipynb"
 
 
 def add(commands: Commands) -> None:
@@ -21,7 +21,7 @@ def add(commands: Commands) -> None:
     )
     figures.add_argument(
         "--out", type=Path,
-        help="a folder for one notebook alone: with an ENDPOINT its audit (04), else the report on MODEL (08); for "
+        help="a folder for one notebook alone: with an ENDPOINT its audit (07), else the report on MODEL (08); for "
         "single figures, where they lie",
     )  # fmt: skip
     figures.add_argument(

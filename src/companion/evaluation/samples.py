@@ -1,6 +1,6 @@
 """Samples of each prompt: what they may cost, that somebody agrees to it, and what was answered.
 
-`companion evaluate` and the audit of notebook 04 go through all three; the other notebooks, which are free, only ask.
+`companion evaluate` and the audit of notebook 07 go through all three; the other notebooks, which are free, only ask.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ RUNS, SHIPPED = Path("runs"), Path("results/rows")
 """Where rows are written, and where those lie that are too dear to compute at each build."""
 
 LAB_ITEMS, GAP = 300, Path("results/gap/opened")
-"""The lab's items: those that every shipped model was asked, the base model for notebook 04."""
+"""The lab's items: those that every shipped model was asked, the base model for notebook 07."""
 
 
 @dataclass
@@ -315,7 +315,7 @@ def _open_unpaid(parameters: Mapping[str, Any]) -> Model:
     name = parameters["model"]
     if name.partition(":")[0] in SERVICES:
         raise CompanionError(
-            f"{name} costs money, and this notebook asks nobody whether to spend it: give it to notebook 04 with a "
+            f"{name} costs money, and this notebook asks nobody whether to spend it: give it to notebook 07 with a "
             f"budget, or give `companion evaluate --model {name}`, then `companion judge`, `claims` and `compare`"
         )
     return open_model(name, parameters["device"], parameters["profile"])

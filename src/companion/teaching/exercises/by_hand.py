@@ -1,4 +1,4 @@
-"""Exercises that do by hand what notebooks 02 and 05 show: an entropy from logits, the advantages of a group."""
+"""Exercises that do by hand what notebooks 02 and 04 show: an entropy from logits, the advantages of a group."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ BY_HAND = (
         _WEIGHTS + "answer = ...  # between 0 and 1",
     ),
     Exercise(
-        "05.4", "Compute an advantage",
+        "04.4", "Compute an advantage",
         "Write the advantages of one group under the recipe `rl-consistent`, as the trainer computes them. `form`, "
         "`right` and `agrees` are arrays of true and false, one entry a rollout.",
         _written(_R, _A), _advantages,

@@ -195,7 +195,7 @@ _INDEX = "def index(accuracy, agreement):\n    "
 
 RUNS = (
     Exercise(
-        "05.2", "Part ways, or say nothing?",
+        "04.2", "Part ways, or say nothing?",
         "An answer may fail to agree because the reasoning concludes another option, or because it names none (“So "
         "the answer is pink”, where pink is not on offer). From `misread-0`, under `plain`: by how many points does "
         "the share that *names no option* change from step 0 to the last? `shares` is the table of the three shares.",
@@ -210,7 +210,7 @@ RUNS = (
         "answer = ...  # in points, with its sign", given=("shares",),
     ),
     Exercise(
-        "06.1", "Held against what?",
+        "05.1", "Held against what?",
         "Suppose that under a wrong caption `augmented` loses less than the model before RL. Did the augmentation do "
         "that? Hold it against `accuracy`, which went through the same RL and never saw a lie: by how many points "
         "does the change under `wrong-caption` differ, `augmented` minus `accuracy`?",
@@ -226,7 +226,7 @@ RUNS = (
         _CHANGES + "answer = ...  # in points, with its sign", given=("table",),
     ),
     Exercise(
-        "07.1", "Right, against its own reasoning",
+        "06.1", "Right, against its own reasoning",
         "Look at the figure of what each model does. Which model is most often *right, against its own reasoning* "
         "when its reasoning was begun with a lie?",
         _MARKS.format("right, against its own reasoning", "wrong-think", "max"), _against,
@@ -238,7 +238,7 @@ RUNS = (
         "answer = ...  # the name of a model in quotation marks", given=("marks",),
     ),
     Exercise(
-        "07.2", "Find a prompt that tells them apart",
+        "06.2", "Find a prompt that tells them apart",
         "Find a question on which, under `wrong-think`, one model is right *against* its own reasoning and another "
         "is right *as* its reasoning says. Search with the panels, or in `context.rows` (columns `question`, "
         "`perturbation`, `model`, `behaviour`).",
@@ -253,7 +253,7 @@ RUNS = (
         given=("context.rows",),
     ),
     Exercise(
-        "07.3", "The price of a point",
+        "06.3", "The price of a point",
         "Write an index of the trade-off: from accuracy and agreement, step by step, the points of agreement lost "
         "for each point of accuracy gained, from the first step to the last. It is 0 where agreement was not lost, "
         "and `None` where accuracy was not gained: then nothing was bought.",

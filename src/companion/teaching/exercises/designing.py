@@ -314,7 +314,7 @@ DESIGNING = (
         _CONCLUDED + "    return ...", "concluded",
     ),
     Exercise(
-        "04.3", "A measure that habit cannot fool",
+        "07.3", "A measure that habit cannot fool",
         "For some responses, `said` tells whether each says that text and picture disagree, and `lied` whether the "
         "text was false (two lists of `True` and `False`). Write a score that is 1 for who says it of lies only, and "
         "0 for who always says it, or never, whatever the share of lies.",
@@ -335,7 +335,7 @@ of_lies = [s for s, false in zip(said, lied) if false]
         _SCORE + "return ...", "score",
     ),
     Exercise(
-        "06.2", "A reward that resists the shortcut",
+        "05.2", "A reward that resists the shortcut",
         "Design a reward that pays an honest reasoning more than any shortcut. You are given the text of the think "
         "block, the letter `answer`, the `right` letter, the letter that the reasoning `concludes` (or `None`), and "
         "`truths`: for each statement that it makes about the picture, whether it is true. Start with the paper's "
@@ -359,7 +359,7 @@ of_lies = [s for s, false in zip(said, lied) if false]
         _REWARD + "return ...", "reward",
     ),
     Exercise(
-        "06.3", "Get round the guard",
+        "05.3", "Get round the guard",
         "The recipe `guarded` pays for a right answer only if the reasoning leads to it (`consistency`) and has at "
         f"least {rewards.SPOKEN_WORDS} words (`spoken`), against collapse. Write a completion about a picture that "
         f"you cannot see, which is paid in full and says nothing true of it: {_asked(GUARDED)}.",

@@ -290,7 +290,7 @@ MEASURING = (
         "answer = ...  # a name in quotation marks; columns: category, correct, rule, grounding", given=("rows",),
     ),
     Exercise(
-        "04.2", "How much of the gap is delivery?",
+        "07.2", "How much of the gap is delivery?",
         "Under `wrong-think`, a careless comparison sets the reference *told in the user's turn* against RL models "
         "(`accuracy`) that were *prefilled*; a fair one tells both in the user's turn. By how many points is the "
         "careless gap in accuracy the larger?",

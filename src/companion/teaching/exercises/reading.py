@@ -206,7 +206,7 @@ answer = {(True, True): "a", (True, False): "b", (False, False): "c", (False, Tr
         "answer = ...  # in points", given=("table",),
     ),
     Exercise(
-        "05.1", "Where is the trade-off?",
+        "04.1", "Where is the trade-off?",
         "It *shows* if more answers become right under the plain prompt, and more contradict their reasoning under at "
         "least one prompt, each with its whole interval above zero. Read the lines of F5 under *The study's tests*. "
         f"From which initial checkpoint does it show?\n\n{choice_lines(INITIALS)}",
