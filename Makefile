@@ -29,7 +29,7 @@ solutions: $(READY)  ## teachers' copies of the notebooks, exercises answered, i
 	$(BIN)/python -m companion.teaching.exercises --solutions solutions
 
 test: $(READY)  ## run the tests
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 test-browser: $(READY)  ## run the notebooks in JupyterLab in headless Chromium
 	$(BIN)/python -m pip install -q --disable-pip-version-check selenium

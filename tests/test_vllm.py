@@ -406,7 +406,7 @@ def test_vllm_itself_answers_as_transformers_does(checkpoint):
         pytest.skip("no vLLM here; put the Python of an environment that has it into COMPANION_VLLM_PYTHON")
     tests = Path(__file__).parent
     done = subprocess.run(
-        [python, tests / "probe_vllm.py", checkpoint, "6", "base,stop-think,wrong-think,wrong-caption"],
+        [python, tests / "probe_vllm.py", checkpoint, "6", "plain,stop-think,wrong-think,wrong-caption"],
         capture_output=True, text=True, env={**os.environ, "PYTHONPATH": f"{tests.parent / 'src'}:{tests}"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
