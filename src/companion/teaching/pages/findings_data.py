@@ -66,11 +66,13 @@ class Findings:
         """The tests of a finding or hypothesis."""
         return self.tests[self.tests["of"] == name]
 
-    def see(self, name: str) -> str:
-        """Links to the figures of a finding, and to their notebooks."""
+    def see(self, name: str, origin: str) -> str:
+        """Links to the figures of a finding, and to the notebooks that made them and its numbers."""
         figures = [figure for figure in FIGURES[name] if figure in self.manifest]
-        shown = [f"[{figure.replace('_', ' ')}]({self.prefix}figures/{figure}.png)" for figure in figures]
-        return ", ".join([*shown, *dict.fromkeys(self.notebook(figure) for figure in figures)]) or "–"
+        links = [f"[{figure.replace('_', ' ')}]({self.prefix}figures/{figure}.png)" for figure in figures]
+        notebooks = dict.fromkeys(self.notebook(entry) for entry in (origin, *figures))
+        shown = f"Figures: {', '.join(links)}. " if links else ""
+        return f"{shown}Made in {' and '.join(notebooks)}."
 
     def notebook(self, entry: str) -> str:
         """A link to the notebook that made an entry of the manifest."""

@@ -220,7 +220,7 @@ def _section(name: str, found: Findings) -> Iterator[str]:
     head = ["initial checkpoint", "test", "expected", "found", "p", "seeds", "verdict"]
     yield markdown_table(head, lines)
     origin = GAP if name == "F4" else STUDY
-    yield f"From [{origin}.csv]({found.prefix}figures/{origin}.csv), {found.notebook(origin)}; see {found.see(name)}."
+    yield f"Numbers: [{origin}.csv]({found.prefix}figures/{origin}.csv). " + found.see(name, origin)
     if name == "F4":
         yield _deliver(found.figures)
     if found.run is not None and name in set(found.run["finding"]):
