@@ -81,7 +81,7 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         command, env={**os.environ, "HF_HUB_OFFLINE": "1"}, stdout=log.open("wb"), stderr=subprocess.STDOUT
     )
     url = f"http://localhost:{port}"
-    deadline = time.monotonic() + 180
+    deadline = time.monotonic() + 600
     while time.monotonic() < deadline:
         try:
             urllib.request.urlopen(f"{url}/health", timeout=5)

@@ -180,7 +180,7 @@ def panel(random_checkpoint, tmp_path, monkeypatch):
 
 
 def wait(panel):
-    panel.thread.join(60)
+    panel.thread.join(600)
     assert not panel.thread.is_alive()
 
 
@@ -204,7 +204,7 @@ def test_the_panel_trains_and_stops_by_clicks(panel, tmp_path, monkeypatch):
     assert panel.seconds.disabled
     assert not panel.stop.disabled
     panel.train.click()  # does nothing
-    assert done.wait(60), panel.status.value
+    assert done.wait(600), panel.status.value
     panel.stop.click()
     wait(panel)
     assert f"lies in {tmp_path / 'mine'}" in panel.status.value

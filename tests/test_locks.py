@@ -52,7 +52,7 @@ def test_what_another_process_has_claimed_is_left_to_it_until_it_ends(tmp_path):
         time.sleep(0.2)
         assert not waiting.done()
         other.communicate("\n")
-        waiting.result(timeout=10)
+        waiting.result(timeout=300)
     third.communicate("\n")
     with claim(tmp_path, ["a", "b", "c", "d"]) as (own, holders):
         assert (own, holders) == ({"a", "b", "c", "d"}, [])
@@ -110,7 +110,7 @@ def test_two_runs_at_once_ask_nothing_twice_and_both_end_with_all(tmp_path, seco
             pool.submit(evaluate, model, items, ["plain", "stop-think"], Store(tmp_path), None, 0, 4, False)
             for model, items in zip(models, (ITEMS, second), strict=True)
         ]
-        rows = [run.result(timeout=60) for run in runs]
+        rows = [run.result(timeout=300) for run in runs]
     assert [len(found) for found in rows] == [24, 2 * len(second)]
     asked = Counter(models[0].asked + models[1].asked)
     assert set(asked.values()) == {1}
@@ -140,7 +140,7 @@ def test_what_the_first_did_not_finish_the_second_does(tmp_path, capsys):
 
 
 def test_other_models_work_side_by_side(tmp_path):
-    both = threading.Barrier(2, timeout=30)
+    both = threading.Barrier(2, timeout=300)
 
     class Meeting(Scripted):
         def __init__(self, name):
@@ -155,7 +155,7 @@ def test_other_models_work_side_by_side(tmp_path):
         runs = [
             pool.submit(evaluate, Meeting(name), ITEMS, ["plain"], Store(tmp_path), progress=False) for name in "ab"
         ]
-        assert [len(run.result(timeout=60)) for run in runs] == [12, 12]
+        assert [len(run.result(timeout=300)) for run in runs] == [12, 12]
 
 
 def test_two_of_the_same_command(tmp_path, checkpoint):
@@ -169,7 +169,7 @@ def test_two_of_the_same_command(tmp_path, checkpoint):
         "plain,wrong-caption", "--limit", "40", "--out", str(tmp_path / "rows"),
     ]  # fmt: skip
     runs = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    said = [run.communicate(timeout=120) for run in runs]
+    said = [run.communicate(timeout=600) for run in runs]
     assert [run.returncode for run in runs] == [0, 0], said
     assert said[0][0].splitlines()[-2:] == said[1][0].splitlines()[-2:]  # the same accuracies
     assert len(proxy.asked) == 80

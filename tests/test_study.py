@@ -153,7 +153,7 @@ def start(checkpoint, folder):
 
 
 def kill_when(process, there):
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while not there():
         assert process.poll() is None, process.stderr.read().decode()
         assert time.monotonic() < deadline
