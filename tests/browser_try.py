@@ -29,10 +29,19 @@ from companion.questions.microworld import questions
 
 AXE = "axe-core@4.14.1"
 PERTURBATIONS = ("plain", "wrong-caption", "wrong-think", "wrong-think-but")
-PATIENCE = 300
+PATIENCE = 900
 """Seconds that anything may take."""
 
+AT_ONCE = 100
+"""Prompts that the page is given at a time."""
+
 SITE = SHOTS / "site"
+
+ASK = """
+const [cases, done] = arguments;
+const read = (file) => fetch(`/more/${file}`).then((reply) => reply.arrayBuffer());
+import('/more/try_page.js').then(({ answerAll }) => answerAll(read, cases)).then(done, (error) => done(`${error}`));
+"""
 
 
 def set_up(items: int) -> str:
@@ -202,28 +211,26 @@ def compare(driver: webdriver.Chrome, url: str, name: str, items: int) -> None:
     added = {item["id"]: item["added"] for item in setup["items"]}
     cases = [[name, prompt.question.id, added[prompt.question.id].get(prompt.perturbation, {})] for prompt in prompts]
     driver.get(f"{url}/more/setup.json")
-    driver.set_script_timeout(3600)
-    begin = time.monotonic()
-    found = driver.execute_async_script(
-        """const done = arguments[1];
-        const read = (file) => fetch(`/more/${file}`).then((reply) => reply.arrayBuffer());
-        import('/more/try_page.js').then(({ answerAll }) => answerAll(read, arguments[0]))
-          .then(done, (error) => done(`${error}`))""",
-        cases,
-    )
-    assert isinstance(found, list), found
-    seconds = time.monotonic() - begin
     expected = responses(LocalModel(str(ROOT / "checkpoints" / name)), prompts, Sampling())
-    others, largest = [], 0.0
-    for prompt, own, response in zip(prompts, found, expected, strict=True):
-        same = (own["text"], own["think"], own["answer"]) == (response.text, response.think, response.answer)
-        if not same or (own["probabilities"] is None) != (response.letter_probs is None):
-            others.append(f"{prompt.question.id} under {prompt.perturbation}: {own['text']!r}, not {response.text!r}")
-        elif response.letter_probs:
-            apart = [abs(a - b) for a, b in zip(own["probabilities"], response.letter_probs, strict=True)]
-            largest = max(largest, *apart)
-    print(f"{name}: {len(found)} answers in {seconds:.0f} s, {len(others)} other than the package's, letter "
-          f"probabilities at most {largest:.1e} apart")  # fmt: skip
+    others, largest, seconds = [], 0.0, 0.0
+    for start in range(0, len(cases), AT_ONCE):
+        begin = time.monotonic()
+        found = driver.execute_async_script(ASK, cases[start : start + AT_ONCE])
+        seconds += time.monotonic() - begin
+        assert isinstance(found, list), found
+        for place, own in enumerate(found, start):
+            prompt, response = prompts[place], expected[place]
+            same = (own["text"], own["think"], own["answer"]) == (response.text, response.think, response.answer)
+            if not same or (own["probabilities"] is None) != (response.letter_probs is None):
+                others.append(
+                    f"{prompt.question.id} under {prompt.perturbation}: {own['text']!r}, not {response.text!r}"
+                )
+            elif response.letter_probs:
+                apart = [abs(a - b) for a, b in zip(own["probabilities"], response.letter_probs, strict=True)]
+                largest = max(largest, *apart)
+        asked = min(start + AT_ONCE, len(cases))
+        print(f"{name}: {asked} answers in {seconds:.0f} s, {len(others)} other than the package's, probabilities of "
+              f"letters at most {largest:.1e} apart", flush=True)  # fmt: skip
     assert not others, "\n".join(others)
     assert largest < 1e-3
 

@@ -32,6 +32,8 @@ const read = async (file) => {
 const given = JSON.parse(new TextDecoder().decode(await read("given.json")));
 """
 
+ANSWER = 'import { answerAll } from "./try_page.js"; console.log(JSON.stringify(await answerAll(read, given)));'
+
 
 @pytest.fixture(scope="module")
 def page(root, tmp_path_factory):
@@ -69,18 +71,25 @@ def test_the_page_answers_as_the_package_does(root, page, name, perturbation):
     prompts = [apply(question, perturbation) for question in questions("test", 9)[:3]]
     added = [items_of(page)[prompt.question.id]["added"].get(perturbation, {}) for prompt in prompts]
     cases = [[name, prompt.question.id, said] for prompt, said in zip(prompts, added, strict=True)]
-    script = 'import { answerAll } from "./try_page.js"; console.log(JSON.stringify(await answerAll(read, given)));'
     model = LocalModel(str(root / "checkpoints" / name))
-    for own, response in zip(in_node(page, script, cases), responses(model, prompts, Sampling()), strict=True):
+    for own, response in zip(in_node(page, ANSWER, cases), responses(model, prompts, Sampling()), strict=True):
         assert (own["text"], own["think"], own["answer"]) == (response.text, response.think, response.answer)
         assert own["probabilities"] == pytest.approx(response.letter_probs, abs=1e-4)
 
 
 @needs_node
 def test_a_text_that_stands_for_a_picture_is_refused(page):
-    script = 'import { answerAll } from "./try_page.js"; console.log(JSON.stringify(await answerAll(read, given)));'
-    (refused,) = in_node(page, script, [["base", "test-0-0", {"caption": "An <image>."}]])
+    (refused,) = in_node(page, ANSWER, [["base", "test-0-0", {"caption": "An <image>."}]])
     assert refused == {"error": "the text holds <image>, which stands for a picture; take it out"}
+
+
+@needs_node
+def test_the_page_opens_with_an_answer_that_leaves_its_reasoning(page):
+    first = json.loads((page / "setup.json").read_text(encoding="utf-8"))["first"]
+    caption = items_of(page)[first]["added"]["wrong-caption"]
+    plain, misled = in_node(page, ANSWER, [["accuracy", first, {}], ["accuracy", first, caption]])
+    assert (plain["answer"], plain["verdict"]) == (items_of(page)[first]["answer"], "agree")
+    assert (misled["answer"], misled["verdict"]) == (caption["suggested"], "disagree")
 
 
 TEXTS = (

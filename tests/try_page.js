@@ -16,7 +16,10 @@ export async function answerAll(read, cases) {
   const models = {};
   const found = [];
   for (const [name, id, said] of cases) {
-    models[name] ??= new Llava(await json(`models/${name}/config.json`), await read(`models/${name}/model.safetensors`));
+    models[name] ??= new Llava(
+      await json(`models/${name}/config.json`),
+      await read(`models/${name}/model.safetensors`),
+    );
     const item = setup.items.find((one) => one.id === id);
     const pixels = readBmp(await read(`pictures/${id}.bmp`));
     const asking = ask({ model: models[name], tokenizer, setup }, item, pixels, said);

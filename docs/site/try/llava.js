@@ -1,8 +1,9 @@
 /**
- * The forward pass of a small LLaVA (SigLIP tower, two-layer projector, Qwen3 decoder with cached keys and values), read
- * from the safetensors that transformers loads. Vectors are Float32Arrays; a matrix is (rows out, columns in), row by row.
+ * The forward pass of a small LLaVA (SigLIP tower, two-layer projector, Qwen3 decoder with cached keys and values),
+ * read from the safetensors that transformers loads. Vectors are Float32Arrays; a matrix is (rows out, columns in), by
+ * rows.
  *
- * Written out, since 1.65 million parameters need no framework: a runtime for ONNX is four times as large as the weights.
+ * Written out, since 1.65 million parameters need no framework: a runtime for ONNX is four times as large as they are.
  */
 
 /** The numbers of a 16-bit float, by its bits. */
@@ -25,7 +26,7 @@ function readSafetensors(buffer) {
   const read = ({ dtype, data_offsets: [begin, end] }) => {
     const bytes = buffer.slice(8 + length + begin, 8 + length + end);
     if (dtype === "F32") return new Float32Array(bytes);
-    if (dtype === "F16") return Float32Array.from(new Uint16Array(bytes), (bits) => HALF[bits]);
+    if (dtype === "F16") return new Float32Array(new Uint16Array(bytes)).map((bits) => HALF[bits]);
     throw new Error(`weights of type ${dtype}; this page reads F16 and F32`);
   };
   return new Map(Object.entries(header).map(([name, tensor]) => [name, read(tensor)]));
@@ -37,7 +38,10 @@ function apply(matrix, x, bias) {
   const out = new Float32Array(matrix.length / width);
   for (let row = 0; row < out.length; row++) {
     const start = row * width;
-    let a = 0, b = 0, c = 0, d = 0; // four sums at a time, since a processor need not wait for one to begin another
+    let a = 0,
+      b = 0,
+      c = 0,
+      d = 0; // four sums at a time, since a processor need not wait for one to begin another
     for (let column = 0; column < width; column += 4) {
       a += matrix[start + column] * x[column];
       b += matrix[start + column + 1] * x[column + 1];
@@ -67,6 +71,20 @@ function layerNorm(x, weight, bias, eps) {
   const mean = x.reduce((sum, value) => sum + value, 0) / x.length;
   const variance = x.reduce((sum, value) => sum + (value - mean) ** 2, 0) / x.length;
   return x.map((value, k) => ((value - mean) / Math.sqrt(variance + eps)) * weight[k] + bias[k]);
+}
+
+/** Rotary positions: each head's first half is turned into its second by the angles of a place. */
+function rotate(x, { cos, sin }) {
+  const half = cos.length;
+  const out = new Float32Array(x.length);
+  for (let start = 0; start < x.length; start += 2 * half) {
+    for (let k = 0; k < half; k++) {
+      const [low, high] = [start + k, start + k + half];
+      out[low] = x[low] * cos[k] - x[high] * sin[k];
+      out[high] = x[high] * cos[k] + x[low] * sin[k];
+    }
+  }
+  return out;
 }
 
 /** What one query vector takes from all keys and values, head by head. */
@@ -127,11 +145,12 @@ export class Llava {
       return tensors.get(name);
     };
     // All tensors of a layer, so that no name is put together for each token.
-    const layers = (prefix, count) => Array.from({ length: count }, (_, layer) => {
-      const own = `${prefix}.${layer}.`;
-      const names = [...tensors.keys()].filter((name) => name.startsWith(own));
-      return Object.fromEntries(names.map((name) => [name.slice(own.length), tensors.get(name)]));
-    });
+    const layers = (prefix, count) =>
+      Array.from({ length: count }, (_, layer) => {
+        const own = `${prefix}.${layer}.`;
+        const names = [...tensors.keys()].filter((name) => name.startsWith(own));
+        return Object.fromEntries(names.map((name) => [name.slice(own.length), tensors.get(name)]));
+      });
     this.textLayers = layers("language_model.model.layers", config.text_config.num_hidden_layers);
     this.visionLayers = layers("vision_tower.encoder.layers", config.vision_config.num_hidden_layers);
   }
@@ -141,8 +160,13 @@ export class Llava {
    * @returns {Float32Array[]} what stands in the places of the image tokens, one vector a patch
    */
   see(pixels) {
-    const { image_size: side, patch_size: patch, hidden_size: width, layer_norm_eps: eps, num_attention_heads: heads } =
-      this.config.vision_config;
+    const {
+      image_size: side,
+      patch_size: patch,
+      hidden_size: width,
+      layer_norm_eps: eps,
+      num_attention_heads: heads,
+    } = this.config.vision_config;
     const across = side / patch;
     const positions = this.of("vision_tower.embeddings.position_embedding.weight");
 
@@ -155,7 +179,8 @@ export class Llava {
         values[k] = (pixels[3 * ((top + row) * side + left + column) + channel] / 255 - 0.5) / 0.5;
       }
       const embedded = apply(
-        this.of("vision_tower.embeddings.patch_embedding.weight"), values,
+        this.of("vision_tower.embeddings.patch_embedding.weight"),
+        values,
         this.of("vision_tower.embeddings.patch_embedding.bias"),
       );
       return add(embedded, positions.subarray(number * width, (number + 1) * width));
@@ -174,7 +199,7 @@ export class Llava {
       });
     }
 
-    // 3) The projector, into the width of the decoder. LLaVA takes the last layer's states, before the tower's own norm.
+    // 3) The projector, into the width of the decoder. LLaVA takes the last states before the tower's norm.
     return states.map((state) => {
       const linear = (number, x) => {
         const name = `multi_modal_projector.linear_${number}`;
@@ -194,53 +219,67 @@ export class Llava {
    *   that ends the turn comes last
    */
   *write(ids, seen, most) {
-    const { eos_token_id: end, image_token_index: image, text_config: { hidden_size: width } } = this.config;
+    const {
+      eos_token_id: end,
+      image_token_index: image,
+      text_config: { hidden_size: width },
+    } = this.config;
     const embeddings = this.of("language_model.model.embed_tokens.weight");
     const embed = (id) => embeddings.subarray(id * width, (id + 1) * width);
     const caches = this.textLayers.map(() => ({ keys: [], values: [] }));
     let pictured = 0;
-    let state;
-    for (const id of ids) state = this.#step(id === image ? seen[pictured++] : embed(id), caches);
+    let state = this.#read(
+      ids.map((id) => (id === image ? seen[pictured++] : embed(id))),
+      caches,
+    );
     for (let count = 0; count < most; count++) {
       const { rms_norm_eps: eps } = this.config.text_config;
       const logits = apply(embeddings, rmsNorm(state, this.of("language_model.model.norm.weight"), eps));
       const token = logits.indexOf(logits.reduce((a, b) => Math.max(a, b)));
       yield { token, logits };
       if (token === end) return;
-      state = this.#step(embed(token), caches);
+      state = this.#read([embed(token)], caches);
     }
   }
 
-  /** One token through the decoder, after those whose keys and values are in the caches, which it joins. */
-  #step(embedded, caches) {
-    const { rms_norm_eps: eps, num_attention_heads: heads, head_dim: size, rope_parameters: rope } =
-      this.config.text_config;
-    const position = caches[0].keys.length;
-    const angles = Float32Array.from({ length: size / 2 }, (_, k) => position * rope.rope_theta ** ((-2 * k) / size));
-    const [cos, sin] = [angles.map(Math.cos), angles.map(Math.sin)];
-    const turn = (x) => {
-      const out = new Float32Array(x.length);
-      for (let start = 0; start < x.length; start += size) {
-        for (let k = 0; k < size / 2; k++) {
-          const [low, high] = [start + k, start + k + size / 2];
-          out[low] = x[low] * cos[k] - x[high] * sin[k];
-          out[high] = x[high] * cos[k] + x[low] * sin[k];
-        }
-      }
-      return out;
-    };
-    return this.textLayers.reduce((state, layer, number) => {
+  /**
+   * Tokens through the decoder, after those whose keys and values are in the caches, which they join. Layer by layer,
+   * so that the weights of one stay at hand for all tokens.
+   *
+   * @returns {Float32Array} the state of the last
+   */
+  #read(states, caches) {
+    const {
+      rms_norm_eps: eps,
+      num_attention_heads: heads,
+      head_dim: size,
+      rope_parameters: rope,
+    } = this.config.text_config;
+    const before = caches[0].keys.length;
+    const turns = states.map((_, place) => {
+      const angles = Array.from(
+        { length: size / 2 },
+        (_, k) => (before + place) * rope.rope_theta ** ((-2 * k) / size),
+      );
+      return { cos: angles.map(Math.cos), sin: angles.map(Math.sin) };
+    });
+    this.textLayers.forEach((layer, number) => {
       const { keys, values } = caches[number];
-      const normed = rmsNorm(state, layer["input_layernorm.weight"], eps);
-      const query = turn(rmsNorm(apply(layer["self_attn.q_proj.weight"], normed), layer["self_attn.q_norm.weight"], eps));
-      keys.push(turn(rmsNorm(apply(layer["self_attn.k_proj.weight"], normed), layer["self_attn.k_norm.weight"], eps)));
-      values.push(apply(layer["self_attn.v_proj.weight"], normed));
-      const x = add(state, apply(layer["self_attn.o_proj.weight"], attend(query, keys, values, heads)));
-      const again = rmsNorm(x, layer["post_attention_layernorm.weight"], eps);
-      const up = apply(layer["mlp.up_proj.weight"], again);
-      const gated = apply(layer["mlp.gate_proj.weight"], again).map((value, k) => silu(value) * up[k]);
-      return add(x, apply(layer["mlp.down_proj.weight"], gated));
-    }, embedded);
+      const linear = (name, x) => apply(layer[`${name}.weight`], x);
+      const norm = (name, x) => rmsNorm(x, layer[`${name}.weight`], eps);
+      states = states.map((state, place) => {
+        const normed = norm("input_layernorm", state);
+        const query = rotate(norm("self_attn.q_norm", linear("self_attn.q_proj", normed)), turns[place]);
+        keys.push(rotate(norm("self_attn.k_norm", linear("self_attn.k_proj", normed)), turns[place]));
+        values.push(linear("self_attn.v_proj", normed));
+        const x = add(state, linear("self_attn.o_proj", attend(query, keys, values, heads)));
+        const again = norm("post_attention_layernorm", x);
+        const up = linear("mlp.up_proj", again);
+        const gated = linear("mlp.gate_proj", again).map((value, k) => silu(value) * up[k]);
+        return add(x, linear("mlp.down_proj", gated));
+      });
+    });
+    return states.at(-1);
   }
 }
 

@@ -12,6 +12,7 @@ that blur what a page reads from one.
 import argparse
 import json
 import shutil
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,9 @@ from companion.teaching.lab.steps import ladder
 
 HERE = Path(__file__).parent
 CHECKPOINTS = HERE.parents[2] / "checkpoints"
+
+FIRST = "test-0-4"
+"""The item that the page opens with: after RL, the first of `ADDED` moves the answer, and not the reasoning."""
 
 ADDED = {
     "wrong-caption": "a wrong caption",
@@ -66,10 +70,13 @@ def make(out: Path, items: int = 27) -> None:
     (out / "pictures").mkdir()
     for question in asked:
         question.load_image().save(out / "pictures" / f"{question.id}.bmp")
-    seeds = [f"step {rung.step} is of seed {rung.seed}" for rung in rungs if rung.seed is not None]
-    note = f"Of the models on the way, {', '.join(seeds)}: they need not be of one run."
+    runs = [
+        f"{', '.join(str(rung.step) for rung in run)} of a run with seed {seed}"
+        for seed, run in groupby(rungs[1:], key=lambda rung: rung.seed)
+    ]
+    note = f"The models of RL are those of steps {', and '.join(runs)}."
     setup = {
-        **_frame(asked[0]), "models": models, "stepNote": note, "added": ADDED,
+        **_frame(asked[0]), "models": models, "stepNote": note, "added": ADDED, "first": FIRST,
         "items": [_item(question) for question in asked],
     }  # fmt: skip
     (out / "setup.json").write_text(json.dumps(setup, ensure_ascii=False), encoding="utf-8")

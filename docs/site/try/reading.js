@@ -52,13 +52,19 @@ function reasoning(text) {
   if (!tags.length) return "";
   const [first, last] = [tags[0], tags.at(-1)];
   const start = first[1] ? 0 : first.index + first[0].length;
-  return text.slice(start, last[1] ? last.index : text.length).replace(/<\/?think>/gi, " ").trim();
+  return text
+    .slice(start, last[1] ? last.index : text.length)
+    .replace(/<\/?think>/gi, " ")
+    .trim();
 }
 
 /** @returns {?number} the option of the last sentence that is an option's claim, or says "So the answer is …" */
 export function conclusion(text, options, claims) {
   const so = "So the answer is ";
-  const sentences = text.split(".").map((part) => part.trim()).filter(Boolean);
+  const sentences = text
+    .split(".")
+    .map((part) => part.trim())
+    .filter(Boolean);
   for (const said of sentences.reverse()) {
     const named = said.startsWith(so) ? options.indexOf(said.slice(so.length)) : claims.indexOf(`${said}.`);
     if (named >= 0) return named;
@@ -119,7 +125,11 @@ export function* ask({ model, tokenizer, setup }, item, pixels, { caption = "", 
   const reply = readAnswer(text, start, item.options);
   const concluded = conclusion(reply.think, item.options, item.claims);
   return {
-    text, ids: written, think: reply.think, answer: reply.answer, concluded,
+    text,
+    ids: written,
+    think: reply.think,
+    answer: reply.answer,
+    concluded,
     verdict: verdictOn(reply.answer, concluded),
     probabilities: letterProbabilities(steps, reply, item.options, setup.letterTokens, tokenizer),
   };

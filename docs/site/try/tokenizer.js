@@ -1,8 +1,16 @@
 /** Byte-level BPE as a tokenizer.json describes it: encode and decode as the tokenizers library does. */
 
 // How byte-level BPE cuts a text into words before it merges within them.
-const WORD =
-  /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
+const WORD = new RegExp(
+  [
+    /'s|'t|'re|'ve|'m|'ll|'d/,
+    / ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+/u,
+    /\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/u,
+  ]
+    .map((part) => part.source)
+    .join("|"),
+  "gu",
+);
 
 /** Each byte as a printable character: itself where it is one, else one from 256 on. */
 const CHARACTERS = (() => {
