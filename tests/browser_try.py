@@ -32,8 +32,8 @@ PERTURBATIONS = ("plain", "wrong-caption", "wrong-think", "wrong-think-but")
 PATIENCE = 900
 """Seconds that anything may take."""
 
-AT_ONCE = 100
-"""Prompts that the page is given at a time."""
+AT_ONCE = 20
+"""Prompts that the page is given at a time: chromedriver waits two minutes for what a script returns."""
 
 SITE = SHOTS / "site"
 
