@@ -45,6 +45,7 @@ lint: $(READY)  ## ruff and mypy
 site: $(BIN)/.companion-site  ## the executed notebooks and documents as web pages, in runs/site/html (built and checked without a network)
 	rm -rf runs/site
 	$(BIN)/sphinx-build -W --keep-going -q -c docs/site -d runs/site/doctrees . runs/site/html
+	$(BIN)/python docs/site/try/make.py runs/site/html/try
 	$(BIN)/python docs/site/check.py runs/site/html
 
 slides: $(BIN)/.companion-slides  ## a deck of slides of each executed notebook, in runs/slides (they open without a network)

@@ -149,4 +149,7 @@ def test_related_work_leads_to_findings_files_and_measures_that_there_are(root):
 @needs_sphinx
 def test_the_whole_site(root, tmp_path):
     assert build(root, root, tmp_path) == ""
+    page = tmp_path / "html" / "try"
+    subprocess.run([sys.executable, root / "docs" / "site" / "try" / "make.py", page, "--items", "9"], check=True)
     assert check(root, tmp_path / "html") == []
+    assert 'href="../try/index.html"' in (tmp_path / "html" / "executed" / "00_start_here.html").read_text()

@@ -39,6 +39,10 @@ html_theme_options = {
     "show_toc_level": 2,
     "navbar_persistent": [],
 }
+html_sidebars = {
+    "**": ["navbar-logo.html", "icon-links.html", "search-button-field.html", "try-it.html", "sbt-sidebar-nav.html"]
+}
+templates_path = ["templates"]
 html_copy_source = False
 html_show_search_summary = False  # would read pages from the disk, which a browser forbids
 html_show_copyright = False
@@ -116,6 +120,11 @@ def write_index(app: Sphinx, error: Exception | None) -> None:
         (Path(app.outdir) / "index.html").write_text(page, encoding="utf-8")
 
 
+def offer_to_try(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
+    """Whether the page *Try it* will stand beside the others, which `docs/site/try/make.py` makes after them."""
+    context["can_be_tried"] = (Path(app.srcdir) / "docs" / "site" / "try").is_dir()
+
+
 def visit_math(writer: nodes.NodeVisitor, node: nodes.math) -> None:
     writer.body.append(tex2mathml(node.astext()))
     raise nodes.SkipNode
@@ -131,5 +140,6 @@ def setup(app: Sphinx) -> None:
     app.connect("doctree-read", describe_images)
     app.connect("doctree-read", follow_links, priority=400)  # before Sphinx looks for files to copy
     app.connect("doctree-resolved", show_files)
+    app.connect("html-page-context", offer_to_try)
     app.connect("build-finished", write_index)
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math_block, None))
