@@ -2,6 +2,7 @@
 
 import ast
 import re
+from itertools import combinations
 from types import SimpleNamespace
 
 import nbformat
@@ -217,12 +218,19 @@ def test_a_wording_of_ones_own_is_put_to_the_model_as_a_caption(monkeypatch):
 
 def test_the_judge_that_is_swapped_in_overturns_what_it_should(rows):
     """Reasoning that is begun falsely and then taken back: who stops at the first option finds it stubborn."""
-    assert check("03.1", "acd", rows).right
-    assert "(You may have kept `rule`.)" in check("03.1", "abcd", rows).says
-    firm = rows.assign(think=rows["rule_concluded"].map(lambda letter: "" if letter is None else f"{letter}")).assign(
-        options=[list("ABCDEF")[: len(options)] for options in rows["options"]]
+    kept = "".join(sorted(changing._holds(rows, rows["rule"] == "agree")))
+    assert "b" in kept
+    assert not check("03.1", kept, rows).right
+    assert "(You may have kept `rule`.)" in check("03.1", kept, rows).says
+    right = next(
+        said for k in range(1, 5) for one in combinations("abcd", k) if check("03.1", said := "".join(one), rows).right
     )
-    assert check("03.1", "abcd", firm).right
+    assert "b" not in right
+    one_option = rows.assign(
+        think=rows["rule_concluded"].where(rows["rule_concluded"].notna(), ""),
+        options=[list("ABCDEF")[: len(options)] for options in rows["options"]],
+    )  # where a reasoning names one option alone, both judges find the same
+    assert check("03.1", kept, one_option).right
 
 
 def test_an_unknown_exercise_is_an_error():

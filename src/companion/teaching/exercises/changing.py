@@ -197,16 +197,17 @@ def first_named(think, options):  # the letter of the option that the reasoning 
 concluded = [first_named(think, options) for think, options in zip(rows["think"], rows["options"])]
 """
 _SHARES = """\
-right = rows["correct"]
-both, hollow = right & agrees, right & ~agrees
-right, agrees, both, hollow = (
-    one.groupby(rows["perturbation"]).mean() for one in (right, agrees, both, hollow)
-)
+correct = rows["correct"]
+measures = pd.DataFrame({
+    "right": correct, "agrees": agrees, "both": correct & agrees, "hollow": correct & ~agrees,
+})
+share = measures.groupby(rows["perturbation"]).mean()
+fall = share.loc["plain"] - share.loc["wrong-think"]
 holds = {
-    "a": agrees["plain"] >= 0.8,
-    "b": hollow["wrong-think-but"] <= 0.1,
-    "c": agrees["blank-image"] >= agrees["plain"],
-    "d": both["plain"] - both["wrong-think"] > right["plain"] - right["wrong-think"],
+    "a": share.loc["plain", "agrees"] >= 0.8,
+    "b": share.loc["wrong-think-but", "hollow"] <= 0.1,
+    "c": share.loc["blank-image", "agrees"] >= share.loc["plain", "agrees"],
+    "d": fall["both"] > fall["right"],
 }
 """
 _SWAPPED = 'agrees = rows["answer"] == pd.Series(concluded, rows.index)\n'
@@ -237,7 +238,7 @@ CHANGING = (
         f"sentences hold with this judge?\n\n{choice_lines(SENTENCES)}",
         f"import pandas as pd\n\n\n{_FIRST}{_SWAPPED}{_SHARES}{_SAID}", _survive,
         (
-            Slip(f"{_KEPT}{_SHARES}{_SAID}", "kept `rule`"),
+            Slip(f"import pandas as pd\n\n{_KEPT}{_SHARES}{_SAID}", "kept `rule`"),
             Slip(f"import pandas as pd\n\n\n{_FIRST}{_SWAPPED}{_SHARES}{_TURNED.format('a')}", "**a**"),
             Slip(f"import pandas as pd\n\n\n{_FIRST}{_SWAPPED}{_SHARES}{_TURNED.format('d')}", "**d**"),
             Slip('answer = ["a", "b"]', "the letters of the sentences"),
