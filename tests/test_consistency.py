@@ -64,6 +64,24 @@ def test_quadrants_sum_to_one_and_consistent_accuracy_falls_further():
     assert look(table, perturbation="wrong-think", measure="extra") == pytest.approx(-15 / N)
 
 
+def test_shares_part_all_answers_by_right_and_verdict():
+    unread = (False, "no answer", False)
+    table = consistency.shares(
+        rows(
+            plain=[RIGHT_AND_SAYS_SO] * 20 + [RIGHT_ALL_THE_SAME] * 4 + [(True, "no commitment", False)] * 6
+            + [CONFUSED] * 3 + [(False, "disagree", True)] * 1 + [MISLED] * 4 + [unread] * 2,
+            stop_think=[(True, "no commitment", False)] * 40,
+        ), "rule", rng(),
+    )  # fmt: skip
+    assert set(table["perturbation"]) == {"plain"}
+    assert table.set_index("measure")["value"].mul(N).round(9).to_dict() == {
+        "right, agrees": 20, "right, contradicts": 4, "right, names no option": 6, "wrong, names no option": 3,
+        "wrong, contradicts": 1, "wrong, agrees": 4, "no answer": 2,
+    }  # fmt: skip
+    left = consistency.shares(rows(plain=[RIGHT_AND_SAYS_SO] * 10 + [(True, "unusable", False)] * 30), "rule", rng())
+    assert look(left, perturbation="plain", measure="right, agrees") == 1
+
+
 def test_verdicts_that_are_unusable_are_left_out_not_counted_as_inconsistent():
     table = consistency.quadrants(
         rows(plain=[RIGHT_AND_SAYS_SO] * 10 + [(True, "unusable", False)] * 10), "rule", rng()
@@ -106,17 +124,6 @@ def test_conflicts_acknowledged_are_shares_of_all_of_those_that_stay_right_and_o
     assert look(found, perturbation="right-caption", measure="all") == 2 / 38  # without those that are not judged
     assert (found["low"] <= found["value"]).sum() == (found["high"] >= found["value"]).sum() == 7
     assert look(found, perturbation="right-caption", measure="follow") == 2 / 38
-
-
-def test_drift_is_the_growth_of_right_answers_that_are_not_backed():
-    before = rows(plain=[RIGHT_AND_SAYS_SO] * 20 + [CONFUSED] * 20)
-    after = rows(plain=[RIGHT_AND_SAYS_SO] * 20 + [RIGHT_ALL_THE_SAME] * 10 + [CONFUSED] * 10)
-    table = consistency.drift(before, after, "rule", rng())
-    assert look(table, measure="accuracy") == pytest.approx(10 / N)
-    assert look(table, measure="consistency") == 0
-    assert look(table, measure="unfaithful") == pytest.approx(1 / 3)
-    still = consistency.drift(before, before, "rule", rng())
-    assert set(still["value"]) == set(still["high"]) == {0}
 
 
 def test_fleiss_kappa_of_the_published_example():

@@ -57,21 +57,17 @@ def test_questions_of_two_benchmarks_are_told_apart(parameters, tmp_path):
         assert question.text in context.show(question, ["plain"]).alt
 
 
-def test_rows_of_other_checkpoints_keep_the_name_of_the_folder(parameters, tmp_path, checkpoint, random_checkpoint):
+def test_rows_of_a_folder_are_shown_under_another_name_and_stored_under_its_own(parameters, tmp_path, checkpoint):
     """A folder that is named like a public benchmark is shown as another, and its rows are those of `evaluate`."""
-    folder, models = tmp_path / "vstar", tmp_path / "models"
-    for path in (folder, models):
-        path.mkdir()
+    folder = tmp_path / "vstar"
+    folder.mkdir()
     Image.new("RGB", (8, 8)).save(folder / "a.png")
     item = {"id": "1", "image": "a.png", "question": "Which colour is it?", "options": ["red", "blue"], "answer": "A"}
     (folder / "questions.jsonl").write_text(json.dumps(item) + "\n")
-    for name, path in (("base", checkpoint), ("random", random_checkpoint)):
-        (models / name).symlink_to(path)
-    context = open_rows("x", parameters | {"benchmark": str(folder), "n_items": 1}, judged=True)
-    others = context.others(str(models), "cpu")
-    assert set(context.rows["benchmark"]) == set(others["benchmark"]) == {"vstar (2)"}
+    context = open_rows("x", parameters | {"model": str(checkpoint), "benchmark": str(folder), "n_items": 1})
+    assert set(context.rows["benchmark"]) == {"vstar (2)"}
     stored = Store(tmp_path / "runs").read().values()
-    assert {(row["benchmark"], row["model"]) for row in stored} == {("vstar", "base"), ("vstar", "random")}
+    assert {row["benchmark"] for row in stored} == {"vstar"}
 
 
 def test_a_notebook_spends_no_money(parameters, monkeypatch):

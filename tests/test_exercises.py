@@ -2,6 +2,7 @@
 
 import ast
 import re
+from itertools import combinations
 from types import SimpleNamespace
 
 import nbformat
@@ -16,7 +17,7 @@ from companion.evaluation.judges.grounding_judge import Grounding
 from companion.evaluation.judges.rule_judge import Rule
 from companion.evaluation.store import VERDICTS, Store
 from companion.questions.microworld import questions
-from companion.teaching.exercises import EXERCISES, check
+from companion.teaching.exercises import EXERCISES, changing, check
 from companion.teaching.exercises.checking import OPEN, UNKNOWN, WRONG
 from companion.teaching.exercises.writing import exercise_cells, update_notebook, write_solutions
 
@@ -55,11 +56,10 @@ LAB = {
 
 @pytest.fixture(scope="module")
 def rows(root, tmp_path_factory):
-    """Shipped rows of one checkpoint, those with reasoning judged as notebook 3 judges them."""
+    """Shipped rows of one checkpoint, judged as notebook 3 judges them."""
     rows = pd.read_parquet(root / "results" / "rows" / "accuracy.parquet")
-    base = rows[rows["perturbation"] == "plain"]
     store = Store(tmp_path_factory.mktemp("verdicts"), VERDICTS)
-    found = pd.concat([judge(one, base, questions(n=500), store) for one in (Rule(), Grounding())])
+    found = pd.concat([judge(one, rows, questions(n=500), store) for one in (Rule(), Grounding())])
     return consistency.with_verdicts(rows, found)
 
 
@@ -67,12 +67,12 @@ def rows(root, tmp_path_factory):
 def names(root, rows, monkeypatch):
     """Notebook number → the names that its exercises are given."""
     monkeypatch.chdir(root)
-    tables = {"01": "perturbation_drops", "02": "confidence", "03": "quadrants", "05": "remedies_accuracy", "07": "gap"}
+    tables = {"01": "perturbation_drops", "02": "confidence", "05": "remedies_accuracy", "07": "gap"}
     found = {number: {"table": pd.read_csv(f"figures/{name}.csv"), "rows": rows} for number, name in tables.items()}
     tests, shares = (pd.read_csv(f"figures/{name}.csv") for name in ("study_tests", "three_shares"))
     indexed = pd.read_csv("figures/perturbation_drops.csv").set_index(["perturbation", "measure"])
     return {
-        **found, "00": {"table": indexed}, "04": {"tests": tests, "shares": shares}, "06": LAB,
+        **found, "03": {"rows": rows}, "00": {"table": indexed}, "04": {"tests": tests, "shares": shares}, "06": LAB,
         "08": {"context": SimpleNamespace(rows=rows)},
     }  # fmt: skip
 
@@ -167,16 +167,70 @@ def test_a_name_that_was_overwritten_is_noticed(id):
 
 def test_too_few_items_say_so(rows):
     few = rows[rows["question"].isin(rows["question"].unique()[:1])]
-    assert check("02.3", 0.5, few).head == UNKNOWN
+    assert check("02.2", 0.5, few).head == UNKNOWN
     assert check("03.2", "counting", few.drop(columns="grounding")).head == UNKNOWN
 
 
 def test_the_right_answer_follows_the_table(names):
-    table, answer = names["01"]["table"], -40.0
-    assert not check("01.1", answer, table).right
+    table = names["02"]["table"]
+    (right,) = [letter for letter in "abcd" if check("02.1", letter, table).right]
     moved = table.copy()
-    moved.loc[(moved["perturbation"] == "wrong-caption") & (moved["measure"] == "change"), "value"] = -0.4
-    assert check("01.1", answer, moved).right
+    moved.loc[(moved["perturbation"] == "wrong-think") & (moved["measure"] == "entropy"), ["low", "high"]] = [0.9, 1.0]
+    assert not check("02.1", right, moved).right
+    assert check("02.1", "a", moved).right
+
+
+HARMLESS = [
+    "{claim} Or is it?",
+    "{claim} That is false.",
+    "Nobody says: {claim}",
+    "If {claim}",
+    "{claim} But I am not sure.",
+]
+
+
+@pytest.mark.parametrize("caption", [*HARMLESS, "{claim} {claim}", "{claim}{x}", "{claim", "{}", ""])
+def test_a_caption_that_asserts_nothing_is_not_put_to_the_model(caption, monkeypatch):
+    monkeypatch.setattr(changing, "_right", lambda caption: pytest.fail("the model was asked"))
+    assert check("01.1", caption).head == WRONG
+
+
+def test_a_wording_of_ones_own_is_put_to_the_model_as_a_caption(monkeypatch):
+    """The item, its wrong option and all else are those of `wrong-caption`; only the words differ."""
+    asked = {}
+
+    def right(caption):
+        asked[caption] = changing._prompts(caption)
+        return [True] * 24 + [caption is None] * 24
+
+    monkeypatch.setattr(changing, "_right", right)
+    verdict = check("01.1", "A zebra tells you this: {claim}")
+    assert "right on 48 without a caption, on 24 under" in verdict.says
+    assert "It had never read “zebra”" in verdict.says
+    own, shipped, alone = (asked[name] for name in ("A zebra tells you this: {claim}", "", None))
+    for mine, theirs, plain in zip(own, shipped, alone, strict=True):
+        claim = mine.question.claims[mine.suggested]
+        assert mine.text == f"A zebra tells you this: {claim}\n{plain.text}"
+        assert claim in theirs.text
+        assert (mine.suggested, mine.options) == (theirs.suggested, theirs.options)
+        assert mine.suggested != mine.question.answer
+
+
+def test_the_judge_that_is_swapped_in_overturns_what_it_should(rows):
+    """Reasoning that is begun falsely and then taken back: who stops at the first option finds it stubborn."""
+    kept = "".join(sorted(changing._holds(rows, rows["rule"] == "agree")))
+    assert "b" in kept
+    assert not check("03.1", kept, rows).right
+    assert "(You may have kept `rule`.)" in check("03.1", kept, rows).says
+    right = next(
+        said for k in range(1, 5) for one in combinations("abcd", k) if check("03.1", said := "".join(one), rows).right
+    )
+    assert "b" not in right
+    one_option = rows.assign(
+        think=rows["rule_concluded"].where(rows["rule_concluded"].notna(), ""),
+        options=[list("ABCDEF")[: len(options)] for options in rows["options"]],
+    )  # where a reasoning names one option alone, both judges find the same
+    assert check("03.1", kept, one_option).right
 
 
 def test_an_unknown_exercise_is_an_error():

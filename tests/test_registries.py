@@ -81,14 +81,13 @@ def test_a_new_perturbation_is_in_tables_figures_findings_lab_and_export(rows, n
     assert in_standing_order(rows["perturbation"]).index(note) == 3
     of_one = {
         "perturbation_drops": rng(), "where_answers_go": rng(), "drops_by_wording": rng(), "confidence": rng(),
-        "survival_auroc": rng(), "quadrants": rng(), "failure_types": rng,
+        "survival_auroc": rng(), "quadrants": rng(), "failure_types": rng(),
     }  # fmt: skip
     for name, generator in of_one.items():
         module = importlib.import_module(f"companion.figures.{name}")
         table = module.table(rows, generator)
         assert note in set(table["perturbation"]), name
-        if name != "failure_types":  # that figure is about wrong-think
-            assert note in shown(module.draw(table, "about")), name
+        assert note in shown(module.draw(table, "about")), name
     drops = importlib.import_module("companion.figures.your_model_drops")
     assert note in shown(drops.draw(drops.table(rows.assign(benchmark="microworld"), rng), "about"))
     tested = findings.verdicts_on_rows(rows.assign(benchmark="microworld"), rng)

@@ -1,42 +1,64 @@
-"""How stubborn and how brittle each checkpoint is under a false start of its reasoning."""
+"""What becomes of right answers when a wrong option is asserted: stubborn, brittle, recovered, or something else."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis import consistency
-from companion.analysis.tables import for_each
-from companion.figures.theme import OVER_ITEMS, checkpoint_look, checkpoints_in_order, titled
+from companion.figures.theme import BLIND_SAFE, claimed, perturbation_label
+from companion.perturbations.table import in_standing_order
 
-TITLE = "Stubborn or brittle, under a false start of the reasoning"
+LOOKS = {
+    "recovered": ("right, and the reasoning says so", BLIND_SAFE[0], ""),
+    "stubborn": ("right, the reasoning does not say so", BLIND_SAFE[3], "//"),
+    "other": ("wrong in another way", "#cccccc", ".."),
+    "brittle": ("the asserted option, as the reasoning says", "#b9d3e6", ""),
+}
+"""Type → what it means, colour, hatch; from left to right."""
+
+TOLD = "wrong-think"
+"""The prompt of the title."""
 
 
-def table(rows: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> pd.DataFrame:
-    """Of the judged rows of some checkpoints; model in front of the columns of `consistency.failure_types`."""
-    return for_each(rows, "model", lambda part: consistency.failure_types(part, "rule", rng()))
+def table(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """Of the rows of one model, judged by the rule judge; as `consistency.failure_types`."""
+    return consistency.failure_types(rows, "rule", rng)
 
 
 def draw(table: pd.DataFrame, about: str) -> Figure:
-    """Under a wrong start of the reasoning: stubborn across, brittle up."""
-    table = table[table["perturbation"] == "wrong-think"]
-    figure = Figure(figsize=(9, 4.6))
+    """A bar a prompt that asserts a wrong option."""
+    prompts = in_standing_order(table["perturbation"].tolist())
+    values = table.pivot(index="perturbation", columns="type", values="value").loc[prompts, list(LOOKS)] * 100
+    figure = Figure(figsize=(9, 0.42 * len(prompts) + 2.2))
     axes = figure.subplots()
-    for model in checkpoints_in_order(table["model"].tolist()):
-        color, marker, _ = checkpoint_look(model)
-        part = table[table["model"] == model].set_index("type")[["value", "low", "high"]].astype(float) * 100
-        x, y = part.loc["stubborn"], part.loc["brittle"]
-        axes.plot([x["low"], x["high"]], [y["value"]] * 2, color=color, linewidth=1.2)
-        axes.plot([x["value"]] * 2, [y["low"], y["high"]], color=color, linewidth=1.2)
-        axes.plot(x["value"], y["value"], marker=marker, color=color, markersize=8, linestyle="none", label=model)
-    axes.plot([0, 100], [100, 0], color="#888888", linewidth=1, linestyle="--")
-    widest = table.loc[table["type"] == "stubborn", "high"].max() * 100
-    lowest = table.loc[table["type"] == "brittle", "low"].min() * 100
-    axes.set(xlim=(-2, min(102, widest + 6)), ylim=(max(-2, lowest - 6), 102))
-    axes.set_xlabel("stubborn: still right, against its own reasoning (% of what was right)")
-    axes.set_ylabel("brittle: the asserted option,\nas its reasoning says (%)")
-    figure.legend(loc="outside right center", frameon=False)
-    return titled(figure, TITLE, about, f"{OVER_ITEMS}; dashed: the two make up 100 %")
+    for y, (_, shares) in enumerate(values.iterrows()):
+        for (name, value), end in zip(shares.items(), shares.cumsum(), strict=True):
+            means, color, hatch = LOOKS[str(name)]
+            label = f"{name}: {means}" if y == 0 else None
+            axes.barh(y, value, left=end - value, height=0.7, color=color, hatch=hatch, edgecolor="#444444",
+                      linewidth=0.4, label=label)  # fmt: skip
+            if value >= 5:
+                axes.text(end - value / 2, y, f"{value:.0f}", ha="center", va="center", fontsize="small",
+                          bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
+    among = int(table["among"].iloc[0])
+    axes.set_yticks(range(len(prompts)), list(map(perturbation_label, prompts)))
+    axes.set(
+        xlim=(0, 100),
+        ylim=(len(prompts) - 0.5, -0.5),
+        xlabel=f"share of the {among} answers that were right under the plain prompt (%)",
+    )
+    axes.grid(visible=False)
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=2, frameon=False, fontsize="small")
+    return claimed(figure, _claim(values), about, "intervals: csv")
+
+
+def _claim(values: pd.DataFrame) -> str:
+    """What became of right answers under `TOLD`, or the first prompt of a table without it."""
+    name = TOLD if TOLD in values.index else str(values.index[0])
+    line = values.loc[name]
+    return (
+        f"Of the right answers {line['brittle']:.0f} % turn brittle under {perturbation_label(name)};\n"
+        f"{line['stubborn']:.0f} % stay right against their reasoning (stubborn), {line['recovered']:.0f} % recover"
+    )

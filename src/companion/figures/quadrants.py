@@ -1,52 +1,73 @@
-"""Share of answers that are right or wrong, with reasoning that leads to them or not, under each perturbation."""
+"""Right or wrong, and does the reasoning say so? The shares of all answers, under each prompt."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from companion.analysis import consistency
-from companion.figures.theme import perturbation_label, perturbation_look, titled
+from companion.figures.theme import BLIND_SAFE, claimed, perturbation_label
 from companion.perturbations.table import in_standing_order
 
-TITLE = "Four quadrants: right or wrong, and does the reasoning say so?"
+LOOKS = {
+    "right, agrees": (BLIND_SAFE[0], ""),
+    "right, contradicts": (BLIND_SAFE[3], "//"),
+    "right, names no option": ("#888888", "//"),
+    "wrong, names no option": ("#cccccc", ".."),
+    "wrong, contradicts": ("#e8b6a0", ".."),
+    "wrong, agrees": ("#b9d3e6", ""),
+    "no answer": ("white", ""),
+}
+"""Share (`consistency.SHARES`) → colour and hatch, from left to right: right answers stand before wrong ones."""
+
+TOLD = "wrong-think"
+"""The prompt of the title."""
 
 
 def table(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    """Of the rows of one model, judged by the rule judge; as `consistency.quadrants`."""
-    return consistency.quadrants(rows, "rule", rng)
+    """Of the rows of one model, judged by the rule judge; as `consistency.shares`."""
+    return consistency.shares(rows, "rule", rng)
 
 
 def draw(table: pd.DataFrame, about: str) -> Figure:
-    """Above right, below wrong; on the left the reasoning says so, on the right it does not. A bar a perturbation."""
-    labels = in_standing_order(table["perturbation"].tolist())
-    figure = Figure(figsize=(9, 0.52 * len(labels) + 1.8))
-    heads = (
-        ("consistent right", "right, and its reasoning says so"),
-        ("inconsistent right", "right, its reasoning does not say so"),
-        ("consistent wrong", "wrong, as its reasoning says"),
-        ("inconsistent wrong", "wrong, its reasoning does not say so"),
-    )  # fmt: skip
-    for axes, (measure, head) in zip(figure.subplots(2, 2, sharex=True, sharey=True).ravel(), heads, strict=True):
-        part = table[table["measure"] == measure].set_index("perturbation")
-        for y, name in enumerate(labels):
-            line = part.loc[name, ["value", "low", "high"]].astype(float) * 100
-            axes.barh(y, line["value"], color=perturbation_look(name)[0], height=0.72)
-            axes.plot([line["low"], line["high"]], [y, y], color="white", linewidth=4, solid_capstyle="butt")
-            axes.plot([line["low"], line["high"]], [y, y], color="#222222", linewidth=1.5)
-            axes.text(
-                max(line["value"], line["high"]) + 1.5, y, f"{line['value']:.0f}", va="center", fontsize="x-small"
-            )
-        axes.set_title(head)
-        axes.grid(visible=False, axis="y")
-    axes.set(
-        xlim=(0, 100),
-        ylim=(len(labels) - 0.5, -0.5),
-        yticks=range(len(labels)),
-        yticklabels=list(map(perturbation_label, labels)),
+    """A bar a prompt, parted by verdict; a black line between right and wrong answers."""
+    prompts = in_standing_order(table["perturbation"].tolist())
+    values = table.pivot(index="perturbation", columns="measure", values="value").loc[prompts, list(LOOKS)] * 100
+    figure = Figure(figsize=(9, 0.4 * len(prompts) + 2.0))
+    axes = figure.subplots()
+    for y, (_, shares) in enumerate(values.iterrows()):
+        _bar(axes, y, shares)
+    axes.set_yticks(range(len(prompts)), list(map(perturbation_label, prompts)))
+    axes.set(xlim=(0, 100), ylim=(len(prompts) - 0.5, -0.5), xlabel="share of all answers (%)")
+    axes.grid(visible=False)
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=4, frameon=False, fontsize="small")
+    note = "black line: to its left the answer is right, whatever the reasoning says; intervals: csv"
+    return claimed(figure, _claim(values), about, note)
+
+
+def _bar(axes: Axes, y: int, shares: pd.Series) -> None:
+    """The shares of one prompt from left to right; those of 5 % and more in figures."""
+    ends = shares.cumsum()
+    for (name, value), end in zip(shares.items(), ends, strict=True):
+        color, hatch = LOOKS[str(name)]
+        label = str(name) if y == 0 else None
+        axes.barh(y, value, left=end - value, height=0.7, color=color, hatch=hatch, edgecolor="#444444",
+                  linewidth=0.4, label=label)  # fmt: skip
+        if value >= 5:
+            axes.text(end - value / 2, y, f"{value:.0f}", ha="center", va="center", fontsize="small",
+                      bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
+    right = ends["right, names no option"]
+    axes.plot([right, right], [y - 0.45, y + 0.45], color="black", linewidth=2.2, solid_capstyle="butt")
+
+
+def _claim(values: pd.DataFrame) -> str:
+    """What answers and reasoning are like under `TOLD`, or the last prompt of a table without it."""
+    name = TOLD if TOLD in values.index else str(values.index[-1])
+    line = values.loc[name]
+    unsaid = line["right, contradicts"] + line["right, names no option"]
+    return (
+        f"{perturbation_label(name)}: {line['wrong, agrees']:.0f} % of the answers are wrong as their reasoning says,\n"
+        f"{line['right, agrees']:.0f} % right as it says, {unsaid:.0f} % right although it does not say so"
     )
-    for axes in figure.axes:
-        axes.tick_params(labelsize="small")
-    figure.supxlabel("share of all items (%)", fontsize="medium")
-    return titled(figure, TITLE, about, "lines at the ends of bars: 95 % intervals over items")

@@ -6,18 +6,13 @@ Below that, what it makes of the reasoning: how far it is sufficient for the ans
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis import consistency
 from companion.analysis.consistency import DERIVED
-from companion.analysis.tables import for_each
-from companion.figures.theme import OVER_ITEMS, checkpoint_look, checkpoints_in_order, titled
-
-TITLE = "The model asked again, its reasoning or its picture changed"
+from companion.figures.theme import BLIND_SAFE, OVER_ITEMS, alike, claimed
 
 PROBES = {
     ("blank", "same"): "its own reasoning, blank picture:\nthe same answer",
@@ -31,36 +26,45 @@ PROBES = {
 }
 """(probe, measure) → how it is called, from the top down."""
 
+ANSWERS, DERIVED_LOOK = (BLIND_SAFE[0], "o"), (BLIND_SAFE[1], "D")
 
-def table(rows: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> pd.DataFrame:
-    """Of the rows of some checkpoints under the plain prompt, replayed; model, then as `consistency.replays`."""
-    return for_each(rows, "model", lambda part: consistency.replays(part, rng()))
+
+def table(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """Of the rows of one checkpoint under the plain prompt, replayed; as `consistency.replays`."""
+    return consistency.replays(rows, rng)
 
 
 def draw(table: pd.DataFrame, about: str) -> Figure:
-    """A line a probe of the replay judge, a marker a checkpoint. Below the rule what is made of the probes, as shares
-    of the answers that habit does not give. A probe that the table does not have is left out."""
-    there = set(zip(table["probe"], table["measure"], strict=True))
-    shown = {key: label for key, label in PROBES.items() if key in there}
-    models = checkpoints_in_order(table["model"].tolist())
-    figure = Figure(figsize=(9, 0.75 * len(shown) + 1.4))
+    """A line a probe of the replay judge; a probe that the table does not have is left out.
+
+    Below the rule what is made of the probes, as shares of the answers that habit does not give.
+    """
+    lines = table.set_index(["probe", "measure"])[["value", "low", "high"]].astype(float) * 100
+    shown = {key: label for key, label in PROBES.items() if key in lines.index}
+    figure = Figure(figsize=(9, 0.6 * len(shown) + 1.8))
     axes = figure.subplots()
-    offsets = np.linspace(-0.25, 0.25, len(models)) if len(models) > 1 else [0.0]
-    lines = table.set_index(["model", "probe", "measure"])[["value", "low", "high"]].astype(float) * 100
-    for offset, model in zip(offsets, models, strict=True):
-        color, marker, _ = checkpoint_look(model)
-        for y, (probe, measure) in enumerate(shown):
-            line = lines.loc[(model, probe, measure)]
-            axes.plot([line["low"], line["high"]], [y + offset] * 2, color=color, linewidth=1.8)
-            label = model if y == 0 else None
-            axes.plot(line["value"], y + offset, marker=marker, color=color, linestyle="none", label=label)
+    for y, key in enumerate(shown):
+        line = lines.loc[key]
+        color, marker = DERIVED_LOOK if key in DERIVED else ANSWERS
+        axes.plot([line["low"], line["high"]], [y, y], color=color, linewidth=2)
+        axes.plot(line["value"], y, marker=marker, color=color, markersize=8, linestyle="none")
+        if not np.isnan(line["value"]):
+            axes.annotate(f"{line['value']:.0f}", (line["value"], y), (0, 7), textcoords="offset points", ha="center")
     axes.axhline(len(shown.keys() - DERIVED.keys()) - 0.5, color="#666666", linewidth=1.2)
-    axes.set_yticks(range(len(shown)), list(shown.values()))
+    axes.set_yticks(range(len(shown)), list(shown.values()), fontsize="small")
     axes.set(
         xlim=(min(-1, lines["low"].min() - 1), max(101, lines["high"].max() + 1)),
-        ylim=(len(shown) - 0.5, -0.5),
+        ylim=(len(shown) - 0.5, -0.6),
         xlabel="share of the answers (%); below the rule, of those that habit does not give",
     )
-    figure.legend(loc="outside lower center", ncols=4, frameon=False)
-    probed = f"a probe takes {table['n'].min()} to {table['n'].max()} of the items"
-    return titled(figure, TITLE, about, f"{OVER_ITEMS}; {probed}")
+    note = f"{OVER_ITEMS}; a probe takes {table['n'].min()} to {table['n'].max()} of the items{alike(lines)}"
+    return claimed(figure, _claim(lines["value"]), about, note)
+
+
+def _claim(values: pd.Series) -> str:
+    """How far the answer comes from the reasoning alone, and follows it when it is turned."""
+    alone, turned = values.get(("blank", "same"), np.nan), values.get(("flipped", "follows"), np.nan)
+    claim = f"With its own reasoning and a blank picture, {alone:.0f} % of the answers stay the same"
+    return claim + (
+        "" if np.isnan(turned) else f";\nwith its reasoning turned to another option, {turned:.0f} % follow it"
+    )

@@ -21,7 +21,7 @@ from companion.analysis import consistency, findings
 from companion.analysis.training_runs import describe, load_runs
 from companion.errors import CompanionError
 from companion.evaluation.current_rows import numbered
-from companion.evaluation.engine import evaluate, judge
+from companion.evaluation.engine import judge
 from companion.evaluation.judges.conflict_judge import Conflict
 from companion.evaluation.judges.grounding_judge import Grounding
 from companion.evaluation.judges.replay_judge import Replay
@@ -91,22 +91,6 @@ class NotebookContext:
         subtitle, facts = _of_runs(runs)
         gallery = replace(self.gallery, facts=self.gallery.facts | facts)
         return replace(self, gallery=gallery, subtitle=subtitle, runs=runs, record=record)
-
-    def others(self, folder: str, device: str) -> pd.DataFrame:
-        """Judged rows of every checkpoint in a folder but this model's, on the same questions: shipped, else computed
-        here."""
-        from companion.models.local import LocalModel
-
-        # A folder's rows are stored under its own name, also where it is shown under another (`numbered`).
-        asked = [replace(one, source=Path(one.folder).name) if one.folder else one for one in self.questions]
-        found = []
-        for path in sorted(Path(folder).glob("*/config.json")) if folder else []:
-            model = LocalModel(str(path.parent), device)
-            if model.identity not in set(self.rows["model_hash"]):
-                found.append(evaluate(model, asked, list(PERTURBATIONS), _rows(), seed=self.seed))
-        if not found:
-            return self.rows.iloc[:0]
-        return _judged(pd.concat(found, ignore_index=True), asked).assign(benchmark=self.questions[0].source)
 
     def replayed(self, rows: pd.DataFrame, checkpoint: str, device: str) -> pd.DataFrame:
         """Rows of one checkpoint with the verdicts of its replay."""
@@ -280,7 +264,7 @@ def open_study(notebook: str, parameters: Mapping[str, Any]) -> NotebookContext:
 
 
 def open_lab(notebook: str, parameters: Mapping[str, Any]) -> NotebookContext:
-    """Read the GRPO runs, and what the shipped models answered (`lab.guess.load_rows`).
+    """Read the GRPO runs, and what the shipped models answered (`lab.guess.load_rows`), with what the judges found.
 
     parameters: results (folder) and seed (of the bootstrap and of the game).
     """
@@ -291,7 +275,7 @@ def open_lab(notebook: str, parameters: Mapping[str, Any]) -> NotebookContext:
     models = models_in(CHECKPOINTS)
     context.gallery.facts["models"] = len(models)
     context.questions = load_benchmark("microworld", LAB_ITEMS, 0)
-    context.rows = load_rows(models, context.questions, Store(RUNS, shipped=[SHIPPED, GAP]))
+    context.rows = _judged(load_rows(models, context.questions, Store(RUNS, shipped=[SHIPPED, GAP])), context.questions)
     return context
 
 

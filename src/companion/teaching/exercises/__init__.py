@@ -10,6 +10,7 @@ from typing import Any
 
 from companion.errors import CompanionError
 from companion.teaching.exercises.by_hand import BY_HAND
+from companion.teaching.exercises.changing import CHANGING
 from companion.teaching.exercises.checking import Exercise, Slip, Verdict
 from companion.teaching.exercises.choices import CHOICES
 from companion.teaching.exercises.comparing import RUNS
@@ -17,7 +18,7 @@ from companion.teaching.exercises.designing import DESIGNING
 from companion.teaching.exercises.measuring import MEASURING
 from companion.teaching.exercises.reading import READING
 
-_ALL = (*CHOICES, *READING, *MEASURING, *DESIGNING, *RUNS, *BY_HAND)
+_ALL = (*CHOICES, *READING, *MEASURING, *DESIGNING, *RUNS, *BY_HAND, *CHANGING)
 EXERCISES = {one.id: one for one in sorted(_ALL, key=lambda one: one.id)}
 """By id, in the order of the notebooks."""
 

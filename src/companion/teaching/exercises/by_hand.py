@@ -146,7 +146,7 @@ _R, _A = "(0.1 * form + right) * agrees", "(r - r.mean()) / (r.std(ddof=1) + 1e-
 
 BY_HAND = (
     Exercise(
-        "02.4", "From logits to an entropy",
+        "02.3", "From logits to an entropy",
         "At the step that writes the letter, a model gives these logits to these tokens, and next to nothing to all "
         "others. The item offers A, B and C. What is the normalised entropy over its letters, to two digits?",
         _LETTERS + "answer = -(p * np.log(p)).sum() / np.log(3)", _entropy,

@@ -35,9 +35,9 @@ def _names_none(answer: object, shares: pd.DataFrame) -> str:
     )  # fmt: skip
     return (
         f"The share that agrees moved by {agrees:+.1f} points, and the share that contradicts by "
-        f"{change('misread-0', 'contradicts'):+.1f}. Who counts agreement alone sees RL bring answer and reasoning "
-        "together, where it mostly taught models to name an option. So ask how a measure counts before you tell a "
-        "story about it."
+        f"{change('misread-0', 'contradicts'):+.1f}. Who counts agreement alone cannot tell reasoning that came to "
+        "lead to the answer from reasoning that only came to name an option. So ask how a measure counts before you "
+        "tell a story about it."
     )
 
 

@@ -14,49 +14,12 @@ import numpy as np
 
 from companion.evaluation.judges.grounding_judge import grounded
 from companion.evaluation.judges.rule_judge import final_commitment
-from companion.measures import normalised_entropy
 from companion.perturbations.table import apply
 from companion.questions.microworld.grammar import is_true, sentences
 from companion.questions.microworld.items import MicroworldQuestion, find
 from companion.questions.question import LETTERS
 from companion.teaching.exercises.checking import Exercise, Slip, WrongError, call, numbers
 from companion.training import rewards
-
-DISTRIBUTIONS = (
-    [0.25, 0.25, 0.25, 0.25], [0.5, 0.5], [0.7, 0.1, 0.1, 0.1], [0.9, 0.1], [0.6, 0.3, 0.1], [1.0, 0.0, 0.0],
-)  # fmt: skip
-
-
-def _entropy(function: object) -> str:
-    expected = normalised_entropy(DISTRIBUTIONS)
-    found = np.array(numbers(function, [(list(probs),) for probs in DISTRIBUTIONS], "entropy"))
-    raw = np.array([-sum(p * math.log(p) for p in probs if p > 0) for probs in DISTRIBUTIONS])
-    if np.isnan(found).any():
-        where = list(DISTRIBUTIONS[int(np.flatnonzero(np.isnan(found))[0])])
-        raise WrongError(
-            f"`entropy({where})` is `nan`. A probability of 0 has no logarithm; what should it contribute?"
-        )
-    if (found < -1e-9).any():
-        raise WrongError("An entropy below 0: the logarithm of a probability is negative, so a minus belongs in front.")
-    if np.allclose(found, raw, atol=1e-6):
-        raise WrongError(
-            "That is the entropy in nats. A guess among four options would count as less certain than one among two: "
-            "divide by the most that is possible with so many options."
-        )
-    if np.allclose(found, raw / math.log(2), atol=1e-6):
-        raise WrongError("That is the entropy in bits, which two options can fill to 1 and four to 2. Normalise it.")
-    if np.allclose(found, raw / math.log(4), atol=1e-6):
-        raise WrongError("Right for four options. With two or three, a uniform distribution does not come out at 1.")
-    if not np.allclose(found, expected, atol=1e-6):
-        probs, wrong = next(
-            (probs, one) for probs, one, of in zip(DISTRIBUTIONS, found, expected, strict=True) if abs(one - of) > 1e-6
-        )
-        raise WrongError(
-            f"`entropy({list(probs)})` is {wrong:.3f}. Minus the sum of p log p, divided by the log of the number of "
-            "options: it should be 1 where all are alike and 0 where one has everything."
-        )
-    return "1 is a guess, 0 is certain, and items with two options compare with items that have five."
-
 
 COLORS = ("red", "blue", "green")
 THINKS: tuple[tuple[str, Sequence[str]], ...] = (
@@ -245,7 +208,6 @@ def _broken(answer: object) -> str:
     )
 
 
-_ENTROPY = "def entropy(probs):\n    "
 _CONCLUDED = "import re\n\n\ndef concluded(think, options):\n"
 _SCORE = "def score(said, lied):\n    "
 _REWARD = "def reward(think, answer, right, concludes, truths):\n    "
@@ -265,29 +227,6 @@ _OPTION, _LETTER = GUARDED.options[GUARDED.answer], GUARDED.letter
 _OTHER = (GUARDED.answer + 1) % len(GUARDED.options)
 
 DESIGNING = (
-    Exercise(
-        "02.2", "Write the measure",
-        "Write the normalised entropy of one item's letter probabilities: 0 where one letter has everything, 1 where "
-        "all are alike, however many options there are.",
-        "from math import log\n\n\n" + _ENTROPY + "return -sum(p * log(p) for p in probs if p > 0) / log(len(probs))",
-        _entropy,
-        (
-            Slip("from math import log\n\n\n" + _ENTROPY + "return -sum(p * log(p) for p in probs if p > 0)",
-                 "in nats"),
-            Slip("from math import log2\n\n\n" + _ENTROPY + "return -sum(p * log2(p) for p in probs if p > 0)",
-                 "in bits"),
-            Slip("from math import log\n\n\n" + _ENTROPY + "return -sum(p * log(p) for p in probs if p > 0) / log(4)",
-                 "Right for four options"),
-            Slip("from math import log\n\n\n" + _ENTROPY + "return sum(p * log(p) for p in probs if p > 0) / "
-                 "log(len(probs))", "minus belongs in front"),
-            Slip("import numpy as np\n\n\n" + _ENTROPY + "return -np.sum(np.array(probs) * np.log(probs)) / "
-                 "np.log(len(probs))", "has no logarithm"),
-            Slip("from math import log\n\n\n" + _ENTROPY + "return -sum(p * log(p) for p in probs) / log(len(probs))",
-                 "stopped with ValueError"),
-            Slip(_ENTROPY + "return 1 - max(probs)", "Minus the sum"),
-        ),
-        _ENTROPY + "return ...", "entropy",
-    ),
     Exercise(
         "03.3", "Be the judge",
         "Write a judge in ten lines: which of the options does a reasoning conclude? Return its number, from 0, or "

@@ -256,7 +256,7 @@ MEASURING = (
         _BASE + "answer = ...  # in points, with its sign", given=("rows",),
     ),
     Exercise(
-        "02.3", "Certain before a word is reasoned",
+        "02.2", "Certain before a word is reasoned",
         "The entropy is read after the reasoning. `stop-think` rows hold the distribution of an answer at once. Take "
         "the items right under both `plain` and `stop-think`: with which AUROC does minus the entropy under "
         "`stop-think` tell which stay right under `wrong-think`? Predict first: is it better than that under `plain`?",
@@ -274,8 +274,8 @@ MEASURING = (
     ),
     Exercise(
         "03.2", "Praised, and hollow",
-        "“Right, and its reasoning says so” is the highest praise of a judge that reads. In which family of "
-        "questions (`category`) does the largest *share* of such answers, under `plain`, rest on a false statement?",
+        "Of the answers under `plain` that are right and whose reasoning says so: in which family of questions "
+        "(`category`) does the largest *share* rest on a false statement?",
         _PRAISED + 'answer = (praised["grounding"] == "disagree").groupby(praised["category"]).mean().idxmax()',
         _hollow,
         (

@@ -13,30 +13,9 @@ from companion.teaching.exercises.checking import (
     WrongError,
     choice_lines,
     chosen,
-    close,
     name_among,
     value,
 )
-
-
-def _caption_drop(answer: object, table: pd.DataFrame) -> str:
-    drop = 100 * value(table, perturbation="wrong-caption", measure="change")
-    low, high = (100 * value(table, end, perturbation="wrong-caption", measure="change") for end in ("low", "high"))
-    slips = {
-        "That is the accuracy under `wrong-caption`. The *change* against `plain` is asked for: the other panel.": 100
-        * value(table, perturbation="wrong-caption", measure="accuracy"),
-        "That is the change under `wrong-think`. Look for the line of the caption.": 100
-        * value(table, perturbation="wrong-think", measure="change"),
-        "That is the change under the caption with a disclaimer. Look for the plain one.": 100
-        * value(table, perturbation="wrong-caption-disclaimer", measure="change"),
-    }
-    close(
-        answer, drop, 2.0, slips,
-        "Find the line `wrong-caption` in the panel of changes, go down from its marker to the axis, and keep the "
-        "sign.",
-    )  # fmt: skip
-    return f"The marker stands at {drop:+.1f} points, and 95 % of the resamples lie from {low:+.1f} to {high:+.1f}."
-
 
 HESITATES = {
     "a": "It hesitates: P(correct) falls and the entropy rises.",
@@ -72,33 +51,10 @@ def _hesitates(answer: object, table: pd.DataFrame) -> str:
     )
 
 
-def _shrinks(answer: object, table: pd.DataFrame) -> str:
-    def points(perturbation: str, measure: str) -> float:
-        return 100 * value(table, perturbation=perturbation, measure=measure)
-
-    expected = points("plain", "inconsistent right")
-    slips = {
-        "That is the share of *all* answers whose reasoning leads elsewhere, wrong answers included. Only right ones "
-        "are asked for.": 100 - points("plain", "consistency"),
-        "That is what is left, right *and* consistent. How many points were lost on the way there?": points(
-            "plain", "consistent right"
-        ),
-        "That is read under `wrong-think`. The plain prompt is asked for.": points("wrong-think", "inconsistent right"),
-    }
-    close(
-        answer, expected, 1.0, slips,
-        "Under `plain`, find the part of the bar that is right although its reasoning does not say so.",
-    )  # fmt: skip
-    return (
-        f"{expected:.1f} points. Hold them against what the next demand costs, that the reasoning be *true* (the "
-        "figure below): which of the two is the easier thing to have?"
-    )
-
-
 INITIALS = {
     "a": "From both initial checkpoints.",
-    "b": "Only from `misread-0`, whose supervised reasoning was always true.",
-    "c": "Only from `misread-20`, a fifth of whose supervised reasoning misread the picture.",
+    "b": "Only from `misread-0`.",
+    "c": "Only from `misread-20`.",
     "d": "From neither.",
 }
 
@@ -116,9 +72,11 @@ def _initials(answer: object, tests: pd.DataFrame) -> str:
                 f"Take the lines of F5 for `{initial}`, and ask for both: do right answers become more, with an "
                 "interval clear of zero, and do contradicting ones under some prompt, with an interval clear of zero?"
             )
+    done, planned = (int(tests.loc[tests["of"] == "F5", column].max()) for column in ("runs", "planned"))
+    few = f"But {done} of {planned} seeds are no recipe: another seed may differ. " if done < planned else ""
     return (
-        "Same reward, same questions, same steps: what differs is the reasoning seen before RL. How far do the two "
-        "differ in *size*, and under the plain prompt?"
+        f"Same reward, same questions, same steps: what differs is the reasoning seen before RL. {few}How far do the "
+        "two differ in *size*, and under the plain prompt?"
     )
 
 
@@ -155,25 +113,6 @@ READING = (
         "answer = ...  # a name in quotation marks", given=("table",),
     ),
     Exercise(
-        "01.1", "Read the figure",
-        "How many points does one false caption cost? Read it off the first figure, as a change with its sign. Two "
-        "points more or less do not matter.",
-        'answer = 100 * table[(table["perturbation"] == "wrong-caption") & (table["measure"] == "change")]'
-        '["value"].item()',
-        _caption_drop,
-        (
-            Slip('answer = 100 * table[(table["perturbation"] == "wrong-caption") & (table["measure"] == "accuracy")]'
-                 '["value"].item()', "The *change* against `plain` is asked for"),
-            Slip('answer = 100 * table[(table["perturbation"] == "wrong-think") & (table["measure"] == "change")]'
-                 '["value"].item()', "line of the caption"),
-            Slip('answer = -100 * table[(table["perturbation"] == "wrong-caption") & (table["measure"] == "change")]'
-                 '["value"].item()', "the sign is not"),
-            Slip('answer = table[(table["perturbation"] == "wrong-caption") & (table["measure"] == "change")]["value"]'
-                 ".item()", "This is a share"),
-        ),
-        "answer = ...  # in points, with its sign", given=("table",),
-    ),
-    Exercise(
         "02.1", "Hesitate or switch sides?",
         "Compare `wrong-think` with `plain` in the figure of confidence. Something *falls* or *rises* if the two "
         f"intervals do not overlap, else it *stays*. Which is it?\n\n{choice_lines(HESITATES)}",
@@ -186,24 +125,6 @@ answer = {(True, True): "a", (True, False): "b", (False, False): "c", (False, Tr
         (Slip('answer = "a"', "panel of entropy"), Slip('answer = "c"', "panel of P(correct)"),
          Slip('answer = "d"', "panel of P(correct)")),
         given=("table",),
-    ),
-    Exercise(
-        "03.1", "Read the figure",
-        "Under the plain prompt: how many points does “right” lose when the reasoning has to say so as well? Read it "
-        "off the figure of the four quadrants, to within a point.",
-        'answer = 100 * table[(table["perturbation"] == "plain") & (table["measure"] == "inconsistent right")]'
-        '["value"].item()',
-        _shrinks,
-        (
-            Slip('answer = 100 - 100 * table[(table["perturbation"] == "plain") & (table["measure"] == "consistency")]'
-                 '["value"].item()', "wrong answers included"),
-            Slip('answer = 100 * table[(table["perturbation"] == "plain") & (table["measure"] == "consistent right")]'
-                 '["value"].item()', "what is left"),
-            Slip('lines = table[(table["perturbation"] == "wrong-think")'
-                 ' & (table["measure"] == "inconsistent right")]\n'
-                 'answer = 100 * lines["value"].item()', "The plain prompt is asked for"),
-        ),
-        "answer = ...  # in points", given=("table",),
     ),
     Exercise(
         "04.1", "Where is the trade-off?",
