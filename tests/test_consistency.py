@@ -271,7 +271,7 @@ def test_a_judge_against_the_grammar():
 
 
 def test_the_replay_figure_parts_what_is_made_of_the_probes_from_the_probes_and_leaves_out_what_a_table_lacks():
-    table = replay.table(replayed("AAAC", "AACC", "AACC"), rng)
+    table = replay.table(replayed("AAAC", "AACC", "AACC"), rng())
     axes = replay.draw(table, "made up").axes[0]
     labels = [label.get_text().split("\n")[0] for label in axes.get_yticklabels()]
     assert labels[-2:] == ["sufficiency of the reasoning:", "importance of the reasoning:"]

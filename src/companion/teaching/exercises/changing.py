@@ -105,7 +105,8 @@ def _right(caption: str | None) -> list[bool]:
     """For each item whether the small model is right. caption: as in `_prompts`."""
     prompts = _prompts(caption)
     found = responses(_small_model(), prompts, Sampling())
-    return [one.answer == prompt.question.answer for one, prompt in zip(found, prompts, strict=True)]
+    cases = zip(found, prompts, strict=True)
+    return [one is not None and one.answer == prompt.question.answer for one, prompt in cases]
 
 
 def _wording(answer: object) -> str:
