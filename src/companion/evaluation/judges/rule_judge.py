@@ -5,10 +5,11 @@ clause may *state* an option ("the answer is B"; the claim of an option, word fo
 a sentence about what is asked), only *mention* it, *deny* it ("it can't be A"), leave it *open* ("could be A"), or
 *take back* what was said. The options gone through line by line are one statement: that of the line that says yes.
 What was stated last counts, else what was concluded last; mentions count only if all are of one option; and if all
-options but one were denied, that one. Where words do not decide, there is no commitment: a description ("on the left
-side of the image", "the gray pavement") is none. What has to be inferred ("its first digit has two loops") it cannot
-see. How often it errs: `companion judge results/labelled/judge_pairs.jsonl` on written pairs, `measured_error` on
-outputs of real models. Its words are in `words`.
+options but one were denied, that one, unless the conclusion is none of them. Of a calculation only its last line
+counts. Where words do not decide, there is no commitment: a description ("on the left side of the image", "the gray
+pavement") is none. What has to be inferred ("its first digit has two loops") it cannot see. How often it errs:
+`companion judge results/labelled/judge_pairs.jsonl` on written pairs, `measured_error` on outputs of real models. Its
+words are in `words`.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ def final_commitment(think: str, options: Sequence[str], claims: Sequence[str] =
             mentioned[said.option] = clause
         elif said.firmness >= firmness or turned:
             now, firmness, turned = Commitment(said.option, clause), said.firmness, False
-    if firmness < STATED and words.UNFINISHED.search(text):  # what it comes to stood in the answer
+    if reader.values and firmness < STATED and words.UNFINISHED.search(text):  # what it comes to stood in the answer
         return Commitment(None)
     left = set(range(len(options))) - denied
     cut = text.rstrip()[-1:].isalnum()  # what is only named in a text that breaks off may be on its way elsewhere
@@ -237,9 +238,9 @@ class _Reader:
             for option, form in zip(options, self.forms, strict=True)
         )
 
+        # 5) Whether all options are values, which a calculation names on its way; and of options that another one
+        #    denies ("blond", "not blond"), the other one.
         self.values = all(re.search(r"\d", option) for option in options)
-
-        # 5) Of options that another one denies ("blond", "not blond"), the other one.
         self.denial = {
             k: self.forms.index([no, *form]) for k, form in enumerate(self.forms) for no in ("not", "no")
             if [no, *form] in self.forms
