@@ -94,6 +94,11 @@ COLOURS = ("blue", "white", "red", "black")
 SIDES = ("left", "right")
 VAN = "Is the van to the left or right of the kiosk?"
 BAG = "What color is the bag?"
+HAIR = "Is this person blond or not blond?"
+FEELING, FEELINGS = "What does she feel?", ("sad", "angry", "joy", "fear")
+NEARER, TWO = "Which object is closer to the camera, the shelf or the stool?", ("shelf", "stool")
+TURNED, WAYS = "In which direction has the drone turned?", ("Leftward turn", "Rightward turn")
+SPEAKS = "Which language does he speak?"
 
 
 @pytest.mark.parametrize(
@@ -132,6 +137,35 @@ BAG = "What color is the bag?"
         # an option that is said to be false, and one whose text begins with no
         ("Is it true?", ("True", "False"), "The correct answer is:", None),
         ("What does the sign say?", ("No parking", "No entry"), "The sign says no entry.", 1),
+        # no signs of …: all that is named after it is denied
+        (FEELING, FEELINGS, "A low voice, which suggests sadness. There are no signs of anger, joy, or fear in it.", 0),
+        (BAG, COLOURS, "The bag looks red. There are no elements that suggest it is blue, white, or black.", 2),
+        ("Is she well?", ("Yes", "No"), "She is well. There are no signs of a cold or other problems with her.", None),
+        # an option that another one denies
+        (HAIR, ("blond", "not blond"), "To see if his hair is blond, look at its color. It is brown, not blond.", 1),
+        (HAIR, ("blond", "not blond"), "The hair is dark. Blond hair is usually a light shade of yellow.", None),
+        # the opposite of what is asked denies; "closer" to something else, and what is compared with, answer nothing
+        (NEARER, TWO, "The stool is closer to the camera than the shelf. The shelf is farther from the camera.", 1),
+        (NEARER, TWO, "The stool is closer to the camera. Therefore, the shelf is farther away than the stool.", 1),
+        (NEARER, TWO, "The stool is closer to the camera. The shelf is an object closer to the ceiling.", 1),
+        (NEARER, TWO, "The stool's proximity to the camera is clear from its size compared to the shelf.", 1),
+        # where directions are asked, those of other things are no answer, nor is the reason after one
+        (TURNED, WAYS, "The lamp has shifted to the right. This indicates that the drone turned leftward.", 0),
+        (TURNED, WAYS, "This suggests that the drone turned left, causing the houses to move to the right.", 0),
+        (TURNED, WAYS, "The houses appear shifted to the right.", None),
+        (TURNED, WAYS, "The lamp stands on the left. It appears that the drone has turned to the right.", 1),
+        # of a calculation its result: not a value on the way, nor what is left where the result stood in the answer
+        ("How many nuts are left?", ("3", "9", "12"), "There are 12 nuts. Three are eaten: 12 - 3 = 9.", 1),
+        ("How many nuts are left?", ("3", "9", "12"), "There were 12 nuts, so we have 12 - 3 =", None),
+        ("What is the sum?", ("90", "180", "270"), "So the sum of both is 180 - 60 = 120.", None),
+        ("What part is grey?", ("1/8", "3/8"), "The third part is blue, and so on: 1/8 of it. The grey part is", None),
+        # a conclusion that is no option leaves nothing to what was not ruled out
+        (SPEAKS, ("French", "Korean"), "It is not French. Therefore, the language that he speaks is Dutch.", None),
+        (SPEAKS, ("French", "Korean"), "It is not French.", 1),
+        # "but" limits what was stated, and does not overturn it
+        ("Who eats grass?", ("Hawks", "Mice"), "The answer is (B). Mice eat grass, but hawks eat grass rarely.", 1),
+        ("Does blue have the largest share?", ("yes", "no"), "Blue does not have the largest share.", 1),
+        ("Does she ask for leave?", ("yes", "no"), "She says that she does not want to infect her friends.", None),
     ],
 )  # fmt: skip
 def test_the_kinds_on_which_it_erred_with_real_models(question, options, think, option):

@@ -16,6 +16,8 @@ _DIRECTIONS = {
     "left", "right", "above", "below", "front", "behind", "in", "on", "top", "back", "under", "over", "straight",
     "ahead",
 }  # fmt: skip
+_WAYS = {"left", "right", "up", "down", "straight", "forward", "backward", "clockwise", "counterclockwise"}
+"""Directions that any thing in the picture may have."""
 _FUNCTION = {
     "is", "are", "was", "were", "be", "been", "being", "has", "have", "had", "do", "does", "did", "can", "could",
     "will", "would", "may", "might", "must", "should", "in", "on", "at", "by", "with", "from", "as", "than", "that",
@@ -43,6 +45,13 @@ _HEAD = re.compile(
 _COMPARED = re.compile(
     r"(?:clos|near|farth|furth|larg|bigg|small|tall|high|low|long|short|wid|old|young|heavi|bright|dark)(?:er|est)"
 )
+_OPPOSITE = {
+    "clos": "farther|farthest", "near": "farther|farthest", "fart": "closer|closest", "bigg": "smaller|smallest",
+    "larg": "smaller|smallest", "smal": "bigger|biggest|larger|largest", "tall": "shorter|shortest",
+    "long": "shorter|shortest", "shor": "taller|tallest|longer|longest", "old": "younger|youngest",
+    "youn": "older|oldest",
+}  # fmt: skip
+"""Of a comparison, by its first letters, the words that say the opposite."""
 _PARTS = {"hand", "side", "colored", "toned", "tinted", "like", "light", "dark", "deep", "bright", "pale", "off", "and"}
 _NUMBER = re.compile(r"\d+(?:[.,:/]\d+)*")
 
@@ -64,12 +73,17 @@ class Scene:
         self.attribute = bool({"color", "material", "made"} & set(asked))
         head = _HEAD.search(question)
         self.head = {"color", "material", *map(_stem, plain(head[1])[-1:] if head else [])}
-        self.compared = next(filter(_COMPARED.fullmatch, asked), "")
+        asks = plain(re.split(r"[.!?]\s+", question.strip())[-1])
+        self.compared = next(filter(_COMPARED.fullmatch, asks), "")
+        self.opposite = _opposite(self.compared)
+        directed = sum(len(form) == 1 and form[0] in _WAYS for form in telling)
+        self.ways = bool(self.topic) and directed >= max(2, len(telling) - 1)  # one may say that there is none
+        self.mover = next((_stem(word) for word in asked if _stem(word) in self.topic - {"direction", "way"}), "")
         self.described = {pair for pair in pairwise(asked) if pair[0] in known and pair[1] not in _FUNCTION | known}
 
-    def about(self, text: str) -> bool:
-        """Whether a clause has a word of the question."""
-        return bool(self.topic & set(map(_stem, text.split())))
+    def about(self, text: str, words: int = 1) -> bool:
+        """Whether a clause has so many words of the question."""
+        return len(self.topic & set(map(_stem, text.split()))) >= words
 
     def shared(self, text: str) -> bool:
         """Whether a clause has at least half of the question's words."""
@@ -86,8 +100,11 @@ class Scene:
         elif self.attribute:
             predicates = {int(k) for k in _PREDICATE.findall(text)}
             found = predicates if self.head & set(map(_stem, said)) else set()
-        elif self.compared and (places := [place for place, word in enumerate(said) if self._compares(word)]):
-            found = {int(k) for k in re.findall(r"§(\d)", " ".join(said[: places[-1]]))}
+        elif self.compared:
+            places = [place for place in range(len(said)) if self._compares(said, place)]
+            found = {int(k) for k in re.findall(r"§(\d)", " ".join(said[: places[-1]]))} if places else set()
+        elif self.ways:
+            found = set(map(int, re.findall(r"§(\d)", text))) if self.mover in map(_stem, said) else set()
         else:
             found = set(named) if self.shared(text) else set()
         return found.pop() if len(found) == 1 else None
@@ -119,9 +136,20 @@ class Scene:
         parts = plain(word)
         return not self.known & set(parts) or all(part in _PARTS | self.known or part in self.topic for part in parts)
 
-    def _compares(self, word: str) -> bool:
-        """Whether a word is the "closer" or "closest" of the question."""
-        return word[:4] == self.compared[:4] and _COMPARED.fullmatch(word) is not None
+    def opposed(self, text: str) -> frozenset[int]:
+        """The option of which a clause says the opposite of what is asked: "§1 is farther", where "closer" is."""
+        said = text.split()
+        if self.opposite is None or any(self._compares(said, place) for place in range(len(said))):
+            return frozenset()
+        opposite = self.opposite.search(text)
+        before = text[: opposite.start()] if opposite else ""
+        return frozenset(int(k) for k in re.findall(r"§(\d)", before)[-1:])
+
+    def _compares(self, said: list[str], place: int) -> bool:
+        """Whether a word is the "closer" or "closest" of the question, and not "closer" to something else."""
+        word, following = said[place], said[place + 1] if place + 1 < len(said) else ""
+        else_where = following.isalpha() and following not in _FUNCTION and _stem(following) not in self.topic
+        return word[:4] == self.compared[:4] and _COMPARED.fullmatch(word) is not None and not else_where
 
     def _from_reference(self, said: list[str], place: int) -> bool:
         """Whether the words around a direction name what it is taken from: "left of the car", "relative to the car,
@@ -130,6 +158,12 @@ class Scene:
         if (self.reference | _PRONOUNS) & set(map(_stem, behind)):
             return True
         return said[0] in ("relative", "compared", "from") and bool(self.reference & set(map(_stem, said[:place])))
+
+
+def _opposite(compared: str) -> re.Pattern[str] | None:
+    """Finds the opposite of a comparison, if it has one."""
+    found = next((words for start, words in _OPPOSITE.items() if compared.startswith(start)), None)
+    return re.compile(rf"\b(?:{found})\b") if found else None
 
 
 def _stem(word: str) -> str:

@@ -5,10 +5,11 @@ clause may *state* an option ("the answer is B"; the claim of an option, word fo
 a sentence about what is asked), only *mention* it, *deny* it ("it can't be A"), leave it *open* ("could be A"), or
 *take back* what was said. The options gone through line by line are one statement: that of the line that says yes.
 What was stated last counts, else what was concluded last; mentions count only if all are of one option; and if all
-options but one were denied, that one. Where words do not decide, there is no commitment: a description ("on the left
-side of the image", "the gray pavement") is none. What has to be inferred ("its first digit has two loops") it cannot
-see. How often it errs: `companion judge results/labelled/judge_pairs.jsonl` on written pairs, `measured_error` on
-outputs of real models. Its words are in `words`.
+options but one were denied, that one, unless the conclusion is none of them. Of a calculation only its last line
+counts. Where words do not decide, there is no commitment: a description ("on the left side of the image", "the gray
+pavement") is none. What has to be inferred ("its first digit has two loops") it cannot see. How often it errs:
+`companion judge results/labelled/judge_pairs.jsonl` on written pairs, `measured_error` on outputs of real models. Its
+words are in `words`.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Rule:
     """The judge of `final_commitment`; it always has a verdict."""
 
     name = "rule"
-    identity = "rule-2"
+    identity = "rule-3"
 
     def judge(self, cases: Sequence[Case]) -> list[Verdict | None]:
         found = [final_commitment(case.think, case.options, case.question.claims, case.question.text) for case in cases]
@@ -61,10 +62,15 @@ def final_commitment(think: str, options: Sequence[str], claims: Sequence[str] =
     denied: set[int] = set()
     beside: set[int] = set()
     text = _plain_text(think)
-    for clause, said in reader.statements(text):
+    clauses = list(reader.statements(text))
+    if reader.values and re.search(r"[=≈]|\\frac", text):
+        clauses = _last_value(clauses)
+    for clause, said in clauses:
+        if said.elsewhere:
+            denied = set()
         denied = (denied | said.denied) - said.named
         mentioned = {option: words for option, words in mentioned.items() if option not in said.denied}
-        turned = turned or said.turns
+        turned = turned or (said.turns and not (firmness == STATED and words.AFTERTHOUGHT.search(clause.casefold())))
         if said.takes_back or now.option in said.denied or (said.leaves_open and firmness < STATED):
             now, firmness, mentioned = Commitment(None), MENTIONED, {}
         beside |= said.beside
@@ -77,6 +83,8 @@ def final_commitment(think: str, options: Sequence[str], claims: Sequence[str] =
             mentioned[said.option] = clause
         elif said.firmness >= firmness or turned:
             now, firmness, turned = Commitment(said.option, clause), said.firmness, False
+    if reader.values and firmness < STATED and words.UNFINISHED.search(text):  # what it comes to stood in the answer
+        return Commitment(None)
     left = set(range(len(options))) - denied
     cut = text.rstrip()[-1:].isalnum()  # what is only named in a text that breaks off may be on its way elsewhere
     if now.option is None and len(mentioned) == 1 and beside <= mentioned.keys() and not cut:
@@ -84,6 +92,12 @@ def final_commitment(think: str, options: Sequence[str], claims: Sequence[str] =
     if now.option is None and denied and len(left) == 1:
         return Commitment(left.pop(), "all others are ruled out")
     return now
+
+
+def _last_value(clauses: Sequence[tuple[str, _Said]]) -> list[tuple[str, _Said]]:
+    """Of a calculation, what is stated, and the last clause with a value: those on its way to the result are none."""
+    last = max((place for place, (clause, _) in enumerate(clauses) if re.search(r"\d", clause)), default=0)
+    return [one for place, one in enumerate(clauses) if place >= last or one[1].firmness == STATED]
 
 
 _MARKUP = [
@@ -96,6 +110,7 @@ _MARKUP = [
         (r"\\(?:text|mathrm|textbf|mathbf)\s*\{([^{}]*)\}", r"\1"),
         (r"\{[^{}]*:[^{}]*\}", " "),
         (r"\[\s*-?\d[\d\s,.-]*\]|\(\s*-?\d[\d.]*\s*(?:,\s*-?[\d.]+\s*)+\)", " "),
+        (r"\(?\d[\d.]*(?:\s*[-+*/×÷·]\s*\d[\d.]*)+\)?\s*=", " = "),  # of a sum, what it comes to
         (r"[*_`#$~§¬]+|^\s*[>|•-]+", ""),
         (r"^[ \t]*(?:step[ \t]+)?\d{1,2}[ \t]*[.):][ \t]+(?=\S)|^[ \t]*step[ \t]+\d+[ \t]*$", ""),  # of a list
         (r"[“”„«»\"「」『』]", " "),
@@ -166,7 +181,7 @@ def _listings(text: str) -> list[str | dict[int, str]]:
 class _Said:
     """What a clause does. option: the one that it commits to, or None, and how firmly. named: options that it names
     without denying or leaving them open; beside: those whose words describe something else. takes_back: also where it
-    concludes what is no option ("the answer is pink").
+    concludes what is no option ("the answer is pink"). elsewhere: it answers the question, and with no option.
     """
 
     option: int | None = None
@@ -177,6 +192,7 @@ class _Said:
     turns: bool = False
     takes_back: bool = False
     leaves_open: bool = False
+    elsewhere: bool = False
 
 
 @lru_cache(maxsize=512)
@@ -222,7 +238,15 @@ class _Reader:
             for option, form in zip(options, self.forms, strict=True)
         )
 
-        # 5) What the question asks about.
+        # 5) Whether all options are values, which a calculation names on its way; and of options that another one
+        #    denies ("blond", "not blond"), the other one.
+        self.values = all(re.search(r"\d", option) for option in options)
+        self.denial = {
+            k: self.forms.index([no, *form]) for k, form in enumerate(self.forms) for no in ("not", "no")
+            if [no, *form] in self.forms
+        }  # fmt: skip
+
+        # 6) What the question asks about.
         self.scene = Scene(question, {word for form in self.forms for word in form}, self.telling)
         self.read = lru_cache(maxsize=4096)(self._read)
 
@@ -250,12 +274,19 @@ class _Reader:
     def _read(self, clause: str) -> _Said:
         # 1) The options that it names, by their marks: "§1" becomes "¬" where it is denied, "?1" where it is left open.
         text = self.marked(clause)
+        if self.values:  # of a sum, what it comes to
+            before, equals, result = text.rpartition("=")
+            text = before.replace("§", "") + equals + result
         if self.begins_with_no:
             text = text.replace("no §", "§")
         denied = {int(k) for m in words.DENIED.finditer(text) for k in re.findall(r"§(\d)", m[0])}
         if denied:
             text = re.sub("|".join(f"§{k}" for k in denied), "¬", text)
         text = words.OPEN.sub(lambda m: m[0].replace("§", "?"), text)
+        opposed = self.scene.opposed(text)
+        if opposed:
+            denied |= opposed
+            text = re.sub("|".join(f"§{k}" for k in opposed), "¬", text)
         named = frozenset(int(k) for k in re.findall(r"§(\d)", text))
         if len(named) > 2 and words.LISTED.search(text):
             return _Said()
@@ -272,15 +303,24 @@ class _Reader:
             option, firmness = stated, STATED
         elif (concluded := self._concluded(text, named, back, leaves_open)) is not None:
             option, firmness = concluded, CONCLUDED
+        elif len(denied) == 1 and denied <= self.denial.keys() and not (named or back):
+            option, firmness = self.denial[min(denied)], CONCLUDED
+            named = frozenset({option})
         elif len(named) == 1 and not (back or leaves_open or self.scene.reference):
-            # One option is mentioned; a letter by itself, which may be anything, mentions none.
-            option = next((k for k in named if f"§{k}" in self.marked(clause, lone=False)), None)
+            # One option is mentioned; a letter by itself, which may be anything, mentions none, nor does a direction,
+            # which any thing may have, nor an option that another one denies.
+            sure = frozenset() if self.scene.ways else named - self.denial.keys()
+            option = next((k for k in sure if f"§{k}" in self.marked(clause, lone=False)), None)
             named = named if option is not None else frozenset()
         elif not (named or denied or back):
             option, firmness = self._yes_or_no(text)
 
         beside = frozenset(int(k) for k in re.findall(r"~(\d)", text))
-        return _Said(option, firmness, named, beside, frozenset(denied), turns, bool(back or elsewhere), leaves_open)
+        nowhere = option is None and not (named or denied or beside or "?" in text)
+        answered = nowhere and words.SO.match(text) is not None and self.scene.about(text, 2)
+        return _Said(
+            option, firmness, named, beside, frozenset(denied), turns, bool(back or elsewhere), leaves_open, answered
+        )  # fmt: skip
 
     def _stated(self, clause: str, text: str, back: re.Match[str] | None) -> int | None:
         """The option that a clause states: by its claim, word for word, or as the answer, after what takes back. text:
@@ -291,8 +331,13 @@ class _Reader:
     def _concluded(self, text: str, named: frozenset[int], back: re.Match[str] | None, leaves_open: bool) -> int | None:
         """The option that a clause concludes: what answers the question in its own words, else what stands after a
         "so", and after what takes back."""
-        answered = None if back or leaves_open else self.scene.answer(text, named)
-        return answered if answered is not None else words.concluded(text, back)
+        point = words.REASON.sub("", text)
+        answered = None if back or leaves_open else self.scene.answer(point if self.scene.ways else text, named)
+        if answered is not None:
+            return answered
+        if (so := words.concluded(text, words.SO, back)) is not None:
+            return so
+        return None if leaves_open or not self.scene.about(point) else words.concluded(point, words.SUGGESTS, back)
 
     def _yes_or_no(self, text: str) -> tuple[int | None, int]:
         """The option that a clause without marks means by a yes or a no, and how firmly it commits to it.
@@ -301,8 +346,11 @@ class _Reader:
         """
         if self.none is None or (self.yes is None and not self.scene.about(text)):
             return None, MENTIONED
-        option = self.none if words.NO.search(text) else self.yes if words.YES.search(text) else None
-        firmness = CONCLUDED if words.SO_YES.search(text) or self.scene.shared(text) else MENTIONED
+        shared = self.scene.shared(text)
+        said_not = words.IS_NOT.search(text) if self.yes is not None else None
+        no = words.NO.search(text) or (said_not and self.scene.shared(said_not["rest"]))
+        option = self.none if no else self.yes if words.YES.search(text) else None
+        firmness = CONCLUDED if words.SO_YES.search(text) or shared else MENTIONED
         return option, firmness
 
     def marked(self, clause: str, lone: bool = True) -> str:
@@ -359,7 +407,8 @@ def _letter(match: re.Match[str], clause: str, lone: bool) -> str:
 def _finder(forms: list[list[str]]) -> re.Pattern[str] | None:
     """Finds the options by their words, the longest first; those without words of their own are not found."""
     order = sorted((k for k, form in enumerate(forms) if form), key=lambda k: -len(forms[k]))
-    parts = [rf"(?P<o{k}>{' '.join(map(_any_number, forms[k]))})" for k in order if forms.count(forms[k]) == 1]
+    said = [rf"no(?! {words.SIGNS})" if form == ["no"] else " ".join(map(_any_number, form)) for form in forms]
+    parts = [rf"(?P<o{k}>{said[k]})" for k in order if forms.count(forms[k]) == 1]
     return re.compile(rf"(?<!\S)(?:{'|'.join(parts)})(?!\S)") if parts else None
 
 

@@ -10,8 +10,8 @@ import re
 
 _SYNONYMS = """
 closer nearer | closest nearest | gray grey | color colour | below beneath underneath under | bigger larger
-biggest largest | toward towards | farther further | farthest furthest | left leftmost lefthand leftward
-right rightmost righthand rightward | wood wooden | metal metallic | same identical equal | taller higher
+biggest largest | toward towards | farther further | farthest furthest | left leftmost lefthand leftward leftwards
+right rightmost righthand rightward rightwards | wood wooden | metal metallic | same identical equal | taller higher
 tallest highest | purple violet | round circular | child kid children kids | man men guy
 woman women lady ladies | old elderly | person people persons | sofa couch settee | bicycle bike
 motorcycle motorbike | truck lorry | airplane plane aeroplane aircraft | car automobile | television tv
@@ -19,7 +19,8 @@ refrigerator fridge | backpack rucksack | suitcase luggage | phone smartphone ce
 sidewalk pavement | stroller pram | glasses spectacles | sitting seated sits | standing stands | lying lies
 walking walks | running runs | holding holds | cloudy overcast | meter metre meters metres
 middle center centre | back rear behind | supermarket grocery | true correct | false incorrect | nobody none
-straight ahead forward | sneaker trainer | 0 zero | 2 two | 3 three | 4 four | 5 five | 6 six | 7 seven
+straight ahead forward | up upward upwards | down downward downwards | blond blonde | sad sadness | happy happiness
+angry anger | sneaker trainer | 0 zero | 2 two | 3 three | 4 four | 5 five | 6 six | 7 seven
 8 eight | 9 nine | 10 ten | 11 eleven | 12 twelve
 """
 _SAME = {
@@ -90,6 +91,8 @@ def _any(*patterns: str) -> re.Pattern[str]:
     return re.compile("|".join(patterns))
 
 
+SIGNS = r"(?:evidence|sign|indication|trace|hint|presence|visible|element|feature|cue|mention)s?\b"
+"""What is denied together with all that it would be of: "no signs of red, blue or white"."""
 DENIED = _any(
     r"\b(?:not|no|nobody|lack|never|neither|nor|rather than|instead|unlike|no longer|rul(?:e|es|ed|ing) out|"
     r"exclud(?:e|es|ed|ing)|eliminat(?:e|es|ed|ing)|discard|dismiss|reject|nicht|kein|keine|pas|no es|ni|不 是|排 除) "
@@ -97,7 +100,7 @@ DENIED = _any(
     rf"{_SERIES}(?: ,)? {_BE} (?:{_SURE} )*(?:be )?(?:{_SURE} )*"
     r"(?:not(?! (?:provided|given|known|shown|specified))|wrong|out|ruled out|eliminated|excluded|impossible|false)\b",
     rf"{_LIST}(?: ,)? (?:{_SURE} )?(?:fails?|contradicts?|out)\b",
-    r"\b(?:no|lack) [^§¬?,:]*\b(?:evidence|sign|indication|trace|hint|presence|visible) [^§¬?,:]*" + _SERIES,
+    rf"\b(?:no|lack) [^§¬?,:]*\b{SIGNS}(?: [^§¬?:]*{_SERIES})+",
     rf"{_LIST} [^§]*\b(?:this one|this|that|which|it) {_BE} (?:{_SURE} )*(?:be )?"
     r"(?:wrong|ruled out|eliminated|excluded)\b",
 )
@@ -105,9 +108,10 @@ DENIED = _any(
 OPEN = _any(
     r"\b(?:either|might|may|could|possibly|perhaps|maybe|whether|between|possible|possibility|podría|kann|könnte|"
     rf"pourrait) {_FEW}{_LIST}",
+    rf"\b(?:determine|decide|tell|see|check|know|asks|asked) (?:if|whether) [^§¬?,:]*{_LIST}",
     rf"{_LIST} (?:(?:is|are|both|also) )*(?:possible|plausible|would have|conceivable)",
     rf"§\d(?: ,)? (?:or|oder|ou|o) {_FEW}§\d(?:(?: ,)? (?:or|oder|ou|o) {_FEW}§\d)*",
-    rf"\b(?:than|als|que) {_FEW}§\d",
+    rf"\b(?:than|als|que|compared(?: with)?) {_FEW}§\d",
     r"^(?:if(?! (?:i|you|we) (?!assume|interpret|take|consider))|assuming|suppose)\b"
     r"(?!.*\b(?:choose|must|forced|pick|have)\b).*|.*\bin which case\b.*",
 )
@@ -118,7 +122,8 @@ STATES = _any(
     r"opción|opção|ответ)"
     r"(?: [^\s§¬?,:=]+){0,4}?(?: (?:is|are|be|was|es|est|ist|lautet|è|é)\b| :| =|(?= §))" + _THEN,
     r"\b(?:option|choice)(?: [^\s§¬?,:=]+){0,4}?(?: (?:is|are|be|was)\b| :| =)" + _THEN,
-    r"\b(?:(?:go|going|stick|stay) (?:with|for)|choose|chose|choosing|pick|select|(?<!first )say|settle|opt|conclude"
+    r"\b(?:(?:go|going|stick|stay) (?:with|for)|choose|chose|choosing|pick|select|(?<=\bi )say|(?<=would )say"
+    r"|(?<=should )say|(?<=must )say|settle|opt|conclude"
     r"|commit|elijo|choisis|wähle)\b" + _THEN,
     r"(?:答 案(?: 应 该)?(?: 是| 为| 选)?|选(?: 择)?|正 解 は|答 え は|정 답 은|답 은)" + _THEN,
     r"^(?:(?:it|that|this) is )?(?:option |choice )?§(\d)$",
@@ -128,16 +133,27 @@ STATES = _any(
 SO = _any(
     r"^(?:,? ?(?:so|therefore|thus|hence|consequently|accordingly|in conclusion|in summary|overall|finally|yes|"
     r"conclusion|as result|donc|daher|also|por lo tanto|entonces|所 以|因 此))\b"
-    r"|\b(?:so|therefore|thus|hence|(?:which|this|that) means?|meaning|making it|makes? it|leaves?|leaving|remains?|"
-    r"must be)\b"
+    r"|\b(?:so(?! (?:on|forth|far)\b)|therefore|thus|hence|(?:which|this|that) means?|meaning|making it|makes? it"
+    r"|leaves?|leaving|remains?|(?:must|has) be)\b"
     r"|\b(?:match(?:es|ing)?|correspond(?:s|ing)?|consistent with)(?= (?:[^\s§¬?,:=]+ ){0,4}?§)"
 )
 """What is said next is a conclusion: "so it is B", "leaving C", "which matches D"."""
 
 
-def concluded(text: str, after: re.Match[str] | None) -> int | None:
+SUGGESTS = re.compile(
+    r"\b(?:(?:indicat|suggest|show)(?:es|ing|s|ed)|implies|implying|(?:appears|seems|evident|clear|likely) that)\b"
+)
+"""What is said next is a conclusion if it is about what is asked: "this suggests that the van turned left"."""
+REASON = re.compile(
+    r" (?:, )?(?:as|because|since|causing|revealing|rather)\b.*"
+    r"| , (?!suggest|indicat|imply|show|result|mean|mak|leav)[a-z]+ing\b.*"
+)
+"""The reason for what was said before it: "the van turned left, as the houses move to the right"."""
+
+
+def concluded(text: str, cues: re.Pattern[str], after: re.Match[str] | None) -> int | None:
     """The only option that is named after words that announce a conclusion."""
-    cue = SO.search(text, after.end() if after else 0)
+    cue = cues.search(text, after.end() if after else 0)
     options = set(re.findall(r"§(\d)", text[cue.end() :])) if cue else set()
     return int(options.pop()) if len(options) == 1 else None
 
@@ -152,6 +168,8 @@ def last(pattern: re.Pattern[str], text: str, after: re.Match[str] | None) -> in
     return next((int(k) for m in places[-1:] for k in m.groups() if k), None)
 
 
+AFTERTHOUGHT = re.compile(r"^,? ?(?:and |so )?(?:but|however)\b(?!.*\b(?:wait|actually)\b)")
+"""What is said next limits what was said before, and need not overturn it."""
 TURNS = re.compile(
     r"^,? ?(?:(?:oh|ah|ok|okay|and|so) ,? ?)?"
     r"(?:wait|hmm+|hm|hold on|actually|however|but|no ,|let me|on second thought|in fact|"
@@ -171,6 +189,8 @@ TAKES_BACK = _any(
     "无 法|不 能 确 定|no es posible|imposible|impossible de|unmöglich|kein ergebnis",
 )
 """What was said is taken back, or the question given up."""
+UNFINISHED = re.compile(r"(?:=|\b(?:is|are|equals|be)[\s\\(]*)\s*$")
+"""The end of a text whose last word, a value, stands in the answer."""
 RESTATES = re.compile(r"\b(?:question|asked|asks|options)\b")
 """The question is told again; nothing is left open by that."""
 ELSEWHERE = re.compile(
@@ -183,9 +203,12 @@ YES = re.compile(
 )
 NO = re.compile(
     r"^,? ?(?:so |therefore |thus |hence |as result )?,? ?(?:no ,|no$|nobody\b|there (?:is|are) (?:no|not|nobody)\b"
+    rf"(?! {SIGNS})"
     r"|no (?:[^\s§]+ ){1,3}(?:is|are|can be|appears?|exists?)\b)|\banswer is no\b|\babsent\b"
     r"|\bnot (?:contain|present|visible|show)\b|\bstatement is (?:false|not)\b"
 )
+IS_NOT = re.compile(r"\b(?:is|are|was|were|does|do|did|has|have) not (?P<rest>.*)")
+"""A no, where what is denied is what the question asks: "Blue does not have the largest share"."""
 SO_YES = re.compile(
     r"^,? ?(?:so|therefore|thus|hence|as result|yes|no)\b|\banswer is\b|\bstatement is\b|\bpicture does\b"
 )
