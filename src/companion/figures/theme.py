@@ -6,7 +6,7 @@ in the lines of its title what it shows, of which models, items and seeds, and w
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -16,6 +16,9 @@ from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from PIL.Image import Dither, Quantize
+from PIL.Image import open as open_image
+from PIL.PngImagePlugin import PngInfo
 
 BLIND_SAFE = [to_hex((0.85 * r, 0.85 * g, 0.85 * b)) for r, g, b in sns.color_palette("colorblind")]
 """Seaborn's colours for the colour-blind, a little darker: all but the pale 6 and 8 have a contrast of 3 to white."""
@@ -126,9 +129,23 @@ def initial_label(initial: str) -> str:
 
 def show(figure: Figure, alt: str) -> Image:
     """A figure as a picture in a notebook, which GitHub shows too."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, dpi=110)
-    return Image(data=buffer.getvalue(), alt=alt, width=900)
+    return Image(data=png(figure), alt=alt, width=900)
+
+
+def png(figure: Figure, dpi: int = 110, metadata: Mapping[str, str] | None = None) -> bytes:
+    """A figure as a PNG file of a palette, which has a third of the bytes. metadata: texts that it holds.
+
+    It has 128 colours: those that there is most of are exact, what is lost are shades on the edges of letters.
+    """
+    drawn, written = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, dpi=dpi)
+    texts = PngInfo()
+    for name, text in (metadata or {}).items():
+        texts.add_itxt(name, text)
+    with open_image(drawn) as picture:
+        flat = picture.convert("RGB").quantize(128, method=Quantize.MEDIANCUT, dither=Dither.NONE)
+        flat.save(written, "PNG", dpi=(dpi, dpi), pnginfo=texts)
+    return written.getvalue()
 
 
 def alike(table: pd.DataFrame) -> str:
