@@ -333,3 +333,28 @@ def test_an_advantage_by_hand_is_the_trainers(root, checkpoint, tmp_path, monkey
     assert len(found) == 16
     assert found == pytest.approx(by_hand_found, abs=1e-4)
     assert max(found) > 0.5
+
+
+def test_the_last_digits_of_another_processor_leave_the_tables_as_they_are(tmp_path):
+    """Two processors: P(correct) of 108 items is off by 0.000002, and a change of −1e-9 by its sign."""
+    value, noise = np.array([0.697312, 0.292404, 1e-9, np.nan]), np.array([2e-6, -2e-6, -2e-9, 0])
+    table = pd.DataFrame({"measure": ["p_correct", "entropy", "change", "brier"], "value": value, "n": 108})
+    written = {}
+    for name in ("confidence", "perturbation_drops"):
+        for machine, one in enumerate((table, table.assign(value=value + noise))):
+            Gallery(tmp_path / str(machine), "n", {}).add_table(name, one, "a table")
+            written[name, machine] = (tmp_path / str(machine) / f"{name}.csv").read_text()
+    lines = written["confidence", 0].splitlines()
+    assert lines == ["measure,value,n", "p_correct,0.697,108", "entropy,0.292,108", "change,0.000,108", "brier,,108"]
+    assert written["confidence", 1] == written["confidence", 0]
+    assert written["perturbation_drops", 0] != written["perturbation_drops", 1]
+    assert ",0.697312," in written["perturbation_drops", 0]
+
+
+def test_entries_are_the_same_whenever_they_are_made(tmp_path):
+    for _ in range(2):
+        Gallery(tmp_path, "n", {"n_items": 2}).add_table("one", pd.DataFrame({"a": [1.0]}), "a table")
+        text = (tmp_path / "manifest.json").read_text()
+    entry = json.loads(text)["one"]
+    assert set(entry) == {"caption", "notebook", "parameters", "code_hash", "lock_hash"}
+    assert len(entry["code_hash"]) == 16

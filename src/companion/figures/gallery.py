@@ -23,6 +23,11 @@ from companion.provenance import loaded_code, lock_hash, without_paths
 
 MANIFEST = "manifest.json"
 
+FROM_PROBABILITIES = ("calibration", "confidence", "survival_auroc", "your_model_confidence")
+"""Tables of the probabilities of a model that is asked as a notebook runs. On another processor these differ in the
+seventh digit and their means in the sixth, so three digits are written: intervals are ten times as wide and more. All
+other tables count answers, or read what is recorded, and are the same everywhere to the sixth digit."""
+
 
 @dataclass
 class Gallery:
@@ -45,8 +50,11 @@ class Gallery:
     def add_table(self, name: str, table: pd.DataFrame, caption: str, **facts: Any) -> None:
         """Write `name`.csv, and its entry into the manifest. caption: of the figure, what it shows, in a sentence."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        digits = 3 if name in FROM_PROBABILITIES else 6
+        floats = table.select_dtypes("float")
+        table = table.assign(**(floats.round(digits) + 0.0))  # −0 becomes 0
         with whole(self.folder / f"{name}.csv") as part:
-            table.to_csv(part, index=False, float_format="%.6f", lineterminator="\n")
+            table.to_csv(part, index=False, float_format=f"%.{digits}f", lineterminator="\n")
         entry = {
             "caption": caption, **facts, "notebook": self.notebook, "parameters": without_paths(self.parameters),
             **without_paths(self.facts), "code_hash": loaded_code(), "lock_hash": lock_hash(Path.cwd()),
