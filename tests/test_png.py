@@ -55,7 +55,7 @@ def test_a_chart_loses_two_thirds_of_its_bytes_and_no_colour():
     assert len(data) < 0.45 * len(whole)
     colours, counts = np.unique(pixels(whole).reshape(-1, 3), axis=0, return_counts=True)
     kept = {tuple(colour) for colour in np.unique(pixels(data).reshape(-1, 3), axis=0)}
-    often = colours[counts > 300]
+    often = colours[counts > 100]
     assert len(often) > 20
     near = [min(np.abs(np.array(one) - colour).max() for one in kept) for colour in often]
     assert max(near) <= 2
