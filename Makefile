@@ -15,7 +15,7 @@ READY := $(BIN)/.companion-ready
 OUT ?= reports
 PARAMETERS = $(filter-out TORCH_INDEX=% PYTHON=% OUT=%,$(MAKEOVERRIDES))
 
-figures: $(READY)  ## run every notebook and regenerate executed/ and figures/ (the main job)
+figures: $(READY)  ## run the notebooks that changed, or what they read, and regenerate executed/ and figures/ (the main job)
 	$(BIN)/companion figures $(PARAMETERS)
 
 report: $(READY)  ## the report on a model of yours: MODEL=path/or/hub-id BENCHMARK=cv-bench,vstar N_ITEMS=300 OUT=folder
@@ -90,17 +90,19 @@ benchmarks: $(READY)  ## time engine and GRPO against the usual ways, and see ho
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/sample_size.py --csv results/sample_size.csv
 
-clean:  ## forget all computed rows (the next make figures computes them anew)
+clean:  ## forget all computed rows and what figures were made from (the next make figures makes all anew)
 	rm -rf runs
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 15
 
+# It holds what was installed, so that a checkout, which makes both files new, installs nothing again.
 $(READY): requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install -q --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -r requirements.lock
-	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --editable .
-	touch $@
+	cat $^ | cmp -s - $@ || { rm -f $@ && \
+		$(BIN)/python -m pip install -q --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -r requirements.lock && \
+		$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --editable .; }
+	cat $^ > $@
 
 $(BIN)/.companion-site: $(READY)
 	$(BIN)/python -m pip install -q --disable-pip-version-check --constraint requirements.lock --editable '.[site]'

@@ -118,7 +118,7 @@ def test_a_figure(examples, checkpoint, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, name, words)
     asked = ["plain", "stop-think"]
     rows = evaluate(LocalModel(str(checkpoint), "cpu"), questions("test", 9), asked, Store(tmp_path / "rows"))
-    gallery = Gallery(tmp_path / "figures", "n", {}, code={})
+    gallery = Gallery(tmp_path / "figures", "n", {})
     alt = gallery.add(words, words.table(rows, np.random.default_rng(0)), "microworld · base · 9 items")
     assert alt.startswith("Words that a model writes before it answers, under each perturbation")
     drawn = pd.read_csv(tmp_path / "figures" / "words_written.csv").set_index("perturbation")["value"]

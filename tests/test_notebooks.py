@@ -85,10 +85,9 @@ def test_make_figures_in_small(root, tmp_path):
         live = PARAMETERS[entry["notebook"]] >= LIVE
         assert not live or entry["parameters"]["n_items"] == entry["items"] == 27
         about = "checkpoint_hash" if live else "models" if "gap" in entry["parameters"] else "runs"
-        wanted = {about, "lock_hash", "code_revision", "dirty", "seeds", "device"}
+        wanted = {about, "lock_hash", "code_hash", "seeds", "device"}
         assert not wanted - set(entry)
     assert len(list((tmp_path / "figures").glob("*.csv"))) == len(manifest)
-    tables = {p.name: p.read_bytes() for p in (tmp_path / "figures").glob("*.csv")}
     for name in PARAMETERS:
         notebook = nbformat.read(tmp_path / "executed" / f"{name}.ipynb", as_version=4)
         assert all(cell.execution_count for cell in notebook.cells if cell.cell_type == "code")
@@ -98,10 +97,13 @@ def test_make_figures_in_small(root, tmp_path):
     written = [p for folder in ("executed", "figures") for p in (tmp_path / folder).iterdir() if p.suffix != ".png"]
     assert not [p.name for p in written if str(tmp_path) in p.read_text()]
     parts = sorted(p.name for p in (tmp_path / "runs").iterdir())
+    again = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert again.stdout.count("nothing that it is made from has changed") == len(PARAMETERS)
+    made = {p: p.read_bytes() for folder in ("executed", "figures") for p in (tmp_path / folder).iterdir()}
     shutil.rmtree(tmp_path / "figures")
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     assert sorted(p.name for p in (tmp_path / "runs").iterdir()) == parts
-    assert {p.name: p.read_bytes() for p in (tmp_path / "figures").glob("*.csv")} == tables
+    assert {p: p.read_bytes() for folder in ("executed", "figures") for p in (tmp_path / folder).iterdir()} == made
 
 
 def test_a_failing_notebook_leaves_no_finished_one(tmp_path, monkeypatch):
@@ -189,7 +191,7 @@ def test_a_manifest_holds_no_path_of_the_machine(tmp_path, monkeypatch, given, w
     (tmp_path / "requirements.lock").touch()
     monkeypatch.chdir(tmp_path)
     given = given.format(root=tmp_path) if isinstance(given, str) else given
-    gallery = Gallery(tmp_path / "figures", "n", {"model": given}, {"model": given}, code={})
+    gallery = Gallery(tmp_path / "figures", "n", {"model": given}, {"model": given})
     gallery.add_table("one", pd.DataFrame({"a": [1]}), "a table")
     entry = json.loads((tmp_path / "figures" / "manifest.json").read_text())["one"]
     assert (entry["parameters"], entry["model"]) == ({"model": written}, written)
@@ -375,3 +377,28 @@ def test_an_advantage_by_hand_is_the_trainers(root, checkpoint, tmp_path, monkey
     assert len(found) == 16
     assert found == pytest.approx(by_hand_found, abs=1e-4)
     assert max(found) > 0.5
+
+
+def test_the_last_digits_of_another_processor_leave_the_tables_as_they_are(tmp_path):
+    """Two processors: P(correct) of 108 items is off by 0.000002, and a change of −1e-9 by its sign."""
+    value, noise = np.array([0.697312, 0.292404, 1e-9, np.nan]), np.array([2e-6, -2e-6, -2e-9, 0])
+    table = pd.DataFrame({"measure": ["p_correct", "entropy", "change", "brier"], "value": value, "n": 108})
+    written = {}
+    for name in ("confidence", "perturbation_drops"):
+        for machine, one in enumerate((table, table.assign(value=value + noise))):
+            Gallery(tmp_path / str(machine), "n", {}).add_table(name, one, "a table")
+            written[name, machine] = (tmp_path / str(machine) / f"{name}.csv").read_text()
+    lines = written["confidence", 0].splitlines()
+    assert lines == ["measure,value,n", "p_correct,0.697,108", "entropy,0.292,108", "change,0.000,108", "brier,,108"]
+    assert written["confidence", 1] == written["confidence", 0]
+    assert written["perturbation_drops", 0] != written["perturbation_drops", 1]
+    assert ",0.697312," in written["perturbation_drops", 0]
+
+
+def test_entries_are_the_same_whenever_they_are_made(tmp_path):
+    for _ in range(2):
+        Gallery(tmp_path, "n", {"n_items": 2}).add_table("one", pd.DataFrame({"a": [1.0]}), "a table")
+        text = (tmp_path / "manifest.json").read_text()
+    entry = json.loads(text)["one"]
+    assert set(entry) == {"caption", "notebook", "parameters", "code_hash", "lock_hash"}
+    assert len(entry["code_hash"]) == 16

@@ -1,7 +1,8 @@
-"""Processes that share a folder: one at a time (`alone`), or each at what no other is at (`claim`).
+"""Processes that share a folder: one at a time (`alone`), or each at what no other is at (`claim`); and files that no
+reader finds half-written (`whole`).
 
-Both rest on the locks of the system, which go with the process that holds them, however it ends: none is ever stale.
-Where the system has none (Windows, some network drives), nobody is held up.
+The first two rest on the locks of the system, which go with the process that holds them, however it ends: none is ever
+stale. Where the system has none (Windows, some network drives), nobody is held up.
 """
 
 from __future__ import annotations
@@ -42,6 +43,14 @@ def alone(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+@contextmanager
+def whole(file: Path) -> Iterator[Path]:
+    """A hidden file beside `file`, which takes its place when the block has ended; until then that is as it was."""
+    unfinished = file.with_name(f".{file.stem}.part{file.suffix}")
+    yield unfinished
+    unfinished.replace(file)
 
 
 @dataclass(frozen=True)

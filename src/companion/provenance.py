@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -51,12 +52,33 @@ def code_state(start: Path) -> dict[str, Any]:
     root = project_root(start)
     revision = _git(root, "rev-parse", "HEAD")
     changes = _git(root, "status", "--porcelain", "--", ".", *GENERATED)
-    lock = root / "requirements.lock"
     return {
         "code_revision": revision,
         "dirty": None if changes is None else bool(changes),
-        "lock_hash": hashlib.blake2b(lock.read_bytes(), digest_size=8).hexdigest() if lock.exists() else None,
+        "lock_hash": lock_hash(root),
     }
+
+
+def lock_hash(start: Path) -> str | None:
+    """Stands for the locked packages; None without a lock file."""
+    lock = project_root(start) / "requirements.lock"
+    return hashlib.blake2b(lock.read_bytes(), digest_size=8).hexdigest() if lock.exists() else None
+
+
+def loaded_code() -> str:
+    """Stands for the modules of companion that are loaded, by their names and sources.
+
+    Unlike a revision it is the same before a commit and after it, and where code that was not used has changed. The
+    commit that brought it into a file: `git log -S HASH -- FILE`.
+    """
+    package = __name__.partition(".")[0]
+    own = {name: module.__file__ for name, module in sys.modules.items() if name.partition(".")[0] == package}
+    own.pop(f"{package}.teaching.stamps", None)  # which only looks on, where a notebook is run by `make figures`
+    found = hashlib.blake2b(digest_size=8)
+    for name, file in sorted(own.items()):
+        if file:
+            found.update(f"{name}\0".encode() + Path(file).read_bytes() + b"\0")
+    return found.hexdigest()
 
 
 def made_by() -> str:

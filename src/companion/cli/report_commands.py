@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,16 @@ from companion.errors import CompanionError
 
 REPORT, AUDIT = "08_your_model.ipynb", "07_closed_vs_open.ipynb"
 
+MADE = Path("runs/made")
+"""Where `figures` keeps from what each notebook was made (`teaching.stamps`)."""
+
 
 def add(commands: Commands) -> None:
     """Add these commands."""
     figures = commands.add_parser(
-        "figures", help="run every notebook and write executed/ and figures/; or draw single figures from their tables"
+        "figures",
+        help="run every notebook that has changed, or what it reads, and write executed/ and figures/; or draw single "
+        "figures from their tables",
     )
     figures.add_argument(
         "--out", type=Path,
@@ -68,39 +74,88 @@ def add(commands: Commands) -> None:
 
 
 def _figures(options: argparse.Namespace) -> None:
-    from companion.cli.commands_page import update_commands
+    named = [one for one in options.parameters if "=" not in one]
+    if named and len(named) < len(options.parameters):
+        raise CompanionError(f"{', '.join(named)}: give figures to draw again, or parameters for notebooks, not both")
+    if named:
+        _redraw(options.out or Path("figures"), named)
+    elif options.out:
+        _report(options.out, options.parameters)
+    else:
+        _everything(options.parameters)
+
+
+def _redraw(folder: Path, named: Sequence[str]) -> None:
+    """Draw single figures from their tables."""
     from companion.figures.gallery import redraw
+
+    for name in named:
+        before = (folder / f"{name}.png").read_bytes() if (folder / f"{name}.png").exists() else None
+        redraw(folder, name)
+        same = before == (folder / f"{name}.png").read_bytes()
+        print(f"{folder / name}.png: {'drawn, and the same as before' if same else 'drawn'}")
+
+
+def _report(out: Path, given: Sequence[str]) -> None:
+    """The one notebook on a model of the user's."""
+    from companion.teaching.pages import findings_page
+    from companion.teaching.run_notebooks import parse_parameters, run_notebooks
+
+    parameters = parse_parameters(given)
+    notebook = Path("notebooks") / (AUDIT if "endpoint" in parameters else REPORT)
+    run_notebooks([notebook], out, parameters | {"figures": str(out / "figures")})
+    if notebook.name == REPORT:
+        findings_page.write(out / findings_page.NAME, Path("figures"), out)
+
+
+def _everything(given: Sequence[str]) -> None:
+    """All notebooks whose inputs have changed, then, without parameters, the pages, if theirs have."""
+    from companion.locks import alone
+    from companion.teaching.run_notebooks import parse_parameters, run_notebooks
+
+    parameters = parse_parameters(given)
+    MADE.mkdir(parents=True, exist_ok=True)
+    with alone(MADE):
+        run_notebooks(sorted(Path("notebooks").glob("*.ipynb")), Path("executed"), parameters, MADE)
+        if not parameters and Path("README.md").exists():
+            _update_pages(MADE / "pages.json")
+
+
+def _update_pages(stamp: Path) -> None:
+    """Write the generated pages, in a Python of their own that is traced, unless they would come out the same."""
+    import subprocess
+    import sys
+    import tempfile
+
+    from companion.teaching.stamps import current, installed, write_stamp
+
+    made_with = {"packages": installed()}
+    if current(stamp, made_with):
+        return
+    stamp.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        record = Path(folder) / "record"
+        code = (
+            f"from companion.teaching.stamps import trace; trace({str(record)!r}); "
+            f"from {__name__} import write_pages; write_pages()"
+        )
+        done = subprocess.run([sys.executable, "-c", code], stderr=subprocess.PIPE, encoding="utf-8", errors="replace")
+        if done.returncode:
+            raise CompanionError(done.stderr.strip().rpartition("\n")[2])
+        write_stamp(stamp, made_with, record)
+
+
+def write_pages() -> None:
+    """FINDINGS.md, and the generated parts of the README and of docs/, from figures/ and notebooks/."""
+    from companion.cli.commands_page import update_commands
     from companion.teaching.pages import findings_page
     from companion.teaching.pages.readme import update_readme
     from companion.teaching.pages.teachers_page import update_teaching
-    from companion.teaching.run_notebooks import parse_parameters, run_notebooks
 
-    named = [one for one in options.parameters if "=" not in one]
-    if named:
-        if len(named) < len(options.parameters):
-            raise CompanionError(
-                f"{', '.join(named)}: give figures to draw again, or parameters for notebooks, not both"
-            )
-        for name in named:
-            folder = options.out or Path("figures")
-            before = (folder / f"{name}.png").read_bytes() if (folder / f"{name}.png").exists() else None
-            redraw(folder, name)
-            same = before == (folder / f"{name}.png").read_bytes()
-            print(f"{folder / name}.png: {'drawn, and the same as before' if same else 'drawn'}")
-        return
-    parameters = parse_parameters(options.parameters)
-    if options.out:
-        notebook = Path("notebooks") / (AUDIT if "endpoint" in parameters else REPORT)
-        run_notebooks([notebook], options.out, parameters | {"figures": str(options.out / "figures")})
-        if notebook.name == REPORT:
-            findings_page.write(options.out / findings_page.NAME, Path("figures"), options.out)
-        return
-    run_notebooks(sorted(Path("notebooks").glob("*.ipynb")), Path("executed"), parameters)
-    if not parameters and Path("README.md").exists():
-        findings_page.write(Path(findings_page.NAME), Path("figures"))
-        update_readme(Path("README.md"), Path("figures"))
-        update_teaching(Path("docs/teaching.md"), Path("notebooks"), Path("executed"))
-        update_commands(Path("docs/commands.md"), Path("Makefile"))
+    findings_page.write(Path(findings_page.NAME), Path("figures"))
+    update_readme(Path("README.md"), Path("figures"))
+    update_teaching(Path("docs/teaching.md"), Path("notebooks"))
+    update_commands(Path("docs/commands.md"), Path("Makefile"))
 
 
 def _findings(options: argparse.Namespace) -> None:

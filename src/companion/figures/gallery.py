@@ -1,14 +1,13 @@
 """Figures on disk: each is drawn from its table, written with it, and entered into one manifest.
 
-The table is what can be compared byte by byte; the manifest says which notebook, parameters, code, packages and
-checkpoint made it, on what, and how long that took.
+The manifest says which notebook, parameters, code, packages and checkpoint made it, and on what. All of these files
+change with their content alone, so that drawing once more leaves them as they were.
 """
 
 from __future__ import annotations
 
 import importlib
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,11 +17,16 @@ from typing import Any
 import pandas as pd
 
 from companion.errors import CompanionError
-from companion.figures.theme import set_theme
-from companion.locks import alone
-from companion.provenance import code_state, without_paths
+from companion.figures.theme import png, set_theme
+from companion.locks import alone, whole
+from companion.provenance import loaded_code, lock_hash, without_paths
 
 MANIFEST = "manifest.json"
+
+FROM_PROBABILITIES = ("calibration", "confidence", "survival_auroc", "your_model_confidence")
+"""Tables of the probabilities of a model that is asked as a notebook runs. On another processor these differ in the
+seventh digit and their means in the sixth, so three digits are written: intervals are ten times as wide and more. All
+other tables count answers, or read what is recorded, and are the same everywhere to the sixth digit."""
 
 
 @dataclass
@@ -33,8 +37,6 @@ class Gallery:
     notebook: str
     parameters: Mapping[str, Any]
     facts: dict[str, Any] = field(default_factory=dict)
-    began: float = field(default_factory=time.monotonic)
-    code: dict[str, Any] = field(default_factory=lambda: code_state(Path.cwd()))
 
     def add(self, figure: ModuleType, table: pd.DataFrame, about: str) -> str:
         """Write the table of a module of `companion.figures` and draw it; returns the picture's alt text.
@@ -48,19 +50,22 @@ class Gallery:
     def add_table(self, name: str, table: pd.DataFrame, caption: str, **facts: Any) -> None:
         """Write `name`.csv, and its entry into the manifest. caption: of the figure, what it shows, in a sentence."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        table.to_csv(self.folder / f"{name}.csv", index=False, float_format="%.6f", lineterminator="\n")
+        digits = 3 if name in FROM_PROBABILITIES else 6
+        floats = table.select_dtypes("float")
+        table = table.assign(**(floats.round(digits) + 0.0))  # −0 becomes 0
+        with whole(self.folder / f"{name}.csv") as part:
+            table.to_csv(part, index=False, float_format=f"%.{digits}f", lineterminator="\n")
         entry = {
             "caption": caption, **facts, "notebook": self.notebook, "parameters": without_paths(self.parameters),
-            **without_paths(self.facts), **self.code, "seconds": round(time.monotonic() - self.began, 1),
+            **without_paths(self.facts), "code_hash": loaded_code(), "lock_hash": lock_hash(Path.cwd()),
         }  # fmt: skip
         manifest = self.folder / MANIFEST
         with alone(self.folder):
             entries = json.loads(manifest.read_text(encoding="utf-8")) if manifest.exists() else {}
             entries[name] = entry
-            unfinished = manifest.with_suffix(".part")
             text = json.dumps(dict(sorted(entries.items())), indent=1, ensure_ascii=False) + "\n"
-            unfinished.write_text(text, encoding="utf-8")
-            unfinished.replace(manifest)
+            with whole(manifest) as part:
+                part.write_text(text, encoding="utf-8")
 
 
 def caption(figure: ModuleType) -> str:
@@ -90,7 +95,9 @@ def redraw(folder: Path, name: str) -> str:
     written = figure.get_label() or figure.get_suptitle().partition("\n")[2]
     alt = f"{said} ({'; '.join(written.splitlines())})"
     metadata = {"Title": said, "Description": alt}
-    figure.savefig(folder / f"{name}.png", dpi=150, metadata=metadata | {"Software": None})
+    with whole(folder / f"{name}.png") as part:
+        part.write_bytes(png(figure, dpi=150, metadata=metadata))
     figure.set_layout_engine("none")  # what the first layout found serves the second file
-    figure.savefig(folder / f"{name}.svg", metadata=metadata | {"Date": None, "Creator": None})
+    with whole(folder / f"{name}.svg") as part:
+        figure.savefig(part, metadata=metadata | {"Date": None, "Creator": None})
     return alt

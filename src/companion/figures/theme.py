@@ -6,9 +6,10 @@ in the lines of its title what it shows, of which models, items and seeds, and w
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from IPython.display import Image
@@ -16,6 +17,10 @@ from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from PIL.Image import Dither, Quantize
+from PIL.Image import open as open_image
+from PIL.ImageChops import difference
+from PIL.PngImagePlugin import PngInfo
 
 BLIND_SAFE = [to_hex((0.85 * r, 0.85 * g, 0.85 * b)) for r, g, b in sns.color_palette("colorblind")]
 """Seaborn's colours for the colour-blind, a little darker: all but the pale 6 and 8 have a contrast of 3 to white."""
@@ -126,9 +131,31 @@ def initial_label(initial: str) -> str:
 
 def show(figure: Figure, alt: str) -> Image:
     """A figure as a picture in a notebook, which GitHub shows too."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, dpi=110)
-    return Image(data=buffer.getvalue(), alt=alt, width=900)
+    return Image(data=png(figure), alt=alt, width=900)
+
+
+def png(figure: Figure, dpi: int = 110, metadata: Mapping[str, str] | None = None) -> bytes:
+    """A figure as a PNG file, with a palette, which saves two thirds of its bytes, wherever that shows nowhere.
+
+    metadata: texts that the file holds. A palette has 256 colours; what it lacks are shades on the edges of letters.
+    The noise of the microworld's pictures has more than that, and stays as it is drawn.
+    """
+    drawn, written = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, dpi=dpi)
+    texts = PngInfo()
+    for name, text in (metadata or {}).items():
+        texts.add_itxt(name, text)
+    with open_image(drawn) as opened:
+        picture = opened.convert("RGB")
+    reduced = picture.quantize(256, method=Quantize.MEDIANCUT, dither=Dither.NONE)
+    off = np.asarray(difference(picture, reduced.convert("RGB"))).max(axis=2)
+    shows = (off > VISIBLE).mean() > RARE
+    (picture if shows else reduced).save(written, "PNG", dpi=(dpi, dpi), pnginfo=texts)
+    return written.getvalue()
+
+
+VISIBLE, RARE = 16, 0.002
+"""How far a channel (of 255) may be off in a picture with a palette, but for so few of its pixels."""
 
 
 def alike(table: pd.DataFrame) -> str:

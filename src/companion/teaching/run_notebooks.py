@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-import papermill
-from papermill.exceptions import PapermillExecutionError
 
 from companion.errors import CompanionError
+from companion.locks import whole
+from companion.teaching.stamps import current, digest, installed, trace, write_stamp
 
 KERNEL = "python3"
 WIDGET = "application/vnd.jupyter.widget"
@@ -56,10 +56,13 @@ def parameters_of(notebook: Path) -> set[str]:
     return {target.id for node in tree.body if isinstance(node, ast.Assign) for target in node.targets}  # type: ignore[attr-defined]
 
 
-def run_notebooks(notebooks: Sequence[Path], executed: Path, parameters: Mapping[str, Any]) -> list[Path]:
+def run_notebooks(
+    notebooks: Sequence[Path], executed: Path, parameters: Mapping[str, Any], stamps: Path | None = None
+) -> list[Path]:
     """Run notebooks from the current folder, two at a time, and write each to `executed` when it has ended.
 
     A parameter is given to the notebooks that have it; one that none of them has is an error, before anything runs.
+    stamps: a folder in which is kept from what each was made; one that would come out the same is not run.
     """
     known = {notebook: parameters_of(notebook) for notebook in notebooks}
     if not notebooks:
@@ -80,7 +83,8 @@ def run_notebooks(notebooks: Sequence[Path], executed: Path, parameters: Mapping
     def run(notebook: Path, after: Future[None] | None = None) -> None:
         if after:
             after.result()
-        _run(notebook, executed, {name: value for name, value in parameters.items() if name in known[notebook]})
+        own = {name: value for name, value in parameters.items() if name in known[notebook]}
+        _run(notebook, executed, own, stamps and stamps / f"{notebook.stem}.json")
 
     with ThreadPoolExecutor(2) as pool:
         first = [pool.submit(run, notebook) for notebook in evaluates[:1]]
@@ -93,14 +97,27 @@ def run_notebooks(notebooks: Sequence[Path], executed: Path, parameters: Mapping
     return [executed / notebook.name for notebook in notebooks]
 
 
-def _run(notebook: Path, executed: Path, parameters: Mapping[str, Any]) -> None:
+def _run(notebook: Path, executed: Path, parameters: Mapping[str, Any], stamp: Path | None) -> None:
+    made_with = {"parameters": parameters, "packages": installed(), "source": digest(notebook.as_posix())}
+    if stamp and current(stamp, made_with):
+        print(f"{notebook.name}: nothing that it is made from has changed", flush=True)
+        return
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    finished = executed / notebook.name
     with tempfile.TemporaryDirectory() as folder:
-        draft = Path(folder) / notebook.name
+        draft, record = Path(folder) / notebook.name, Path(folder) / "record"
+        outside = [path for value in parameters.values() if isinstance(value, str) for path in _outside(value)]
+        tracing = f"__import__({trace.__module__!r}, fromlist=['trace']).trace({str(record)!r}, {outside!r})"
         print(f"{notebook.name}", flush=True)
+        if stamp:
+            stamp.unlink(missing_ok=True)
         try:
             papermill.execute_notebook(
-                notebook, draft, parameters, kernel_name=KERNEL, cwd=Path.cwd(), stderr_file=sys.stderr
-            )
+                notebook, draft, parameters, kernel_name=KERNEL, cwd=Path.cwd(), stderr_file=sys.stderr,
+                extra_arguments=[f"--IPKernelApp.exec_lines={tracing}"] if stamp else [],
+            )  # fmt: skip
         except PapermillExecutionError as error:
             failed = executed / "failed" / notebook.name
             failed.parent.mkdir(exist_ok=True)
@@ -108,18 +125,27 @@ def _run(notebook: Path, executed: Path, parameters: Mapping[str, Any]) -> None:
             raise CompanionError(
                 f"{notebook} failed: {error.ename}: {error.evalue} (it lies in {failed} as far as it came)"
             ) from error
-        nbformat.write(_tidy(nbformat.read(draft, as_version=4), notebook), executed / notebook.name)
+        with whole(finished) as part:
+            nbformat.write(_tidy(nbformat.read(draft, as_version=4), notebook), part)
+        if stamp:
+            write_stamp(stamp, made_with, record, [finished.as_posix()])
+
+
+def _outside(value: str) -> list[str]:
+    """Folders and files outside of the project that a parameter names, as models and benchmarks of one's own."""
+    paths = [Path(part.removeprefix("vllm:")).expanduser() for part in value.split(",")]
+    return [str(path.resolve()) for path in paths if path.exists() and not path.resolve().is_relative_to(Path.cwd())]
 
 
 def _tidy(notebook: nbformat.NotebookNode, source: Path) -> nbformat.NotebookNode:
-    """Without progress bars, clock times and folders of the machine: what is left changes with the results alone.
-
-    But for how long it took, in whole minutes. Where a page shows no widgets, it says what would be there.
+    """Without progress bars, clock times, drawn ids and folders of the machine: what is left changes with the results
+    alone. Where a page shows no widgets, it says what would be there.
     """
-    ran = notebook.metadata.papermill
-    minutes = round(ran.duration / 60)
-    notebook.metadata["papermill"] = {"source": source.name, "parameters": ran.parameters, "minutes": minutes}
+    parameters = notebook.metadata.papermill.parameters
+    notebook.metadata["papermill"] = {"source": source.name, "parameters": parameters}
     for cell in notebook.cells:
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell["id"] = "injected-parameters"
         for key in ("papermill", "execution"):
             cell.metadata.pop(key, None)
         if cell.cell_type == "code":

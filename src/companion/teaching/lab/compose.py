@@ -14,6 +14,7 @@ import ipywidgets
 import pandas as pd
 
 from companion.figures import single_items
+from companion.figures.theme import png
 from companion.models.profiles import get_profile, user_text
 from companion.perturbations.table import ABSTAIN, PERTURBATIONS, Prompt, apply, layout
 from companion.questions.question import Question
@@ -24,7 +25,6 @@ from companion.teaching.lab.widgets import (
     choice,
     grid,
     picture,
-    png,
     prompt_html,
     put_there,
     spoken,

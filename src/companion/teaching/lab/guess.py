@@ -21,9 +21,9 @@ from companion.analysis.behaviours import SURE, with_behaviour
 from companion.evaluation.engine import evaluate
 from companion.evaluation.store import Store
 from companion.figures import single_items
-from companion.figures.theme import checkpoints_in_order, perturbation_label
+from companion.figures.theme import checkpoints_in_order, perturbation_label, png
 from companion.questions.question import Question
-from companion.teaching.lab.widgets import choice, grid, picture, png, put_there, spoken
+from companion.teaching.lab.widgets import choice, grid, picture, put_there, spoken
 
 PERTURBATIONS = ("plain", "wrong-caption", "wrong-think")
 """Of the prompts that are counted, and of a round's prompts, one each."""

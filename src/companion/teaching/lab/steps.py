@@ -16,13 +16,13 @@ import pandas as pd
 from companion.analysis.findings import Quantity
 from companion.analysis.training_runs import Panel
 from companion.figures import lab_steps, single_items
-from companion.figures.theme import recipes_in_order
+from companion.figures.theme import png, recipes_in_order
 from companion.intervals import points
 from companion.perturbations.table import Prompt, apply
 from companion.questions.question import Question
 from companion.teaching.lab.asking import CHECKPOINTS, ask_all, ask_models
 from companion.teaching.lab.compose import answer_table
-from companion.teaching.lab.widgets import LABEL, WIDE, choice, picture, png, spoken, working
+from companion.teaching.lab.widgets import LABEL, WIDE, choice, picture, spoken, working
 
 PERTURBATIONS = ("plain", "wrong-caption", "wrong-think")
 

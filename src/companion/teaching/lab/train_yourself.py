@@ -17,8 +17,8 @@ import pandas as pd
 from companion.errors import CompanionError
 from companion.figures import live_curves
 from companion.figures.live_curves import WINDOW
-from companion.figures.theme import PANELS
-from companion.teaching.lab.widgets import choice, picture, png, spoken
+from companion.figures.theme import PANELS, png
+from companion.teaching.lab.widgets import choice, picture, spoken
 from companion.training.rewards import ANSWER, FORMAT, SPOKEN_WORDS
 
 STARTS = {

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import html
-import io
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import ipywidgets
-from matplotlib.figure import Figure
 
 from companion.errors import CompanionError
 
@@ -41,12 +39,6 @@ def choice(options: Any, description: str, width: str = "15em") -> ipywidgets.To
 
 def picture() -> ipywidgets.Image:
     return ipywidgets.Image(format="png", layout=ipywidgets.Layout(**WIDE))
-
-
-def png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
-    return buffer.getvalue()
 
 
 def spoken(text: str) -> str:

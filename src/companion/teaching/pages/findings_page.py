@@ -20,6 +20,7 @@ from companion.analysis.findings.rule import ENOUGH_SEEDS, MISSING, SUPPORTED, U
 from companion.analysis.findings.wording import UNITS, expected, markdown_table, table_of_tests, value
 from companion.figures.theme import initial_label
 from companion.intervals import points
+from companion.locks import whole
 from companion.study.planned_tests import HYPOTHESES
 from companion.teaching.pages.findings_data import (
     COVERAGE,
@@ -46,7 +47,9 @@ def write(out: Path, figures: Path, report: Path | None = None) -> None:
         run = read_table(report / "figures", SINGLE, f"make report MODEL=… BENCHMARK=… OUT={report}")
     way = Path(os.path.relpath(figures.resolve().parent, out.resolve().parent)).as_posix()
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(page(load(figures, run, "" if way == "." else f"{way}/")), encoding="utf-8")
+    text = page(load(figures, run, "" if way == "." else f"{way}/"))
+    with whole(out) as part:
+        part.write_text(text, encoding="utf-8")
 
 
 def page(found: Findings) -> str:

@@ -17,7 +17,8 @@ import pandas as pd
 from companion.analysis.leaderboard import load
 from companion.errors import CompanionError
 from companion.figures import single_items
-from companion.figures.theme import set_theme
+from companion.figures.theme import png, set_theme
+from companion.locks import whole
 from companion.questions.registry import find_questions
 from companion.teaching.pages.three_results import findings_summary
 
@@ -46,7 +47,8 @@ def one_item(project: Path) -> str:
 
     set_theme()
     figure = single_items.example(question, rows.loc[["plain", CAPTION]])
-    figure.savefig(project / PICTURE, dpi=150, metadata={"Software": None})
+    with whole(project / PICTURE) as part:
+        part.write_bytes(png(figure, dpi=150))
 
     plain, misled = rows.loc["plain"], rows.loc[CAPTION]
     added = misled["prompt"].split(question.text)[0].strip()
@@ -107,7 +109,8 @@ def fill(page: Path, sections: Mapping[str, str]) -> None:
             raise CompanionError(f"{page} lacks the line {start!r} or {end!r}; put both back")
         head, rest = text.split(start, 1)
         text = f"{head}{start}\n{written}\n{end}{rest.split(end, 1)[1]}"
-    page.write_text(text, encoding="utf-8")
+    with whole(page) as part:
+        part.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The part of the teacher's page that is measured: what each notebook takes, and which exercises it has.
 
-`make figures` without parameters rewrites it, from the notebooks as they are and as they were last run;
+`make figures` without parameters rewrites it, from the notebooks;
 `python -m companion.teaching.pages.teachers_page` does that alone.
 """
 
@@ -17,11 +17,11 @@ PACE = 150
 """Words of a notebook that are read in a minute, by somebody who also thinks; notebook 00 counts with the same."""
 
 
-def notebooks(sources: Path, executed: Path) -> str:
-    """One line a notebook: its question, words, cells, exercises, minutes of reading, and minutes of running."""
+def notebooks(sources: Path) -> str:
+    """One line a notebook: its question, words, cells, exercises and minutes of reading."""
     lines = [
-        "| notebook | question | words | cells | exercises | minutes to read | minutes to run |",
-        "|---|---|---|---|---|---|---|",
+        "| notebook | question | words | cells | exercises | minutes to read |",
+        "|---|---|---|---|---|---|",
     ]
     for path in sorted(sources.glob("*.ipynb")):
         cells = nbformat.read(path, as_version=4).cells
@@ -29,19 +29,9 @@ def notebooks(sources: Path, executed: Path) -> str:
         words = sum(len(text.split()) for text in texts)
         question = texts[0].splitlines()[0].removeprefix("# ").split(" · ", 1)[-1]
         own = sum(id[:2] == path.stem[:2] for id in EXERCISES)
-        ran = _minutes(executed / path.name)
         link = f"[{path.stem[:2]}](../executed/{path.name})"
-        lines.append(
-            f"| {link} | {question} | {words:,} | {len(cells)} | {own} | {max(1, round(words / PACE))} | {ran} |"
-        )
+        lines.append(f"| {link} | {question} | {words:,} | {len(cells)} | {own} | {max(1, round(words / PACE))} |")
     return "\n".join(lines)
-
-
-def _minutes(executed: Path) -> str:
-    """How long a notebook last took to run, in whole minutes; "not measured" where that is not known."""
-    known = nbformat.read(executed, as_version=4).metadata.get("papermill", {}) if executed.exists() else {}
-    minutes = known.get("minutes", -1)
-    return "not measured" if minutes < 0 else str(minutes) if minutes else "under 1"
 
 
 def exercises() -> str:
@@ -51,10 +41,10 @@ def exercises() -> str:
     return "\n".join(f"* {titles}" for titles in told.values())
 
 
-def update_teaching(page: Path, sources: Path, executed: Path) -> None:
+def update_teaching(page: Path, sources: Path) -> None:
     """Replace what stands between the marks of the two tables."""
-    fill(page, {"notebooks": notebooks(sources, executed), "exercises": exercises()})
+    fill(page, {"notebooks": notebooks(sources), "exercises": exercises()})
 
 
 if __name__ == "__main__":
-    update_teaching(Path("docs/teaching.md"), Path("notebooks"), Path("executed"))
+    update_teaching(Path("docs/teaching.md"), Path("notebooks"))
