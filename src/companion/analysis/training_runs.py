@@ -23,6 +23,9 @@ from companion.intervals import Estimate, estimate_each, estimate_runs, resample
 from companion.measures import Array, Measure
 from companion.perturbations.table import in_standing_order
 
+SHARES = ("correct", "consistent", "grounded")
+"""The measures of a run that are 0 or 1 for each item."""
+
 UNSEEN = ("wrong-think-but", "wrong-caption-disclaimer", "abstain", "wrong-think-abstain", "wrong-caption-abstain")
 """Prompt forms that no recipe trains on."""
 
@@ -91,9 +94,9 @@ class Panel:
             self._laid_out[key] = self._parts[key].set_index(["seed", "question"]).reindex(self._index)
         return self._laid_out[key][measure].to_numpy(dtype=float).reshape(len(self.seeds), len(self.items))
 
-    def estimate(self, values: Array, level: float = 0.95) -> Estimate:
-        """The mean of (seeds, items) with its interval."""
-        return estimate_runs(values, self._runs, self._items, level)
+    def estimate(self, values: Array, level: float = 0.95, shares: bool = False) -> Estimate:
+        """The mean of (seeds, items) with its interval. shares: as in `intervals.estimate_runs`."""
+        return estimate_runs(values, self._runs, self._items, level, shares)
 
     def estimate_each(self, measures: Sequence[Measure]) -> Estimate:
         """The mean over seeds of a measure of each seed's items, with its interval. measures: one for each seed."""
@@ -144,8 +147,9 @@ def trajectories(
                     "measure": measure,
                 }
                 change = panel.estimate(values - first)
+                level = panel.estimate(values, shares=measure in SHARES)
                 lines.append({
-                    **labels, "seed": -1, **asdict(panel.estimate(values)), "change": change.value,
+                    **labels, "seed": -1, **asdict(level), "change": change.value,
                     "change_low": change.low, "change_high": change.high, **guessed.get(measure, {}),
                 })  # fmt: skip
                 for seed, own, begun in zip(panel.seeds, values, first, strict=True):
@@ -183,7 +187,7 @@ def robustness(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
                 agrees = panel.values(start, recipe, perturbation, "consistent", step)
                 found = {"accuracy": correct, "change": correct - base, "consistency": agrees}
                 lines += [
-                    {**labels, "measure": name, **asdict(panel.estimate(values)), **guessed.get(name, {})}
+                    {**labels, "measure": name, **asdict(panel.estimate(values, shares=name != "change")), **guessed.get(name, {})}
                     for name, values in found.items()
                     if not np.isnan(values).all()
                 ]
