@@ -89,9 +89,7 @@ def quadrants(rows: pd.DataFrame, judge: str, rng: np.random.Generator) -> pd.Da
         if "grounding" in rows:
             found["grounded_accuracy"] = mean(both * (panel.column(name, "grounding") == "agree").to_numpy(dtype=float))
         chance = {"chance": panel.guessed.mean()}
-        lines += [
-            panel.line(measure, perturbation=name, measure=called) | chance for called, measure in found.items()
-        ]
+        lines += [panel.line(measure, perturbation=name, measure=called) | chance for called, measure in found.items()]
     return pd.DataFrame(lines)
 
 

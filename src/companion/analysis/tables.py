@@ -84,11 +84,16 @@ class Panel:
         return {**labels, **asdict(estimate(measure, weights))}
 
 
-def for_each(rows: pd.DataFrame, column: str, table: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
-    """A table of the rows of each value of a column (model, benchmark), one below the other, with it in front."""
-    parts = [table(part).assign(**{column: value}) for value, part in rows.groupby(column, sort=False)]
+def for_each(rows: pd.DataFrame, by: str | list[str], table: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
+    """A table of the rows of each value of a column, or of some (model, benchmark), one below the other, with these in
+    front."""
+    columns = [by] if isinstance(by, str) else by
+    parts = [
+        table(part).assign(**dict(zip(columns, values, strict=True)))
+        for values, part in rows.groupby(columns, sort=False)
+    ]
     found = pd.concat(parts, ignore_index=True)
-    return found[[column, *(name for name in found if name != column)]]
+    return found[[*columns, *(name for name in found if name not in columns)]]
 
 
 def accuracy(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:

@@ -32,6 +32,9 @@ UNSEEN = ("wrong-think-but", "wrong-caption-disclaimer", "abstain", "wrong-think
 WATCHED, CURVES = ("plain", "wrong-caption", "wrong-think"), ("correct", "consistent", "entropy", "words")
 """The perturbations and the measures of a single run that is looked at by itself."""
 
+PLAIN_RL = "accuracy"
+"""The recipe that rewards right answers alone, which remedies are held against."""
+
 EQUIVALENT = 0.03
 """What counts as "about the same" accuracy: three points, fixed before the first run."""
 
@@ -170,7 +173,7 @@ def watched(run: pd.DataFrame) -> pd.DataFrame:
 
 def robustness(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     """start, recipe, perturbation, measure (accuracy, consistency, change: of accuracy against the plain prompt), at
-    the last step.
+    the last step; more, more_low, more_high: how much more than the recipe `PLAIN_RL`, paired.
 
     The recipe "before RL" is step 0. Lines of the accuracy have the chance level.
     """
@@ -186,11 +189,15 @@ def robustness(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
                 correct = panel.values(start, recipe, perturbation, "correct", step)
                 agrees = panel.values(start, recipe, perturbation, "consistent", step)
                 found = {"accuracy": correct, "change": correct - base, "consistency": agrees}
-                lines += [
-                    {**labels, "measure": name, **asdict(panel.estimate(values, shares=name != "change")), **guessed.get(name, {})}
-                    for name, values in found.items()
-                    if not np.isnan(values).all()
-                ]
+                for name, values in found.items():
+                    if np.isnan(values).all():
+                        continue
+                    line = {**labels, "measure": name, **asdict(panel.estimate(values, shares=name != "change"))}
+                    if name != "change" and PLAIN_RL in recipes and label != PLAIN_RL:
+                        column = {"accuracy": "correct", "consistency": "consistent"}[name]
+                        more = panel.estimate(values - panel.values(start, PLAIN_RL, perturbation, column, panel.last))
+                        line |= {"more": more.value, "more_low": more.low, "more_high": more.high}
+                    lines.append(line | guessed.get(name, {}))
     return pd.DataFrame(lines)
 
 

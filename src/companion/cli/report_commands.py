@@ -70,7 +70,7 @@ def add(commands: Commands) -> None:
 def _figures(options: argparse.Namespace) -> None:
     from companion.cli.commands_page import update_commands
     from companion.figures.gallery import redraw
-    from companion.teaching.pages import findings_page
+    from companion.teaching.pages import figures_page, findings_page
     from companion.teaching.pages.readme import update_readme
     from companion.teaching.pages.teachers_page import update_teaching
     from companion.teaching.run_notebooks import parse_parameters, run_notebooks
@@ -101,6 +101,7 @@ def _figures(options: argparse.Namespace) -> None:
         update_readme(Path("README.md"), Path("figures"))
         update_teaching(Path("docs/teaching.md"), Path("notebooks"), Path("executed"))
         update_commands(Path("docs/commands.md"), Path("Makefile"))
+        figures_page.write(Path())
 
 
 def _findings(options: argparse.Namespace) -> None:

@@ -74,7 +74,9 @@ def _types(parts: dict[str, pd.DataFrame], rng: Callable[[], np.random.Generator
     for model, rows in parts.items():
         panel = Panel(rows, rng())
         if "wrong-think" in panel.perturbations:
-            found[model] = estimate(Mean(leaning(panel, "wrong-think", judge), signed=True), panel.weights, 1 - 0.05 / len(parts))
+            found[model] = estimate(
+                Mean(leaning(panel, "wrong-think", judge), signed=True), panel.weights, 1 - 0.05 / len(parts)
+            )
     if len(found) < 2:
         return []
     quantities = []
