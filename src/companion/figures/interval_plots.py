@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -199,7 +200,7 @@ def shrinking(table: pd.DataFrame, about: str, columns: Sequence[str]) -> Figure
 
 
 def _name_the_steps(
-    panels: Sequence[Axes], shown: Sequence[str], lines: pd.DataFrame, part: str, colors: Mapping[str, str]
+    panels: Any, shown: Sequence[str], lines: pd.DataFrame, part: str, colors: Mapping[str, str]
 ) -> None:
     """Write what the marks are beside those of the first part, in the panel with most room to the right or left."""
     first = {name: lines.loc[name].xs(part, level="part") for name in shown}

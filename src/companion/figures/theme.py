@@ -156,7 +156,8 @@ def effects(lines: dict[str, Any], of: str = " of accuracy") -> str:
 
     lines: what it is that changes something → value, low and high, as shares. Where an interval holds zero it says so.
     """
-    told, before = [], ""
+    told: list[str] = []
+    before = ""
     for what, line in lines.items():
         low, value, high = (100 * line[name] for name in ("low", "value", "high"))
         if low > 0 or high < 0:
