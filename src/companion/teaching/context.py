@@ -28,7 +28,7 @@ from companion.evaluation.judges.replay_judge import Replay
 from companion.evaluation.judges.rule_judge import Rule
 from companion.evaluation.judges.verdicts import Judge
 from companion.evaluation.samples import agree, ask, estimate_samples
-from companion.evaluation.store import VERDICTS, Store
+from companion.evaluation.store import ROWS, VERDICTS, Store
 from companion.figures import single_items
 from companion.figures.gallery import Gallery
 from companion.figures.theme import set_theme, show
@@ -113,12 +113,12 @@ class NotebookContext:
         return _judged(pd.concat(found, ignore_index=True), asked).assign(benchmark=self.questions[0].source)
 
     def beside_shipped(self) -> NotebookContext:
-        """With the rows of the models `BESIDE`, where they were asked the same items of the microworld; they are read
-        from `SHIPPED`, and none is computed."""
+        """With the rows of the models `BESIDE`, where they were asked the same items of the microworld, and with their
+        verdicts where this model's rows have some. The rows are read from `SHIPPED`, and none is computed."""
         asked = self.rows[self.rows["benchmark"] == "microworld"]
         if asked.empty:
             return self
-        shipped = leaderboard.load([str(SHIPPED)])
+        shipped = leaderboard.load([str(SHIPPED)])[ROWS.names]
         shipped = shipped[shipped["model"].isin(BESIDE) & ~shipped["model_hash"].isin(asked["model_hash"])]
         shipped = shipped[shipped["question"].isin(asked["question"])]
         shipped = shipped[shipped["perturbation"].isin(asked["perturbation"])]
@@ -126,6 +126,8 @@ class NotebookContext:
         shipped = shipped[shipped.groupby("model")["question"].transform("nunique") == items]
         if shipped.empty:
             return self
+        if "rule" in self.rows:
+            shipped = _judged(shipped, [one for one in self.questions if one.source == "microworld"])
         first, *more = self.subtitle.split("\n")
         subtitle = "\n".join([f"{first} · beside it {shipped['model'].nunique()} shipped models", *more])
         return replace(self, subtitle=subtitle, rows=pd.concat([self.rows, shipped], ignore_index=True))
