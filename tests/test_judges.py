@@ -484,10 +484,10 @@ def test_where_the_judge_may_err_its_error_is_drawn(benchmark, bands):
         {"benchmark": benchmark, "perturbation": "plain", "measure": name, "value": value, "low": value, "high": value}
         for name, value in lines
     ])  # fmt: skip
-    figure = shrinking(table, "What is shown", "about", by="benchmark")
+    figure = shrinking(table, "about", ("benchmark",))
     pale = [line for line in figure.axes[0].lines if line.get_alpha() == 0.25]
     assert len(pale) == bands
-    assert (error_sentence() in figure.get_suptitle()) == bool(bands)
+    assert (error_sentence() in figure.get_label()) == bool(bands)
     for line in pale:
         error = measured()
         assert list(line.get_xdata()) == pytest.approx([50 - 100 * error.missed.high, 50 + 100 * error.invented.high])

@@ -20,7 +20,7 @@ from companion.cli import main
 from companion.figures import single_items
 from companion.figures.gallery import Gallery, caption
 from companion.figures.interval_plots import STEPS
-from companion.figures.theme import BLIND_SAFE, CHECKPOINTS, RECIPES, STYLES, alike, set_theme
+from companion.figures.theme import BLIND_SAFE, CHECKPOINTS, RECIPES, STYLES, set_theme
 from companion.questions.microworld import questions
 
 LOOKS = {
@@ -65,11 +65,6 @@ def test_whatever_stands_in_one_figure_is_told_apart_without_colour(looks):
         if {marker, marker_2} in LOOKALIKES:
             for sight in SEEN_AS:
                 assert distance(color, color_2, sight) > 5, (one, other, sight)
-
-
-def test_a_figure_says_where_an_interval_has_no_width():
-    assert alike(pd.DataFrame({"low": [0.0, 0.1], "high": [0.0, 0.2]})) == "; no line: all items alike"
-    assert alike(pd.DataFrame({"low": [0.0, 0.1], "high": [0.1, 0.2]})) == ""
 
 
 def test_what_an_example_says_stays_within_its_picture():
@@ -142,7 +137,7 @@ def test_a_figure_stands_alone(root, name):
         assert shown == module(name).TITLE
     assert about == ABOUT
     assert re.search("interval|each line: one checkpoint|points: RL runs|a single example, no evidence", note)
-    assert any(axes.get_xlabel() for axes in figure.axes) or figure.get_supxlabel() or name == "your_model_drops"
+    assert any(axes.get_xlabel() for axes in figure.axes) or figure.get_supxlabel()
     figure.draw_without_rendering()
     written = [text for text in figure.findobj(matplotlib.text.Text) if text.get_text() and text.get_visible()]
     assert min(text.get_fontsize() for text in written) * 9 / figure.get_figwidth() >= 7
@@ -168,7 +163,8 @@ def test_a_picture_file_says_what_it_shows(root, tmp_path):
     table = pd.read_csv(root / "figures" / "confidence.csv")
     said = Gallery(tmp_path, "n", {}).add(module("confidence"), table, "microworld · 3 items")
     shown = "Mean probability of the right letter, and normalised entropy over the letters, under each perturbation"
-    assert said == f"{shown} (microworld · 3 items; lines through points: 95 % intervals over items)"
+    assert said.startswith(f"{shown} (After a wrong reasoning prefix P(correct) falls (0.71 → 0.14), entropy stays; ")
+    assert said.endswith("; microworld · 3 items; lines through points: 95 % intervals over items)")
     with Image.open(tmp_path / "confidence.png") as image:
         assert image.text["Description"] == said
     svg = (tmp_path / "confidence.svg").read_text(encoding="utf-8")

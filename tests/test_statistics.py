@@ -51,6 +51,35 @@ def test_a_single_group_has_no_interval():
     assert np.isnan([found.low, found.high]).all()
 
 
+TEN = resample([str(i) for i in range(10)], np.random.default_rng(0))
+"""Wilson's interval of 0 of 10 ends at 1.96² / (10 + 1.96²) = 0.2775."""
+
+
+@pytest.mark.parametrize(
+    ("measure", "low", "high"),
+    [
+        (measures.mean([0.0] * 10), 0, 0.2775),
+        (measures.mean([1.0] * 10), 0.7225, 1),
+        (measures.share([True] * 10, [True] * 4 + [False] * 6), 1 - 0.4899, 1),  # of the four
+        (measures.difference([1.0] * 10, [1.0] * 10), -0.2775, 0.2775),
+        (measures.difference([0.0] * 10, [1.0] * 10), -1, -0.7225),
+        (measures.mean([0.4] * 10), 0.4, 0.4),  # no share
+        (measures.minus(measures.mean([1.0] * 10), measures.mean([1.0] * 10)), 0, 0),
+    ],
+)
+def test_a_share_whose_items_are_all_alike_has_wilsons_interval(measure, low, high):
+    found = estimate(measure, TEN)
+    assert (found.low, found.high) == (pytest.approx(low, abs=1e-4), pytest.approx(high, abs=1e-4))
+
+
+def test_items_that_are_drawn_together_count_as_one_where_all_are_alike():
+    weights = resample([str(i // 2) for i in range(20)], np.random.default_rng(0))
+    assert estimate(measures.mean([0.0] * 20), weights).high == pytest.approx(0.2775, abs=1e-4)
+    runs = resample(["0", "1", "2"], np.random.default_rng(0))
+    assert estimate_runs(np.zeros((3, 20)), runs, weights, shares=True).high == pytest.approx(0.2775, abs=1e-4)
+    assert estimate_runs(np.zeros((3, 20)), runs, weights).high == 0  # a difference, which may be 0 by construction
+
+
 def test_a_measure_that_is_never_defined_has_no_interval():
     found = estimate(measures.auroc([0.1, 0.2], [True, True]), np.ones((5, 2)))
     assert np.isnan([found.value, found.low, found.high]).all()

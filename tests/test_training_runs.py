@@ -241,32 +241,41 @@ def test_figures_of_the_accuracy_of_runs_show_or_tell_chance():
         assert one.loc[~accurate, "chance"].isna().all()
     title, told = ("t", "about"), f"chance: {100 * level:.0f} % accuracy"
     log = pd.DataFrame({"step": [0], "reward": [0.5]})
-    upright = [
-        remedies(table, "accuracy", "accuracy (%)", ["plain"], *title), seeds(paths, "correct", *title),
-    ]  # fmt: skip
-    across = [
-        lab_steps.draw(paths, "about", marked=10),
-        live_curves.draw(paths[paths["seed"] == -1], log, *title),
-    ]
-    for figures, coordinate in ((upright, 0), (across, 1)):
-        for figure in figures:
-            assert "dotted: chance" in figure.get_suptitle()
-            assert [lines_of_chance(axes, coordinate) for axes in figure.axes[:2]] == [
-                [pytest.approx(100 * level)],
-                [],
-            ][: len(figure.axes)]
-    assert told in tradeoff_paths.draw(paths, "about").get_suptitle()
+    live = live_curves.draw(paths[paths["seed"] == -1], log, *title)
+    assert "dotted: chance" in live.get_label()
+    assert [lines_of_chance(axes, 1) for axes in live.axes[:2]] == [[pytest.approx(100 * level)], []]
+    more = table.assign(more=0.0, more_low=-0.1, more_high=0.1)
     for figure in (
-        remedies(table, "consistency", "agree (%)", ["plain"], *title), seeds(paths, "consistent", *title),
+        lab_steps.draw(paths, "about", marked=10), tradeoff_paths.draw(paths, "about"),
+        remedies(more, "accuracy", "accuracy", ["plain"], "about"), seeds(paths, "correct", "accuracy", "about"),
     ):  # fmt: skip
-        assert "chance" not in figure.get_suptitle()
-        assert not any(lines_of_chance(axes, k) for axes in figure.axes for k in (0, 1))
+        assert told in figure.get_label()  # changes, beside which a line at the level of chance would say nothing
+    for figure in (
+        remedies(more, "consistency", "agreement", ["plain"], "about"),
+        seeds(paths, "consistent", "agreement", "about"),
+    ):  # fmt: skip
+        assert "chance" not in figure.get_label()
 
 
 def lines_of_chance(axes, coordinate):
     """Where the lines of chance stand in a panel, upright (0) or across (1)."""
     lines = [line for line in axes.lines if line.get_linestyle() == ":" and line.get_color() == CHANCE["color"]]
     return [float(line.get_data()[coordinate][0]) for line in lines]
+
+
+def test_remedies_are_held_against_rl_for_right_answers_item_by_item():
+    both = pd.concat([made_up("accuracy", seeds=3), made_up("faithful", seeds=3)], ignore_index=True)
+    better = (both["recipe"] == "faithful") & (both["step"] == both["step"].max())
+    both.loc[better, "correct"] = 1.0
+    table = training_runs.robustness(both, rng())
+    lines = table[(table["measure"] == "accuracy") & (table["perturbation"] == "plain")].set_index("recipe")
+    assert lines.loc["faithful", "more"] == pytest.approx(1 - lines.loc["accuracy", "value"])
+    assert lines.loc["before RL", "more"] == pytest.approx(
+        lines.loc["before RL", "value"] - lines.loc["accuracy", "value"]
+    )
+    assert np.isnan(lines.loc["accuracy", "more"])
+    alone = training_runs.robustness(both[both["recipe"] == "faithful"], rng())
+    assert "more" not in alone
 
 
 def test_loading_counts_reasoning_without_conclusion_as_disagreement(tmp_path):

@@ -1,14 +1,19 @@
-"""Intervals: the percentile bootstrap over items, paired, clustered where items belong together, and over seeds."""
+"""Intervals: the percentile bootstrap over items, paired, clustered where items belong together, and over seeds.
+
+Where all items of a share, or of a difference of shares, are alike, so are all resamples, and the bootstrap would have
+no width: then the interval is Wilson's (`all_alike`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
-from companion.measures import Array, Measure
+from companion.measures import Array, Mean, Measure
 
 RESAMPLES = 2000
 
@@ -45,12 +50,15 @@ def resample(groups: Sequence[str], rng: np.random.Generator, resamples: int = R
 def estimate(measure: Measure, weights: Array, level: float = 0.95) -> Estimate:
     """The measure on the items themselves, and the interval that its resampled values span at `level`.
 
-    The interval is NaN where every resample is the same, as those of a single group are.
+    The interval is NaN where every resample is the same, as those of a single group are, and that of `all_alike` where
+    all items are.
     """
     n = weights.shape[1]
     value = float(measure(np.ones((1, n)))[0])
     if (weights == weights[:1]).all():
         return Estimate(value, np.nan, np.nan, n)
+    if isinstance(measure, Mean) and (ends := all_alike(measure.values, weights, measure.signed, level)):
+        return Estimate(value, *ends, n)
     values = measure(weights)
     values = values[~np.isnan(values)]
     if not len(values):
@@ -59,12 +67,38 @@ def estimate(measure: Measure, weights: Array, level: float = 0.95) -> Estimate:
     return Estimate(value, float(low), float(high), n)
 
 
-def estimate_runs(values: Array, runs: Array, items: Array, level: float = 0.95) -> Estimate:
+def all_alike(values: Array, weights: Array, signed: bool = False, level: float = 0.95) -> tuple[float, float] | None:
+    """Wilson's interval of a share whose items are all 0 or all 1, or, `signed`, of a difference of shares whose items
+    are all −1, 0 or 1; None for anything else.
+
+    values: (items,) or (runs, items), NaN left out. weights: (resamples, items): items that are always drawn together
+    count as one. A difference of 0 may be off on both sides. Source: Wilson 1927.
+    """
+    there = ~np.isnan(values)
+    found = np.unique(values[there])
+    if len(found) != 1 or found[0] not in (-1.0, 0.0, 1.0):
+        return None
+    drawn = weights[:, there if there.ndim == 1 else there.any(axis=0)]
+    groups = len(np.unique(drawn, axis=1).T)
+    value, room = float(found[0]), wilson_room(groups, level)
+    return max(value - room, -1.0 if signed else 0.0), min(value + room, 1.0)
+
+
+def wilson_room(n: int, level: float = 0.95) -> float:
+    """How far from 0 a share may be that is 0 in all n, by Wilson's interval at a level."""
+    z2 = NormalDist().inv_cdf((1 + level) / 2) ** 2
+    return z2 / (n + z2)
+
+
+def estimate_runs(values: Array, runs: Array, items: Array, level: float = 0.95, shares: bool = False) -> Estimate:
     """The mean over runs × items, NaN left out, and its interval when runs and items are drawn independently.
 
     values: (runs, items); runs, items: weights from `resample`, (resamples, runs) and (resamples, items). The unit of
-    what is claimed about a recipe is the run: a few runs with many items still give a wide interval.
+    what is claimed about a recipe is the run: a few runs with many items still give a wide interval. shares: the values
+    are those of a share; where they are all alike, in all runs, the interval is that of `all_alike` over items.
     """
+    if shares and (ends := all_alike(values, items, level=level)):
+        return Estimate(float(np.nanmean(values)), *ends, values.size)
     return _between(_mean(values, None, None), _mean(values, runs, items), values.size, level)
 
 

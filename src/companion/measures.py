@@ -8,6 +8,7 @@ Left out: whether an answer agrees with its own reasoning; that takes a judge.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -33,20 +34,33 @@ def normalised_entropy(letter_probs: Sequence[ArrayLike]) -> Array:
     return np.clip(np.asarray(values), 0.0, 1.0)
 
 
-def mean(values: ArrayLike) -> Measure:
+@dataclass(frozen=True)
+class Mean:
+    """The measure `mean`. It keeps its items' values, (items,): where they are all alike, so is every resample, and
+    `intervals.estimate` has to take the interval from elsewhere. signed: whether values may be negative, as those of
+    differences."""
+
+    values: Array
+    signed: bool = False
+
+    @property
+    def there(self) -> NDArray[np.bool_]:
+        """(items,), which items have a value."""
+        return ~np.isnan(self.values)
+
+    def __call__(self, weights: Array) -> Array:
+        there = self.there
+        return _divide(weights[:, there] @ self.values[there], weights[:, there].sum(axis=1))
+
+
+def mean(values: ArrayLike) -> Mean:
     """The mean of the items' values: accuracy, entropy, P(correct), letter mass. NaN values are left out."""
-    x = np.asarray(values, dtype=float)
-    there = ~np.isnan(x)
-
-    def measure(weights: Array) -> Array:
-        return _divide(weights[:, there] @ x[there], weights[:, there].sum(axis=1))
-
-    return measure
+    return Mean(np.asarray(values, dtype=float))
 
 
-def difference(values: ArrayLike, base: ArrayLike) -> Measure:
+def difference(values: ArrayLike, base: ArrayLike) -> Mean:
     """The mean paired difference of the items; an item that is NaN in either is left out. A drop is negative."""
-    return mean(np.asarray(values, dtype=float) - np.asarray(base, dtype=float))
+    return Mean(np.asarray(values, dtype=float) - np.asarray(base, dtype=float), signed=True)
 
 
 def minus(one: Measure, other: Measure) -> Measure:
@@ -54,7 +68,7 @@ def minus(one: Measure, other: Measure) -> Measure:
     return lambda weights: one(weights) - other(weights)
 
 
-def share(hits: ArrayLike, among: ArrayLike) -> Measure:
+def share(hits: ArrayLike, among: ArrayLike) -> Mean:
     """Of the items in `among`, the share in `hits`; both boolean, (items,). A flip rate, for instance."""
     return mean(np.where(np.asarray(among, dtype=bool), np.asarray(hits, dtype=float), np.nan))
 

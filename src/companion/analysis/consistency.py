@@ -87,18 +87,18 @@ def quadrants(rows: pd.DataFrame, judge: str, rng: np.random.Generator) -> pd.Da
     for name in (name for name in panel.perturbations if may_reason(panel.rows[name]).any()):
         right, agrees = panel.numbers(name, "correct"), consistent(panel, name, judge)
         both = right * agrees
-        found = {
-            "consistent right": both, "inconsistent right": right * (1 - agrees),
-            "consistent wrong": (1 - right) * agrees, "inconsistent wrong": (1 - right) * (1 - agrees),
-            "consistency": agrees, "accuracy": right, "consistent_accuracy": both, "change": right - base,
-            "consistent_change": both - base * base_agrees, "extra": (both - base * base_agrees) - (right - base),
+        found: dict[str, Measure] = {
+            "consistent right": mean(both), "inconsistent right": mean(right * (1 - agrees)),
+            "consistent wrong": mean((1 - right) * agrees), "inconsistent wrong": mean((1 - right) * (1 - agrees)),
+            "consistency": mean(agrees), "accuracy": mean(right), "consistent_accuracy": mean(both),
+            "change": panel.change(name, right, base),
+            "consistent_change": panel.change(name, both, base * base_agrees),
+            "extra": panel.change(name, both - base * base_agrees, right - base),
         }  # fmt: skip
         if "grounding" in rows:
-            found["grounded_accuracy"] = both * (panel.column(name, "grounding") == "agree").to_numpy(dtype=float)
+            found["grounded_accuracy"] = mean(both * (panel.column(name, "grounding") == "agree").to_numpy(dtype=float))
         chance = {"chance": panel.guessed.mean()}
-        lines += [
-            panel.line(mean(values), perturbation=name, measure=measure) | chance for measure, values in found.items()
-        ]
+        lines += [panel.line(measure, perturbation=name, measure=called) | chance for called, measure in found.items()]
     return pd.DataFrame(lines)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from companion.intervals import resample
+from companion.intervals import resample, wilson_room
 from companion.measures import Array, Measure
 
 RESAMPLES = 500
@@ -197,8 +197,7 @@ def _all_alike(mean: float, seeds: int, items: int, against: float) -> CrossedEs
     if mean not in (-1.0, 0.0, 1.0):
         return _t(mean, 0.0, 1.0, against, seeds, items)
 
-    def room(level: float) -> float:
-        return float(stats.binomtest(0, items).proportion_ci(level, method="wilson").high)
-
-    ends = [float(np.clip(mean + sign * room(level), -1, 1)) for level in (0.95, 0.90) for sign in (-1, 1)]
+    ends = [
+        float(np.clip(mean + sign * wilson_room(items, level), -1, 1)) for level in (0.95, 0.90) for sign in (-1, 1)
+    ]
     return CrossedEstimate(mean, ends[0], ends[1], ends[2], ends[3], float(mean == against), seeds, items)

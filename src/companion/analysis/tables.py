@@ -24,6 +24,7 @@ from companion.measures import (
     calibration_error,
     difference,
     mean,
+    minus,
     share,
 )
 from companion.perturbations.table import in_standing_order
@@ -72,17 +73,27 @@ class Panel:
         """How likely each item is right by chance: one over the number of its options, (items,)."""
         return 1 / self.numbers("plain", "n_options")
 
+    def change(self, perturbation: str, values: Array, base: Array) -> Measure:
+        """The difference of the items' values under a perturbation and under the plain prompt, paired. Of the plain
+        prompt itself it is 0, and so is its interval: nothing is compared."""
+        return minus(mean(base), mean(base)) if perturbation == "plain" else difference(values, base)
+
     def line(self, measure: Measure, mask: Any = None, /, **labels: Any) -> dict[str, Any]:
         """One line of a table; mask: (items,), boolean, the items that it is about, or None for all."""
         weights = self.weights if mask is None else self.weights[:, mask]
         return {**labels, **asdict(estimate(measure, weights))}
 
 
-def for_each(rows: pd.DataFrame, column: str, table: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
-    """A table of the rows of each value of a column (model, benchmark), one below the other, with it in front."""
-    parts = [table(part).assign(**{column: value}) for value, part in rows.groupby(column, sort=False)]
+def for_each(rows: pd.DataFrame, by: str | list[str], table: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
+    """A table of the rows of each value of a column, or of some (model, benchmark), one below the other, with these in
+    front."""
+    columns = [by] if isinstance(by, str) else by
+    parts = [
+        table(part).assign(**dict(zip(columns, values, strict=True)))
+        for values, part in rows.groupby(columns, sort=False)
+    ]
     found = pd.concat(parts, ignore_index=True)
-    return found[[column, *(name for name in found if name != column)]]
+    return found[[*columns, *(name for name in found if name not in columns)]]
 
 
 def accuracy(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
@@ -96,7 +107,7 @@ def accuracy(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
         correct = panel.numbers(name, "correct")
         unread = panel.column(name, "answer").isna()
         lines.append(panel.line(mean(correct), perturbation=name, measure="accuracy") | {"chance": chance})
-        lines.append(panel.line(difference(correct, base), perturbation=name, measure="change"))
+        lines.append(panel.line(panel.change(name, correct, base), perturbation=name, measure="change"))
         lines.append(panel.line(mean(unread), perturbation=name, measure="no_answer"))
     return pd.DataFrame(lines)
 
@@ -146,7 +157,8 @@ def by_column(rows: pd.DataFrame, column: str, rng: np.random.Generator) -> pd.D
             correct = panel.numbers(name, "correct")
             labels = {column: value, "perturbation": name, "chance": chance[mask].mean()}
             lines.append(panel.line(mean(correct[mask]), mask, **labels, measure="accuracy"))
-            lines.append(panel.line(difference(correct[mask], base[mask]), mask, **labels, measure="change"))
+            change = panel.change(name, correct[mask], base[mask])
+            lines.append(panel.line(change, mask, **labels, measure="change"))
     return pd.DataFrame(lines)
 
 
@@ -204,9 +216,8 @@ def confidence(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
         answers = [LETTERS.index(letter) for letter in panel.column(name, "right")]
         for column in ("p_correct", "entropy", "letter_mass"):
             lines.append(panel.line(mean(panel.numbers(name, column)), perturbation=name, measure=column))
-        lines.append(
-            panel.line(difference(panel.numbers(name, "p_correct"), base), perturbation=name, measure="change")
-        )
+        change = panel.change(name, panel.numbers(name, "p_correct"), base)
+        lines.append(panel.line(change, perturbation=name, measure="change"))
         lines.append(panel.line(brier(probs, answers), perturbation=name, measure="brier"))
         error = calibration_error(_chosen(panel, name), panel.numbers(name, "correct"))
         lines.append(panel.line(error, perturbation=name, measure="calibration_error"))

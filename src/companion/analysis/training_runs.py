@@ -23,11 +23,17 @@ from companion.intervals import Estimate, estimate_each, estimate_runs, resample
 from companion.measures import Array, Measure
 from companion.perturbations.table import in_standing_order
 
+SHARES = ("correct", "consistent", "grounded")
+"""The measures of a run that are 0 or 1 for each item."""
+
 UNSEEN = ("wrong-think-but", "wrong-caption-disclaimer", "abstain", "wrong-think-abstain", "wrong-caption-abstain")
 """Prompt forms that no recipe trains on."""
 
 WATCHED, CURVES = ("plain", "wrong-caption", "wrong-think"), ("correct", "consistent", "entropy", "words")
 """The perturbations and the measures of a single run that is looked at by itself."""
+
+PLAIN_RL = "accuracy"
+"""The recipe that rewards right answers alone, which remedies are held against."""
 
 EQUIVALENT = 0.03
 """What counts as "about the same" accuracy: three points, fixed before the first run."""
@@ -91,9 +97,9 @@ class Panel:
             self._laid_out[key] = self._parts[key].set_index(["seed", "question"]).reindex(self._index)
         return self._laid_out[key][measure].to_numpy(dtype=float).reshape(len(self.seeds), len(self.items))
 
-    def estimate(self, values: Array, level: float = 0.95) -> Estimate:
-        """The mean of (seeds, items) with its interval."""
-        return estimate_runs(values, self._runs, self._items, level)
+    def estimate(self, values: Array, level: float = 0.95, shares: bool = False) -> Estimate:
+        """The mean of (seeds, items) with its interval. shares: as in `intervals.estimate_runs`."""
+        return estimate_runs(values, self._runs, self._items, level, shares)
 
     def estimate_each(self, measures: Sequence[Measure]) -> Estimate:
         """The mean over seeds of a measure of each seed's items, with its interval. measures: one for each seed."""
@@ -144,8 +150,9 @@ def trajectories(
                     "measure": measure,
                 }
                 change = panel.estimate(values - first)
+                level = panel.estimate(values, shares=measure in SHARES)
                 lines.append({
-                    **labels, "seed": -1, **asdict(panel.estimate(values)), "change": change.value,
+                    **labels, "seed": -1, **asdict(level), "change": change.value,
                     "change_low": change.low, "change_high": change.high, **guessed.get(measure, {}),
                 })  # fmt: skip
                 for seed, own, begun in zip(panel.seeds, values, first, strict=True):
@@ -166,7 +173,7 @@ def watched(run: pd.DataFrame) -> pd.DataFrame:
 
 def robustness(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     """start, recipe, perturbation, measure (accuracy, consistency, change: of accuracy against the plain prompt), at
-    the last step.
+    the last step; more, more_low, more_high: how much more than the recipe `PLAIN_RL`, paired.
 
     The recipe "before RL" is step 0. Lines of the accuracy have the chance level.
     """
@@ -182,11 +189,15 @@ def robustness(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
                 correct = panel.values(start, recipe, perturbation, "correct", step)
                 agrees = panel.values(start, recipe, perturbation, "consistent", step)
                 found = {"accuracy": correct, "change": correct - base, "consistency": agrees}
-                lines += [
-                    {**labels, "measure": name, **asdict(panel.estimate(values)), **guessed.get(name, {})}
-                    for name, values in found.items()
-                    if not np.isnan(values).all()
-                ]
+                for name, values in found.items():
+                    if np.isnan(values).all():
+                        continue
+                    line = {**labels, "measure": name, **asdict(panel.estimate(values, shares=name != "change"))}
+                    if name != "change" and PLAIN_RL in recipes and label != PLAIN_RL:
+                        column = {"accuracy": "correct", "consistency": "consistent"}[name]
+                        more = panel.estimate(values - panel.values(start, PLAIN_RL, perturbation, column, panel.last))
+                        line |= {"more": more.value, "more_low": more.low, "more_high": more.high}
+                    lines.append(line | guessed.get(name, {}))
     return pd.DataFrame(lines)
 
 

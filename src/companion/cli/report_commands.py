@@ -148,7 +148,7 @@ def _update_pages(stamp: Path) -> None:
 def write_pages() -> None:
     """FINDINGS.md, and the generated parts of the README and of docs/, from figures/ and notebooks/."""
     from companion.cli.commands_page import update_commands
-    from companion.teaching.pages import findings_page
+    from companion.teaching.pages import figures_page, findings_page
     from companion.teaching.pages.readme import update_readme
     from companion.teaching.pages.teachers_page import update_teaching
 
@@ -156,6 +156,7 @@ def write_pages() -> None:
     update_readme(Path("README.md"), Path("figures"))
     update_teaching(Path("docs/teaching.md"), Path("notebooks"))
     update_commands(Path("docs/commands.md"), Path("Makefile"))
+    figures_page.write(Path())
 
 
 def _findings(options: argparse.Namespace) -> None:

@@ -7,9 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis import tables
-from companion.figures.theme import alike, perturbation_label, perturbation_look, titled
-
-TITLE = "Is a confident answer a right answer?"
+from companion.figures.theme import WIDTH, claimed, perturbation_label, perturbation_look, under
 
 SHOWN = ("plain", "stop-think", "wrong-caption", "wrong-think")
 """The prompts that have a panel."""
@@ -20,30 +18,43 @@ def table(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     return tables.reliability(rows, rng)
 
 
+SURE = 0.9
+"""Where the highest of the ten bins begins."""
+
+
 def draw(table: pd.DataFrame, about: str) -> Figure:
-    """A panel a prompt; on the diagonal a model is calibrated."""
+    """A panel a prompt, beneath it how many items each bin has; on the diagonal a model is calibrated."""
     shown = [name for name in SHOWN if name in set(table["perturbation"])]
-    figure = Figure(figsize=(9, 3.4))
-    panels = np.atleast_1d(figure.subplots(1, len(shown), sharey=True, sharex=True))
-    for axes, name in zip(panels, shown, strict=True):
+    figure = Figure(figsize=(WIDTH, 4.4))
+    panels = figure.subplots(2, len(shown), sharex=True, sharey="row", squeeze=False, height_ratios=(2.4, 1))
+    for (axes, below), name in zip(panels.T, shown, strict=True):
         color, marker = perturbation_look(name)
         part = table[table["perturbation"] == name]
         axes.plot([0, 1], [0, 1], color="#888888", linewidth=1, linestyle="--")
-        for _, line in part.iterrows():
-            axes.plot([line["confidence"]] * 2, [line["low"], line["high"]], color=color, linewidth=1.5)
-        axes.scatter(part["confidence"], part["value"], s=15 + part["n"] / 2, color=color, marker=marker, alpha=0.5)
-        axes.set(
-            title=perturbation_label(name),
-            xlabel="probability of its answer",
-            xlim=(-0.03, 1.12),
-            ylim=(-0.03, 1.06),
-            xticks=(0, 0.5, 1),
-        )
-    panels[0].set_ylabel("accuracy")
-    return titled(
-        figure,
-        TITLE,
-        about,
-        "area: how many answers; dashed: perfect calibration; vertical lines: 95 % intervals over items"
-        + alike(table[table["perturbation"].isin(shown)]),
-    )
+        axes.vlines(part["confidence"], part["low"], part["high"], color=color, linewidth=1.5)
+        axes.plot(part["confidence"], part["value"], marker=marker, color=color, linestyle="none", markersize=6)
+        axes.set_title(perturbation_label(name), fontsize="medium", color=color, weight="bold")
+        axes.set(xlim=(0, 1.03), ylim=(-0.04, 1.06), xticks=(0, 0.5, 1))
+        below.bar((part["bin"] + 0.5) / 10, part["n"], width=0.09, color=color)
+        for line in part.itertuples():
+            if line.n == part["n"].max():
+                below.annotate(f"{line.n}", ((line.bin + 0.5) / 10, line.n), (0, 2), textcoords="offset points",
+                               ha="center", fontsize="small", annotation_clip=False)  # fmt: skip
+        below.margins(y=0.25)
+        below.set_xlabel("probability of\nits answer")
+    panels[0, 0].set_ylabel("accuracy")
+    panels[1, 0].set_ylabel("items")
+    note = "dashed: perfect calibration; upright lines: 95 % intervals over items; bars: how many items"
+    return claimed(figure, _claim(table, shown), about, note)
+
+
+def _claim(table: pd.DataFrame, shown: list[str]) -> str:
+    """How often answers of the highest bin are right under each prompt."""
+    top = table[table["bin"] == 10 * SURE].set_index("perturbation")["value"]
+    told = [
+        f"{100 * top[name]:.0f} % {under(name)}" for name in ("plain", "wrong-caption", "wrong-think") if name in top
+    ]
+    if not told:
+        return f"No answer has a probability of {SURE} or more"
+    told = ",\n".join([told[0], ", ".join(told[1:])]) if told[1:] else told[0]
+    return f"Sure answers (P ≥ {SURE}) are right in {told}"

@@ -7,10 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis import tables
-from companion.figures.theme import OVER_ITEMS, points, titled
+from companion.figures.theme import OVER_ITEMS, WIDTH, claimed, opening, points, under
 from companion.perturbations.table import in_standing_order
-
-TITLE = "Confidence under each perturbation"
 
 
 def table(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
@@ -21,13 +19,31 @@ def table(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 def draw(table: pd.DataFrame, about: str) -> Figure:
     """On the left P(correct), on the right entropy."""
     labels = in_standing_order(table["perturbation"].tolist())
-    figure = Figure(figsize=(9, 0.36 * len(labels) + 1.5))
+    figure = Figure(figsize=(WIDTH, 0.36 * len(labels) + 1.7))
     for axes, (measure, text) in zip(
         figure.subplots(1, 2, sharey=True),
-        (("p_correct", "P(correct letter)"), ("entropy", "entropy over the letters (1: uniform)")),
+        (("p_correct", "P(correct letter)"), ("entropy", "letter entropy (1: uniform)")),
         strict=True,
     ):
-        points(axes, table[table["measure"] == measure], labels, scale=1.0)
+        points(axes, table[table["measure"] == measure], labels, scale=1.0, form="{:.2f}")
         axes.set(xlabel=text)
-        axes.set_xlim(left=0, right=1.02 if measure == "p_correct" else None)
-    return titled(figure, TITLE, about, OVER_ITEMS)
+        axes.margins(x=0.2)
+        axes.set_xlim(left=0, right=1.18 if measure == "p_correct" else None)
+    return claimed(figure, _claim(table), about, OVER_ITEMS)
+
+
+def _claim(table: pd.DataFrame) -> str:
+    """What misleading text does to P(correct), paired, and to the entropy, by its intervals."""
+    lines = table.set_index(["measure", "perturbation"])
+    told = []
+    for name in ("wrong-think", "wrong-caption"):
+        if name not in set(table["perturbation"]):
+            continue
+        before, after = (lines.loc[("p_correct", one), "value"] for one in ("plain", name))
+        change = lines.loc[("change", name)]
+        fell = "falls" if change["high"] < 0 else "rises" if change["low"] > 0 else "does not clearly move"
+        was, now = (lines.loc[("entropy", one)] for one in ("plain", name))
+        apart = now["low"] > was["high"], now["high"] < was["low"]
+        entropy = "rises" if apart[0] else "falls" if apart[1] else "stays"
+        told.append(f"{opening(under(name))} P(correct) {fell} ({before:.2f} → {after:.2f}), entropy {entropy}")
+    return "\n".join(told) or "P(correct) and letter entropy under each prompt"

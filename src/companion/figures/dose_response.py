@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.figures.theme import claimed, perturbation_label, perturbation_look, so_far
+from companion.figures.theme import claimed, perturbation_label, perturbation_look, signed, so_far
 
 
 def table(drifts: pd.DataFrame) -> pd.DataFrame:
@@ -40,7 +40,7 @@ def _claim(table: pd.DataFrame) -> str:
     means = 100 * table.groupby(["prompt", "dose"], sort=False)["drift"].mean().unstack()
     least, most = means.columns.min(), means.columns.max()
     told = ", ".join(
-        f"{perturbation_label(prompt)} {_signed(means.loc[prompt, least])} → {_signed(means.loc[prompt, most])}"
+        f"{perturbation_label(prompt)} {signed(means.loc[prompt, least])} → {signed(means.loc[prompt, most])}"
         for prompt in means.index
     )
     grows = "grow with" if (means[most] > means[least]).all() else "do not all grow with"
@@ -48,7 +48,3 @@ def _claim(table: pd.DataFrame) -> str:
         f"Contradictions that RL adds {grows} the misread reasoning seen before it\n"
         f"Points, at {100 * least:.0f} % → {100 * most:.0f} %: {told}"
     )
-
-
-def _signed(points: float) -> str:
-    return f"{points:+.0f}".replace("-", "−").replace("−0", "0").replace("+0", "0")

@@ -7,9 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis import tables
-from companion.figures.interval_plots import FIVE, by_part
-
-TITLE = "Accuracy by difficulty of the picture"
+from companion.figures.interval_plots import FIVE, by_part, drops_of_parts
 
 
 def table(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
@@ -18,5 +16,6 @@ def table(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame, about: str) -> Figure:
-    """A line a difficulty, a marker a prompt."""
-    return by_part(table, "difficulty", TITLE, about, FIVE)
+    """A line a difficulty, a panel a prompt."""
+    parts = ("difficulty",)
+    return by_part(table, parts, drops_of_parts(table, parts, "difficulties"), about, FIVE)

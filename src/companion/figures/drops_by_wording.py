@@ -7,10 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis import tables
-from companion.figures.theme import OVER_ITEMS, perturbation_look, titled
+from companion.figures.theme import OVER_ITEMS, WIDTH, claimed, perturbation_look
 from companion.perturbations.table import in_standing_order
-
-TITLE = "The same perturbation in three wordings"
 
 
 def table(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
@@ -21,7 +19,7 @@ def table(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 def draw(table: pd.DataFrame, about: str) -> Figure:
     """A line a perturbation; its wordings are numbered."""
     labels = in_standing_order(table["perturbation"].tolist())
-    figure = Figure(figsize=(9, 0.52 * len(labels) + 1.6))
+    figure = Figure(figsize=(WIDTH, 0.5 * len(labels) + 1.6))
     axes = figure.subplots()
     for y, name in enumerate(labels):
         color, _ = perturbation_look(name)
@@ -34,6 +32,17 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
     axes.set_yticks(range(len(labels)), labels)
     axes.set(xlabel="change against the plain prompt (points)", ylim=(len(labels) - 0.5, -0.5))
     fewest, most = table["n"].min(), table["n"].max()
-    return titled(
-        figure, TITLE, about, f"0, 1, 2: the wording, each of {fewest} to {most} items of its own; {OVER_ITEMS}"
+    note = f"0, 1, 2: the wording, each of {fewest} to {most} items of its own; {OVER_ITEMS}"
+    return claimed(figure, _claim(table), about, note)
+
+
+def _claim(table: pd.DataFrame) -> str:
+    """How far wordings of one perturbation are apart, and how far perturbations are."""
+    changes = table.assign(value=100 * table["value"]).groupby("perturbation")["value"]
+    within, means = (changes.max() - changes.min()).max(), changes.mean()
+    between = means.max() - means.min()
+    kind = "What is said matters more than its wording" if between > 2 * within else "Its wording matters, too"
+    return (
+        f"{kind}: wordings of one\nperturbation differ by at most {within:.0f} points, "
+        f"perturbations by up to {between:.0f}"
     )

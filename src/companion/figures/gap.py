@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from companion.analysis.findings import measured
-from companion.figures.theme import draw_chance, perturbation_label, recipe_look, recipes_in_order, titled
+from companion.figures.theme import (
+    WIDTH,
+    claimed,
+    draw_chance,
+    end_labels,
+    perturbation_label,
+    recipe_look,
+    recipes_in_order,
+    under,
+)
 from companion.perturbations.table import in_standing_order
 
-TITLE = "A model taught to contradict, and one rewarded for right answers"
+MEASURES = {
+    "accuracy": "right (%)",
+    "consistent accuracy": "right and its\nreasoning\nsays so (%)",
+    "acknowledges": "says text\nand picture\ndisagree (%)",
+}
+PLACES = {"prefill": "model's\nturn", "user turn": "user's\nturn"}
+"""Delivery → where a reasoning prefix stands."""
 
 
 def table(answers: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> pd.DataFrame:
@@ -20,40 +36,68 @@ def table(answers: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> pd.D
     return measured(answers, rng)
 
 
-def draw(table: pd.DataFrame, about: str, title: str = TITLE) -> Figure:
-    """A row of panels a delivery. Markers with intervals: means over seeds; upright ticks: the seeds."""
-    measures = {
-        "accuracy": "right", "consistent accuracy": "right, and its reasoning says so",
-        "acknowledges": "says text and picture disagree",
-    }  # fmt: skip
-    places = {"prefill": "starts in the model's own turn", "user turn": "starts in the user's turn"}
-    deliveries, perturbations = list(table["delivery"].unique()), in_standing_order(table["perturbation"])
-    recipes = recipes_in_order(table) or list(table["recipe"].unique())
-    offsets = np.linspace(-0.25, 0.25, len(recipes)) if len(recipes) > 1 else [0.0]
-    figure = Figure(figsize=(10, 1.6 + 0.5 * len(perturbations) * len(deliveries)))
-    panels = figure.subplots(len(deliveries), len(measures), sharex=True, sharey=True, squeeze=False)
-    for (delivery, measure), part in table.groupby(["delivery", "measure"], sort=False):
-        axes = panels[deliveries.index(delivery), list(measures).index(measure)]
-        for line in part.itertuples():
-            color, marker, _ = recipe_look(line.recipe)
-            y = perturbations.index(line.perturbation) + offsets[recipes.index(line.recipe)]
-            if line.seed >= 0:
-                axes.plot(line.value * 100, y, "|", color=color, alpha=0.6, markersize=9)
-            else:
-                axes.plot([line.low * 100, line.high * 100], [y, y], color=color, linewidth=1.8)
-                axes.plot(
-                    line.value * 100, y, marker=marker, color=color, linestyle="none", markersize=7, label=line.recipe
-                )
+def draw(table: pd.DataFrame, about: str) -> Figure:
+    """A slope a model from one delivery to the other; a row a measure, a column a prompt. Short lines: the seeds."""
+    deliveries = [name for name in PLACES if name in set(table["delivery"])]
+    perturbations, recipes = in_standing_order(table["perturbation"]), _models(table)
+    figure = Figure(figsize=(WIDTH, 6.0))
+    panels = figure.subplots(len(MEASURES), len(perturbations), sharex=True, sharey=True, squeeze=False)
+    places = {name: place for place, name in enumerate(deliveries)}
+    lines = table.set_index(["measure", "perturbation", "recipe", "seed"]).sort_index()
     guessed = ""
-    for delivery, row in zip(deliveries, panels, strict=True):
-        guessed = draw_chance(row[0], table[(table["delivery"] == delivery) & (table["measure"] == "accuracy")])
-        row[0].set_ylabel(places[delivery])
-        row[0].set_yticks(range(len(perturbations)), map(perturbation_label, perturbations))
-        row[0].set(ylim=(len(perturbations) - 0.5, -0.5), xlim=(-4, 104))
-    for measure, axes in zip(measures.values(), panels[-1], strict=True):
-        axes.set_xlabel(f"{measure} (%)")
-    handles = dict(zip(*reversed(panels[0, 0].get_legend_handles_labels()), strict=True))
-    there = [name for name in recipes if name in handles]
-    figure.legend([handles[name] for name in there], there, loc="outside lower center", ncols=4, frameon=False)
-    note = f"markers: means with 95 % intervals over seeds and items; upright ticks: seeds{guessed}"
-    return titled(figure, title, about, note)
+    for row, measure in zip(panels, MEASURES, strict=True):
+        row[0].set_ylabel(MEASURES[measure], fontsize="small")
+        for axes, perturbation in zip(row, perturbations, strict=True):
+            if (measure, perturbation) not in lines.index:
+                axes.text(0.5, 0.5, "nothing to\ndisagree with", transform=axes.transAxes, ha="center", va="center",
+                          fontsize="small", color="#666666")  # fmt: skip
+                continue
+            part = lines.loc[(measure, perturbation)]
+            if measure == "accuracy":
+                guessed = draw_chance(axes, part, "axhline")
+            for recipe in recipes:
+                _slope(axes, part.loc[recipe], places, recipe)
+        ends = lines.loc[(measure, perturbations[-1])].xs(-1, level="seed")
+        ends = ends[ends["delivery"] == deliveries[-1]]["value"] * 100
+        labels = [(ends[recipe], recipe, recipe_look(recipe)[0]) for recipe in recipes]
+        end_labels(row[-1], len(deliveries) - 0.85, labels, 15)
+    for axes, perturbation in zip(panels[0], perturbations, strict=True):
+        axes.set_title(perturbation_label(perturbation), fontsize="medium")
+        axes.set(xlim=(-0.35, len(deliveries) - 0.65), ylim=(-4, 104), yticks=range(0, 101, 25))
+        axes.set_xticks(range(len(deliveries)), [PLACES[name] for name in deliveries])
+    over = "seeds and items" if table["seed"].max() > 0 else "items"
+    note = f"upright lines: 95 % intervals over {over}; below: where a reasoning prefix stands{guessed}"
+    panels[-1, len(perturbations) // 2].set_xlabel("a caption stands in the user's turn either way")
+    return claimed(figure, _claim(table, deliveries), about, note)
+
+
+def _models(table: pd.DataFrame) -> list[str]:
+    return recipes_in_order(table) or list(table["recipe"].unique())
+
+
+def _slope(axes: Axes, part: pd.DataFrame, places: Mapping[str, int], recipe: str) -> None:
+    """part: of one model, by seed; -1 is the mean."""
+    color, marker, style = recipe_look(recipe)
+    for seed, own in part.groupby(level="seed"):
+        x, y = own["delivery"].map(places), own["value"] * 100
+        if seed >= 0:
+            axes.plot(x, y, "_", color=color, alpha=0.5, markersize=9)
+        else:
+            axes.plot(x, y, color=color, marker=marker, linestyle=style, linewidth=1.6, markersize=6)
+            axes.vlines(x, own["low"] * 100, own["high"] * 100, color=color, linewidth=1.5)
+
+
+def _claim(table: pd.DataFrame, deliveries: Sequence[str]) -> str:
+    """What delivery does to the wrong reasoning prefix for the first model; of one delivery, what the prefix does."""
+    means = table[table["seed"] == -1].set_index(["measure", "delivery", "perturbation", "recipe"])["value"]
+    means = means.sort_index() * 100
+    models, prefix = _models(table), "wrong-think"
+    if prefix in set(table["perturbation"]) and len(deliveries) == 2:
+        own, told_by_user = (means["accuracy", name, prefix, models[0]] for name in PLACES)
+        return (f"After a wrong reasoning prefix in its own turn {models[0]} is right in {own:.0f} %,\n"
+                f"with the prefix in the user's turn in {told_by_user:.0f} %")  # fmt: skip
+    if prefix in set(table["perturbation"]):
+        return (f"{models[0]} is right in {means['accuracy', deliveries[0], 'plain', models[0]]:.0f} % "
+                f"under the plain prompt,\nin {means['accuracy', deliveries[0], prefix, models[0]]:.0f} % "
+                f"{under(prefix)}")  # fmt: skip
+    return "Accuracy and acknowledged conflicts under each prompt"

@@ -2,17 +2,7 @@
 
 from __future__ import annotations
 
-import pandas as pd
-from matplotlib.figure import Figure
-
 from companion.figures import gap
 
-TITLE = "A model behind a server, audited"
-
-
 table = gap.table
-
-
-def draw(table: pd.DataFrame, about: str) -> Figure:
-    """As the figure `gap`."""
-    return gap.draw(table, about, TITLE)
+draw = gap.draw

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,14 +16,20 @@ from companion.figures.theme import (
     OVER_ITEMS,
     OVER_RUNS,
     PANELS,
-    alike,
+    WIDTH,
+    beside,
     checkpoints_in_order,
-    draw_chance,
+    claimed,
+    effects,
+    opening,
     perturbation_label,
     perturbation_look,
+    phrase,
     recipe_look,
     recipes_in_order,
-    titled,
+    signed,
+    tell_chance,
+    under,
 )
 
 FIVE = ("plain", "stop-think", "wrong-caption", "wrong-think", "blank-image")
@@ -33,134 +40,222 @@ SHRINKING = ("plain", "wrong-caption", "wrong-think")
 
 STEPS = {
     "accuracy": ("right", "o"),
-    "consistent_accuracy": ("… and its reasoning says so", "s"),
-    "grounded_accuracy": ("… and every statement of it is true", "^"),
+    "consistent_accuracy": ("… its reasoning says so", "s"),
+    "grounded_accuracy": ("… and all of it is true", "^"),
 }
 
 
+YOURS = ("benchmark", "model")
+"""What a line of the figures of your model is of."""
+
+
 def by_part(
-    table: pd.DataFrame, column: str, title: str, about: str, perturbations: Sequence[str], measure: str = "accuracy",
-    label: str = "accuracy (%)",
+    table: pd.DataFrame, columns: Sequence[str], claim: str, about: str, perturbations: Sequence[str],
+    measure: str = "accuracy", label: str = "accuracy (%)",
 ) -> Figure:  # fmt: skip
-    """A measure of each part (family, difficulty or benchmark) under some perturbations; the grey bar, if any, is
-    chance.
+    """A measure of each part (family, difficulty, or benchmark and model), a panel a prompt; a dotted line in a part is
+    its chance.
 
-    In brackets behind a part: its items.
+    columns: that name a part; those that are the same everywhere are left out. In brackets behind a part: its items.
     """
-    parts = list(dict.fromkeys(table[column]))
-    perturbations = [name for name in perturbations if name in set(table["perturbation"])]
-    figure = Figure(figsize=(9, 0.62 * len(parts) + 1.8))
-    axes = figure.subplots()
+    table = table.assign(part=named_parts(table, columns))
     table = table[table["measure"] == measure]
-    offsets = np.linspace(-0.3, 0.3, len(perturbations))
-    for y, part in enumerate(parts):
-        lines = table[table[column] == part].set_index("perturbation")
-        if "chance" in lines:
-            axes.barh(y, lines["chance"].iloc[0] * 100, height=0.9, color="#dddddd", zorder=0)
-        for offset, name in zip(offsets, perturbations, strict=True):
-            color, marker = perturbation_look(name)
-            line = lines.loc[name]
-            axes.plot([line["low"] * 100, line["high"] * 100], [y + offset] * 2, color=color, linewidth=1.5)
-            shown = perturbation_label(name) if y == 0 else None
-            axes.plot(line["value"] * 100, y + offset, marker=marker, color=color, linestyle="none", label=shown,
-                      clip_on=False)  # fmt: skip
-    items = table.groupby(column)["n"].max()
-    axes.set_yticks(range(len(parts)), [f"{part} ({items[part]})" for part in parts])
-    axes.set(xlabel=label, xlim=(0, 102), ylim=(len(parts) - 0.5, -0.5))
-    figure.legend(loc="outside lower center", ncols=3, frameon=False)
-    note = f"{OVER_ITEMS}, whose number stands in brackets{alike(table[table['perturbation'].isin(perturbations)])}"
-    return titled(figure, title, about, f"{note}; grey: chance" if "chance" in table else note)
+    parts = list(dict.fromkeys(table["part"]))
+    shown = [name for name in perturbations if name in set(table["perturbation"])]
+    figure = Figure(figsize=(WIDTH, 0.34 * len(parts) + 1.9))
+    panels = np.atleast_1d(figure.subplots(1, len(shown), sharex=True, sharey=True))
+    lines = table.set_index(["part", "perturbation"])
+    for axes, name in zip(panels, shown, strict=True):
+        color, marker = perturbation_look(name)
+        for y, part in enumerate(parts):
+            line = lines.loc[(part, name)]
+            if pd.notna(line.get("chance")):
+                axes.plot([line["chance"] * 100] * 2, [y - 0.4, y + 0.4], **CHANCE)
+            if pd.notna(line["value"]):
+                axes.plot([line["low"] * 100, line["high"] * 100], [y, y], color=color, linewidth=1.8)
+                axes.plot(line["value"] * 100, y, marker=marker, color=color, linestyle="none", clip_on=False)
+                beside(axes, np.nanmax([line["high"], line["value"]]) * 100, y, f"{line['value'] * 100:.0f}")
+        axes.set_title(perturbation_label(name), fontsize="small", color=color, weight="bold")
+        axes.set(xlim=(0, 128), xticks=(0, 50, 100), ylim=(len(parts) - 0.5, -0.5))
+    items = table.groupby("part")["n"].max()
+    panels[0].set_yticks(range(len(parts)), [f"{part} ({items[part]})" for part in parts])
+    panels[len(panels) // 2].set_xlabel(label)
+    note = f"{OVER_ITEMS}, whose number stands in brackets; costs: an interval below 0"
+    return claimed(figure, claim, about, f"{note}; dotted: chance" if "chance" in table else note)
 
 
-def remedies(
-    table: pd.DataFrame, measure: str, label: str, perturbations: Sequence[str], title: str, about: str
-) -> Figure:
-    """A measure of each recipe at the last step under some perturbations, with intervals over seeds and items."""
+def named_parts(table: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
+    """For each line the part that it is of: the values of those columns that differ, or of the first."""
+    there = [name for name in columns if name in table]
+    differing = [name for name in there if table[name].nunique() > 1] or there[:1]
+    return table[differing].astype(str).agg(" · ".join, axis=1)
+
+
+def drops_of_parts(table: pd.DataFrame, columns: Sequence[str], noun: str = "", of: str = " of accuracy") -> str:
+    """What misleading text does in each part; of many parts, in how many it does so clearly.
+
+    table: with the measure change, against the plain prompt. noun: of the parts, in the plural, unless they are models
+    or benchmarks.
+    """
+    differing = [name for name in columns if name in table and table[name].nunique() > 1]
+    noun = noun or ("cases" if len(differing) > 1 else f"{differing[0]}s" if differing else "cases")
+    changes = table.assign(part=named_parts(table, columns))
+    changes = changes[changes["measure"] == "change"]
+    told = []
+    for name in ("wrong-think", "wrong-caption"):
+        lines = changes[changes["perturbation"] == name].set_index("part")
+        if not len(lines):
+            continue
+        if len(lines) <= 3 and (lines["high"] < 0).all():
+            drops = ", ".join(f"{-100 * line['value']:.0f} ({part})" for part, line in lines.iterrows())
+            drops = drops.replace(" (", " points (", 1)
+            told.append(f"{opening(phrase(name))} costs {drops}" if len(lines) > 1 else
+                        effects({phrase(name): lines.iloc[0]}, of))  # fmt: skip
+        else:
+            drops = -100 * lines.loc[lines["high"] < 0, "value"]
+            sizes = f": {drops.min():.0f} to {drops.max():.0f} points" if len(drops) > 1 else ""
+            told.append(f"{opening(phrase(name))} costs {of.removeprefix(' of ')} in {len(drops)} of "
+                        f"{len(lines)} {noun}{sizes}")  # fmt: skip
+    return "\n".join(told) or f"{opening(noun)} under each prompt"
+
+
+def remedies(table: pd.DataFrame, measure: str, name: str, perturbations: Sequence[str], about: str) -> Figure:
+    """How much more of a measure each recipe has at the last step than the recipe that rewards right answers alone,
+    paired over seeds and items: a panel a prompt, a line a recipe. name: of the measure, in the claim."""
+    table = table[(table["measure"] == measure) & table["more"].notna()]
     recipes = recipes_in_order(table)
-    table = table[table["measure"] == measure]
-    perturbations = [name for name in perturbations if name in set(table["perturbation"])]
-    figure = Figure(figsize=(9, 0.3 * len(recipes) * len(perturbations) / 2 + 2.0))
-    axes = figure.subplots()
-    offsets = np.linspace(-0.3, 0.3, len(perturbations)) if len(perturbations) > 1 else [0.0]
-    for y, recipe in enumerate(recipes):
-        lines = table[table["recipe"] == recipe].set_index("perturbation")
-        for offset, name in zip(offsets, perturbations, strict=True):
-            color, marker = perturbation_look(name)
-            line = lines.loc[name]
-            axes.plot([line["low"] * 100, line["high"] * 100], [y + offset] * 2, color=color, linewidth=1.8)
-            axes.plot(line["value"] * 100, y + offset, marker=marker, color=color, linestyle="none",
-                      label=perturbation_label(name) if y == 0 else None)  # fmt: skip
-    axes.set_yticks(range(len(recipes)), recipes)
-    axes.set(xlabel=label, ylim=(len(recipes) - 0.5, -0.5))
-    guessed = draw_chance(axes, table)
-    figure.legend(loc="outside lower center", ncols=4, frameon=False)
-    return titled(figure, title, about, f"{OVER_RUNS}{guessed}")
+    shown = [one for one in perturbations if one in set(table["perturbation"])]
+    figure = Figure(figsize=(WIDTH, 0.36 * len(recipes) + 2.0))
+    panels = np.atleast_1d(figure.subplots(1, len(shown), sharex=True, sharey=True))
+    lines = table.set_index(["perturbation", "recipe"])
+    for axes, perturbation in zip(panels, shown, strict=True):
+        color, marker = perturbation_look(perturbation)
+        for y, recipe in enumerate(recipes):
+            low, value, high = (100 * lines.loc[(perturbation, recipe), f"more{end}"] for end in ("_low", "", "_high"))
+            axes.plot([low, high], [y, y], color=color, linewidth=1.8)
+            axes.plot(value, y, marker=marker, color=color, linestyle="none")
+            beside(axes, high, y, signed(value))
+        axes.axvline(0, color="#222222", linewidth=1)
+        axes.set_title(perturbation_label(perturbation), fontsize="medium", color=color, weight="bold")
+        axes.margins(x=0.2)
+    panels[0].set_yticks(range(len(recipes)), recipes)
+    panels[0].set_ylim(len(recipes) - 0.5, -0.5)
+    panels[len(shown) // 2].set_xlabel(f"{name}, against RL that rewards right answers alone (points)")
+    own = lines[lines.index.get_level_values("recipe") != "before RL"]
+    clear = {one: int((own.loc[one]["more_low"] > 0).sum()) for one in shown}
+    claim = f"No remedy clearly raises {name} above that of RL for right answers"
+    if any(clear.values()):
+        counts = ", ".join(f"{perturbation_label(one)} {count}" for one, count in clear.items())
+        claim = f"Remedies that clearly raise {name} above RL for right answers, of {len(own.loc[shown[0]])}:\n{counts}"
+    return claimed(figure, claim, about, f"{OVER_RUNS}; paired{tell_chance(table)}")
 
 
-def shrinking(table: pd.DataFrame, title: str, about: str, by: str) -> Figure:
+def shrinking(table: pd.DataFrame, about: str, columns: Sequence[str]) -> Figure:
     """What "right" shrinks to under some perturbations: right; and consistent; and true of the picture, where that is
     known.
 
-    table: `by` (model or benchmark), perturbation, measure (those of `STEPS`), estimate. Where benchmarks are compared,
-    a pale band goes as far from "its reasoning says so" as the rule judge may err there (`judges.measured_error`); none
-    where its verdicts are exact."""
+    table: columns (model, benchmark: what a line is of), perturbation, measure (those of `STEPS`), estimate. Where
+    benchmarks are compared, a pale band goes as far from "its reasoning says so" as the rule judge may err there
+    (`judges.measured_error`); none where its verdicts are exact."""
+    table = table.assign(part=named_parts(table, columns))
     shown = [name for name in SHRINKING if name in set(table["perturbation"])]
-    parts = checkpoints_in_order(table[by].tolist()) if by == "model" else list(dict.fromkeys(table[by]))
-    figure = Figure(figsize=(9, 0.42 * len(parts) + 2.0))
+    parts = (
+        checkpoints_in_order(table["part"].tolist()) if columns == ("model",) else list(dict.fromkeys(table["part"]))
+    )
+    figure = Figure(figsize=(WIDTH, 0.46 * len(parts) + 2.0))
     panels = np.atleast_1d(figure.subplots(1, len(shown), sharey=True))
-    unsure = [part for part in parts if by == "benchmark" and part not in measured_error.EXACT]
-    lines = table.set_index(["perturbation", "measure", by])[["value", "low", "high"]].astype(float) * 100
-    chance = table.groupby(by)["chance"].first() * 100 if "chance" in table else {}
+    unsure = []
+    if "benchmark" in table:
+        unsure = table.loc[~table["benchmark"].isin(measured_error.EXACT), "part"].unique().tolist()
+    lines = table.set_index(["perturbation", "measure", "part"])[["value", "low", "high"]].astype(float) * 100
+    chance = table.groupby("part")["chance"].first() * 100 if "chance" in table else {}
+    colors = dict(zip(STEPS, (BLIND_SAFE[0], BLIND_SAFE[2], BLIND_SAFE[3]), strict=True))
     for axes, perturbation in zip(panels, shown, strict=True):
         for place, part in enumerate(parts):
             if part in chance:
                 axes.plot([chance[part]] * 2, [place - 0.4, place + 0.4], **CHANCE)
-        for number, (measure, (label, marker)) in enumerate(STEPS.items()):
-            color = (BLIND_SAFE[0], BLIND_SAFE[2], BLIND_SAFE[3])[number]
+        for number, (measure, (_, marker)) in enumerate(STEPS.items()):
             there = [place for place, part in enumerate(parts) if (perturbation, measure, part) in lines.index]
             for place in there:
-                y = place + 0.22 * (number - 1)
+                y = place + 0.26 * (number - 1)
                 line = lines.loc[(perturbation, measure, parts[place])]
                 if measure == "consistent_accuracy" and parts[place] in unsure:
                     judge = measured_error.measured()
                     ends = line["value"] - 100 * judge.missed.high, line["value"] + 100 * judge.invented.high
-                    axes.plot(np.clip(ends, 0, 100), [y, y], color=color, linewidth=7, alpha=0.25, zorder=1)
-                axes.plot([line["low"], line["high"]], [y, y], color=color, linewidth=1.5)
-                axes.plot(line["value"], y, marker=marker, color=color, linestyle="none", clip_on=False, zorder=3,
-                          label=label if place == there[0] and perturbation == shown[0] else None)  # fmt: skip
-        axes.set(
-            title=perturbation_label(perturbation),
-            xlim=(0, 100),
-            ylim=(len(parts) - 0.5, -0.5),
-            xlabel="share of all items (%)",
-        )
+                    axes.plot(np.clip(ends, 0, 100), [y, y], color=colors[measure], linewidth=7, alpha=0.25, zorder=1)
+                axes.plot([line["low"], line["high"]], [y, y], color=colors[measure], linewidth=1.5)
+                axes.plot(line["value"], y, marker=marker, color=colors[measure], linestyle="none", clip_on=False,
+                          zorder=3, markersize=5)  # fmt: skip
+        axes.set_title(perturbation_label(perturbation), fontsize="medium")
+        axes.set(xlim=(-2, 102), ylim=(len(parts) - 0.5, -0.5), xlabel="share of all items (%)")
         axes.set_yticks(range(len(parts)), parts)
-    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    _name_the_steps(panels, shown, lines, parts[0], colors)
     told = [OVER_ITEMS]
     if len(chance):
         told.append("dotted: chance of being right")
     if unsure:
         told.append(f"pale: {measured_error.error_sentence()}")
-    return titled(figure, title, about, "; ".join(told))
+    return claimed(figure, _shrinks_to(lines, shown, parts), about, "; ".join(told))
 
 
-def seeds(table: pd.DataFrame, measure: str, title: str, about: str) -> Figure:
-    """Each seed of each recipe as a point at the last step, and the recipe's mean with its interval."""
-    recipes = recipes_in_order(table)
-    label, scale = PANELS[measure]
+def _name_the_steps(
+    panels: Any, shown: Sequence[str], lines: pd.DataFrame, part: str, colors: Mapping[str, str]
+) -> None:
+    """Write what the marks are beside those of the first part, in the panel with most room to the right or left."""
+    first = {name: lines.loc[name].xs(part, level="part") for name in shown}
+    first = {name: own[own.index.isin(STEPS)] for name, own in first.items()}
+    rooms = {name: (100 - own["high"].max(), own["low"].min()) for name, own in first.items()}
+    widest = max(shown, key=lambda name: max(rooms[name]))
+    axes, (right, left) = panels[list(shown).index(widest)], rooms[widest]
+    for number, (measure, (label, _)) in enumerate(STEPS.items()):
+        if measure in first[widest].index:
+            line, side = first[widest].loc[measure], 1 if right >= left else -1
+            end = line["high"] if side > 0 else line["low"]
+            beside(axes, end, 0.26 * (number - 1), label, side, color=colors[measure], fontsize="x-small",
+                   bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5})  # fmt: skip
+
+
+def _shrinks_to(lines: pd.DataFrame, shown: Sequence[str], parts: Sequence[str]) -> str:
+    """For the last of the prompts the part with the widest gap between right and right for the stated reason."""
+    last = lines["value"].loc[shown[-1]].unstack("measure")
+    gaps = (last["accuracy"] - last["consistent_accuracy"]).dropna()
+    if not len(gaps):
+        return "What “right” shrinks to"
+    widest = max(parts, key=lambda part: gaps.get(part, -np.inf))
+    right, said = (last.loc[widest, measure] for measure in ("accuracy", "consistent_accuracy"))
+    whose = f"{widest} is right in {right:.0f} %" if len(parts) > 1 else f"{right:.0f} % of the answers are right"
+    return f"{opening(under(shown[-1]))}, {whose},\n{said:.0f} % are right with reasoning that says so"
+
+
+def seeds(table: pd.DataFrame, measure: str, name: str, about: str) -> Figure:
+    """How a measure changed over each run, a point a seed, and the mean of each recipe's changes with its interval.
+
+    The items are the same before and after, so that their differences in difficulty are taken out.
+    """
     table = table[(table["measure"] == measure) & (table["step"] == table["step"].max())]
-    figure = Figure(figsize=(9, 0.42 * len(recipes) + 1.5))
+    recipes = recipes_in_order(table)
+    scale = PANELS[measure][1]
+    unit = "points" if scale == 100 else name
+    figure = Figure(figsize=(WIDTH, 0.42 * len(recipes) + 1.8))
     axes = figure.subplots()
     for y, recipe in enumerate(recipes):
         color, marker, _ = recipe_look(recipe)
         part = table[table["recipe"] == recipe]
         own, whole = part[part["seed"] >= 0], part[part["seed"] == -1].iloc[0]
-        axes.plot([whole["low"] * scale, whole["high"] * scale], [y, y], color=color, linewidth=6, alpha=0.3)
-        beside = y + np.linspace(-0.2, 0.2, len(own))  # so that equal seeds are seen
-        axes.plot(own["value"] * scale, beside, marker=marker, color=color, linestyle="none")
+        axes.plot(
+            [whole["change_low"] * scale, whole["change_high"] * scale], [y, y], color=color, linewidth=6, alpha=0.3
+        )
+        above = y + np.linspace(-0.2, 0.2, len(own))  # so that equal seeds are seen
+        axes.plot(own["change"] * scale, above, marker=marker, color=color, linestyle="none")
+    axes.axvline(0, color="#222222", linewidth=1)
     axes.set_yticks(range(len(recipes)), recipes)
-    axes.set(xlabel=label, ylim=(len(recipes) - 0.5, -0.5))
-    guessed = draw_chance(axes, table)
-    return titled(
-        figure, title, about, f"points: seeds; bar: 95 % interval of their mean, over seeds and items{guessed}"
+    axes.set(xlabel=f"{name}, change over RL ({unit})", ylim=(len(recipes) - 0.5, -0.5))
+    changes = table[table["seed"] >= 0].groupby("recipe")["change"]
+    within, means = scale * (changes.max() - changes.min()).max(), scale * changes.mean()
+    between = means.max() - means.min()
+    claim = (
+        f"Seeds of one recipe differ by up to {within:.1f} {unit}, means of recipes by {between:.1f}\n"
+        f"(change of {name} over RL)"
     )
+    note = f"points: seeds; bar: 95 % interval of their mean, over seeds and items{tell_chance(table)}"
+    return claimed(figure, claim, about, note)

@@ -9,9 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from companion.figures.theme import BLIND_SAFE, titled
-
-TITLE = "How often the rule judge finds what a reasoning concludes"
+from companion.figures.theme import BLIND_SAFE, WIDTH, beside, claimed
 
 
 def table(scored: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -22,12 +20,14 @@ def table(scored: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 def draw(table: pd.DataFrame, about: str) -> Figure:
     """One panel a set of pairs, one line a group of them."""
     panels = dict(iter(table.groupby("table", sort=False)))
-    figure = Figure(figsize=(9, 0.3 * max(len(part) for part in panels.values()) + 1.6))
+    figure = Figure(figsize=(WIDTH, 0.3 * max(len(part) for part in panels.values()) + 1.6))
     for axes, (head, part) in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels.items(), strict=True):
         _groups(axes, part)
-        axes.set_title(head)
+        axes.set_title(f"conclusion {head}", fontsize="medium", weight="bold")
     note = "lines through points: 95 % intervals over pairs; in brackets: how many pairs"
-    return titled(figure, TITLE, about, note)
+    found = {head: 100 * part.set_index("pairs").loc["all", "accuracy"] for head, part in panels.items()}
+    told = [f"{value:.0f} % where it is {head}" for head, value in found.items()]
+    return claimed(figure, f"The rule judge finds what a reasoning concludes in\n{', '.join(told)}", about, note)
 
 
 def _groups(axes: Axes, table: pd.DataFrame) -> None:
@@ -35,5 +35,6 @@ def _groups(axes: Axes, table: pd.DataFrame) -> None:
         color, marker = (BLIND_SAFE[0], "D") if line.pairs in ("all", "seen", "unseen") else ("#666666", "o")
         axes.plot([line.low * 100, line.high * 100], [y, y], color=color, linewidth=1.8)
         axes.plot(line.accuracy * 100, y, marker=marker, color=color)
+        beside(axes, 100, y, f"{line.accuracy * 100:.0f}")
     axes.set_yticks(range(len(table)), [f"{line.pairs} ({line.n})" for line in table.itertuples()])
-    axes.set(xlim=(0, 104), ylim=(len(table) - 0.5, -0.5), xlabel="conclusions found (%)")
+    axes.set(xlim=(0, 104), xticks=range(0, 101, 25), ylim=(len(table) - 0.5, -0.5), xlabel="conclusions found (%)")

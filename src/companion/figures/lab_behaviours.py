@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-import numpy as np
+import textwrap
+
 import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis.behaviours import BEHAVIOURS, behaviours
-from companion.figures.theme import BLIND_SAFE, checkpoints_in_order, perturbation_label, titled
-
-TITLE = "What each model does with a question, and with a lie"
+from companion.figures.theme import (
+    BLIND_SAFE,
+    WIDTH,
+    beside,
+    checkpoints_in_order,
+    claimed,
+    opening,
+    perturbation_label,
+    under,
+)
 
 PARTS = (
     (BLIND_SAFE[2], ""),
@@ -18,7 +26,7 @@ PARTS = (
     (BLIND_SAFE[3], "xx"),
     (BLIND_SAFE[7], "\\\\"),
 )
-"""(colour, hatch) of the parts of a bar."""
+"""(colour, hatch) of the bars of each behaviour."""
 
 
 def table(rows: pd.DataFrame) -> pd.DataFrame:
@@ -27,22 +35,34 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame, about: str) -> Figure:
-    """What each model does, as parts of a bar: one panel a prompt."""
+    """A column a behaviour, a row of panels a prompt, a bar a model."""
     models, perturbations = checkpoints_in_order(table["model"].tolist()), list(dict.fromkeys(table["perturbation"]))
-    figure = Figure(figsize=(9, 0.36 * len(models) + 2.2))
-    panels = np.atleast_1d(figure.subplots(1, len(perturbations), sharey=True))
+    figure = Figure(figsize=(WIDTH, 0.2 * len(models) * len(perturbations) + 2.3))
+    panels = figure.subplots(len(perturbations), len(BEHAVIOURS), sharex=True, sharey=True, squeeze=False)
     shares = table.set_index(["perturbation", "behaviour", "model"])["value"] * 100
-    for axes, perturbation in zip(panels, perturbations, strict=True):
-        left = np.zeros(len(models))
-        for name, (color, hatch) in zip(BEHAVIOURS, PARTS, strict=True):
-            width = np.array([shares.get((perturbation, name, model), 0.0) for model in models])
-            label = name if axes is panels[0] else None
-            axes.barh(models, width, left=left, color=color, hatch=hatch, edgecolor="white", linewidth=0, label=label)
-            left += width
-        axes.set(title=perturbation_label(perturbation), xlim=(0, 100), xlabel="share of the prompts (%)")
-        axes.set_ylim(len(models) - 0.5, -0.5)
-        axes.grid(visible=False, axis="y")
-    figure.legend(loc="outside lower center", ncols=2, frameon=False)
-    return titled(
-        figure, TITLE, about, "each line: one checkpoint; parts of a bar: shares of its answers, without intervals"
+    for row, perturbation in zip(panels, perturbations, strict=True):
+        for axes, name, (color, hatch) in zip(row, BEHAVIOURS, PARTS, strict=True):
+            values = [shares.get((perturbation, name, model), 0.0) for model in models]
+            axes.barh(range(len(models)), values, color=color, hatch=hatch, edgecolor="white", linewidth=0)
+            for y, value in enumerate(values):
+                beside(axes, value, y, f"{value:.0f}", fontsize="x-small")
+            axes.grid(visible=False, axis="y")
+        row[0].set_yticks(range(len(models)), models, fontsize="small")
+        row[0].set_ylabel(perturbation_label(perturbation), weight="bold")
+        row[0].set(xlim=(0, 118), xticks=(0, 50, 100), ylim=(len(models) - 0.5, -0.5))
+    for axes, name in zip(panels[0], BEHAVIOURS, strict=True):
+        axes.set_title("\n".join(textwrap.wrap(name, 13)), fontsize="small", weight="bold")
+    panels[-1, len(BEHAVIOURS) // 2].set_xlabel("share of the prompts (%)")
+    note = "each line: one checkpoint; the five shares of a prompt make up 100 %; no intervals"
+    return claimed(figure, _claim(table, perturbations[-1]), about, note)
+
+
+def _claim(table: pd.DataFrame, perturbation: str) -> str:
+    """What models do most often under the last prompt, and who is right against its own reasoning most often."""
+    shares = table[table["perturbation"] == perturbation].pivot(index="model", columns="behaviour", values="value")
+    followed = (shares[BEHAVIOURS[3]] > 0.5).sum()
+    against = shares[BEHAVIOURS[1]]
+    return (
+        f"{opening(under(perturbation))} {followed} of {len(shares)} models mostly follow it;\n"
+        f"{against.idxmax()} is right against its own reasoning most often ({100 * against.max():.0f} %)"
     )

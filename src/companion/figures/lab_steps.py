@@ -1,4 +1,4 @@
-"""Accuracy, agreement of reasoning and answer, and letter entropy over GRPO steps, from two starts."""
+"""Paired changes of accuracy, agreement of reasoning and answer, and letter entropy over GRPO steps."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis.training_runs import trajectories
-from companion.figures.theme import BLIND_SAFE, PANELS, draw_chance, titled
-
-TITLE = "Recipe accuracy from two starts: each seed thin, mean and 95 % interval"
+from companion.figures.theme import BLIND_SAFE, PANELS, WIDTH, claimed, end_labels, signed, tell_chance
 
 MEASURES = {"correct": "accuracy", "consistent": "agreement of reasoning and answer", "entropy": "letter entropy"}
+
+
+NAMES = {"correct": "accuracy", "consistent": "agreement", "entropy": "letter entropy"}
+"""Measure → what its panel is called."""
 
 
 def table(
@@ -26,33 +28,56 @@ def start_looks(table: pd.DataFrame) -> dict[str, tuple]:
     return {name: (BLIND_SAFE[number], "os^"[number], "-") for number, name in enumerate(sorted(set(table["start"])))}
 
 
-def draw(table: pd.DataFrame, about: str, title: str = TITLE, marked: int | None = None) -> Figure:
-    """A panel a measure, a line a start. marked: the step that is marked, the last unless said."""
+def draw(table: pd.DataFrame, about: str, marked: int | None = None) -> Figure:
+    """A panel a measure, a line a start: the change since step 0 of the same items. marked: the step that is marked,
+    the last unless said."""
     at = int(table["step"].max()) if marked is None else marked
     measures = list(dict.fromkeys(table["measure"]))
-    figure = Figure(figsize=(9, 3.3))
+    figure = Figure(figsize=(WIDTH, 3.6))
     panels = np.atleast_1d(figure.subplots(1, len(measures)))
-    guessed = ""
     for axes, measure in zip(panels, measures, strict=True):
-        label, scale = PANELS[measure]
-        guessed += draw_chance(axes, table[table["measure"] == measure], "axhline")
+        _, scale = PANELS[measure]
+        ends = []
         for start, (color, marker, line) in start_looks(table).items():
             part = table[(table["measure"] == measure) & (table["start"] == start)]
             for seed, path in part.groupby("seed"):
+                change = path["change"] * scale
                 if seed != -1:
-                    axes.plot(path["step"], path["value"] * scale, color=color, alpha=0.25, linewidth=0.8)
+                    axes.plot(path["step"], change, color=color, alpha=0.25, linewidth=0.8)
                     continue
-                name = f"RL from {start}" if axes is panels[0] else None
-                axes.plot(path["step"], path["value"] * scale, color=color, marker=marker, linestyle=line, label=name)
-                axes.fill_between(path["step"], path["low"] * scale, path["high"] * scale, color=color, alpha=0.12)
-                here = path[path["step"] == at]
-                axes.plot(
-                    here["step"], here["value"] * scale, marker=marker, color=BLIND_SAFE[3], markersize=11, zorder=3
-                )
+                axes.plot(path["step"], change, color=color, marker=marker, linestyle=line, markersize=5)
+                low, high = path["change_low"] * scale, path["change_high"] * scale
+                axes.fill_between(path["step"], low, high, color=color, alpha=0.12)
+                here = path["step"] == at
+                axes.plot(path["step"][here], change[here], marker=marker, color=BLIND_SAFE[3], markersize=10, zorder=3)
+                ends.append((change.iloc[-1], f"from {start}", color))
+        axes.axhline(0, color="#222222", linewidth=1)
         axes.axvline(at, color=BLIND_SAFE[3], linewidth=1.2, linestyle="--")
-        axes.set_title(label, fontsize="medium")
+        axes.set_title(
+            f"{NAMES.get(measure, measure)}, {'points' if scale == 100 else '1: uniform'}", fontsize="medium"
+        )
         axes.set_xlabel("GRPO step")
-    figure.legend(loc="outside lower center", ncols=4, frameon=False)
-    return titled(
-        figure, title, about, f"bands: 95 % intervals over seeds and items; thin: each seed; dashed: step {at}{guessed}"
-    )
+        if axes is panels[-1]:
+            height = np.ptp(axes.get_ylim())
+            end_labels(axes, 1.05 * table["step"].max(), ends, 0.08 * height)
+    panels[0].set_ylabel("change since step 0")
+    note = f"bands: 95 % intervals over seeds and items; thin: each seed; dashed: step {at}{tell_chance(table)}"
+    return claimed(figure, _claim(table, at), about, note)
+
+
+def _claim(table: pd.DataFrame, at: int) -> str:
+    """From each start, what accuracy and agreement did up to a step, with intervals, and which of it is clear."""
+    lines = table[(table["seed"] == -1) & (table["step"] == at)].set_index(["start", "measure"])
+    told, clear = [], []
+    for start in start_looks(table):
+        parts = []
+        for measure in ("correct", "consistent"):
+            if (start, measure) not in lines.index:
+                continue
+            low, value, high = (100 * lines.loc[(start, measure), f"change{end}"] for end in ("_low", "", "_high"))
+            clear += [low > 0 or high < 0]
+            parts.append(f"{NAMES[measure]} {signed(value)} [{signed(low)}, {signed(high)}]")
+        told.append(f"from {start}: {', '.join(parts)} points")
+    head = f"{sum(clear)} of {len(clear)}" if any(clear) else "None"
+    return "\n".join([f"{head} of the changes over RL is clear of zero" if not any(clear) else
+                      f"Over RL, {head} changes are clear of zero", *told])  # fmt: skip

@@ -6,7 +6,15 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis.training_runs import CURVES
-from companion.figures.theme import BLIND_SAFE, PANELS, draw_chance, perturbation_label, perturbation_look, titled
+from companion.figures.theme import (
+    BLIND_SAFE,
+    PANELS,
+    claimed,
+    draw_chance,
+    end_labels,
+    perturbation_label,
+    perturbation_look,
+)
 from companion.perturbations.table import in_standing_order
 
 WINDOW = 10
@@ -30,16 +38,18 @@ def draw(curve: pd.DataFrame, log: pd.DataFrame, title: str, about: str) -> Figu
             color, marker = perturbation_look(name)
             part = curve[(curve["measure"] == measure) & (curve["perturbation"] == name)]
             steps = part["step"] + 0.008 * last * (place - (len(perturbations) - 1) / 2)  # intervals side by side
-            axes.plot(
-                steps, part["value"] * scale, color=color, marker=marker, markersize=5, label=perturbation_label(name)
-            )
+            axes.plot(steps, part["value"] * scale, color=color, marker=marker, markersize=5)
             axes.vlines(steps, part["low"] * scale, part["high"] * scale, color=color, linewidth=1.2, alpha=0.5)
         guessed += draw_chance(axes, curve[curve["measure"] == measure], "axhline")
         axes.set_title(label)
-    rewards, key = panels[len(CURVES)], panels[-1]
-    rewards.plot(log["step"], log["reward"], ".", color="#888888", label="one step")
+    ends = curve[(curve["measure"] == CURVES[0]) & (curve["step"] == curve["step"].max())]
+    ends = [(100 * line.value, perturbation_label(line.perturbation), perturbation_look(line.perturbation)[0])
+            for line in ends.itertuples()]  # fmt: skip
+    end_labels(panels[0], 1.03 * last, ends, 9)
+    rewards = panels[len(CURVES)]
+    rewards.plot(log["step"], log["reward"], ".", color="#888888")
     mean = log["reward"].rolling(WINDOW, min_periods=1).mean()
-    rewards.plot(log["step"], mean, color=BLIND_SAFE[4], linestyle="--", label=f"mean of the last {WINDOW}")
+    rewards.plot(log["step"], mean, color=BLIND_SAFE[4], linestyle="--")
     rewards.set_title("training reward")
     rewards.set(xlim=(-0.03 * last, 1.03 * last), ylim=(0, 1.15))
     for axes in panels[:2]:
@@ -49,7 +59,16 @@ def draw(curve: pd.DataFrame, log: pd.DataFrame, title: str, about: str) -> Figu
     for axes in panels[2:5]:
         axes.set_xlabel("GRPO step")
     panels[2].tick_params(labelbottom=True)
-    key.set_axis_off()
-    handles = [one for axes in (panels[0], rewards) for one in axes.get_legend_handles_labels()[0]]
-    key.legend(handles, [one.get_label() for one in handles], loc="center left", frameon=False)
-    return titled(figure, title, about, f"bars: 95 % intervals over items{guessed}")
+    panels[-1].set_axis_off()
+    note = f"upright lines: 95 % intervals over items; dots: the reward of a step; dashed: mean of {WINDOW}{guessed}"
+    return claimed(figure, f"{title}{_moved(curve)}", about, note)
+
+
+def _moved(curve: pd.DataFrame) -> str:
+    """From the first step to the last, under the plain prompt."""
+    told = []
+    for measure, name in (("correct", "accuracy"), ("consistent", "agreement")):
+        path = curve[(curve["measure"] == measure) & (curve["perturbation"] == "plain")].sort_values("step")["value"]
+        if len(path):
+            told.append(f"{name} {100 * path.iloc[0]:.0f} → {100 * path.iloc[-1]:.0f} %")
+    return f": {', '.join(told)} under the plain prompt" if told else ""

@@ -1,4 +1,4 @@
-"""Accuracy under each perturbation, and its paired change against the plain prompt."""
+"""Accuracy under five prompts, and its paired change against the plain prompt."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis import tables
-from companion.figures.theme import OVER_ITEMS, draw_chance, points, titled
+from companion.figures.theme import OVER_ITEMS, STYLES, WIDTH, claimed, draw_chance, effects, phrase, points
 from companion.perturbations.table import in_standing_order
 
-TITLE = "What a sentence does to accuracy"
+SHOWN = ("plain", "right-caption", "wrong-caption", "right-think", "wrong-think")
+"""The prompts of this figure. A perturbation without a look of its own, which somebody added, is shown too."""
 
 
 def table(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
@@ -20,20 +21,26 @@ def table(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame, about: str) -> Figure:
     """On the left accuracy, on the right its change."""
-    labels = in_standing_order(table["perturbation"].tolist())
-    figure = Figure(figsize=(9, 0.36 * len(labels) + 1.5))
+    there = in_standing_order(table["perturbation"].tolist())
+    labels = [name for name in SHOWN if name in there] + [name for name in there if name not in STYLES]
+    figure = Figure(figsize=(WIDTH, 0.42 * len(labels) + 1.7))
     left, right = figure.subplots(1, 2, sharey=True)
     part = table[table["measure"] == "accuracy"]
     points(left, part, labels)
     guessed = draw_chance(left, part)
-    left.set(xlabel="accuracy (%)", xlim=(0, 102))
+    left.set(xlabel="accuracy (%)", xlim=(0, 112), xticks=range(0, 101, 25))
     changes = table[table["measure"] == "change"]
-    points(right, changes, labels)
+    points(right, changes, labels, form="{:+.1f}")
     right.axvline(0, color="#222222", linewidth=1)
+    right.margins(x=0.26)
     right.set(xlabel="change against the plain prompt (points)")
-    for y, name in enumerate(labels):
-        value = changes.set_index("perturbation").loc[name, "value"] * 100
-        if name != "plain":
-            text = f"{value:+.1f}".replace("-", "−")
-            right.annotate(text, (1.02, y), xycoords=("axes fraction", "data"), va="center", fontsize="small")
-    return titled(figure, TITLE, about, f"{OVER_ITEMS}{guessed}")
+    return claimed(figure, _claim(changes), about, f"{OVER_ITEMS}{guessed}; other perturbations: csv")
+
+
+def _claim(changes: pd.DataFrame) -> str:
+    """What wrong texts do, and in a second line right ones."""
+    lines = changes.set_index("perturbation")
+    told = []
+    for names in (("wrong-caption", "wrong-think"), ("right-caption", "right-think")):
+        told.append(effects({phrase(name): lines.loc[name] for name in names if name in lines.index}))
+    return "\n".join(filter(None, told)) or "Accuracy under each prompt"

@@ -1,4 +1,4 @@
-"""Accuracy of each RL recipe at the last step under the plain prompt, wrong captions and wrong reasoning starts."""
+"""Accuracy of each RL recipe at the last step against RL that rewards right answers alone, under four prompts."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from matplotlib.figure import Figure
 from companion.analysis import training_runs
 from companion.figures.interval_plots import remedies
 
-TITLE = "Accuracy of each recipe with and without lies"
-
 SHOWN = ("plain", "wrong-caption", "wrong-think", "wrong-think-but")
 
 
@@ -20,5 +18,5 @@ def table(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame, about: str) -> Figure:
-    """A line a recipe, a marker a prompt."""
-    return remedies(table, "accuracy", "accuracy at the last step (%)", SHOWN, TITLE, about)
+    """A line a recipe, a panel a prompt."""
+    return remedies(table, "accuracy", "accuracy", SHOWN, about)

@@ -1,4 +1,4 @@
-"""Share of answers that agree with their own reasoning, for each RL recipe, with and without lies."""
+"""Share of answers that agree with their reasoning, of each RL recipe against RL that rewards right answers alone."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from matplotlib.figure import Figure
 from companion.analysis import training_runs
 from companion.figures.interval_plots import remedies
 
-TITLE = "Agreement of reasoning and answer at the last step"
-
 SHOWN = ("plain", "wrong-caption", "wrong-think")
 
 
@@ -20,5 +18,5 @@ def table(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame, about: str) -> Figure:
-    """A line a recipe, a marker a prompt."""
-    return remedies(table, "consistency", "reasoning and answer agree (%)", SHOWN, TITLE, about)
+    """A line a recipe, a panel a prompt."""
+    return remedies(table, "consistency", "agreement", SHOWN, about)

@@ -8,9 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis.samples_needed import enough
-from companion.figures.theme import BLIND_SAFE, titled
-
-TITLE = "How far estimates from k answers are off"
+from companion.figures.theme import BLIND_SAFE, WIDTH, claimed
 
 
 def table(file: Path | str) -> pd.DataFrame:
@@ -22,29 +20,38 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
     """One line a checkpoint and prompt; a grey line where k is enough, by the rule."""
     fewest = enough(table)
     table = table[(table["source"] == "drawn") & (table["of"] == "mean")]
-    figure = Figure(figsize=(10, 4.4))
+    figure = Figure(figsize=(WIDTH, 4.0))
     left, right = figure.subplots(1, 2)
     styles = {"p_correct": ("P(correct)", BLIND_SAFE[0], "o"), "entropy": ("entropy", BLIND_SAFE[3], "X")}
     for (_, perturbation, measure), part in table.groupby(["model", "perturbation", "measure"]):
-        name, color, marker = styles[measure]
+        _, color, marker = styles[measure]
         line = "-" if perturbation == "plain" else ":"
-        label = f"{name}, {'with' if perturbation == 'plain' else 'without'} reasoning"
         for axes, column in ((left, "bias"), (right, "coverage")):
-            axes.plot(part["k"], part[column] * 100, line, marker=marker, color=color, label=label, alpha=0.8)
+            axes.plot(part["k"], part[column] * 100, line, marker=marker, color=color, alpha=0.8)
+    ks = sorted(table["k"].unique())
     for axes, label in ((left, "bias of the mean (points)"), (right, "coverage of its 95 % interval (%)")):
         axes.set_xscale("log", base=2)
-        axes.set_xticks(sorted(table["k"].unique()), [str(k) for k in sorted(table["k"].unique())])
+        axes.set_xticks(ks, [str(k) for k in ks])
         axes.set(xlabel="sampled answers to each prompt", ylabel=label)
         if fewest:
             axes.axvline(fewest, color="#888888", linewidth=1, linestyle="--")
     left.axhline(0, color="#222222", linewidth=1)
     right.axhline(95, color="#222222", linewidth=1)
-    handles = dict(zip(*reversed(left.get_legend_handles_labels()), strict=True))
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, frameon=False)
-    return titled(
-        figure,
-        TITLE,
-        about,
-        "each line: one checkpoint; black: no bias, and 95 %"
-        + (f"; dashed: {fewest} answers are enough, by a rule fixed beforehand" if fewest else ""),
-    )
+    bias = table.groupby(["measure", "k"])["bias"].min() * 100
+    for measure, (name, color, _) in styles.items():
+        lowest = bias[measure].idxmin()
+        place = (lowest, bias[measure].min()) if measure == "entropy" else (ks[len(ks) // 2], 0)
+        left.annotate(name, place, (8, 0) if measure == "entropy" else (0, 7), textcoords="offset points", color=color,
+                      weight="bold", va="center" if measure == "entropy" else "bottom")  # fmt: skip
+    left.margins(y=0.12)
+    note = "each line: one checkpoint; dotted: without reasoning (stop-think); black: no bias, and 95 %"
+    note += f"; dashed: {fewest} are enough, by a rule fixed beforehand" if fewest else ""
+    return claimed(figure, _claim(fewest, bias["entropy"]), about, note)
+
+
+def _claim(fewest: int | None, bias: pd.Series) -> str:
+    """bias: of mean entropy by the number of answers, in points, the worst of all."""
+    worst = f"from {bias.idxmin()} answers, mean entropy is up to {-bias.min():.0f} points too low"
+    if fewest is None:
+        return f"Even {bias.index.max()} sampled answers are not enough\n{worst}"
+    return f"{fewest} sampled answers are enough for mean P(correct) and mean entropy\n{worst}".replace("\nf", "\nF")

@@ -1,4 +1,4 @@
-"""Accuracy at the last step, for each seed of each RL recipe."""
+"""Change of accuracy over RL, for each seed of each RL recipe."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from matplotlib.figure import Figure
 
 from companion.analysis import training_runs
 from companion.figures.interval_plots import seeds
-
-TITLE = "Accuracy at the last step, each seed"
 
 MEASURES = ("words", "correct", "consistent")
 """All three, so that the figures of single measures draw the same resamples."""
@@ -23,4 +21,4 @@ def table(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame, about: str) -> Figure:
     """Points: seeds; bars: intervals of the recipes' means."""
-    return seeds(table, "correct", TITLE, about)
+    return seeds(table, "correct", "accuracy", about)

@@ -12,8 +12,6 @@ from companion.analysis import consistency
 from companion.analysis.tables import for_each
 from companion.figures.interval_plots import shrinking
 
-TITLE = "What “right” shrinks to, for each checkpoint"
-
 
 def table(rows: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> pd.DataFrame:
     """Of the judged rows of some checkpoints; model in front of the columns of `consistency.quadrants`."""
@@ -22,4 +20,4 @@ def table(rows: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> pd.Data
 
 def draw(table: pd.DataFrame, about: str) -> Figure:
     """A line a checkpoint, a panel a prompt."""
-    return shrinking(table, TITLE, about, by="model")
+    return shrinking(table, about, ("model",))

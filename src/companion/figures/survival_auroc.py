@@ -7,10 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis import tables
-from companion.figures.theme import BLIND_SAFE, OVER_ITEMS, titled
+from companion.figures.theme import BLIND_SAFE, OVER_ITEMS, WIDTH, beside, claimed
 from companion.perturbations.table import in_standing_order
-
-TITLE = "Does confidence under the plain prompt foretell survival?"
 
 
 def table(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
@@ -21,7 +19,7 @@ def table(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 def draw(table: pd.DataFrame, about: str) -> Figure:
     """Over all pairs, and over pairs of one family; 0.5 is chance."""
     labels = in_standing_order(table["perturbation"].tolist())
-    figure = Figure(figsize=(9, 0.5 * len(labels) + 1.9))
+    figure = Figure(figsize=(WIDTH, 0.5 * len(labels) + 1.7))
     panels = list(table.groupby("pairs", sort=False))
     for axes, (pairs, part) in zip(figure.subplots(1, len(panels), sharey=True), panels, strict=True):
         for offset, (predictor, color, marker) in zip(
@@ -31,10 +29,19 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
             for y, (_, line) in enumerate(lines.iterrows()):
                 axes.plot([line["low"], line["high"]], [y + offset] * 2, color=color, linewidth=2)
             places = np.arange(len(labels)) + offset
-            label = predictor if pairs == panels[0][0] else None
-            axes.plot(lines["value"], places, marker=marker, color=color, linestyle="none", label=label)
+            axes.plot(lines["value"], places, marker=marker, color=color, linestyle="none")
+            beside(axes, 1.02, offset, predictor, -1, color=color)
         axes.axvline(0.5, color="#222222", linewidth=1)
         axes.set_yticks(range(len(labels)), labels)
         axes.set(title=pairs, xlabel="AUROC for “stays right”", xlim=(0, 1.02), ylim=(len(labels) - 0.5, -0.5))
-    figure.legend(loc="outside lower center", ncols=2, frameon=False)
-    return titled(figure, TITLE, about, f"{OVER_ITEMS}; black line: chance")
+    return claimed(figure, _claim(table), about, f"{OVER_ITEMS}; black line: chance")
+
+
+def _claim(table: pd.DataFrame) -> str:
+    """In how many of the comparisons the surer answers survive more often, and in how many less often."""
+    sure = table[table["predictor"] == "P(correct)"]
+    more, less = (sure["low"] > 0.5).sum(), (sure["high"] < 0.5).sum()
+    return (
+        f"Surer right answers survive a perturbation more often in {more} of {len(sure)}\n"
+        f"comparisons, less often in {less} (AUROC of P(correct), intervals clear of chance)"
+    )

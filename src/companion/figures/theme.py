@@ -1,7 +1,8 @@
 """What all figures share: the look of a perturbation and of a recipe, and how a point with its interval is drawn.
 
-A perturbation has one colour, one marker and one name everywhere, and is told apart without colour. Every figure says
-in the lines of its title what it shows, of which models, items and seeds, and what its marks mean."""
+A perturbation has one colour, one marker and one name everywhere, and is told apart without colour. The title of a
+figure is a claim made from its numbers; below it stands in small print of which models, items and seeds it is, and what
+its marks mean. Lines and bars are named where they are; there are no legends."""
 
 from __future__ import annotations
 
@@ -24,6 +25,9 @@ from PIL.PngImagePlugin import PngInfo
 
 BLIND_SAFE = [to_hex((0.85 * r, 0.85 * g, 0.85 * b)) for r, g, b in sns.color_palette("colorblind")]
 """Seaborn's colours for the colour-blind, a little darker: all but the pale 6 and 8 have a contrast of 3 to white."""
+
+WIDTH = 8.0
+"""Of a figure, in inches: its small print is still legible where the whole figure is as wide as a telephone."""
 
 OVER_ITEMS = "lines through points: 95 % intervals over items"
 OVER_RUNS = "lines through points: 95 % intervals over seeds and items"
@@ -86,9 +90,22 @@ OTHERS = "#555555"
 """The colour of what has no look of its own; its marker is its first letter."""
 
 
+PHRASES = {
+    "plain": "the plain prompt",
+    "stop-think": "no reasoning",
+    "right-think": "a right reasoning prefix",
+    "right-caption": "a right caption",
+    "wrong-think": "a wrong reasoning prefix",
+    "wrong-caption": "a wrong caption",
+    "blank-image": "a blank picture",
+}
+"""perturbation → what it is, in the middle of a sentence; others go by their names."""
+
+
 def set_theme() -> None:
     """One look for all figures; ids in SVG files do not depend on the run."""
-    sns.set_theme(context="notebook", style="whitegrid", font_scale=0.9)
+    light = {"grid.color": "#e8e8e8", "axes.edgecolor": "#c8c8c8"}
+    sns.set_theme(context="notebook", style="whitegrid", font_scale=0.9, rc=light)
     rcParams.update({"svg.hashsalt": "companion", "figure.constrained_layout.use": True, "axes.titlelocation": "left"})
 
 
@@ -115,6 +132,72 @@ def claimed(figure: Figure, claim: str, about: str, note: str) -> Figure:
     figure.supxlabel(small_print, x=0.01, ha="left", fontsize="small", color="#666666", wrap=True)
     figure.set_label(f"{claim}\n{small_print}")
     return figure
+
+
+def phrase(perturbation: str) -> str:
+    """A perturbation in the middle of a sentence, "a wrong caption"."""
+    return PHRASES.get(perturbation, perturbation)
+
+
+def under(perturbation: str) -> str:
+    """Where a perturbation is given: "under the plain prompt", "after a wrong reasoning prefix"."""
+    if perturbation == "plain":
+        return "under the plain prompt"
+    return f"{'after' if perturbation.endswith('think') and perturbation in PHRASES else 'with'} {phrase(perturbation)}"
+
+
+def opening(words: str) -> str:
+    """Words at the beginning of a sentence."""
+    return words[:1].upper() + words[1:]
+
+
+def signed(points: float) -> str:
+    """Percentage points as a change, without decimals: "−12", "+3", "0"."""
+    return f"{points:+.0f}".replace("-", "−").replace("−0", "0").replace("+0", "0")
+
+
+def effects(lines: dict[str, Any], of: str = " of accuracy") -> str:
+    """What changes do, from their intervals: "A wrong caption costs 10 points of accuracy, a wrong prefix 56".
+
+    lines: what it is that changes something → value, low and high, as shares. Where an interval holds zero it says so.
+    """
+    told: list[str] = []
+    before = ""
+    for what, line in lines.items():
+        low, value, high = (100 * line[name] for name in ("low", "value", "high"))
+        if low > 0 or high < 0:
+            verb, size = "adds" if value > 0 else "costs", f"{abs(value):.0f}"
+            told.append(f"{what} {size}" if verb == before else f"{what} {verb} {size} points{'' if told else of}")
+        else:
+            verb = ""
+            told.append(f"{what} makes no clear difference ({signed(low)} to {signed(high)} points)")
+        before = verb
+    return opening(", ".join(told))
+
+
+def listed(parts: list[str]) -> str:
+    """ "a", "a and b", "a, b and c"."""
+    return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else "".join(parts)
+
+
+def end_labels(axes: Axes, x: float, labels: list[tuple[float, str, str]], gap: float, **text: Any) -> None:
+    """Names at the ends of lines, moved apart so that none lies on another.
+
+    labels: (y, name, colour). gap: how far apart they are at least, in units of y. text: how they are written.
+    """
+    places = sorted(range(len(labels)), key=lambda k: labels[k][0])
+    ys = [labels[k][0] for k in places]
+    for _ in range(200):
+        moved = False
+        for lower in range(len(ys) - 1):
+            missing = gap - (ys[lower + 1] - ys[lower])
+            if missing > 1e-6:
+                ys[lower], ys[lower + 1], moved = ys[lower] - missing / 2, ys[lower + 1] + missing / 2, True
+        if not moved:
+            break
+    for y, k in zip(ys, places, strict=True):
+        axes.annotate(labels[k][1], (x, y), (5, 0), textcoords="offset points", va="center", color=labels[k][2],
+                      annotation_clip=False, **({"fontsize": "small"} | text))  # fmt: skip
 
 
 def so_far(done: int, planned: int, unit: str) -> str:
@@ -156,11 +239,6 @@ def png(figure: Figure, dpi: int = 110, metadata: Mapping[str, str] | None = Non
 
 VISIBLE, RARE = 16, 0.002
 """How far a channel (of 255) may be off in a picture with a palette, but for so few of its pixels."""
-
-
-def alike(table: pd.DataFrame) -> str:
-    """What a figure says where all items of a point are alike, so that its interval has no width, else ""."""
-    return "; no line: all items alike" if (table["low"] == table["high"]).any() else ""
 
 
 def perturbation_look(name: str) -> tuple[str, str]:
@@ -224,13 +302,24 @@ def _chance_levels(table: pd.DataFrame) -> list[float]:
     return sorted(100 * table["chance"].dropna().round(9).unique()) if "chance" in table else []
 
 
-def points(axes: Axes, table: pd.DataFrame, labels: list[str], scale: float = 100.0) -> None:
-    """One point and interval for each perturbation, from the top down."""
+def points(axes: Axes, table: pd.DataFrame, labels: list[str], scale: float = 100.0, form: str = "{:.0f}") -> None:
+    """One point and interval for each perturbation, from the top down, and its value beside it as `form` writes it."""
     table = table.set_index("perturbation")
     for y, name in enumerate(labels):
         color, marker = perturbation_look(name)
         line = table.loc[name]
         axes.plot([line["low"] * scale, line["high"] * scale], [y, y], color=color, linewidth=2)
         axes.plot(line["value"] * scale, y, marker=marker, color=color, markersize=8, linestyle="none")
+        if not line["low"] == line["value"] == line["high"]:  # compared with itself
+            side = -1 if line["value"] < 0 else 1
+            end = min(line["value"], line["low"]) if side < 0 else max(line["value"], line["high"])
+            beside(axes, end * scale, y, form.format(line["value"] * scale), side)
     axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.set_yticks(range(len(labels)), map(perturbation_label, labels))
+
+
+def beside(axes: Axes, x: float, y: float, text: str, side: int = 1, **look: Any) -> None:
+    """Write a number beside a mark or the end of its interval; side: 1 for the right, −1 for the left."""
+    axes.annotate(text.replace("-", "−"), (x, y), (7 * side, 0), textcoords="offset points", va="center",
+                  ha="left" if side > 0 else "right", annotation_clip=False,
+                  **({"fontsize": "small", "color": "#444444"} | look))  # fmt: skip

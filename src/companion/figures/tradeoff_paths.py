@@ -7,9 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis import training_runs
-from companion.figures.theme import recipe_look, recipes_in_order, tell_chance, titled
-
-TITLE = "Accuracy and agreement over GRPO steps, each seed and the mean"
+from companion.figures.theme import WIDTH, claimed, recipe_look, recipes_in_order, signed, tell_chance
 
 MEASURES = ("correct", "consistent", "grounded", "entropy", "words")
 
@@ -20,32 +18,40 @@ def table(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame, about: str) -> Figure:
-    """One panel a recipe: each seed thin, their mean with markers."""
+    """One panel a recipe: arrows from the first step to the last, thin for each seed, thick for their mean."""
     recipes = recipes_in_order(table)
     columns = min(3, len(recipes))
     rows = -(-len(recipes) // columns)
-    figure = Figure(figsize=(9, 2.9 * rows + 0.6))
+    figure = Figure(figsize=(WIDTH, 2.5 * rows + 1.2))
     panels = np.atleast_1d(figure.subplots(rows, columns, sharex=True, sharey=True)).ravel()
+    ends = table[table["step"].isin([table["step"].min(), table["step"].max()])]
     for axes, recipe in zip(panels, recipes, strict=False):
-        color, marker, line = recipe_look(recipe)
-        for seed, part in table[table["recipe"] == recipe].groupby("seed"):
-            path = part.pivot(index="step", columns="measure", values="value") * 100
+        color, told = recipe_look(recipe)[0], ""
+        for seed, part in ends[ends["recipe"] == recipe].groupby("seed"):
+            path = part.pivot(index="step", columns="measure", values="value")[["correct", "consistent"]] * 100
+            thin = {"lw": 1, "alpha": 0.4} if seed >= 0 else {"lw": 2.4}
+            axes.annotate("", path.iloc[-1], path.iloc[0], arrowprops={"arrowstyle": "-|>", "color": color, **thin})
+            axes.plot(*path.to_numpy().T, linestyle="none")  # so that the panel reaches as far
             if seed == -1:
-                axes.plot(path["correct"], path["consistent"], color=color, linestyle=line, marker=marker, linewidth=2)
-                axes.plot(path["correct"].iloc[0], path["consistent"].iloc[0], "o", color="#222222", markersize=8)
-                for step in (path.index[0], path.index[-1]):
-                    axes.annotate(f"step {step}", path.loc[step, ["correct", "consistent"]], xytext=(5, 5),
-                                  textcoords="offset points", fontsize="small")  # fmt: skip
-            else:
-                axes.plot(path["correct"], path["consistent"], color=color, alpha=0.35, linewidth=1)
-        axes.set_title(recipe)
+                axes.plot(*path.iloc[0], "o", color="#222222", markersize=6)
+                moved = path.iloc[-1] - path.iloc[0]
+                told = f"accuracy {signed(moved['correct'])}, agreement {signed(moved['consistent'])}"
+        axes.set_title(f"{recipe}\n{told}", fontsize="small", color=color, weight="bold")
     for axes in panels[len(recipes) :]:
         axes.set_axis_off()
-    figure.supxlabel("accuracy (%)", fontsize="medium")
+    for axes in panels[max(0, len(recipes) - columns) : len(recipes)]:
+        axes.set_xlabel("accuracy (%)")
     figure.supylabel("reasoning and answer agree (%)", fontsize="medium")
-    return titled(
-        figure,
-        TITLE,
-        about,
-        f"thick: mean over seeds; thin: each seed{tell_chance(table)}; 95 % intervals: in its csv",
-    )
+    note = f"thick: mean over seeds; thin: each seed; black: before RL{tell_chance(table)}; 95 % intervals: csv"
+    return claimed(figure, _claim(table, recipes), about, note)
+
+
+def _claim(table: pd.DataFrame, recipes: list[str]) -> str:
+    """With how many recipes accuracy and agreement clearly change over RL, by the intervals of their changes."""
+    last = table[(table["seed"] == -1) & (table["step"] == table["step"].max())].set_index(["measure", "recipe"])
+    told = []
+    for measure, name in (("correct", "accuracy"), ("consistent", "agreement")):
+        lines = last.loc[measure]
+        up, down = (lines["change_low"] > 0).sum(), (lines["change_high"] < 0).sum()
+        told.append(f"{name} clearly rises with {up} of {len(recipes)} recipes, falls with {down}")
+    return f"Over RL {told[0]};\n{told[1]}"

@@ -1,4 +1,4 @@
-"""Of the items that were right under the plain prompt: still right, the suggested option, another, none."""
+"""Of the items that were right under the plain prompt: still right, the asserted option, another, none."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis import tables
-from companion.figures.theme import BLIND_SAFE, titled
+from companion.figures.theme import BLIND_SAFE, WIDTH, claimed, under
 from companion.perturbations.table import in_standing_order
 
-TITLE = "Where the right answers go under each perturbation"
-
-FATES = {"right": "still right", "suggested": "the suggested option", "other": "another option", "none": "no answer"}
+FATES = {"right": "still right", "suggested": "the asserted option", "other": "another option", "none": "no answer"}
 
 
 def table(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
@@ -23,21 +21,38 @@ def table(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 def draw(table: pd.DataFrame, about: str) -> Figure:
     """Stacked shares, a bar a perturbation."""
     labels = in_standing_order(table["perturbation"].tolist())
-    figure = Figure(figsize=(9, 0.42 * len(labels) + 1.6))
+    figure = Figure(figsize=(WIDTH, 0.44 * len(labels) + 1.9))
     axes = figure.subplots()
     left = np.zeros(len(labels))
-    looks = zip(FATES, (BLIND_SAFE[2], BLIND_SAFE[3], BLIND_SAFE[1], "#bbbbbb"), ("", "//", "..", "xx"), strict=True)
+    looks = zip(FATES, (BLIND_SAFE[2], BLIND_SAFE[3], BLIND_SAFE[1], "#777777"), ("", "//", "..", "xx"), strict=True)
     for fate, color, hatch in looks:
         values = table[table["fate"] == fate].set_index("perturbation").loc[labels, "value"].to_numpy() * 100
-        axes.barh(labels, values, left=left, color=color, hatch=hatch, edgecolor="white", label=FATES[fate])
+        axes.barh(labels, values, left=left, color=color, hatch=hatch, edgecolor="white")
         for y, (start, value) in enumerate(zip(left, values, strict=True)):
             if value >= 6:
                 axes.text(start + value / 2, y, f"{value:.0f}", ha="center", va="center", fontsize="small",
                           bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5})  # fmt: skip
+        if values.max() >= 0.5:  # its name above the first bar, or beside the one where it is widest
+            inside = values[0] >= 10
+            y = 0 if inside else int(values.argmax())
+            place, up, across = (101, y), "center", "left"
+            if inside:
+                place, up, across = (left[0] + values[0] / 2, -0.46), "bottom", "center"
+            look = {"color": color, "weight": "bold", "fontsize": "small"}
+            axes.text(*place, FATES[fate], va=up, ha=across, **look)
         left += values
-    axes.invert_yaxis()
     axes.grid(visible=False)
-    axes.set(xlabel="share of the items that were right under the plain prompt (%)", xlim=(0, 100))
-    figure.legend(loc="outside lower center", ncols=4, frameon=False)
+    axes.set(xlim=(0, 100), ylim=(len(labels) - 0.5, -0.9))
+    axes.set_xlabel("share of the items that were right under the plain prompt (%)")
     among = f"of the {table['among'].max()} items that were right under the plain prompt"
-    return titled(figure, TITLE, about, f"{among}; their 95 % intervals over items stand in the csv of this figure")
+    return claimed(figure, _claim(table), about, f"{among}; 95 % intervals over items: csv")
+
+
+def _claim(table: pd.DataFrame) -> str:
+    """What becomes of right answers after the two misleading texts."""
+    shares = table.set_index(["perturbation", "fate"])["value"] * 100
+    told = [
+        f"{shares[name, 'suggested']:.0f} % {under(name)}"
+        for name in ("wrong-think", "wrong-caption") if name in set(table["perturbation"])
+    ]  # fmt: skip
+    return f"Right answers become the asserted option:\n{', '.join(told)}" if told else "What becomes of right answers"

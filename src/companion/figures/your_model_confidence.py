@@ -10,18 +10,17 @@ from matplotlib.figure import Figure
 
 from companion.analysis import tables
 from companion.analysis.tables import for_each
-from companion.figures.interval_plots import by_part
-
-TITLE = "Probability of the right option"
+from companion.figures.interval_plots import YOURS, by_part, drops_of_parts
 
 SHOWN = ("plain", "wrong-caption", "wrong-think")
 
 
 def table(rows: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> pd.DataFrame:
-    """Of the rows of one model on some benchmarks; benchmark in front of the columns of `tables.confidence`."""
-    return for_each(rows, "benchmark", lambda part: tables.confidence(part, rng()))
+    """Of the rows of some models on some benchmarks; both in front of the columns of `tables.confidence`."""
+    return for_each(rows, [*YOURS], lambda part: tables.confidence(part, rng()))
 
 
 def draw(table: pd.DataFrame, about: str) -> Figure:
-    """A line a benchmark, a marker a prompt."""
-    return by_part(table, "benchmark", TITLE, about, SHOWN, "p_correct", "P(correct letter), mean (%)")
+    """A line a benchmark and model, a panel a prompt."""
+    claim = drops_of_parts(table, YOURS, of=" of P(correct)")
+    return by_part(table, YOURS, claim, about, SHOWN, "p_correct", "P(correct letter), mean (%)")

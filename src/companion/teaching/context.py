@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import Image
 
-from companion.analysis import consistency, findings
+from companion.analysis import consistency, findings, leaderboard
 from companion.analysis.training_runs import describe, load_runs
 from companion.errors import CompanionError
 from companion.evaluation.current_rows import numbered
@@ -28,7 +28,7 @@ from companion.evaluation.judges.replay_judge import Replay
 from companion.evaluation.judges.rule_judge import Rule
 from companion.evaluation.judges.verdicts import Judge
 from companion.evaluation.samples import agree, ask, estimate_samples
-from companion.evaluation.store import VERDICTS, Store
+from companion.evaluation.store import ROWS, VERDICTS, Store
 from companion.figures import single_items
 from companion.figures.gallery import Gallery
 from companion.figures.theme import set_theme, show
@@ -47,6 +47,10 @@ from companion.study.summaries import recorded
 
 RUNS, SHIPPED = Path("runs"), Path("results/rows")
 """Where rows are written, and where those lie that are too dear to compute at each build."""
+
+BESIDE = ("accuracy", "noisy-accuracy", "reference")
+"""The shipped models that a reader's own is shown beside, on the microworld: after RL, after RL from reasoning that
+misreads the picture, and taught to contradict."""
 
 LAB_ITEMS, GAP = 300, Path("results/gap/opened")
 """The lab's items: those that every shipped model was asked, the base model for notebook 07."""
@@ -91,6 +95,26 @@ class NotebookContext:
         subtitle, facts = _of_runs(runs)
         gallery = replace(self.gallery, facts=self.gallery.facts | facts)
         return replace(self, gallery=gallery, subtitle=subtitle, runs=runs, record=record)
+
+    def beside_shipped(self) -> NotebookContext:
+        """With the rows of the models `BESIDE`, where they were asked the same items of the microworld, and with their
+        verdicts where this model's rows have some. The rows are read from `SHIPPED`, and none is computed."""
+        asked = self.rows[self.rows["benchmark"] == "microworld"]
+        if asked.empty:
+            return self
+        shipped = leaderboard.load([str(SHIPPED)])[ROWS.names]
+        shipped = shipped[shipped["model"].isin(BESIDE) & ~shipped["model_hash"].isin(asked["model_hash"])]
+        shipped = shipped[shipped["question"].isin(asked["question"])]
+        shipped = shipped[shipped["perturbation"].isin(asked["perturbation"])]
+        items = asked["question"].nunique()
+        shipped = shipped[shipped.groupby("model")["question"].transform("nunique") == items]
+        if shipped.empty:
+            return self
+        if "rule" in self.rows:
+            shipped = _judged(shipped, [one for one in self.questions if one.source == "microworld"])
+        first, *more = self.subtitle.split("\n")
+        subtitle = "\n".join([f"{first} · beside it {shipped['model'].nunique()} shipped models", *more])
+        return replace(self, subtitle=subtitle, rows=pd.concat([self.rows, shipped], ignore_index=True))
 
     def replayed(self, rows: pd.DataFrame, checkpoint: str, device: str) -> pd.DataFrame:
         """Rows of one checkpoint with the verdicts of its replay."""

@@ -17,7 +17,7 @@ from companion.analysis.findings.statements import AT_CHANCE, FINDINGS, Quantity
 from companion.analysis.tables import Panel, over_chance
 from companion.errors import CompanionError
 from companion.intervals import estimate, points
-from companion.measures import Measure, auroc, difference, mean, minus
+from companion.measures import Mean, Measure, auroc, difference, mean, minus
 
 
 def answers(rows: pd.DataFrame, rng: np.random.Generator, judge: str = "rule") -> list[Quantity]:
@@ -74,7 +74,9 @@ def _types(parts: dict[str, pd.DataFrame], rng: Callable[[], np.random.Generator
     for model, rows in parts.items():
         panel = Panel(rows, rng())
         if "wrong-think" in panel.perturbations:
-            found[model] = estimate(mean(leaning(panel, "wrong-think", judge)), panel.weights, 1 - 0.05 / len(parts))
+            found[model] = estimate(
+                Mean(leaning(panel, "wrong-think", judge), signed=True), panel.weights, 1 - 0.05 / len(parts)
+            )
     if len(found) < 2:
         return []
     quantities = []

@@ -89,9 +89,10 @@ class Panel:
         other = perturbation.replace("wrong", "right") if measure == "acknowledges" else "plain"
         return self.values(recipe, perturbation, measure) - self.values(recipe, other, measure)
 
-    def estimate(self, recipe: str, values: Array) -> Estimate:
-        """The mean of (seeds, items) of a recipe; with a single seed the interval is over items."""
-        return estimate_runs(values, self._seeds[recipe], self._items)
+    def estimate(self, recipe: str, values: Array, shares: bool = False) -> Estimate:
+        """The mean of (seeds, items) of a recipe; with a single seed the interval is over items. shares: as in
+        `intervals.estimate_runs`."""
+        return estimate_runs(values, self._seeds[recipe], self._items, shares=shares)
 
 
 def measured(answers: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> pd.DataFrame:
@@ -114,7 +115,7 @@ def measured(answers: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> p
                         "measure": "accuracy" if measure == "correct" else measure,
                     }  # fmt: skip
                     also = guessed if measure == "correct" else {}
-                    lines.append({**labels, "seed": -1, **asdict(panel.estimate(recipe, values)), **also})
+                    lines.append({**labels, "seed": -1, **asdict(panel.estimate(recipe, values, shares=True)), **also})
                     if len(seeds) > 1:
                         lines += [
                             {**labels, "seed": seed, "value": np.nanmean(own), "n": own.size, **also}

@@ -159,7 +159,7 @@ class StepsPanel(ipywidgets.VBox):
                 rng = np.random.default_rng(self.seed)
                 self.curves[recipe, perturbation] = lab_steps.table(self.runs, rng, recipe, perturbation)
             curves = self.curves[recipe, perturbation]
-            self.picture.value = png(lab_steps.draw(curves, f"{recipe}, {perturbation}: step {at}", "microworld", at))
+            self.picture.value = png(lab_steps.draw(curves, f"microworld · {recipe}, {perturbation}", at))
             self.text.value = spoken(html.escape(sentence(curves, recipe, perturbation, at)))
             prompt = apply(self.question, perturbation)
             if (recipe, start, perturbation) not in self.climbs:

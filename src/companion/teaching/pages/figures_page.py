@@ -1,0 +1,77 @@
+"""The contact sheet docs/figures.md: every figure with its claim, by notebook.
+
+`make figures` without parameters writes it; `python -m companion.teaching.pages.figures_page` does that alone.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pandas as pd
+
+from companion.figures.gallery import MANIFEST
+from companion.figures.theme import set_theme
+
+NAME = Path("docs/figures.md")
+
+COLUMNS = 2
+"""Figures beside each other."""
+
+HEAD = """# All figures
+
+Each figure with what it claims, by the notebook that draws it. The claims are made from the figures' tables, which lie
+beside the pictures in [figures/](../figures); `companion figures NAME` draws one again.
+This page is written by `make figures`, or by `python -m companion.teaching.pages.figures_page`.
+"""
+
+
+def page(project: Path) -> str:
+    """The page, from the manifest and the tables of the figures."""
+    set_theme()
+    entries = json.loads((project / "figures" / MANIFEST).read_text(encoding="utf-8"))
+    drawn = {name: entry for name, entry in entries.items() if "about" in entry}
+    parts = [HEAD]
+    for notebook in sorted({entry["notebook"] for entry in drawn.values()}):
+        own = [name for name, entry in drawn.items() if entry["notebook"] == notebook]
+        parts += [f"## [{_heading(project, notebook)}](../executed/{notebook}.ipynb)\n", _sheet(project, own, drawn)]
+    return "\n".join(parts)
+
+
+def write(project: Path) -> None:
+    """Write the page into a project's docs/."""
+    (project / NAME).write_text(page(project), encoding="utf-8")
+
+
+def _heading(project: Path, notebook: str) -> str:
+    cells = nbformat.read(project / "notebooks" / f"{notebook}.ipynb", as_version=4).cells
+    question = cells[0].source.splitlines()[0].removeprefix("# ").split(" · ", 1)[-1]
+    return f"{notebook[:2]} {question}"
+
+
+def _sheet(project: Path, names: list[str], entries: dict[str, Any]) -> str:
+    """A table of pictures, beneath each its claim."""
+    lines = [f"{'| ' * COLUMNS}|", f"{'|---' * COLUMNS}|"]
+    for start in range(0, len(names), COLUMNS):
+        beside = names[start : start + COLUMNS]
+        claims = [f"**{_claim(project, name, entries[name]['about'])}** (`{name}`)" for name in beside]
+        pictures = [f"![{entries[name]['caption']}](../figures/{name}.png)" for name in beside]
+        for cells in (claims, pictures):
+            lines.append(f"| {' | '.join(cells + [''] * (COLUMNS - len(cells)))} |")
+    return "\n".join(lines) + "\n"
+
+
+def _claim(project: Path, name: str, about: str) -> str:
+    """The title of a figure, as a cell of a table."""
+    table = pd.read_csv(project / "figures" / f"{name}.csv", keep_default_na=False, na_values=[""])
+    figure = importlib.import_module(f"companion.figures.{name}").draw(table, about)
+    title = figure.get_suptitle()
+    lines = title.splitlines() if figure.get_label() else title.splitlines()[:1]
+    return "<br>".join(lines).replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    write(Path())

@@ -1,0 +1,107 @@
+"""What figures claim hangs on their numbers; and the contact sheet says what they claim today."""
+
+import importlib
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from companion.figures.theme import effects, end_labels, signed
+from companion.teaching.context import BESIDE, NotebookContext
+from companion.teaching.pages import figures_page
+
+
+def line(low, value, high):
+    return {"low": low, "value": value, "high": high}
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ({"a": line(-0.12, -0.1, -0.08)}, "A costs 10 points of accuracy"),
+        ({"a": line(-0.12, -0.1, -0.08), "b": line(-0.6, -0.56, -0.5)}, "A costs 10 points of accuracy, b 56"),
+        ({"a": line(-0.12, -0.1, -0.08), "b": line(0.1, 0.2, 0.3)}, "A costs 10 points of accuracy, b adds 20 points"),
+        ({"a": line(-0.03, -0.01, 0.02)}, "A makes no clear difference (−3 to +2 points)"),
+        ({"a": line(0.0, 0.01, 0.02)}, "A makes no clear difference (0 to +2 points)"),
+        ({}, ""),
+    ],
+)
+def test_what_a_change_does_is_read_off_its_interval(lines, said):
+    assert effects(lines) == said
+
+
+def test_a_change_is_written_with_its_sign():
+    assert [signed(points) for points in (-12.4, -0.3, 0.0, 0.4, 3.0)] == ["−12", "0", "0", "0", "+3"]
+
+
+def claim(root, name, change=lambda table: table):
+    table = pd.read_csv(root / "figures" / f"{name}.csv", keep_default_na=False, na_values=[""])
+    return importlib.import_module(f"companion.figures.{name}").draw(change(table), "about").get_suptitle()
+
+
+UNCLEAR = {"low": -0.9, "high": 0.9}
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "before", "after"),
+    [
+        ("perturbation_drops", UNCLEAR, "A wrong caption costs 10", "A wrong caption makes no clear difference"),
+        ("drops_by_family", UNCLEAR, "in 9 of 9 question families", "in 0 of 9 question families"),
+        ("drops_by_difficulty", UNCLEAR, "prefix costs 77 points (easy)", "costs accuracy in 0 of 3 difficulties"),
+        ("confidence", {"low": -1.0, "high": 1.0}, "P(correct) falls", "P(correct) does not clearly move"),
+        ("survival_auroc", {"low": 0.4, "high": 0.6}, "more often in 1 of 12", "more often in 0 of 12"),
+        ("survival_auroc", {"low": 0.6, "high": 0.7}, "less often in 3", "less often in 0"),
+        ("lab_steps", {"change_low": 0.01}, "None of the changes over RL is clear", "4 of 4 changes are clear of zero"),
+        ("remedies_agreement", {"more_low": -0.1}, "plain prompt 2", "No remedy clearly raises agreement"),
+        ("tradeoff_paths", {"change_high": -0.1}, "falls with 0;", "falls with 6;"),
+        ("sample_size", {"coverage": 0.5}, "16 sampled answers are enough", "32 sampled answers are not enough"),
+        ("where_answers_go", {"value": 0.5}, "78 % after a wrong", "50 % after a wrong"),
+        ("calibration", {"value": 0.31}, "63 % with a wrong caption", "31 % with a wrong caption"),
+        ("judge_accuracy", {"accuracy": 0.42}, "95 % where it is stated", "42 % where it is stated"),
+        ("shrinking", {"value": 0.5}, "is right in 37 %", "is right in 50 %"),
+        ("gap", {"value": 0.5}, "right in 16 %", "right in 50 %"),
+        ("your_model_drops", UNCLEAR, "in 4 of 4 models", "in 0 of 4 models"),
+    ],
+)  # fmt: skip
+def test_a_claim_hangs_on_the_numbers(root, name, change, before, after):
+    assert before in claim(root, name)
+    assert after in claim(root, name, lambda table: table.assign(**change))
+
+
+def test_a_figure_of_a_model_that_was_asked_less_is_drawn_too(root):
+    def plain_alone(table):
+        return table[table["perturbation"].isin(["plain", "blank-image"])]
+
+    for name in ("perturbation_drops", "drops_by_family", "confidence", "calibration", "your_model_drops", "shrinking"):
+        assert claim(root, name, plain_alone), name
+
+
+def test_names_at_the_ends_of_lines_do_not_lie_on_each_other():
+    axes = Figure().subplots()
+    end_labels(axes, 1, [(50, "a", "k"), (51, "b", "k"), (49, "c", "k"), (90, "d", "k")], 10)
+    places = {text.get_text(): text.xy[1] for text in axes.texts}
+    assert np.diff([places[name] for name in "cab"]) == pytest.approx([10, 10], abs=0.1)
+    assert places["d"] == 90
+
+
+def test_a_readers_model_stands_beside_three_shipped_ones_on_the_same_items(root, monkeypatch):
+    monkeypatch.chdir(root)
+    rows = pd.DataFrame({"benchmark": "microworld", "question": ["test-0-0", "test-0-1"], "perturbation": "plain",
+                         "model": "mine", "model_hash": "0", "correct": True})  # fmt: skip
+    context = NotebookContext(None, "microworld · mine\nnot above chance", 0, rows=rows)
+    beside = context.beside_shipped()
+    assert set(beside.rows["model"]) == {"mine", *BESIDE}
+    assert (beside.rows.groupby("model").size() == 2).all()
+    assert beside.subtitle == "microworld · mine · beside it 3 shipped models\nnot above chance"
+    elsewhere = NotebookContext(None, "x", 0, rows=rows.assign(benchmark="cv-bench"))
+    assert elsewhere.beside_shipped() is elsewhere
+    unknown = NotebookContext(None, "x", 0, rows=rows.assign(question=["test-0-0", "test-9-99999"]))
+    assert unknown.beside_shipped() is unknown
+
+
+def test_the_contact_sheet_is_current(root):
+    page = (root / figures_page.NAME).read_text(encoding="utf-8")
+    assert page == figures_page.page(root), "run python -m companion.teaching.pages.figures_page"
+    pictures = {path.name for path in (root / "figures").glob("*.png")}
+    assert all(f"](../figures/{name})" in page for name in pictures)
