@@ -245,7 +245,8 @@ CHANGING = (
             Slip('answer = ["a", "b"]', "the letters of the sentences"),
             Slip('answer = "all"', "the letters of the sentences"),
         ),
-        f'{_FIRST}answer = ...  # letters in quotation marks; columns: perturbation, answer, correct, rule',
+        f"import pandas as pd\n\n\n{_FIRST}"
+        "answer = ...  # letters in quotation marks; columns: perturbation, answer, correct, rule",
         given=("rows",),
     ),
 )  # fmt: skip
