@@ -3,11 +3,11 @@
 `rule_error.csv` holds counts, one line a set of labelled outputs and source, each written by `companion judge PAIRS
 --csv FILE`; the outputs themselves are other people's and are not shipped. What counts is the first look, of the judge
 as it is now, at a set that was put aside: of sets 1, 2 and 5 it was a draft that was looked at, and mended by what was
-seen; set 4 was developed on. Sets 4 to 6 are of other sources than 1 to 3; 6 has other outputs than 4 and 5, of CV-
-Bench and camera motion partly to the same pictures. "enriched": outputs chosen because the option that they name last
-is not their answer, to have contradictions that can be missed; they say nothing of how often one is invented. `silent`
-is also what is missed if the answers of real reasonings are exchanged for other ones. On the microworld, whose grammar
-tells what a reasoning concludes, the judge is held against that instead (`consistency.against_truth`).
+seen; set 4 was developed on. Sets 4 to 7 are of other sources than 1 to 3; 6 and 7 hold other outputs than 4 and 5, of
+CV-Bench and camera motion partly to the same pictures. "enriched": outputs chosen because the option that they name
+last is not their answer, to have contradictions that can be missed; they say nothing of how often one is invented.
+`silent` is also what is missed if the answers of real reasonings are exchanged for other ones. On the microworld, whose
+grammar tells what a reasoning concludes, the judge is held against that instead (`consistency.against_truth`).
 """
 
 from __future__ import annotations
