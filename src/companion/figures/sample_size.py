@@ -29,7 +29,7 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
         for axes, column in ((left, "bias"), (right, "coverage")):
             axes.plot(part["k"], part[column] * 100, line, marker=marker, color=color, alpha=0.8)
     ks = sorted(table["k"].unique())
-    for axes, label in ((left, "bias of the mean (points)"), (right, "coverage of its 95 % interval (%)")):
+    for axes, label in ((left, "bias of the mean (points)"), (right, "coverage of its interval (%)")):
         axes.set_xscale("log", base=2)
         axes.set_xticks(ks, [str(k) for k in ks])
         axes.set(xlabel="sampled answers to each prompt", ylabel=label)
