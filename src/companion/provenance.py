@@ -72,12 +72,12 @@ def loaded_code() -> str:
     commit that brought it into a file: `git log -S HASH -- FILE`.
     """
     package = __name__.partition(".")[0]
-    own = {name: module.__file__ for name, module in sys.modules.items() if name.partition(".")[0] == package}
+    modules = [(name, one) for name, one in sys.modules.items() if name.partition(".")[0] == package]
+    own = {name: file for name, one in modules if (file := getattr(one, "__file__", None))}
     own.pop(f"{package}.teaching.stamps", None)  # which only looks on, where a notebook is run by `make figures`
     found = hashlib.blake2b(digest_size=8)
     for name, file in sorted(own.items()):
-        if file:
-            found.update(f"{name}\0".encode() + Path(file).read_bytes() + b"\0")
+        found.update(f"{name}\0".encode() + Path(file).read_bytes() + b"\0")
     return found.hexdigest()
 
 

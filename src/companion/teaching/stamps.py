@@ -104,8 +104,8 @@ def trace(record: str, outside: Iterable[str] = ()) -> None:
             hashing.now = False
 
     for module in [one for name, one in sys.modules.items() if name.partition(".")[0] == PACKAGE.name]:
-        if module.__file__:
-            note("read", module.__file__)
+        if file := getattr(module, "__file__", None):
+            note("read", file)
     sys.addaudithook(hook)
 
 
