@@ -59,14 +59,19 @@ def main() -> None:
         for values in drawn[: options.bootstraps]:
             weights = (resample([str(number) for number in range(size)], rng, 1000) for size in values.shape)
             boots.append(estimate_runs(values, *weights))
-        lines.append({
-            "seeds": seeds, "items": items, "spread_between_seeds": spread, "draws": options.draws,
-            "crossed": np.mean([one.low <= CHANGE <= one.high for one in crossed]),
-            "crossed_width": np.mean([one.high - one.low for one in crossed]),
-            "bootstraps": options.bootstraps,
-            "bootstrap": np.mean([one.low <= CHANGE <= one.high for one in boots]),
-            "bootstrap_width": np.mean([one.high - one.low for one in boots]),
-        })  # fmt: skip
+        lines.append(
+            {
+                "seeds": seeds,
+                "items": items,
+                "spread_between_seeds": spread,
+                "draws": options.draws,
+                "crossed": np.mean([one.low <= CHANGE <= one.high for one in crossed]),
+                "crossed_width": np.mean([one.high - one.low for one in crossed]),
+                "bootstraps": options.bootstraps,
+                "bootstrap": np.mean([one.low <= CHANGE <= one.high for one in boots]),
+                "bootstrap_width": np.mean([one.high - one.low for one in boots]),
+            }
+        )
     table = pd.DataFrame(lines)
     print(table.to_string(index=False, float_format="{:.3f}".format))
     if options.csv:

@@ -82,9 +82,9 @@ def plain(
         if known:
             again = ready([heads[n] + texts[n][: replies[n].position] for n in known], [images[n] for n in known])
             mask = again["attention_mask"]
-            logits = model.model(
-                **again, position_ids=(mask.cumsum(-1) - 1).clamp(min=0), logits_to_keep=1
-            ).logits[:, -1]  # fmt: skip
+            logits = model.model(**again, position_ids=(mask.cumsum(-1) - 1).clamp(min=0), logits_to_keep=1).logits[
+                :, -1
+            ]
             encoded = [[tokenizer.encode(form, add_special_tokens=False) for form in (c, f" {c}")] for c in LETTERS]
             tokens = [[ids[0] for ids in forms if len(ids) == 1] for forms in encoded]
             for n, row in zip(known, logits.softmax(-1), strict=True):
@@ -128,8 +128,9 @@ def against_others(model: LocalModel, items: int) -> None:
     same = sum(a[0] == b[0] for a, b in zip(one, other, strict=True))
     apart = max(
         max(abs(p - q) for p, q in zip(a[1], b[1], strict=True))
-        for a, b in zip(one, other, strict=True) if a[1] and b[1] and a[0] == b[0]
-    )  # fmt: skip
+        for a, b in zip(one, other, strict=True)
+        if a[1] and b[1] and a[0] == b[0]
+    )
     print(f"same text as one at a time: {same} of {len(one)}; letter probabilities differ by at most {apart:.0e}")
 
 

@@ -31,16 +31,31 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         ours = grpo.train_grpo(recipe, model, prompts, Path(folder) / "ours", 0, save_strategy="no", disable_tqdm=True)
         plain = GRPOTrainer(
-            model=options.model, processing_class=model.processor, reward_funcs=grpo.Reward(prompts, ()),
-            train_dataset=grpo.dataset(prompts, model.profile), callbacks=[grpo.Seed()],
+            model=options.model,
+            processing_class=model.processor,
+            reward_funcs=grpo.Reward(prompts, ()),
+            train_dataset=grpo.dataset(prompts, model.profile),
+            callbacks=[grpo.Seed()],
             args=GRPOConfig(
-                output_dir=f"{folder}/plain", use_cpu=True, seed=0, report_to=[], save_strategy="no", disable_tqdm=True,
-                per_device_train_batch_size=recipe.prompts * recipe.rollouts, num_generations=recipe.rollouts,
-                max_completion_length=model.profile.max_new_tokens, max_steps=recipe.steps, logging_steps=1,
-                learning_rate=recipe.rate, warmup_steps=recipe.warmup, lr_scheduler_type="constant_with_warmup",
-                shuffle_dataset=False, remove_unused_columns=False, bf16=False,
+                output_dir=f"{folder}/plain",
+                use_cpu=True,
+                seed=0,
+                report_to=[],
+                save_strategy="no",
+                disable_tqdm=True,
+                per_device_train_batch_size=recipe.prompts * recipe.rollouts,
+                num_generations=recipe.rollouts,
+                max_completion_length=model.profile.max_new_tokens,
+                max_steps=recipe.steps,
+                logging_steps=1,
+                learning_rate=recipe.rate,
+                warmup_steps=recipe.warmup,
+                lr_scheduler_type="constant_with_warmup",
+                shuffle_dataset=False,
+                remove_unused_columns=False,
+                bf16=False,
             ),
-        )  # fmt: skip
+        )
         plain.train()
     theirs = [entry for entry in plain.state.log_history if "loss" in entry]
     rates = []

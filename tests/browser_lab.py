@@ -54,8 +54,16 @@ def wait_for_server(port: int, seconds: float = 120) -> None:
 
 def start_chromium() -> webdriver.Chrome:
     options = webdriver.ChromeOptions()
-    for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-                 "--disable-component-update", "--disable-sync", "--window-size=1300,1000"):  # fmt: skip
+    for flag in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--window-size=1300,1000",
+    ):
         options.add_argument(flag)
     options.binary_location = "/usr/bin/chromium"
     return webdriver.Chrome(options, webdriver.ChromeService("/usr/bin/chromedriver"))
@@ -240,10 +248,20 @@ def main() -> None:
     given = parser.parse_args()
     set_the_stage()
     server = subprocess.Popen(
-        [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={given.port}", "--ip=127.0.0.1",
-         "--IdentityProvider.token=", f"--notebook-dir={STAGE}"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "jupyterlab",
+            "--no-browser",
+            "--allow-root",
+            f"--port={given.port}",
+            "--ip=127.0.0.1",
+            "--IdentityProvider.token=",
+            f"--notebook-dir={STAGE}",
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     driver = start_chromium()
     try:
         wait_for_server(given.port)

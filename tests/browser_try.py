@@ -70,8 +70,9 @@ def serve() -> str:
 
 def emulate(driver: webdriver.Chrome, scheme: str = "light", motion: str = "no-preference") -> None:
     features = [
-        {"name": "prefers-color-scheme", "value": scheme}, {"name": "prefers-reduced-motion", "value": motion},
-    ]  # fmt: skip
+        {"name": "prefers-color-scheme", "value": scheme},
+        {"name": "prefers-reduced-motion", "value": motion},
+    ]
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 
 
@@ -229,8 +230,11 @@ def compare(driver: webdriver.Chrome, url: str, name: str, items: int) -> None:
                 apart = [abs(a - b) for a, b in zip(own["probabilities"], response.letter_probs, strict=True)]
                 largest = max(largest, *apart)
         asked = min(start + AT_ONCE, len(cases))
-        print(f"{name}: {asked} answers in {seconds:.0f} s, {len(others)} other than the package's, probabilities of "
-              f"letters at most {largest:.1e} apart", flush=True)  # fmt: skip
+        print(
+            f"{name}: {asked} answers in {seconds:.0f} s, {len(others)} other than the package's, probabilities of "
+            f"letters at most {largest:.1e} apart",
+            flush=True,
+        )
     assert not others, "\n".join(others)
     assert largest < 1e-3
 

@@ -20,10 +20,13 @@ def completion(content="<answer>A</answer>", finish="stop", **message):
     """An answer as servers write it. message: what stands beside the content."""
     said = {"role": "assistant", "content": content, **message}
     return {
-        "id": "x", "object": "chat.completion", "created": 0, "model": "m",
+        "id": "x",
+        "object": "chat.completion",
+        "created": 0,
+        "model": "m",
         "choices": [{"index": 0, "message": said, "finish_reason": finish}],
         "usage": {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12},
-    }  # fmt: skip
+    }
 
 
 class Proxy:

@@ -52,8 +52,10 @@ class Hub:
                 if kind != "datasets" or name not in hub.datasets:
                     return self.reply(404, {"error": "Repository not found"}, {"X-Error-Code": "RepoNotFound"})
                 if action == "preupload":
-                    files = [{"path": file["path"], "uploadMode": "regular", "shouldIgnore": False} for file in
-                             json.loads(body)["files"]]  # fmt: skip
+                    files = [
+                        {"path": file["path"], "uploadMode": "regular", "shouldIgnore": False}
+                        for file in json.loads(body)["files"]
+                    ]
                     return self.reply(200, {"files": files})
                 if action == "commit":
                     return self.commit(name, [json.loads(line) for line in body.splitlines()])
@@ -79,8 +81,9 @@ class Hub:
                     elif line["key"] == "deletedFile":
                         del files[line["value"]["path"]]
                 sha = hub.commit(name, files)
-                return self.reply(200, {"commitOid": sha, "commitUrl": f"{hub.url}/datasets/{name}/commit/{sha}",
-                                        "success": True})  # fmt: skip
+                return self.reply(
+                    200, {"commitOid": sha, "commitUrl": f"{hub.url}/datasets/{name}/commit/{sha}", "success": True}
+                )
 
             def revision(self, name, revision, _):
                 files = [{"rfilename": path} for path in hub.datasets[name][revision]]
@@ -89,8 +92,13 @@ class Hub:
 
             def tree(self, name, revision, _):
                 files = hub.datasets[name][revision]
-                self.reply(200, [{"type": "file", "path": path, "size": len(files[path]), "oid": digest(files[path])}
-                                 for path in files])  # fmt: skip
+                self.reply(
+                    200,
+                    [
+                        {"type": "file", "path": path, "size": len(files[path]), "oid": digest(files[path])}
+                        for path in files
+                    ],
+                )
 
             def resolve(self, name, revision, path):
                 content = hub.datasets[name][revision].get(path)

@@ -42,9 +42,15 @@ def _answers(rng, prompt, contradicting):
     concluded = np.where(rng.random(len(ITEMS)) < contradicting, other, answered)
     concluded = np.where(rng.random(len(ITEMS)) < 0.05, NONE, concluded)
     numbers = {
-        "item": np.arange(len(ITEMS)), "answered": answered, "concluded": concluded, "judged": concluded,
-        "words": rng.integers(10, 30, len(ITEMS)), "statements": 2, "true_statements": 1, "mass": 255,
-    }  # fmt: skip
+        "item": np.arange(len(ITEMS)),
+        "answered": answered,
+        "concluded": concluded,
+        "judged": concluded,
+        "words": rng.integers(10, 30, len(ITEMS)),
+        "statements": 2,
+        "true_statements": 1,
+        "mass": 255,
+    }
     probs = np.zeros((len(ITEMS), N_LETTERS))
     sure = rng.uniform(0.5, 0.95, len(ITEMS))
     probs[np.arange(len(ITEMS)), answered] = sure

@@ -37,9 +37,13 @@ def run(task, responses, delivery):
         return ModelOutput.from_content("mockllm", responses[len(asked) - 1]).model_copy(update={"usage": usage})
 
     (log,) = eval(
-        task, get_model("mockllm/model", custom_outputs=respond), task_args={"delivery": delivery}, max_samples=1,
-        display="none", log_dir=tempfile.mkdtemp(),
-    )  # fmt: skip
+        task,
+        get_model("mockllm/model", custom_outputs=respond),
+        task_args={"delivery": delivery},
+        max_samples=1,
+        display="none",
+        log_dir=tempfile.mkdtemp(),
+    )
     if log.status != "success":
         raise SystemExit(str(log.error))
     asked_of = zip(asked, log.samples, strict=True)

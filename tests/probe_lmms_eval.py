@@ -51,10 +51,13 @@ def shown(turn):
 def prompts(task):
     for doc in task.test_docs():
         yield {
-            "turns": [shown(turn) for turn in task.doc_to_messages(doc)], "text": task.doc_to_text(doc),
-            "pictures": [pixels(picture) for picture in task.doc_to_visual(doc)], "target": task.doc_to_target(doc),
-            "options": doc["options"], "delivery": doc["delivery"],
-        }  # fmt: skip
+            "turns": [shown(turn) for turn in task.doc_to_messages(doc)],
+            "text": task.doc_to_text(doc),
+            "pictures": [pixels(picture) for picture in task.doc_to_visual(doc)],
+            "target": task.doc_to_target(doc),
+            "options": doc["options"],
+            "delivery": doc["delivery"],
+        }
 
 
 folder, group, texts = sys.argv[1:]

@@ -14,10 +14,16 @@ from pathlib import Path
 from PIL import Image
 
 FORMS = {
-    "3dsrbench": ("tsv", "parquet"), "3dsrbench-circular": ("tsv", "parquet"), "cv-bench": ("parquet",),
-    "spatial-mm": ("json",), "spatial-mm-multihop": ("json",), "whatsup": ("json",), "vstar": ("parquet",),
-    "mme-realworld-lite": ("parquet", "tsv"), "mmbench": ("parquet", "tsv"),
-}  # fmt: skip
+    "3dsrbench": ("tsv", "parquet"),
+    "3dsrbench-circular": ("tsv", "parquet"),
+    "cv-bench": ("parquet",),
+    "spatial-mm": ("json",),
+    "spatial-mm-multihop": ("json",),
+    "whatsup": ("json",),
+    "vstar": ("parquet",),
+    "mme-realworld-lite": ("parquet", "tsv"),
+    "mmbench": ("parquet", "tsv"),
+}
 """In which forms each is written; the first is that of its home."""
 
 TRAINING = ("sat2", "pixmo-count", "geometry3k")
@@ -65,12 +71,15 @@ def _threedsrbench(rotated=False):
                 shown = dict(zip("ABCD", [*turned, *["nan", None][: 4 - len(turned)]], strict=True))
                 found.append(
                     {
-                        "index": len(found), "qid": base + flip + (f"-{turn}" if turn else ""),
-                        "question": f"Which one is it in picture {number},\nas you see it?", **shown,
-                        "answer": "ABCD"[turned.index(options[bool(flip)])], "category": categories[number % 4],
+                        "index": len(found),
+                        "qid": base + flip + (f"-{turn}" if turn else ""),
+                        "question": f"Which one is it in picture {number},\nas you see it?",
+                        **shown,
+                        "answer": "ABCD"[turned.index(options[bool(flip)])],
+                        "category": categories[number % 4],
                         "image": picture(number + 10 * bool(flip)),
                     }
-                )  # fmt: skip
+                )
     return found
 
 
@@ -82,37 +91,58 @@ def _cv_bench():
     """Two to six options, the answer as "(A)"; two files."""
     found = []
     plan = [
-        ("2D", "Count", "ADE20K", ["3", "2", "1", "0", "4", "5"], "F"), ("2D", "Count", "ADE20K", ["1", "2"], "A"),
-        ("2D", "Relation", "ADE20K", ["left", "right"], "B"), ("2D", "Count", "COCO", ["7", "8", "9", "10", "6"], "E"),
-        ("2D", "Relation", "COCO", ["above", "below"], "A"), ("2D", "Count", "COCO", ["0", "1", "2", "3"], "C"),
-        ("3D", "Depth", "Omni3D", ["chair", "table"], "B"), ("3D", "Distance", "Omni3D", ["lamp", "bed"], "A"),
-        ("3D", "Depth", "Omni3D", ["car", "sign"], "A"), ("3D", "Distance", "Omni3D", ["desk", "sofa"], "B"),
-    ]  # fmt: skip
+        ("2D", "Count", "ADE20K", ["3", "2", "1", "0", "4", "5"], "F"),
+        ("2D", "Count", "ADE20K", ["1", "2"], "A"),
+        ("2D", "Relation", "ADE20K", ["left", "right"], "B"),
+        ("2D", "Count", "COCO", ["7", "8", "9", "10", "6"], "E"),
+        ("2D", "Relation", "COCO", ["above", "below"], "A"),
+        ("2D", "Count", "COCO", ["0", "1", "2", "3"], "C"),
+        ("3D", "Depth", "Omni3D", ["chair", "table"], "B"),
+        ("3D", "Distance", "Omni3D", ["lamp", "bed"], "A"),
+        ("3D", "Depth", "Omni3D", ["car", "sign"], "A"),
+        ("3D", "Distance", "Omni3D", ["desk", "sofa"], "B"),
+    ]
     for number, (kind, task, source, choices, answer) in enumerate(plan):
         listed = " ".join(f"({letter}) {one}" for letter, one in zip("ABCDEF", choices, strict=False))
         found.append(
             {
-                "idx": number, "type": kind, "task": task, "image": picture(number),
-                "question": f"What does picture {number} show?", "choices": choices, "answer": f"({answer})",
+                "idx": number,
+                "type": kind,
+                "task": task,
+                "image": picture(number),
+                "question": f"What does picture {number} show?",
+                "choices": choices,
+                "answer": f"({answer})",
                 "prompt": f"What does picture {number} show? Select from the following choices.\n{listed}",
-                "filename": f"img/{kind}/{number}.png", "source": source, "source_dataset": f"{source} Dataset",
-                "source_filename": f"{number}.jpg", "target_class": None, "target_size": None, "bbox": None,
+                "filename": f"img/{kind}/{number}.png",
+                "source": source,
+                "source_dataset": f"{source} Dataset",
+                "source_filename": f"{number}.jpg",
+                "target_class": None,
+                "target_size": None,
+                "bbox": None,
             }
-        )  # fmt: skip
+        )
     return found
 
 
 def _spatial_mm():
     """Options inside the question, the answer as "D. upwards"; two and four options; rows that are known to be bad."""
     questions = [
-        ("Which direction is cat looking at from camera's perspective?\nA. bottom left\nB. left\nC. right\nD. upwards",
-         "D. upwards"),
+        (
+            "Which direction is cat looking at from camera's perspective?\nA. bottom left\nB. left\nC. right\nD. "
+            "upwards",
+            "D. upwards",
+        ),
         ("Where is dog No. 2 located?\nA. left\nB. right\nC. behind\nD. top left", "B. right"),
         ("Is the deer facing left?\nA. yes\nB. no", "A. no"),  # contradicts itself
         ("Where is elephant facing?\nA. left\nB. Right", "B. right"),  # differs by a capital only
         ("Where is the pumpkin?\nA. middle\nB. left\nC. front\nD. right", "B. left"),
-        ("Which direction is cat looking at from camera's perspective?\nA. bottom left\nB. left\nC. right\nD. upwards",
-         "D. upwards"),  # again, about the picture of the first
+        (
+            "Which direction is cat looking at from camera's perspective?\nA. bottom left\nB. left\nC. right\nD. "
+            "upwards",
+            "D. upwards",
+        ),  # again, about the picture of the first
         ("In which hand is the man holding the glass?\nA. left\nB. right", "B. right"),
         ("Is the glass touching the watch?\nA. yes\nB. no", "B. no"),
         ("Where is the toy?\nA. front\nB. left\nC. top\nD. left", "A. front"),  # left twice
@@ -120,7 +150,7 @@ def _spatial_mm():
         ("Where is candies in relation to bucket?\nA. inside\nB. outside\nC. back\nD. above", "B. outside"),
         ("Is there a plant on the left?\nA. yes\nB. no", "B. yes"),  # contradicts itself
         ("Where is the boy?\nA. behind\nB. right\nC. front\nD. left", "D. left"),
-    ]  # fmt: skip
+    ]
     names = [f"{number:010x}.{'jpeg' if number % 3 else 'jpg'}" for number in range(len(questions))]
     names[5] = names[0]
     return [
@@ -131,15 +161,38 @@ def _spatial_mm():
 
 def _spatial_mm_multihop():
     """Open-ended; yes or no, colours, places, people and things, some of which mean the same."""
-    answers = ["left", "pink", "Yes", "red", "behind", "back", "no", "glass", "grey", "gray", "left back", "female",
-               "man", "guitar", "bell", "glass of milk", "top left", "right", "yellow", "cow"]  # fmt: skip
+    answers = [
+        "left",
+        "pink",
+        "Yes",
+        "red",
+        "behind",
+        "back",
+        "no",
+        "glass",
+        "grey",
+        "gray",
+        "left back",
+        "female",
+        "man",
+        "guitar",
+        "bell",
+        "glass of milk",
+        "top left",
+        "right",
+        "yellow",
+        "cow",
+    ]
     return [
         {
-            "image_name": f"{number:08x}aa.jpg", "question": f"What is it that picture {number} shows?",
-            "answer": answer, "reasoning": "{[one is left of two], [two is red]}", "hop": 2 + number % 7,
+            "image_name": f"{number:08x}aa.jpg",
+            "question": f"What is it that picture {number} shows?",
+            "answer": answer,
+            "reasoning": "{[one is left of two], [two is red]}",
+            "hop": 2 + number % 7,
         }
         for number, answer in enumerate(answers)
-    ]  # fmt: skip
+    ]
 
 
 def _whatsup():
@@ -169,12 +222,18 @@ def _vstar():
     last = "\nAnswer with the option's letter from the given choices directly."
     texts = [
         ("What is the material of the glove? (A) rubber (B) cotton (C) kevlar (D) leather", "A", "direct_attributes"),
-        ("What is the color of the sign?\n(A) red (dark)\n(B) blue (light)\n(C) green\n(D) white" + last, "B",
-         "direct_attributes"),
+        (
+            "What is the color of the sign?\n(A) red (dark)\n(B) blue (light)\n(C) green\n(D) white" + last,
+            "B",
+            "direct_attributes",
+        ),
         ("Is the red car on the left or right side of the dog?\n(A) right\n(B) left" + last, "B", "relative_position"),
-        ("What is the flag (on the boat)? (A) of (B)elgium (B) of France (C) none (D) both (A and B)", "D",
-         "direct_attributes"),
-    ]  # fmt: skip
+        (
+            "What is the flag (on the boat)? (A) of (B)elgium (B) of France (C) none (D) both (A and B)",
+            "D",
+            "direct_attributes",
+        ),
+    ]
     found = []
     for number in range(12):
         text, label, category = texts[number % 4]
@@ -188,16 +247,24 @@ def _vstar():
 def _mme_realworld_lite():
     """A string that holds the list of five options; the picture in base64, in a column called bytes."""
     options = ['(A) 1, or "one"', "(B) It's 2 (two)", "(C) 3", "(D)4", "(E) The image does not feature the number"]
-    domains = ("Perception/OCR with Complex Context", "Reasoning/OCR with Complex Context",
-               "Perception/Autonomous_Driving", "Reasoning/Monitoring")  # fmt: skip
+    domains = (
+        "Perception/OCR with Complex Context",
+        "Reasoning/OCR with Complex Context",
+        "Perception/Autonomous_Driving",
+        "Reasoning/Monitoring",
+    )
     return [
         {
-            "index": number, "bytes": picture(number), "question": f"Which number is in picture {number}?",
-            "multi-choice options": str(options), "answer": "ABCDE"[number % 5], "category": domains[number % 4],
+            "index": number,
+            "bytes": picture(number),
+            "question": f"Which number is in picture {number}?",
+            "multi-choice options": str(options),
+            "answer": "ABCDE"[number % 5],
+            "category": domains[number % 4],
             "l2-category": "license",
         }
         for number in range(10)
-    ]  # fmt: skip
+    ]
 
 
 def _mmbench():
@@ -211,14 +278,19 @@ def _mmbench():
             turned = options[turn:] + options[:turn]
             found.append(
                 {
-                    "index": number + 1_000_000 * turn, "question": f"What is in picture {number}?",
+                    "index": number + 1_000_000 * turn,
+                    "question": f"What is in picture {number}?",
                     "hint": "The picture was taken at night." if number == 241 else "nan",
                     "answer": "ABCD"[turned.index(options[0])],
                     **dict(zip("ABCD", [*turned, *["nan"] * (4 - count)], strict=True)),
-                    "category": "object_localization", "image": picture(number), "source": "made up",
-                    "L2-category": "finegrained_perception (instance-level)", "comment": "nan", "split": "dev",
+                    "category": "object_localization",
+                    "image": picture(number),
+                    "source": "made up",
+                    "L2-category": "finegrained_perception (instance-level)",
+                    "comment": "nan",
+                    "split": "dev",
                 }
-            )  # fmt: skip
+            )
     return found
 
 
@@ -228,11 +300,13 @@ def _sat2():
     return [
         {
             "images": [picture(number), picture(number + 30)] if number % 5 == 4 else [picture(number)],
-            "question": f"Which way is it in picture {number}?", "answers": answers[number % 3],
-            "correct_answer": answers[number % 3][number % 2], "question_type": ("obj_movement", "other")[number % 2],
+            "question": f"Which way is it in picture {number}?",
+            "answers": answers[number % 3],
+            "correct_answer": answers[number % 3][number % 2],
+            "question_type": ("obj_movement", "other")[number % 2],
         }
         for number in range(14)
-    ]  # fmt: skip
+    ]
 
 
 def _pixmo_count():
@@ -240,11 +314,13 @@ def _pixmo_count():
     return [
         {
             "image_url": f"http://127.0.0.1:9/{number}.png",
-            "image_sha256": hashlib.sha256(content(0 if number == 5 else number)).hexdigest(), "count": number,
-            "points": {"x": [1.0] * number, "y": [2.0] * number}, "label": "people" if number % 2 else "dogs",
+            "image_sha256": hashlib.sha256(content(0 if number == 5 else number)).hexdigest(),
+            "count": number,
+            "points": {"x": [1.0] * number, "y": [2.0] * number},
+            "label": "people" if number % 2 else "dogs",
         }
         for number in range(10)
-    ]  # fmt: skip
+    ]
 
 
 def _geometry3k():
@@ -257,17 +333,23 @@ def _geometry3k():
 
 
 PARQUET = {
-    "3dsrbench": ("3dsr/test", 1), "3dsrbench-circular": ("3dsr_circular/test", 2), "vstar": ("data/test", 1),
-    "mme-realworld-lite": ("data/train", 2), "mmbench": ("en/dev", 1), "sat2": ("data/train", 2),
+    "3dsrbench": ("3dsr/test", 1),
+    "3dsrbench-circular": ("3dsr_circular/test", 2),
+    "vstar": ("data/test", 1),
+    "mme-realworld-lite": ("data/train", 2),
+    "mmbench": ("en/dev", 1),
+    "sat2": ("data/train", 2),
     "pixmo-count": ("data/train", 1),
     "geometry3k": ("data/train", 1),
-}  # fmt: skip
+}
 """Path and number of parts."""
 
 TSV = {
-    "3dsrbench": "3dsrbench_v1_vlmevalkit.tsv", "3dsrbench-circular": "3dsrbench_v1_vlmevalkit_circular.tsv",
-    "mme-realworld-lite": "mme_realworld_lite.tsv", "mmbench": "MMBench_DEV_EN.tsv",
-}  # fmt: skip
+    "3dsrbench": "3dsrbench_v1_vlmevalkit.tsv",
+    "3dsrbench-circular": "3dsrbench_v1_vlmevalkit_circular.tsv",
+    "mme-realworld-lite": "mme_realworld_lite.tsv",
+    "mmbench": "MMBench_DEV_EN.tsv",
+}
 
 
 def _write_parquet(name, folder, rows):

@@ -105,8 +105,9 @@ def test_a_benchmark(examples, tmp_path, monkeypatch):
     monkeypatch.setitem(registry.PUBLIC, new.name, new)
     found = registry.load_benchmark(new.name, data=tmp_path / "data")
     assert [(one.id, one.options, one.answer) for one in found] == [
-        ("colour-set-0", ("red", "blue"), 0), ("colour-set-1", ("red", "blue"), 0),
-    ]  # fmt: skip
+        ("colour-set-0", ("red", "blue"), 0),
+        ("colour-set-1", ("red", "blue"), 0),
+    ]
     assert found[0].load_image().getpixel((0, 0)) == (255, 0, 0)
 
 

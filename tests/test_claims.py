@@ -63,7 +63,7 @@ UNCLEAR = {"low": -0.9, "high": 0.9}
         ("gap", {"value": 0.5}, "right in 16 %", "right in 50 %"),
         ("your_model_drops", UNCLEAR, "in 4 of 4 models", "in 0 of 4 models"),
     ],
-)  # fmt: skip
+)
 def test_a_claim_hangs_on_the_numbers(root, name, change, before, after):
     assert before in claim(root, name)
     assert after in claim(root, name, lambda table: table.assign(**change))
@@ -87,8 +87,16 @@ def test_names_at_the_ends_of_lines_do_not_lie_on_each_other():
 
 def test_a_readers_model_stands_beside_three_shipped_ones_on_the_same_items(root, monkeypatch):
     monkeypatch.chdir(root)
-    rows = pd.DataFrame({"benchmark": "microworld", "question": ["test-0-0", "test-0-1"], "perturbation": "plain",
-                         "model": "mine", "model_hash": "0", "correct": True})  # fmt: skip
+    rows = pd.DataFrame(
+        {
+            "benchmark": "microworld",
+            "question": ["test-0-0", "test-0-1"],
+            "perturbation": "plain",
+            "model": "mine",
+            "model_hash": "0",
+            "correct": True,
+        }
+    )
     context = NotebookContext(None, "microworld · mine\nnot above chance", 0, rows=rows)
     beside = context.beside_shipped()
     assert set(beside.rows["model"]) == {"mine", *BESIDE}

@@ -115,9 +115,18 @@ def test_a_folder_is_a_benchmark(folder, tmp_path, random_checkpoint, capsys):
 def test_pictures_that_cannot_be_read_are_named_and_all_others_are_asked(folder, tmp_path, random_checkpoint, capsys):
     """One is cut, one is missing; mended, they alone are asked."""
     arguments = [
-        "evaluate", "--model", random_checkpoint, "--benchmark", folder, "--out", tmp_path / "r", "--perturbations",
-        "plain", "--max-new-tokens", "4",
-    ]  # fmt: skip
+        "evaluate",
+        "--model",
+        random_checkpoint,
+        "--benchmark",
+        folder,
+        "--out",
+        tmp_path / "r",
+        "--perturbations",
+        "plain",
+        "--max-new-tokens",
+        "4",
+    ]
     cut, gone = (folder / "images" / f"test-0-{number}.png" for number in (1, 4))
     whole = {image: image.read_bytes() for image in (cut, gone)}
     cut.write_bytes(whole[cut][:100])

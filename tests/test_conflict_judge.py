@@ -136,10 +136,14 @@ def test_prompts_that_assert_nothing_give_nothing_to_acknowledge():
     for name in PERTURBATIONS:
         prompt = apply(item, name)
         row = dict.fromkeys(CASE) | {
-            "prompt": prompt.text, "options": prompt.options, "model_hash": "", "prefill": prompt.prefill, "think": "",
+            "prompt": prompt.text,
+            "options": prompt.options,
+            "model_hash": "",
+            "prefill": prompt.prefill,
+            "think": "",
             "suggested": None if prompt.suggested is None else "ABCDEFG"[prompt.suggested],
             "response": "The caption is wrong. The given sentence is wrong.",
-        }  # fmt: skip
+        }
         (found,) = Conflict().judge([case_of(row, item)])
         assert found.verdict in ("acknowledges", "nothing given")
         asserting |= {name} if found.verdict == "acknowledges" else set()

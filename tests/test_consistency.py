@@ -28,12 +28,23 @@ def rows(**perturbations):
     lines = []
     for name, items in perturbations.items():
         for k, (correct, verdict, misled) in enumerate(items):
-            lines.append({
-                "key": f"{name}-{k}", "model": "m", "question": f"q{k}", "group": f"q{k}", "category": "position",
-                "perturbation": name.replace("_", "-"), "correct": correct, "answer": "B" if misled else "A",
-                "suggested": {"right": "A", "wrong": "B"}.get(name.split("_")[0]), "right": "A", "rule": verdict,
-                "prefill": "<think></think>" if name == "stop_think" else "", "n_options": 4,
-            })  # fmt: skip
+            lines.append(
+                {
+                    "key": f"{name}-{k}",
+                    "model": "m",
+                    "question": f"q{k}",
+                    "group": f"q{k}",
+                    "category": "position",
+                    "perturbation": name.replace("_", "-"),
+                    "correct": correct,
+                    "answer": "B" if misled else "A",
+                    "suggested": {"right": "A", "wrong": "B"}.get(name.split("_")[0]),
+                    "right": "A",
+                    "rule": verdict,
+                    "prefill": "<think></think>" if name == "stop_think" else "",
+                    "n_options": 4,
+                }
+            )
     return pd.DataFrame(lines)
 
 
@@ -54,8 +65,10 @@ def test_quadrants_sum_to_one_and_consistent_accuracy_falls_further():
             plain=[RIGHT_AND_SAYS_SO] * 30 + [CONFUSED] * 10,
             wrong_think=[RIGHT_AND_SAYS_SO] * 5 + [RIGHT_ALL_THE_SAME] * 15 + [MISLED] * 16 + [CONFUSED] * 4,
             stop_think=[(True, "no commitment", False)] * 40,
-        ), "rule", rng(),
-    )  # fmt: skip
+        ),
+        "rule",
+        rng(),
+    )
     assert set(table["perturbation"]) == {"plain", "wrong-think"}  # no reasoning, no quadrant
     shares = [look(table, perturbation="wrong-think", measure=name) for name in consistency.QUADRANTS]
     assert shares == [5 / N, 15 / N, 16 / N, 4 / N]
@@ -68,16 +81,28 @@ def test_shares_part_all_answers_by_right_and_verdict():
     unread = (False, "no answer", False)
     table = consistency.shares(
         rows(
-            plain=[RIGHT_AND_SAYS_SO] * 20 + [RIGHT_ALL_THE_SAME] * 4 + [(True, "no commitment", False)] * 6
-            + [CONFUSED] * 3 + [(False, "disagree", True)] * 1 + [MISLED] * 4 + [unread] * 2,
+            plain=[RIGHT_AND_SAYS_SO] * 20
+            + [RIGHT_ALL_THE_SAME] * 4
+            + [(True, "no commitment", False)] * 6
+            + [CONFUSED] * 3
+            + [(False, "disagree", True)] * 1
+            + [MISLED] * 4
+            + [unread] * 2,
             stop_think=[(True, "no commitment", False)] * 40,
-        ), "rule", rng(),
-    )  # fmt: skip
+        ),
+        "rule",
+        rng(),
+    )
     assert set(table["perturbation"]) == {"plain"}
     assert table.set_index("measure")["value"].mul(N).round(9).to_dict() == {
-        "right, agrees": 20, "right, contradicts": 4, "right, names no option": 6, "wrong, names no option": 3,
-        "wrong, contradicts": 1, "wrong, agrees": 4, "no answer": 2,
-    }  # fmt: skip
+        "right, agrees": 20,
+        "right, contradicts": 4,
+        "right, names no option": 6,
+        "wrong, names no option": 3,
+        "wrong, contradicts": 1,
+        "wrong, agrees": 4,
+        "no answer": 2,
+    }
     left = consistency.shares(rows(plain=[RIGHT_AND_SAYS_SO] * 10 + [(True, "unusable", False)] * 30), "rule", rng())
     assert look(left, perturbation="plain", measure="right, agrees") == 1
 
@@ -94,10 +119,15 @@ def test_failure_types_are_shares_of_what_was_right():
     table = consistency.failure_types(
         rows(
             plain=[RIGHT_AND_SAYS_SO] * 30 + [CONFUSED] * 10,
-            wrong_think=[RIGHT_ALL_THE_SAME] * 6 + [MISLED] * 12 + [RIGHT_AND_SAYS_SO] * 9 + [CONFUSED] * 3
+            wrong_think=[RIGHT_ALL_THE_SAME] * 6
+            + [MISLED] * 12
+            + [RIGHT_AND_SAYS_SO] * 9
+            + [CONFUSED] * 3
             + [MISLED] * 10,
-        ), "rule", rng(),
-    )  # fmt: skip
+        ),
+        "rule",
+        rng(),
+    )
     shares = {name: look(table, type=name) for name in ("stubborn", "brittle", "recovered", "other")}
     assert shares == {"stubborn": 6 / 30, "brittle": 12 / 30, "recovered": 9 / 30, "other": 3 / 30}
 
@@ -111,9 +141,16 @@ def test_conflicts_acknowledged_are_shares_of_all_of_those_that_stay_right_and_o
     )
     table["conflict"] = (
         ["nothing given"] * 40
-        + ["acknowledges"] * 12 + ["silent"] * 3 + ["acknowledges"] * 5 + ["silent"] * 15 + ["acknowledges"] * 5
-        + ["acknowledges"] * 2 + ["silent"] * 36 + [None] * 2 + ["nothing given"] * 40
-    )  # fmt: skip
+        + ["acknowledges"] * 12
+        + ["silent"] * 3
+        + ["acknowledges"] * 5
+        + ["silent"] * 15
+        + ["acknowledges"] * 5
+        + ["acknowledges"] * 2
+        + ["silent"] * 36
+        + [None] * 2
+        + ["nothing given"] * 40
+    )
     found = consistency.acknowledged(table, rng())
     assert found["perturbation"].unique().tolist() == ["wrong-caption", "right-caption"]
     assert look(found, perturbation="wrong-caption", measure="all") == 22 / 40
@@ -129,9 +166,17 @@ def test_conflicts_acknowledged_are_shares_of_all_of_those_that_stay_right_and_o
 def test_fleiss_kappa_of_the_published_example():
     """Fleiss 1971, as tabulated in the literature: 10 subjects, 14 raters, 5 categories: 0.210."""
     counts = [
-        [0, 0, 0, 0, 14], [0, 2, 6, 4, 2], [0, 0, 3, 5, 6], [0, 3, 9, 2, 0], [2, 2, 8, 1, 1],
-        [7, 7, 0, 0, 0], [3, 2, 6, 3, 0], [2, 5, 3, 2, 2], [6, 5, 2, 1, 0], [0, 2, 2, 3, 7],
-    ]  # fmt: skip
+        [0, 0, 0, 0, 14],
+        [0, 2, 6, 4, 2],
+        [0, 0, 3, 5, 6],
+        [0, 3, 9, 2, 0],
+        [2, 2, 8, 1, 1],
+        [7, 7, 0, 0, 0],
+        [3, 2, 6, 3, 0],
+        [2, 5, 3, 2, 2],
+        [6, 5, 2, 1, 0],
+        [0, 2, 2, 3, 7],
+    ]
     labels = [np.repeat(np.arange(5), line) for line in counts]
     assert fleiss_kappa(labels, 5)(np.ones((1, 10)))[0] == pytest.approx(0.210, abs=5e-4)
 
@@ -214,11 +259,16 @@ def test_an_item_that_one_of_two_was_not_probed_on_counts_in_neither():
     """Turned reasoning: followed in 1 of 4 and in 2 of 3; of the three items that both were asked, in 0 and 2."""
     tables = {}
     for name, turned in (("one", "AAAB"), ("two", "ABB-")):
-        tables[name] = rows(plain=[RIGHT_AND_SAYS_SO] * 4).assign(replay="agree", replay_details=[
-            json.dumps(dict.fromkeys(("blank", "blank-empty", "empty", "half"), "A")
-                       | {"flipped": None if to == "-" else to, "turned_to": None if to == "-" else "B"})
-            for to in turned
-        ])  # fmt: skip
+        tables[name] = rows(plain=[RIGHT_AND_SAYS_SO] * 4).assign(
+            replay="agree",
+            replay_details=[
+                json.dumps(
+                    dict.fromkeys(("blank", "blank-empty", "empty", "half"), "A")
+                    | {"flipped": None if to == "-" else to, "turned_to": None if to == "-" else "B"}
+                )
+                for to in turned
+            ],
+        )
     found = consistency.replay_gaps(tables, rng())
     assert look(found, probe="flipped", measure="follows") == pytest.approx(2 / 3)
     assert found[found["probe"] == "flipped"]["n"].tolist() == [3, 3]
@@ -255,13 +305,20 @@ def test_a_judge_against_the_grammar():
         (right, "A", None, "missed"),
         (right, "A", "C", "another"),
     ]
-    table = pd.DataFrame([
-        {
-            "model": "m", "perturbation": "plain", "question": item.id, "think": think, "options": item.options,
-            "rule_concluded": concluded, "prefill": "",
-        }
-        for think, _, concluded, _ in said
-    ])  # fmt: skip
+    table = pd.DataFrame(
+        [
+            {
+                "model": "m",
+                "perturbation": "plain",
+                "question": item.id,
+                "think": think,
+                "options": item.options,
+                "rule_concluded": concluded,
+                "prefill": "",
+            }
+            for think, _, concluded, _ in said
+        ]
+    )
     found = consistency.against_truth(table, {item.id: item})
     assert found["truth"].fillna("").tolist() == [truth for _, truth, _, _ in said]
     assert found["outcome"].tolist() == [outcome for *_, outcome in said]

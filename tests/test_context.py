@@ -21,9 +21,14 @@ from companion.teaching.context import open_audit, open_rows, open_runs
 def parameters(tmp_path, monkeypatch, random_checkpoint):
     monkeypatch.chdir(tmp_path)
     return {
-        "model": str(random_checkpoint), "benchmark": "microworld", "n_items": 3, "seed": 0, "device": "cpu",
-        "profile": "auto", "figures": "figures",
-    }  # fmt: skip
+        "model": str(random_checkpoint),
+        "benchmark": "microworld",
+        "n_items": 3,
+        "seed": 0,
+        "device": "cpu",
+        "profile": "auto",
+        "figures": "figures",
+    }
 
 
 def test_figures_say_when_answers_could_not_be_read(parameters, checkpoint):
@@ -47,8 +52,9 @@ def test_questions_of_two_benchmarks_are_told_apart(parameters, tmp_path):
     given = parameters | {"benchmark": ",".join(map(str, folders)), "n_items": 1}
     context = open_rows("x", given, ("plain", "wrong-think"), judged=True)
     assert [(one.source, one.text) for one in context.questions] == [
-        ("shapes", "Which colour is it?"), ("shapes (2)", "Which shape is it?"),
-    ]  # fmt: skip
+        ("shapes", "Which colour is it?"),
+        ("shapes (2)", "Which shape is it?"),
+    ]
     assert context.subtitle.startswith("2 benchmarks · ")
     assert context.moved("wrong-think") == context.questions[0]
     for question in context.questions:

@@ -193,10 +193,18 @@ def test_notebook_04_audits_a_served_model_within_its_budget(serving, root, tmp_
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     proxy = Proxy(serving, key=KEY)
     parameters = {
-        "endpoint": f"{proxy.url}#checkpoints/base", "benchmark": "microworld", "n_items": 3, "samples": 2, "seed": 0,
-        "temperature": 1.0, "effort": "", "profile": "microworld", "price": [2, 8], "budget": 0.0,
+        "endpoint": f"{proxy.url}#checkpoints/base",
+        "benchmark": "microworld",
+        "n_items": 3,
+        "samples": 2,
+        "seed": 0,
+        "temperature": 1.0,
+        "effort": "",
+        "profile": "microworld",
+        "price": [2, 8],
+        "budget": 0.0,
         "figures": "figures",
-    }  # fmt: skip
+    }
     perturbations = ["plain", "right-caption", "wrong-caption", "right-think", "wrong-think"]
     with pytest.raises(CompanionError, match=r"30 requests, .* at most \$0\.\d+, .* nothing was sent: set budget"):
         open_audit(name, parameters, perturbations)

@@ -18,9 +18,11 @@ from companion.measures import auroc
 
 def drawn(rng, seeds=5, items=400, of_seeds=0.02, of_items=0.3, rest=0.3, mean=0.0):
     return (
-        mean + of_seeds * rng.normal(size=(seeds, 1)) + of_items * rng.normal(size=(1, items))
+        mean
+        + of_seeds * rng.normal(size=(seeds, 1))
+        + of_items * rng.normal(size=(1, items))
         + rest * rng.normal(size=(seeds, items))
-    )  # fmt: skip
+    )
 
 
 def test_mean_squares_are_those_of_a_two_way_analysis_of_variance():
@@ -111,12 +113,15 @@ def test_rank_correlations_of_nothing_are_seldom_significant():
     assert np.mean([rank_correlation(rng.random(24), rng.random(24)).p < 0.05 for _ in range(1000)]) < 0.075
 
 
-@pytest.mark.parametrize(("p", "corrected"), [
-    ([0.01, 0.04, 0.03, 0.005], [0.03, 0.06, 0.06, 0.02]),
-    ([0.04], [0.04]),
-    ([0.6, np.nan, 0.7], [1.0, np.nan, 1.0]),
-    ([0.02, 0.01], [0.02, 0.02]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("p", "corrected"),
+    [
+        ([0.01, 0.04, 0.03, 0.005], [0.03, 0.06, 0.06, 0.02]),
+        ([0.04], [0.04]),
+        ([0.6, np.nan, 0.7], [1.0, np.nan, 1.0]),
+        ([0.02, 0.01], [0.02, 0.02]),
+    ],
+)
 def test_holm(p, corrected):
     np.testing.assert_allclose(holm(p), corrected)
 

@@ -126,9 +126,12 @@ def test_two_folders_of_one_name_keep_their_own_questions(asked, tmp_path, capsy
     asked(third)
     found = current([tmp_path / "runs"])
     assert right(found) == {
-        ("photos", "1"): "A", ("photos", "2"): "B", ("photos (2)", "1"): "C", ("photos (3)", "1"): "A",
+        ("photos", "1"): "A",
+        ("photos", "2"): "B",
+        ("photos (2)", "1"): "C",
+        ("photos (3)", "1"): "A",
         ("photos (3)", "2"): "B",
-    }  # fmt: skip
+    }
     assert found.folders == {"photos": one, "photos (2)": other, "photos (3)": third}
     for command in ("judge", "compare"):
         out, error = told(capsys, command, "runs")
@@ -147,8 +150,11 @@ def test_a_copy_of_a_folder_shares_the_answers_and_only_what_differs_is_asked(as
     assert len(Store(tmp_path / "runs").read()) == 9
     found = current([tmp_path / "runs"])
     assert right(found) == {
-        ("photos", "1"): "A", ("photos", "2"): "B", ("photos (2)", "1"): "A", ("photos (2)", "2"): "C",
-    }  # fmt: skip
+        ("photos", "1"): "A",
+        ("photos", "2"): "B",
+        ("photos (2)", "1"): "A",
+        ("photos (2)", "2"): "C",
+    }
     out, _ = told(capsys, "judge", "runs")
     assert [line.split()[-1] for line in out.splitlines() if line[-1].isdigit()] == [
         "2"

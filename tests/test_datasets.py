@@ -84,38 +84,112 @@ def test_all_forms_of_a_benchmark_give_the_same_questions(name, form, copies):
 @pytest.mark.parametrize(
     ("name", "id", "text", "options", "right", "category", "group"),
     [
-        ("3dsrbench", "VIN6MS3J-flip", "Which one is it in picture 0,\nas you see it?", ("the dog", "the cat"),
-         "the cat", "height/height_higher", "VIN6MS3J"),
-        ("3dsrbench", "A2C4E6G8", None, ("left", "right", "front", "back"), "left", "location/location_above",
-         "A2C4E6G8"),
-        ("3dsrbench-circular", "QWERTY77-flip-3", None, ("back", "left", "right", "front"), "right",
-         "multi_object/multi_object_facing", "QWERTY77"),
+        (
+            "3dsrbench",
+            "VIN6MS3J-flip",
+            "Which one is it in picture 0,\nas you see it?",
+            ("the dog", "the cat"),
+            "the cat",
+            "height/height_higher",
+            "VIN6MS3J",
+        ),
+        (
+            "3dsrbench",
+            "A2C4E6G8",
+            None,
+            ("left", "right", "front", "back"),
+            "left",
+            "location/location_above",
+            "A2C4E6G8",
+        ),
+        (
+            "3dsrbench-circular",
+            "QWERTY77-flip-3",
+            None,
+            ("back", "left", "right", "front"),
+            "right",
+            "multi_object/multi_object_facing",
+            "QWERTY77",
+        ),
         ("cv-bench", "2D-0", "What does picture 0 show?", ("3", "2", "1", "0", "4", "5"), "5", "Count/ADE20K", "2D-0"),
         ("cv-bench", "3D-6", None, ("chair", "table"), "table", "Depth/Omni3D", "3D-6"),
-        ("spatial-mm", "one_obj-0", "Which direction is cat looking at from camera's perspective?",
-         ("bottom left", "left", "right", "upwards"), "upwards", "one_obj", "one_obj-0"),
-        ("spatial-mm", "one_obj-1", "Where is dog No. 2 located?", ("left", "right", "behind", "top left"), "right",
-         "one_obj", "one_obj-1"),
+        (
+            "spatial-mm",
+            "one_obj-0",
+            "Which direction is cat looking at from camera's perspective?",
+            ("bottom left", "left", "right", "upwards"),
+            "upwards",
+            "one_obj",
+            "one_obj-0",
+        ),
+        (
+            "spatial-mm",
+            "one_obj-1",
+            "Where is dog No. 2 located?",
+            ("left", "right", "behind", "top left"),
+            "right",
+            "one_obj",
+            "one_obj-1",
+        ),
         ("spatial-mm", "two_obj-1", "Is the glass touching the watch?", ("yes", "no"), "no", "two_obj", "two_obj-1"),
-        ("whatsup", "B-bowl_in-front_of_can", "Which caption describes the picture?", None,
-         "A bowl to the in-front of a can", "B/in-front", "B-bowl-can"),
+        (
+            "whatsup",
+            "B-bowl_in-front_of_can",
+            "Which caption describes the picture?",
+            None,
+            "A bowl to the in-front of a can",
+            "B/in-front",
+            "B-bowl-can",
+        ),
         ("whatsup", "A-mug_left_of_table", None, None, "A mug to the left of a table", "A/left", "A-mug-table"),
-        ("vstar", "direct_attributes-1", "What is the color of the sign?",
-         ("red (dark)", "blue (light)", "green", "white"), "blue (light)", "direct_attributes", "direct_attributes-1"),
-        ("vstar", "relative_position-0", "Is the red car on the left or right side of the dog?", ("right", "left"),
-         "left", "relative_position", "relative_position-0"),
-        ("vstar", "direct_attributes-2", "What is the flag (on the boat)?",
-         ("of (B)elgium", "of France", "none", "both (A and B)"), "both (A and B)", "direct_attributes",
-         "direct_attributes-2"),
-        ("mme-realworld-lite", "1", "Which number is in picture 1?",
-         ('1, or "one"', "It's 2 (two)", "3", "4", "The image does not feature the number"), "It's 2 (two)",
-         "Reasoning/OCR with Complex Context", "1"),
-        ("mmbench", "1000241", "The picture was taken at night.\nWhat is in picture 241?",
-         ("option 1 of 241", "option 0 of 241"), "option 0 of 241",
-         "finegrained_perception (instance-level)/object_localization", "241"),
+        (
+            "vstar",
+            "direct_attributes-1",
+            "What is the color of the sign?",
+            ("red (dark)", "blue (light)", "green", "white"),
+            "blue (light)",
+            "direct_attributes",
+            "direct_attributes-1",
+        ),
+        (
+            "vstar",
+            "relative_position-0",
+            "Is the red car on the left or right side of the dog?",
+            ("right", "left"),
+            "left",
+            "relative_position",
+            "relative_position-0",
+        ),
+        (
+            "vstar",
+            "direct_attributes-2",
+            "What is the flag (on the boat)?",
+            ("of (B)elgium", "of France", "none", "both (A and B)"),
+            "both (A and B)",
+            "direct_attributes",
+            "direct_attributes-2",
+        ),
+        (
+            "mme-realworld-lite",
+            "1",
+            "Which number is in picture 1?",
+            ('1, or "one"', "It's 2 (two)", "3", "4", "The image does not feature the number"),
+            "It's 2 (two)",
+            "Reasoning/OCR with Complex Context",
+            "1",
+        ),
+        (
+            "mmbench",
+            "1000241",
+            "The picture was taken at night.\nWhat is in picture 241?",
+            ("option 1 of 241", "option 0 of 241"),
+            "option 0 of 241",
+            "finegrained_perception (instance-level)/object_localization",
+            "241",
+        ),
         ("mmbench", "3", "What is in picture 3?", None, "option 0 of 3", None, "3"),
     ],
-)  # fmt: skip
+)
 def test_quirks_are_read(name, id, text, options, right, category, group, copies):
     (question,) = find_questions(name, [f"{name}-{id}"], copies(name))
     assert question.text == (text or question.text)
@@ -156,12 +230,19 @@ def test_options_made_for_open_questions_are_of_the_same_kind_and_none_means_ano
 @pytest.mark.parametrize(
     ("one", "other", "same"),
     [
-        ("left", "left back", True), ("back", "behind", True), ("left back", "left behind", True),
-        ("grey", "gray", True), ("glass", "glass of milk", True), ("black and white", "white", True),
+        ("left", "left back", True),
+        ("back", "behind", True),
+        ("left back", "left behind", True),
+        ("grey", "gray", True),
+        ("glass", "glass of milk", True),
+        ("black and white", "white", True),
         ("under", "below", True),
-        ("light brown", "brown", True), ("left", "right", False), ("red", "pink", False), ("top", "bottom", False),
+        ("light brown", "brown", True),
+        ("left", "right", False),
+        ("red", "pink", False),
+        ("top", "bottom", False),
     ],
-)  # fmt: skip
+)
 def test_answers_that_mean_the_same(one, other, same):
     assert alike(one, other) == alike(other, one) == same
 
@@ -186,7 +267,7 @@ def test_answers_that_mean_the_same(one, other, same):
         ("mme-realworld-lite", "multi-choice options", "['(A) one', 'two']", "begins with its letter, as (A)"),
         ("mmbench", "category", "nan", "column category: nothing is there"),
     ],
-)  # fmt: skip
+)
 def test_a_malformed_row_is_named_and_left_out_and_two_are_too_many(name, column, value, says, copies):
     rows = real_schemas.rows(name)
     rows[0] = {**rows[0], column: value}
@@ -387,9 +468,11 @@ def official_cv_bench(rows):
         for source in ("/ADE20K", "/COCO", "/Omni3D")
     )
     return {
-        "mean of 2D and 3D": 1 / 2 * ((ade + coco) / 2 + omni), "2D": (ade + coco) / 2, "3D": omni,
+        "mean of 2D and 3D": 1 / 2 * ((ade + coco) / 2 + omni),
+        "2D": (ade + coco) / 2,
+        "3D": omni,
         "accuracy": mean_of([row["correct"] for row in rows]),
-    }  # fmt: skip
+    }
 
 
 def official_mmbench(rows):
@@ -426,10 +509,14 @@ def official_by_category(rows):
 
 
 OFFICIAL = {
-    "3dsrbench-circular": official_3dsrbench, "cv-bench": official_cv_bench, "mmbench": official_mmbench,
-    "whatsup": official_whatsup, "vstar": official_by_category, "mme-realworld-lite": official_by_category,
+    "3dsrbench-circular": official_3dsrbench,
+    "cv-bench": official_cv_bench,
+    "mmbench": official_mmbench,
+    "whatsup": official_whatsup,
+    "vstar": official_by_category,
+    "mme-realworld-lite": official_by_category,
     "spatial-mm": official_by_category,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", OFFICIAL)
@@ -507,9 +594,12 @@ except CompanionError as error:
 def fetch(hub, name, tmp_path, offline="0"):
     """What a process prints that loads a benchmark from a hub, with its own cache."""
     environment = {
-        **os.environ, "HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": offline,
+        **os.environ,
+        "HF_ENDPOINT": hub.url,
+        "HF_HOME": str(tmp_path / "home"),
+        "HF_HUB_OFFLINE": offline,
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-    }  # fmt: skip
+    }
     command = [sys.executable, "-c", LOAD, name, str(tmp_path / "data")]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
 

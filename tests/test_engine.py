@@ -188,7 +188,7 @@ def test_what_is_finished_in_the_middle_of_a_batch_is_kept(tmp_path, error):
 )
 def test_a_greedy_answer_is_the_most_probable_letter_or_the_row_has_no_probabilities(
     tmp_path, answer, probs, temperature, kept
-):  # fmt: skip
+):
     class Odd(Scripted):
         def generate(self, prompts, sampling):
             for number, response in super().generate(prompts, sampling):
@@ -249,12 +249,20 @@ def test_a_full_disk_keeps_earlier_rows(tmp_path, monkeypatch):
 def test_kill_minus_nine_in_the_middle_then_the_same_command(tmp_path, checkpoint, monkeypatch):
     """Rows of a killed and resumed run equal those of one that ran through; none is there twice."""
     command = [
-        sys.executable, "-c",
+        sys.executable,
+        "-c",
         "import companion.evaluation.fill_missing as filling, companion.cli, sys; filling.FLUSH_SECONDS = 0.0; "
         "sys.exit(companion.cli.main(sys.argv[1:]))",
-        "evaluate", "--model", str(checkpoint), "--perturbations", "plain,wrong-think,stop-think", "--limit", "120",
-        "--token-budget", "2500",
-    ]  # fmt: skip
+        "evaluate",
+        "--model",
+        str(checkpoint),
+        "--perturbations",
+        "plain,wrong-think,stop-think",
+        "--limit",
+        "120",
+        "--token-budget",
+        "2500",
+    ]
 
     def start(out):
         return subprocess.Popen([*command, "--out", str(out)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)

@@ -75,9 +75,13 @@ def names(root, rows, monkeypatch):
     tests, shares = (pd.read_csv(f"figures/{name}.csv") for name in ("study_tests", "three_shares"))
     indexed = pd.read_csv("figures/perturbation_drops.csv").set_index(["perturbation", "measure"])
     return {
-        **found, "03": {"rows": rows}, "00": {"table": indexed}, "04": {"tests": tests, "shares": shares}, "06": LAB,
+        **found,
+        "03": {"rows": rows},
+        "00": {"table": indexed},
+        "04": {"tests": tests, "shares": shares},
+        "06": LAB,
         "08": {"context": SimpleNamespace(rows=rows)},
-    }  # fmt: skip
+    }
 
 
 def answered(exercise, code, names):
@@ -128,9 +132,24 @@ def test_a_reader_who_has_not_answered_sees_no_error(id, names):
 
 
 NO_ANSWERS = [
-    None, "seven", [], {}, True, float("nan"), pd.DataFrame(), object(), lambda: 1, lambda *_: None, lambda *_: "x",
-    lambda *_: np.ones(2), lambda *_: pd.Series([1.0, 2.0]), lambda *_: 1j, {"a": 1}, ("a", None, 3), np.array([1.0]),
-]  # fmt: skip
+    None,
+    "seven",
+    [],
+    {},
+    True,
+    float("nan"),
+    pd.DataFrame(),
+    object(),
+    lambda: 1,
+    lambda *_: None,
+    lambda *_: "x",
+    lambda *_: np.ones(2),
+    lambda *_: pd.Series([1.0, 2.0]),
+    lambda *_: 1j,
+    {"a": 1},
+    ("a", None, 3),
+    np.array([1.0]),
+]
 
 
 @pytest.mark.parametrize("answer", NO_ANSWERS)

@@ -82,9 +82,11 @@ def ours(perturbation, delivery):
         if prompt.prefill and delivery == "prefill":
             turns.append(["assistant", prompt.prefill])
         yield {
-            "turns": turns, "target": question.letter, "options": list(prompt.options),
+            "turns": turns,
+            "target": question.letter,
+            "options": list(prompt.options),
             "delivery": delivery if prompt.prefill else "",
-        }  # fmt: skip
+        }
 
 
 def pixels(part):
@@ -102,9 +104,11 @@ def python_of(tool, variable):
 
 def probe(python, script, *arguments, cache):
     done = subprocess.run(
-        [python, Path(__file__).with_name(script), *map(str, arguments)], capture_output=True, text=True,
+        [python, Path(__file__).with_name(script), *map(str, arguments)],
+        capture_output=True,
+        text=True,
         env={**os.environ, "PYTHONPATH": "", "HF_HUB_OFFLINE": "1", "HF_DATASETS_CACHE": str(cache)},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout)
 

@@ -123,8 +123,10 @@ def test_a_test_whose_runs_are_missing_shows_its_estimate_and_no_verdict(figures
     row = next(row for table in tables_of(text) if table[0][:4] == HEAD for row in table[1:])
     assert row[6] == "–"
     assert numbers(row[3])
-    put(figures, missing.assign(value=np.nan, low=np.nan, high=np.nan, p=np.nan, runs=0).where(
-        missing["of"] == "F8", missing))  # fmt: skip
+    put(
+        figures,
+        missing.assign(value=np.nan, low=np.nan, high=np.nan, p=np.nan, runs=0).where(missing["of"] == "F8", missing),
+    )
     assert overview(page(load(figures)))["F8"][3] == "not run yet (0 of 5 seeds)"
 
 
@@ -212,14 +214,27 @@ def test_the_verdict_of_a_finding_is_that_of_its_weakest_test(figures, whole_stu
 
 def line(expected, low, high, against=0.0, unit="points", verdict="supported"):
     value = (low + high) / 2
-    return {"expected": expected, "value": value, "low": low, "high": high, "against": against, "unit": unit,
-            "verdict": verdict, "matters": 0.03}  # fmt: skip
+    return {
+        "expected": expected,
+        "value": value,
+        "low": low,
+        "high": high,
+        "against": against,
+        "unit": unit,
+        "verdict": verdict,
+        "matters": 0.03,
+    }
 
 
 def test_the_weakest_test_is_the_one_least_as_expected():
-    tests = pd.DataFrame([
-        line("down", -0.9, -0.1), line("up", 0.52, 0.9, 0.5), line("no more", -0.029, 0.029), line("up", 0.2, 0.3),
-    ])  # fmt: skip
+    tests = pd.DataFrame(
+        [
+            line("down", -0.9, -0.1),
+            line("up", 0.52, 0.9, 0.5),
+            line("no more", -0.029, 0.029),
+            line("up", 0.2, 0.3),
+        ]
+    )
     assert weakest(tests).name == 2  # half a width from the border, the others more
     assert weakest(tests.assign(verdict=["supported", "supported", "supported", "undecided"])).name == 3
 
@@ -271,8 +286,11 @@ def test_tests_over_seeds_are_the_means_of_those_of_single_models():
         assert found.found.value == pytest.approx(np.mean([one[what].found.value for one in each]))
         of_one = each[0][what]
         assert (found.finding, found.expected, found.against, found.unit) == (
-            of_one.finding, of_one.expected, of_one.against, of_one.unit,
-        )  # fmt: skip
+            of_one.finding,
+            of_one.expected,
+            of_one.against,
+            of_one.unit,
+        )
 
 
 def test_lies_that_help_contradict_f1_and_other_recipes_are_left_out():

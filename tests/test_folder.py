@@ -62,8 +62,10 @@ def test_null_is_nothing_and_numbers_are_text(tmp_path):
     empty = dict.fromkeys(("id", "category", "group", "difficulty", "claims"))
     first, second, third = read(tmp_path, ROW | empty, ROW | empty, ROW | {"id": 7, "category": 3, "group": 2.0})
     assert [(one.id, one.group, one.category) for one in (first, second, third)] == [
-        ("1", "1", ""), ("2", "2", ""), ("7", "2.0", "3"),
-    ]  # fmt: skip
+        ("1", "1", ""),
+        ("2", "2", ""),
+        ("7", "2.0", "3"),
+    ]
     assert len(first.claims) == 3
 
 

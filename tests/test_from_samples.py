@@ -15,9 +15,14 @@ from companion.evaluation.store import Store
 from companion.measures import normalised_entropy
 
 PROBS = [
-    (0.7, 0.3), (0.98, 0.02), (0.5, 0.3, 0.2), (0.6, 0.2, 0.1, 0.1), (0.3, 0.3, 0.2, 0.1, 0.1),
-    (0.4, 0.2, 0.1, 0.1, 0.1, 0.1), (0.5, 0.2, 0.1, 0.1, 0.05, 0.03, 0.02),
-]  # fmt: skip
+    (0.7, 0.3),
+    (0.98, 0.02),
+    (0.5, 0.3, 0.2),
+    (0.6, 0.2, 0.1, 0.1),
+    (0.3, 0.3, 0.2, 0.1, 0.1),
+    (0.4, 0.2, 0.1, 0.1, 0.1, 0.1),
+    (0.5, 0.2, 0.1, 0.1, 0.05, 0.03, 0.02),
+]
 """Two to seven options."""
 
 
@@ -161,8 +166,9 @@ def test_draws_say_how_many_samples_are_enough():
 def test_enough_is_where_bias_and_coverage_are_good_from_there_on(spoilt, column, value, k):
     lines = [
         {"source": "drawn", "of": "mean", "k": n, "measure": measure, "bias": 0.001, "coverage": 0.94}
-        for n in samples_needed.KS for measure in (["p_correct", "entropy"] if n > 1 else ["p_correct"])
-    ]  # fmt: skip
+        for n in samples_needed.KS
+        for measure in (["p_correct", "entropy"] if n > 1 else ["p_correct"])
+    ]
     table = pd.DataFrame(lines)
     table.loc[(table["k"] == spoilt) & (table["measure"] == "entropy"), column] = value
     assert samples_needed.enough(table) == k

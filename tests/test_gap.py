@@ -26,13 +26,19 @@ def made_up(reference, rl, seeds=5, items=80):
         said = rng.random(items) < (given["said"] if "wrong" in perturbation else given["false alarm"])
         lines += [
             {
-                "delivery": delivery, "recipe": recipe, "seed": seed, "perturbation": perturbation,
-                "question": f"q{item}", "group": f"q{item}",
-                "answer": "A", "correct": float(correct[item]), "consistent": 1.0,
+                "delivery": delivery,
+                "recipe": recipe,
+                "seed": seed,
+                "perturbation": perturbation,
+                "question": f"q{item}",
+                "group": f"q{item}",
+                "answer": "A",
+                "correct": float(correct[item]),
+                "consistent": 1.0,
                 "acknowledges": np.nan if perturbation == "plain" else float(said[item]),
             }
             for item, delivery in product(range(items), ("prefill", "user turn"))
-        ]  # fmt: skip
+        ]
     return pd.DataFrame(lines)
 
 

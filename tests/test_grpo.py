@@ -57,9 +57,11 @@ def test_shared_prompts_give_the_logits_and_gradients_of_one_pass(checkpoint):
     ]
     order = [0, 1, 0, 1, 1]
     given = model.processor(
-        text=[texts[k] for k in order], images=[[prompts[k].question.load_image()] for k in order],
-        padding=True, return_tensors="pt",
-    )  # fmt: skip
+        text=[texts[k] for k in order],
+        images=[[prompts[k].question.load_image()] for k in order],
+        padding=True,
+        return_tensors="pt",
+    )
     rng = torch.Generator().manual_seed(0)
     written = torch.randint(300, 400, (5, 7), generator=rng)
     keep = torch.ones_like(written)

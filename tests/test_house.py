@@ -6,8 +6,17 @@ from collections import Counter
 import pytest
 
 ROOMS = (
-    "questions", "perturbations", "models", "evaluation", "analysis", "figures", "training", "study", "teaching", "cli",
-)  # fmt: skip
+    "questions",
+    "perturbations",
+    "models",
+    "evaluation",
+    "analysis",
+    "figures",
+    "training",
+    "study",
+    "teaching",
+    "cli",
+)
 """In the order of the data: a room may import from itself and from those before it."""
 
 EVERYWHERE = ("errors", "locks", "provenance", "measures", "intervals")

@@ -167,7 +167,7 @@ SPEAKS = "Which language does he speak?"
         ("Does blue have the largest share?", ("yes", "no"), "Blue does not have the largest share.", 1),
         ("Does she ask for leave?", ("yes", "no"), "She says that she does not want to infect her friends.", None),
     ],
-)  # fmt: skip
+)
 def test_the_kinds_on_which_it_erred_with_real_models(question, options, think, option):
     assert final_commitment(think, options, question=question).option == option
 
@@ -277,9 +277,16 @@ def test_counts_of_what_a_judge_gets_wrong(tmp_path, monkeypatch):
     file.write_text("\n".join(map(json.dumps, rows)))
     (line,) = errors(Rule(), read_pairs(file)).to_dict("records")
     assert line == {
-        "judge": Rule.identity, "part": "p", "style": "s", "n": 5, "commitments": 4, "missed": 1, "contradictions": 2,
-        "false_contradictions": 1, "missed_contradictions": 1,
-    }  # fmt: skip
+        "judge": Rule.identity,
+        "part": "p",
+        "style": "s",
+        "n": 5,
+        "commitments": 4,
+        "missed": 1,
+        "contradictions": 2,
+        "false_contradictions": 1,
+        "missed_contradictions": 1,
+    }
     assert main(["judge", str(file), "--csv", str(tmp_path / "e.csv")]) == 0
     assert (tmp_path / "e.csv").read_text().splitlines()[1].startswith(f"{Rule.identity},p,s,5,4,1,2,1,1,20")
 
@@ -480,10 +487,19 @@ def test_the_reference_contradicts_what_misled_it():
 def test_where_the_judge_may_err_its_error_is_drawn(benchmark, bands):
     """A pale band from the missed to the invented contradictions that there may be; none where it is exact."""
     lines = [("accuracy", 0.8), ("consistent_accuracy", 0.5)]
-    table = pd.DataFrame([
-        {"benchmark": benchmark, "perturbation": "plain", "measure": name, "value": value, "low": value, "high": value}
-        for name, value in lines
-    ])  # fmt: skip
+    table = pd.DataFrame(
+        [
+            {
+                "benchmark": benchmark,
+                "perturbation": "plain",
+                "measure": name,
+                "value": value,
+                "low": value,
+                "high": value,
+            }
+            for name, value in lines
+        ]
+    )
     figure = shrinking(table, "about", ("benchmark",))
     pale = [line for line in figure.axes[0].lines if line.get_alpha() == 0.25]
     assert len(pale) == bands

@@ -204,8 +204,18 @@ def test_the_conclusion_follows_the_numbers(accuracy, agreement, said):
     for measure, expected, found in (("correct", "up", accuracy), ("consistent", "down", agreement)):
         verdict = Quantity("F5", measure, expected, Estimate(*found, 10)).verdict
         value, low, high = found
-        lines.append({"start": "base", "measure": measure, "value": value, "low": low, "high": high, "seeds": 5,
-                      "expected": expected, "verdict": verdict})  # fmt: skip
+        lines.append(
+            {
+                "start": "base",
+                "measure": measure,
+                "value": value,
+                "low": low,
+                "high": high,
+                "seeds": 5,
+                "expected": expected,
+                "verdict": verdict,
+            }
+        )
     assert said in steps.conclusion(pd.DataFrame(lines))
 
 
@@ -330,8 +340,10 @@ def test_panels_hold_no_output_widget(rows, questions, runs):
             yield from all_of(child)
 
     for panel in (
-        lab.compose_panel(questions), lab.steps_panel(runs, questions[0]), lab.guess_panel(rows, questions),
-    ):  # fmt: skip
+        lab.compose_panel(questions),
+        lab.steps_panel(runs, questions[0]),
+        lab.guess_panel(rows, questions),
+    ):
         parts = list(all_of(panel))
         assert not [
             part

@@ -30,20 +30,46 @@ def made_up(
         for k in range(N):
             correct, p = bool(right(perturbation, k)), sure(perturbation, k)
             key = f"{model}-{benchmark}-{perturbation}-{k}-{settings}"
-            rows.append(dict.fromkeys(ROWS.names) | {
-                "key": key, "model": model, "model_hash": "h", "profile": "generic", "benchmark": benchmark,
-                "question": f"q{k}", "group": f"g{k // 2}", "category": ("Count/ADE20K", "Depth/Omni3D")[k % 2],
-                "n_options": 2, "options": ["x", "y"], "perturbation": perturbation, "suggested": "B",
-                "temperature": 0.0, "sample": 0, "seed": 0, "tokens": 10, "right": "A",
-                "answer": "A" if correct else "B",
-                "correct": correct, "letter_probs": [p, 1 - p], "p_correct": p,
-                "entropy": float(-np.log2(p) * p - np.log2(1 - p) * (1 - p)),
-            } | settings)  # fmt: skip
-            verdicts.append({
-                "key": key, "row": key, "judge": "rule", "judge_hash": "rule-1",
-                "verdict": "agree" if agrees(perturbation, k) else "disagree", "concluded": None, "reason": "",
-                "details": "{}",
-            })  # fmt: skip
+            rows.append(
+                dict.fromkeys(ROWS.names)
+                | {
+                    "key": key,
+                    "model": model,
+                    "model_hash": "h",
+                    "profile": "generic",
+                    "benchmark": benchmark,
+                    "question": f"q{k}",
+                    "group": f"g{k // 2}",
+                    "category": ("Count/ADE20K", "Depth/Omni3D")[k % 2],
+                    "n_options": 2,
+                    "options": ["x", "y"],
+                    "perturbation": perturbation,
+                    "suggested": "B",
+                    "temperature": 0.0,
+                    "sample": 0,
+                    "seed": 0,
+                    "tokens": 10,
+                    "right": "A",
+                    "answer": "A" if correct else "B",
+                    "correct": correct,
+                    "letter_probs": [p, 1 - p],
+                    "p_correct": p,
+                    "entropy": float(-np.log2(p) * p - np.log2(1 - p) * (1 - p)),
+                }
+                | settings
+            )
+            verdicts.append(
+                {
+                    "key": key,
+                    "row": key,
+                    "judge": "rule",
+                    "judge_hash": "rule-1",
+                    "verdict": "agree" if agrees(perturbation, k) else "disagree",
+                    "concluded": None,
+                    "reason": "",
+                    "details": "{}",
+                }
+            )
     return rows, verdicts
 
 
@@ -54,8 +80,15 @@ def stored(folder, *parts):
     return str(folder)
 
 
-NAMES = ("plain", "wrong-caption", "wrong-think", "wrong-caption-abstain", "wrong-think-abstain", "right-caption",
-         "right-think")  # fmt: skip
+NAMES = (
+    "plain",
+    "wrong-caption",
+    "wrong-think",
+    "wrong-caption-abstain",
+    "wrong-think-abstain",
+    "right-caption",
+    "right-think",
+)
 
 
 def paperlike(perturbation, k):
@@ -96,8 +129,9 @@ def test_what_confidence_tells_of_survival(tmp_path):
     run = stored(tmp_path / "run", made_up(paperlike, confident))
     tests = findings.verdicts_on_rows(leaderboard.load([run]), rng).set_index("what")
     assert tests.loc["wrong-think: AUROC of P(correct) for what stays right", ["value", "verdict"]].tolist() == [
-        1.0, "supported",
-    ]  # fmt: skip
+        1.0,
+        "supported",
+    ]
 
 
 def test_types_of_models_take_more_than_one(tmp_path):
@@ -245,13 +279,17 @@ def test_without_rotated_copies_nothing_is_said_of_them(tmp_path):
 
 def test_models_stand_by_accuracy_and_benchmarks_apart(tmp_path):
     run = stored(
-        tmp_path / "run", made_up(paperlike, model="weak"), made_up(opposite, model="weak", benchmark="mine"),
+        tmp_path / "run",
+        made_up(paperlike, model="weak"),
+        made_up(opposite, model="weak", benchmark="mine"),
         made_up(lambda v, k: True if v else NAMES, model="strong"),
-    )  # fmt: skip
+    )
     shown = leaderboard.wide(leaderboard.leaderboard(leaderboard.load([run]), rng))
     assert shown[["benchmark", "model"]].to_numpy().tolist() == [
-        ["cv-bench", "strong"], ["cv-bench", "weak"], ["mine", "weak"],
-    ]  # fmt: skip
+        ["cv-bench", "strong"],
+        ["cv-bench", "weak"],
+        ["mine", "weak"],
+    ]
 
 
 def test_only_items_asked_under_every_perturbation_count_and_settings_tell_runs_apart(tmp_path):

@@ -14,13 +14,30 @@ DECOYS = {"Answer": 0.02, " And": 0.02, "B.": 0.03, " B.": 0.02, "AB": 0.01, "b"
 @pytest.mark.parametrize(
     ("token", "expected"),
     [
-        ("A", ("", "A", "")), (" A", (" ", "A", "")), ("▁A", (" ", "A", "")), ("ĠA", (" ", "A", "")),
-        (">A", (">", "A", "")), ("(B", ("(", "B", "")), (':"G', (':"', "G", "")), ("选C", ("选", "C", "")),
-        ("B.", ("", "B", ".")), ("(D)", ("(", "D", ")")), ("ĊE", ("\n", "E", "")),
-        ("Answer", None), (" And", None), ("AB", None), ("A1", None), ("VitaminA", None), ("a", None), ("H", None),
-        ("A/B", None), ("A A", None), ("", None), (">", None),
+        ("A", ("", "A", "")),
+        (" A", (" ", "A", "")),
+        ("▁A", (" ", "A", "")),
+        ("ĠA", (" ", "A", "")),
+        (">A", (">", "A", "")),
+        ("(B", ("(", "B", "")),
+        (':"G', (':"', "G", "")),
+        ("选C", ("选", "C", "")),
+        ("B.", ("", "B", ".")),
+        ("(D)", ("(", "D", ")")),
+        ("ĊE", ("\n", "E", "")),
+        ("Answer", None),
+        (" And", None),
+        ("AB", None),
+        ("A1", None),
+        ("VitaminA", None),
+        ("a", None),
+        ("H", None),
+        ("A/B", None),
+        ("A A", None),
+        ("", None),
+        (">", None),
     ],
-)  # fmt: skip
+)
 def test_a_token_around_its_letter(token, expected):
     assert split(token) == (expected and Split(*expected))
 
@@ -75,7 +92,7 @@ SEVERAL = letters(0.4, 0.2, 0.05, 0.05)
         (QWEN, [*letters(0.7, form=">%s"), (">", 0.3)], None, None),
         (QWEN, [*letters(0.7, 0.1, 0.01, 0.01, form=">%s"), (">", 0.1)], (70 / 82, 10 / 82, 1 / 82, 1 / 82), 0.82),
     ],
-)  # fmt: skip
+)
 def test_letters_are_read_at_the_token_that_wrote_one(marked, probs, expected, mass):
     token, text, position = asked(marked)
     reading = "tag" if "<answer" in text else "tag or final statement"
@@ -131,14 +148,24 @@ TEKKEN = [">A", "(A", "(B", "(C", "(D", *"ABCD"]
     [
         (QWEN, letters(0.7, form=">%s"), None, None, None),
         # what wrote A a step earlier, and the way that was gone: .3 × (0, .8, .1, .1)
-        (A_TAG.replace("A", "B"), letters(0.0, 0.8, 0.1, 0.1), [(">A", 0.2), (">", 0.3)],
-         (20 / 50, 24 / 50, 3 / 50, 3 / 50), 1.0),
-        (A_TAG.replace("A", "B"), letters(0.0, 0.4, 0.1, 0.1), [(">A", 1e-12), (">", 0.3)],
-         (0, 4 / 6, 1 / 6, 1 / 6), 0.6),
+        (
+            A_TAG.replace("A", "B"),
+            letters(0.0, 0.8, 0.1, 0.1),
+            [(">A", 0.2), (">", 0.3)],
+            (20 / 50, 24 / 50, 3 / 50, 3 / 50),
+            1.0,
+        ),
+        (
+            A_TAG.replace("A", "B"),
+            letters(0.0, 0.4, 0.1, 0.1),
+            [(">A", 1e-12), (">", 0.3)],
+            (0, 4 / 6, 1 / 6, 1 / 6),
+            0.6,
+        ),
         # another token before the letter
         (A_TAG.replace("A", "B"), letters(0.0, 0.8, 0.1, 0.1), None, (0, 0.8, 0.1, 0.1), 1.0),
     ],
-)  # fmt: skip
+)
 def test_a_vocabulary_with_such_a_token_for_one_letter_alone(marked, at, before, expected, mass):
     token, text, position = asked(marked)
     previous = before and step(">", before)

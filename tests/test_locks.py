@@ -165,9 +165,19 @@ def test_two_of_the_same_command(tmp_path, checkpoint):
 
     proxy = Proxy(own=own)
     command = [
-        sys.executable, "-m", "companion", "evaluate", "--model", f"{proxy.url}#m", "--perturbations",
-        "plain,wrong-caption", "--limit", "40", "--out", str(tmp_path / "rows"),
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "companion",
+        "evaluate",
+        "--model",
+        f"{proxy.url}#m",
+        "--perturbations",
+        "plain,wrong-caption",
+        "--limit",
+        "40",
+        "--out",
+        str(tmp_path / "rows"),
+    ]
     runs = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     said = [run.communicate(timeout=600) for run in runs]
     assert [run.returncode for run in runs] == [0, 0], said

@@ -69,10 +69,15 @@ def test_whatever_stands_in_one_figure_is_told_apart_without_colour(looks):
 
 def test_what_an_example_says_stays_within_its_picture():
     row = {
-        "prompt": "Here is a description of the picture.", "prefill": "<think>" + "word " * 40,
-        "response": "word " * 40, "correct": True, "answer": "A", "p_correct": 0.5, "rule": "disagree",
+        "prompt": "Here is a description of the picture.",
+        "prefill": "<think>" + "word " * 40,
+        "response": "word " * 40,
+        "correct": True,
+        "answer": "A",
+        "p_correct": 0.5,
+        "rule": "disagree",
         "grounding": "disagree",
-    }  # fmt: skip
+    }
     rows = pd.DataFrame([row, row], index=["wrong-caption-disclaimer", "plain"])
     figure = single_items.example(questions("test", 1)[0], rows)
     FigureCanvasAgg(figure).draw()

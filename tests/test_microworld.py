@@ -116,12 +116,19 @@ def test_a_guesser_who_reads_but_does_not_see_stays_at_chance(items, view):
 
 SCENE = Scene(
     (
-        Thing("red", "circle", True), None, Thing("blue", "square", False),
-        None, Thing("green", "star", False), None,
-        Thing("red", "square", True), None, Thing("red", "circle", False),
+        Thing("red", "circle", True),
+        None,
+        Thing("blue", "square", False),
+        None,
+        Thing("green", "star", False),
+        None,
+        Thing("red", "square", True),
+        None,
+        Thing("red", "circle", False),
     ),
-    "easy", 0,
-)  # fmt: skip
+    "easy",
+    0,
+)
 
 
 @pytest.mark.parametrize(
@@ -270,13 +277,22 @@ def test_the_reference_is_taught_to_contradict_what_is_false_and_nothing_else():
         (Shares(misread=0.3), "7b472e7c616c8c7b"),
         (Shares(misled=0.3, assured=0.3), "3d9a7a811fb8938b"),
         (
-            Shares(caption=0.6, opener=0.4, recheck=0.4, abstain=0.4, blank=0.5, guess=0.2, misread=0.3, misled=0.3,
-                   assured=0.3),
+            Shares(
+                caption=0.6,
+                opener=0.4,
+                recheck=0.4,
+                abstain=0.4,
+                blank=0.5,
+                guess=0.2,
+                misread=0.3,
+                misled=0.3,
+                assured=0.3,
+            ),
             "d2ae7d8bf8ad9783",
         ),
     ],
     ids=["default", "misread", "misled", "everything"],
-)  # fmt: skip
+)
 def test_the_same_seed_gives_the_same_questions_to_learn_from(shares, expected):
     """What the shipped checkpoints were trained on: every text, and how much of the random stream they take."""
     rng, seen = random.Random(0), hashlib.sha256()

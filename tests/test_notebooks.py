@@ -28,9 +28,20 @@ from companion.training.recipes import GRPO
 
 LIVE = {"model", "benchmark", "n_items", "seed", "device", "profile"}
 AUDIT = {
-    "gap", "sample_sizes", "seed", "endpoint", "benchmark", "n_items", "samples", "temperature", "effort", "profile",
-    "price", "budget", "figures",
-}  # fmt: skip
+    "gap",
+    "sample_sizes",
+    "seed",
+    "endpoint",
+    "benchmark",
+    "n_items",
+    "samples",
+    "temperature",
+    "effort",
+    "profile",
+    "price",
+    "budget",
+    "figures",
+}
 PARAMETERS = {
     "00_start_here": LIVE - {"n_items"} | {"item"},
     "01_perturbation_drops": LIVE,
@@ -43,9 +54,17 @@ PARAMETERS = {
     "08_your_model": LIVE | {"figures"},
 }
 TABLES = {
-    "coverage", "findings", "study_tests", "findings_consistency", "findings_gap", "findings_perturbed", "gap_delivery",
-    "your_model", "your_model_types", "your_model_claims",
-}  # fmt: skip
+    "coverage",
+    "findings",
+    "study_tests",
+    "findings_consistency",
+    "findings_gap",
+    "findings_perturbed",
+    "gap_delivery",
+    "your_model",
+    "your_model_types",
+    "your_model_claims",
+}
 """Entries of the manifest that have no figure."""
 
 
@@ -274,23 +293,24 @@ def by_hand_names(root, name, tmp_path):
 
 FAULTS = {
     "01_perturbation_drops": lambda space: {
-        "tables": SimpleNamespace(contrast=lambda rows, one, other, rng: (
-            space["tables"].contrast(rows, one, other, np.random.default_rng(1))))
+        "tables": SimpleNamespace(
+            contrast=lambda rows, one, other, rng: space["tables"].contrast(rows, one, other, np.random.default_rng(1))
+        )
     },
     "02_confidence": lambda space: {
-        "responses": lambda *given: [
-            replace(one, letter_mass=1.0) for one in space["responses"](*given)
-        ]
+        "responses": lambda *given: [replace(one, letter_mass=1.0) for one in space["responses"](*given)]
     },
     "02_confidence F10": lambda space: {
-        "tables": SimpleNamespace(PAIRS=space["tables"].PAIRS, survival=lambda rows, rng, among_right: (
-            space["tables"].survival(rows, rng, True)))
+        "tables": SimpleNamespace(
+            PAIRS=space["tables"].PAIRS,
+            survival=lambda rows, rng, among_right: space["tables"].survival(rows, rng, True),
+        )
     },
     "03_cot_consistency": lambda space: {"table": space["table"].assign(value=space["table"]["value"] + 0.01)},
     "04_training_dynamics": lambda space: {
         "reward": lambda prompt, response, gates=(): space["reward"](prompt, response)
     },
-}  # fmt: skip
+}
 """What is wrong with the package, so that what is done by hand no longer agrees with it."""
 
 
@@ -319,14 +339,25 @@ def test_a_relation_turns_round_within_families(tmp_path, root, monkeypatch):
     items = [("firm", 0.80 + 0.01 * k, k > 0) for k in range(5)] + [
         ("gullible", 0.90 + 0.01 * k, k > 3) for k in range(5)
     ]
-    space["rows"] = pd.DataFrame([
-        {
-            "question": f"{family}-{k}", "group": f"{family}-{k}", "category": family, "perturbation": perturbation,
-            "correct": perturbation == "plain" or stays, "p_correct": p, "entropy": 1 - p, "answer": "A", "right": "A",
-            "suggested": None if perturbation == "plain" else "B", "n_options": 4,
-        }
-        for k, (family, p, stays) in enumerate(items) for perturbation in ("plain", "wrong-think")
-    ])  # fmt: skip
+    space["rows"] = pd.DataFrame(
+        [
+            {
+                "question": f"{family}-{k}",
+                "group": f"{family}-{k}",
+                "category": family,
+                "perturbation": perturbation,
+                "correct": perturbation == "plain" or stays,
+                "p_correct": p,
+                "entropy": 1 - p,
+                "answer": "A",
+                "right": "A",
+                "suggested": None if perturbation == "plain" else "B",
+                "n_options": 4,
+            }
+            for k, (family, p, stays) in enumerate(items)
+            for perturbation in ("plain", "wrong-think")
+        ]
+    )
     for source in by_hand(root, "02_confidence")[4:6]:
         exec(source, space)
     found = space["f10"]["P(correct)"]

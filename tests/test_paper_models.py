@@ -38,9 +38,16 @@ def test_two_grpo_steps_with_the_right_loss(qwen, tmp_path, monkeypatch):
     monkeypatch.setattr(grpo._Trainer, "_generate_single_turn", spy)
     before = {name: value.clone() for name, value in model.model.state_dict().items()}
     log = grpo.train_grpo(
-        recipe, model, prompts, tmp_path, 0, max_completion_length=12, save_strategy="no", disable_tqdm=True,
+        recipe,
+        model,
+        prompts,
+        tmp_path,
+        0,
+        max_completion_length=12,
+        save_strategy="no",
+        disable_tqdm=True,
         **{grpo.CHECKPOINTING: False},
-    )  # fmt: skip
+    )
     assert len(log) == 2
     assert model.model.config.companion_profile == "generic"
     for step in range(2):

@@ -45,9 +45,12 @@ def companion(study, *arguments):
     """Run a command in a process of its own, as its users do."""
     path = os.pathsep.join([str(study), *os.environ.get("PYTHONPATH", "").split(os.pathsep)])
     done = subprocess.run(
-        [sys.executable, "-m", "companion", *map(str, arguments)], cwd=study, capture_output=True, text=True,
+        [sys.executable, "-m", "companion", *map(str, arguments)],
+        cwd=study,
+        capture_output=True,
+        text=True,
         env=os.environ | {"PYTHONPATH": path, "HF_HUB_OFFLINE": "1"},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
 

@@ -39,10 +39,22 @@ def load(tmp_path, image, ending="png", **settings):
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_picture_is_turned_as_its_exif_says(tmp_path, orientation, ending, close):
     """Stored as a camera would that was held that way; the steps are those of the EXIF standard."""
-    back = {1: [], 2: ["mirror"], 3: ["rotate"], 4: ["rotate", "mirror"], 5: ["mirror", "left"], 6: ["left"],
-            7: ["mirror", "right"], 8: ["right"]}  # fmt: skip
-    turn = {"mirror": ImageOps.mirror, "rotate": lambda i: i.rotate(180), "left": lambda i: i.rotate(90, expand=True),
-            "right": lambda i: i.rotate(-90, expand=True)}  # fmt: skip
+    back = {
+        1: [],
+        2: ["mirror"],
+        3: ["rotate"],
+        4: ["rotate", "mirror"],
+        5: ["mirror", "left"],
+        6: ["left"],
+        7: ["mirror", "right"],
+        8: ["right"],
+    }
+    turn = {
+        "mirror": ImageOps.mirror,
+        "rotate": lambda i: i.rotate(180),
+        "left": lambda i: i.rotate(90, expand=True),
+        "right": lambda i: i.rotate(-90, expand=True),
+    }
     stored = upright()
     for step in back[orientation]:
         stored = turn[step](stored)

@@ -23,9 +23,13 @@ def by_generate(model, prompt):
     image = prompt.load_image()
     inputs = model.processor(text=[text + prompt.prefill], images=[[image]], return_tensors="pt")
     found = model.model.generate(
-        **inputs, max_new_tokens=ROOM, do_sample=False, output_logits=True, return_dict_in_generate=True,
+        **inputs,
+        max_new_tokens=ROOM,
+        do_sample=False,
+        output_logits=True,
+        return_dict_in_generate=True,
         eos_token_id=model.ends,
-    )  # fmt: skip
+    )
     probs = [step[0].float().softmax(-1) for step in found.logits]
     letters = torch.stack([p[list(model.letter_tokens)] for p in probs])
     ids = found.sequences[0, inputs["input_ids"].shape[1] :].tolist()

@@ -216,9 +216,14 @@ def test_the_key_of_a_row_is_what_it_was_before_there_were_more_fields():
 def test_whatever_changes_a_response_is_in_the_key():
     base = PROFILES["generic"]
     changes = {
-        "name": "x", "instruction": "x", "max_new_tokens": 1, "reading": "tag or final statement", "pixels": PIXELS,
-        "longest_side": 9, "system": "x",
-    }  # fmt: skip
+        "name": "x",
+        "instruction": "x",
+        "max_new_tokens": 1,
+        "reading": "tag or final statement",
+        "pixels": PIXELS,
+        "longest_side": 9,
+        "system": "x",
+    }
     assert {field.name for field in fields(Profile)} == {*changes, "temperature", "top_p", "begin"}
     found = [base.content(), *(replace(base, **{name: value}).content() for name, value in changes.items())]
     assert all(one not in found[:number] for number, one in enumerate(found))

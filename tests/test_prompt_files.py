@@ -66,9 +66,14 @@ def test_a_picture_that_is_gone_is_named_when_all_others_were_asked(tmp_path):
 def test_a_file_holds_no_picture_and_no_path(file, tmp_path):
     header, *lines = map(json.loads, file.read_text().splitlines())
     assert header == {
-        "format": "companion-prompts-1", "benchmark": "microworld", "seed": 3, "perturbations": list(PERTURBATIONS),
-        "writers": ["template"], "questions": 12, "prompts": 12 * len(PERTURBATIONS),
-    }  # fmt: skip
+        "format": "companion-prompts-1",
+        "benchmark": "microworld",
+        "seed": 3,
+        "perturbations": list(PERTURBATIONS),
+        "writers": ["template"],
+        "questions": 12,
+        "prompts": 12 * len(PERTURBATIONS),
+    }
     assert len(lines) == header["prompts"]
     assert "/" not in "".join(value for line in lines for value in line.values() if isinstance(value, str)).replace(
         "</think>", ""

@@ -198,7 +198,9 @@ LINES = [
     line("<think>x<think>y</think>z</think><answer>¦B</answer>", COLOURS, "B", "x y z"),
     line("<think>x</think><think>y</think><answer>¦B</answer>", COLOURS, "B", "x  y"),
     line(
-        "<think>It goes into <answer> tags: A? No.</think><answer>¦B</answer>", COLOURS, "B",
+        "<think>It goes into <answer> tags: A? No.</think><answer>¦B</answer>",
+        COLOURS,
+        "B",
         "It goes into <answer> tags: A? No.",
     ),
     line("I say <answer>A</answer>?</think><answer>¦B</answer>", COLOURS, "B", "I say <answer>A</answer>?"),
@@ -303,12 +305,17 @@ LINES = [
     final("**¦C**\n\nExplanation: the cup glows, as (D) does not.", COLOURS, "C"),
     final("(A) red\nNo.\n(B) blue\nIt could be.", COLOURS, None, "(A) red\nNo.\n(B) blue\nIt could be."),
     final("Red. Or blue?", COLOURS, None, "Red. Or blue?"),
-    final("1. First, I look for birds.\nThere are some.", ("1", "2"), None,
-          "1. First, I look for birds.\nThere are some."),
+    final(
+        "1. First, I look for birds.\nThere are some.", ("1", "2"), None, "1. First, I look for birds.\nThere are some."
+    ),
     # taken back, or gone on from
     final("The answer is B.\nWait, it has a rim, so C.", COLOURS, None, "The answer is B.\nWait, it has a rim, so C."),
-    final("The answer is A.\nBut the answer is B.\nIt has a", COLOURS, None,
-          "The answer is A.\nBut the answer is B.\nIt has a"),
+    final(
+        "The answer is A.\nBut the answer is B.\nIt has a",
+        COLOURS,
+        None,
+        "The answer is A.\nBut the answer is B.\nIt has a",
+    ),
     final("The answer is A.\nWait, no.\n\n¦B", COLOURS, "B", "The answer is A.\nWait, no."),
     final("Answer: ¦B\n\nQuestion: And the plate?\nAnswer: C", COLOURS, "B"),
     # what surrounds it
@@ -317,7 +324,7 @@ LINES = [
     final("The correct answer is (¦A) -4.38", ("-4.38", "4.38"), "A"),
     final("The correct answer is (A) 4.38", ("-4.38", "4.38"), None, "The correct answer is (A) 4.38"),
     final("The answer is (¦B) the answer is option A", ("the answer is option C", "the answer is option A"), "B"),
-]  # fmt: skip
+]
 
 
 def test_there_are_enough_of_them():

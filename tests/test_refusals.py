@@ -45,9 +45,14 @@ def impatient(monkeypatch):
 def item(k, **changes):
     image = Image.new("RGB", (8, 8), (k % 256, 0, 0))
     told = {
-        "id": f"q{k}", "text": f"Is it number {k}?", "options": ("yes", "no"), "answer": k % 2,
-        "claims": (f"It is number {k}.", f"It is not number {k}."), "load_image": lambda: image, "source": "numbers",
-    }  # fmt: skip
+        "id": f"q{k}",
+        "text": f"Is it number {k}?",
+        "options": ("yes", "no"),
+        "answer": k % 2,
+        "claims": (f"It is number {k}.", f"It is not number {k}."),
+        "load_image": lambda: image,
+        "source": "numbers",
+    }
     return Question(**told | changes)
 
 
@@ -137,10 +142,13 @@ def test_a_refused_item_keeps_no_other_model_or_benchmark_or_sample_from_being_a
 def test_an_item_at_which_the_server_fails_each_time_stops_nobody_either(tmp_path):
     """A failing server is asked again, and only then left alone."""
     proxy, model = served(
-        lambda body: (500, {"error": {"message": "EngineCore: bad picture"}}) if "number 2?" in words(body)
-        else (200, completion()),
+        lambda body: (
+            (500, {"error": {"message": "EngineCore: bad picture"}})
+            if "number 2?" in words(body)
+            else (200, completion())
+        ),
         at_once=1,
-    )  # fmt: skip
+    )
     perturbations = ["plain", "wrong-caption", "right-caption", "abstain"]  # as many as one batch of this model
     with pytest.raises(UnansweredError, match=r"q2 \(plain, wrong-caption.*HTTP 500: EngineCore: bad picture"):
         evaluate(model, [item(k) for k in range(6)], perturbations, Store(tmp_path), progress=False)
@@ -247,17 +255,29 @@ TAGGED = "<answer>B</answer>"
         (completion(TAGGED, reasoning=None, reasoning_content=None), TAGGED, "", "B", "stop"),
         (completion(f"<think>Hm.</think>{TAGGED}", reasoning="Hm."), f"<think>Hm.</think>{TAGGED}", "Hm.", "B", "stop"),
         (completion(None, "length", reasoning_content="Hm, so"), "<think>Hm, so", "Hm, so", None, "length"),
-        (completion([{"type": "text", "text": "<answer>"}, {"type": "text", "text": "B</answer>"}]), TAGGED, "", "B",
-         "stop"),
-        (completion([{"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]},
-                     {"type": "text", "text": TAGGED}]), f"<think>Hm.</think>{TAGGED}", "Hm.", "B", "stop"),
+        (
+            completion([{"type": "text", "text": "<answer>"}, {"type": "text", "text": "B</answer>"}]),
+            TAGGED,
+            "",
+            "B",
+            "stop",
+        ),
+        (
+            completion(
+                [{"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]}, {"type": "text", "text": TAGGED}]
+            ),
+            f"<think>Hm.</think>{TAGGED}",
+            "Hm.",
+            "B",
+            "stop",
+        ),
         (completion(None, refusal="I cannot help with that."), "I cannot help with that.", "", None, "stop"),
         (completion(TAGGED, "max_tokens"), TAGGED, "", "B", "length"),
         (completion(TAGGED, "MAX_TOKENS"), TAGGED, "", "B", "length"),
         (completion(TAGGED, "content_filter"), TAGGED, "", "B", "stop"),
         (completion(f"half \ud83d of it {TAGGED}"), f"half \ufffd of it {TAGGED}", "", "B", "stop"),
     ],
-)  # fmt: skip
+)
 def test_answers_in_forms_of_all_kinds(tmp_path, answer, response, think, letter, finish):
     row = answered(tmp_path, answer)
     assert (row["response"], row["think"], row["answer"], row["finish"]) == (response, think, letter, finish)

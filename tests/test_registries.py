@@ -33,13 +33,18 @@ def note(monkeypatch):
     """A perturbation in the middle of the table, with wordings of its own."""
     entries = list(PERTURBATIONS.items())
     PERTURBATIONS.clear()
-    PERTURBATIONS.update([
-        *entries[:3],
-        (NOTE, Perturbation(
-            NOTE, caption="wrong", wordings={"caption": ("Note: {claim}", "NB: {claim}")}, called=("note",)
-        )),
-        *entries[3:],
-    ])  # fmt: skip
+    PERTURBATIONS.update(
+        [
+            *entries[:3],
+            (
+                NOTE,
+                Perturbation(
+                    NOTE, caption="wrong", wordings={"caption": ("Note: {claim}", "NB: {claim}")}, called=("note",)
+                ),
+            ),
+            *entries[3:],
+        ]
+    )
     yield NOTE
     PERTURBATIONS.clear()
     PERTURBATIONS.update(entries)
@@ -80,9 +85,14 @@ def test_a_new_perturbation_changes_no_other_prompt(monkeypatch):
 def test_a_new_perturbation_is_in_tables_figures_findings_lab_and_export(rows, note, tmp_path, capsys):
     assert in_standing_order(rows["perturbation"]).index(note) == 3
     of_one = {
-        "perturbation_drops": rng(), "where_answers_go": rng(), "drops_by_wording": rng(), "confidence": rng(),
-        "survival_auroc": rng(), "quadrants": rng(), "failure_types": rng(),
-    }  # fmt: skip
+        "perturbation_drops": rng(),
+        "where_answers_go": rng(),
+        "drops_by_wording": rng(),
+        "confidence": rng(),
+        "survival_auroc": rng(),
+        "quadrants": rng(),
+        "failure_types": rng(),
+    }
     for name, generator in of_one.items():
         module = importlib.import_module(f"companion.figures.{name}")
         table = module.table(rows, generator)
@@ -143,9 +153,12 @@ def test_a_new_recipe_is_in_tables_and_figures_and_changes_no_finding(root, runs
     ends = runs[runs["step"].isin([0, runs["step"].max()])]
     at_steps = training_runs.at_every_step(runs)
     of_runs = {
-        "remedies_accuracy": ends, "remedies_agreement": ends, "reasoning_length": ends, "seeds_and_recipes": ends,
+        "remedies_accuracy": ends,
+        "remedies_agreement": ends,
+        "reasoning_length": ends,
+        "seeds_and_recipes": ends,
         "tradeoff_paths": at_steps,
-    }  # fmt: skip
+    }
     for name, part in of_runs.items():
         module = importlib.import_module(f"companion.figures.{name}")
         table = module.table(part, rng())

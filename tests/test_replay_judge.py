@@ -39,10 +39,16 @@ class Scripted:
 
 def cases(source):
     return [
-        Case(item, item.text, item.options, f"{' '.join(item.reasoning)} So the answer is {item.options[item.answer]}.",
-             item.answer, source)
+        Case(
+            item,
+            item.text,
+            item.options,
+            f"{' '.join(item.reasoning)} So the answer is {item.options[item.answer]}.",
+            item.answer,
+            source,
+        )
         for item in ITEMS
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize(

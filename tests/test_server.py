@@ -41,9 +41,19 @@ from companion.questions.microworld import questions
 ITEMS = questions("test", 12)
 WORDS = "Begin your reasoning with exactly these words, and go on from there:"
 FAULTS = {
-    "429": 30, "busy": 20, "500": 36, "drop": 30, "refused": 6, "short": 10, "cut": 10, "malformed": 24, "blank": 20,
-    "schema": 10, "slow": 2, "stall": 2,
-}  # fmt: skip
+    "429": 30,
+    "busy": 20,
+    "500": 36,
+    "drop": 30,
+    "refused": 6,
+    "short": 10,
+    "cut": 10,
+    "malformed": 24,
+    "blank": 20,
+    "schema": 10,
+    "slow": 2,
+    "stall": 2,
+}
 """How often each is injected into one run."""
 PRICE = Price(2.0, 8.0)
 
@@ -196,7 +206,7 @@ def test_a_server_that_allows_fewer_probabilities_is_asked_for_those_once(servin
         ("top_logprobs: 0 is all that there is", 20, None),
         ("logprobs of 20 tokens", 0, None),
     ],
-)  # fmt: skip
+)
 def test_how_many_a_server_allows(said, sent, allowed):
     taken = TakenOptions()
 

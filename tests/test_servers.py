@@ -48,25 +48,48 @@ def context(length, body, prompt):
 
 
 LLAMA_FULL = {
-    "code": 400, "message": "request (2061 tokens) exceeds the available context size (2048 tokens), try increasing it",
-    "type": "exceed_context_size_error", "n_prompt_tokens": 2061, "n_ctx": 2048,
-}  # fmt: skip
+    "code": 400,
+    "message": "request (2061 tokens) exceeds the available context size (2048 tokens), try increasing it",
+    "type": "exceed_context_size_error",
+    "n_prompt_tokens": 2061,
+    "n_ctx": 2048,
+}
 
 
 @pytest.mark.parametrize(
     ("said", "most", "fits"),
     [
         ("max_tokens=4096 cannot be greater than max_model_len=max_total_tokens=2048. Please", 4096, 1024),
-        ("This model's maximum context length is 2048 tokens. However, you requested 4196 tokens (100 in the messages, "
-         "4096 in the completion). Please reduce the length of the messages or completion.", 4096, 1948),
-        ("'max_tokens' or 'max_completion_tokens' is too large: 4096. This model's maximum context length is 2048 "
-         "tokens and your request has 31 input tokens (4096 > 2048 - 31).", 4096, 2017),
-        ("This model's maximum context length is 2048 tokens. However, you requested 2048 output tokens and your "
-         "prompt contains at least 1 input tokens, for a total of at least 2049 tokens.", 2048, 1024),
-        ("This model's maximum context length is 2048 tokens. However, you requested 1948 output tokens and your "
-         "prompt contains 200 input tokens, for a total of 2148 tokens.", 1948, 1848),
-        ("Requested token count exceeds the model's maximum context length of 4096 tokens. You requested a total of "
-         "4200 tokens: 104 tokens from the input messages and 4096 tokens for the completion.", 4096, 3992),
+        (
+            "This model's maximum context length is 2048 tokens. However, you requested 4196 tokens (100 in the "
+            "messages, 4096 in the completion). Please reduce the length of the messages or completion.",
+            4096,
+            1948,
+        ),
+        (
+            "'max_tokens' or 'max_completion_tokens' is too large: 4096. This model's maximum context length is 2048 "
+            "tokens and your request has 31 input tokens (4096 > 2048 - 31).",
+            4096,
+            2017,
+        ),
+        (
+            "This model's maximum context length is 2048 tokens. However, you requested 2048 output tokens and your "
+            "prompt contains at least 1 input tokens, for a total of at least 2049 tokens.",
+            2048,
+            1024,
+        ),
+        (
+            "This model's maximum context length is 2048 tokens. However, you requested 1948 output tokens and your "
+            "prompt contains 200 input tokens, for a total of 2148 tokens.",
+            1948,
+            1848,
+        ),
+        (
+            "Requested token count exceeds the model's maximum context length of 4096 tokens. You requested a total of "
+            "4200 tokens: 104 tokens from the input messages and 4096 tokens for the completion.",
+            4096,
+            3992,
+        ),
         ("max_tokens is too large: 100000. This model supports at most 16384 completion tokens", 100000, 16384),
         ("max_tokens: 9000 > 8192, which is the maximum allowed number of output tokens for the model", 9000, 8192),
         ("Invalid max_tokens value, the valid range of max_tokens is [1, 8192]", 9000, 8192),
@@ -74,7 +97,7 @@ LLAMA_FULL = {
         (json.dumps(LLAMA_FULL), 512, -13),
         ("the context length is exceeded", 512, 256),
     ],
-)  # fmt: skip
+)
 def test_what_still_fits(said, most, fits):
     assert is_too_long(said)
     assert room_for(said, most) == fits
@@ -137,10 +160,17 @@ def looping(late, loops):
 def test_a_reply_that_never_ends_is_asked_for_twice_and_costs_no_other(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     rows = [
-        {"part": "p", "style": "s", "question": f"Number {k}?", "options": ["yes", "no"], "think": "So yes.",
-         "answer": "A", "concludes": "A"}
+        {
+            "part": "p",
+            "style": "s",
+            "question": f"Number {k}?",
+            "options": ["yes", "no"],
+            "think": "So yes.",
+            "answer": "A",
+            "concludes": "A",
+        }
         for k in range(12)
-    ]  # fmt: skip
+    ]
     (tmp_path / "pairs.jsonl").write_text("\n".join(map(json.dumps, rows)))
     proxy = looping(1.6, lambda text: "Number 7?" in text)
     command = ["judge", "pairs.jsonl", "--judge", "llm", "--endpoint", proxy.url, "--endpoint-model", "m"]

@@ -120,9 +120,13 @@ def test_links_that_work_on_github_work_in_the_site(root, project, tmp_path):
 @needs_sphinx
 def test_each_dangling_link_fails_the_build(root, project, tmp_path):
     links = [
-        "[x](executed/09_gone.ipynb)", "[x](figures/gone.csv)", "[x](gone_folder/)", "[x](#gone-place)",
-        "[x](executed/01_a.ipynb#part-three)", "![a dot](figures/gone.png)",
-    ]  # fmt: skip
+        "[x](executed/09_gone.ipynb)",
+        "[x](figures/gone.csv)",
+        "[x](gone_folder/)",
+        "[x](#gone-place)",
+        "[x](executed/01_a.ipynb#part-three)",
+        "![a dot](figures/gone.png)",
+    ]
     with (project / "README.md").open("a") as readme:
         readme.write("\n" + "\n\n".join(links) + "\n")
     said = build(root, project, tmp_path / "out")

@@ -24,12 +24,20 @@ def make(root):
 @pytest.mark.parametrize(
     ("block", "shown"),
     [
-        ("## Predict", True), ("| a | b |\n|---|---|", True), ("* one\n* two", True), ("1. The accuracy.", True),
-        ("```bash\nmake\n```", True), ("$$A = r$$", True), ("> A quotation.", True), ("**Only bold.**", True),
-        ("Larger or smaller? Why?", True), ("Every row is read.", False), ("**What is said.** And more.", False),
+        ("## Predict", True),
+        ("| a | b |\n|---|---|", True),
+        ("* one\n* two", True),
+        ("1. The accuracy.", True),
+        ("```bash\nmake\n```", True),
+        ("$$A = r$$", True),
+        ("> A quotation.", True),
+        ("**Only bold.**", True),
+        ("Larger or smaller? Why?", True),
+        ("Every row is read.", False),
+        ("**What is said.** And more.", False),
         ("*Slanted* words.", False),
     ],
-)  # fmt: skip
+)
 def test_what_stands_on_a_slide(make, block, shown):
     assert make.on_slide(block) is shown
 
@@ -38,9 +46,11 @@ def test_headings_begin_slides_and_paragraphs_become_notes(make):
     text = "# One\n\nTold.\n\n* kept\n\n### Three\n\nIs it?\n\n```\na\n\nb\n```\n\nTold, too."
     found = [(one.metadata.slideshow.slide_type, one.source) for one in make.of_text(text)]
     assert found == [
-        ("slide", "# One\n\n* kept"), ("notes", "Told."), ("subslide", "### Three\n\nIs it?\n\n```\na\n\nb\n```"),
+        ("slide", "# One\n\n* kept"),
+        ("notes", "Told."),
+        ("subslide", "### Three\n\nIs it?\n\n```\na\n\nb\n```"),
         ("notes", "Told, too."),
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize(
@@ -63,10 +73,13 @@ def test_what_an_output_shows(make, output, shown):
 @pytest.mark.parametrize(
     ("text", "left"),
     [
-        ("[a](01_a.ipynb)", "[a](01_a.html)"), ("[a](01_a.ipynb#part)", "a"), ("[a](../FINDINGS.md)", "a"),
-        ("[a](https://example.org)", "[a](https://example.org)"), ("![a](b.png)", "![a](b.png)"),
+        ("[a](01_a.ipynb)", "[a](01_a.html)"),
+        ("[a](01_a.ipynb#part)", "a"),
+        ("[a](../FINDINGS.md)", "a"),
+        ("[a](https://example.org)", "[a](https://example.org)"),
+        ("![a](b.png)", "![a](b.png)"),
     ],
-)  # fmt: skip
+)
 def test_links(make, text, left):
     assert make.linked(text, {"01_a"}) == left
 
@@ -109,9 +122,12 @@ def test_a_deck(make, notebook, tmp_path):
     found = make.deck(notebook, {"02_b"}, tmp_path / "executed")
     kinds = [(cell.metadata.slideshow.slide_type, cell.source[:14]) for cell in found.cells]
     assert kinds == [
-        ("slide", "# 1 · A\n\n<math"), ("slide", "## Part"), ("-", "<pre>first</pr"), ("subslide", "<pre>second</p"),
+        ("slide", "# 1 · A\n\n<math"),
+        ("slide", "## Part"),
+        ("-", "<pre>first</pr"),
+        ("subslide", "<pre>second</p"),
         ("subslide", '<img alt="a do'),
-    ]  # fmt: skip
+    ]
     assert "[b](02_b.html)" in found.cells[0].source
     assert found.metadata.title == "1 · A"
 

@@ -187,8 +187,12 @@ def test_notebooks_run_where_something_changed_and_only_there(two, capsys):
 
 
 def everything():
-    return {path: Path(path).read_bytes() for folder in ("figures", "executed") for path in
-            sorted(map(str, Path(folder).rglob("*"))) if Path(path).is_file()}  # fmt: skip
+    return {
+        path: Path(path).read_bytes()
+        for folder in ("figures", "executed")
+        for path in sorted(map(str, Path(folder).rglob("*")))
+        if Path(path).is_file()
+    }
 
 
 def test_a_run_that_was_killed_goes_on(two, capsys):

@@ -11,9 +11,15 @@ from companion.questions.statements.template import claims, wordings
 
 SAMPLE = [json.loads(line) for line in (Path(__file__).parent / "question_forms.jsonl").read_text().splitlines()]
 BENCHMARKS = {
-    "3DSRBench", "CV-Bench", "Spatial-MM", "Spatial-MM multihop", "WhatsUp", "V*-Bench", "MME-RealWorld-Lite",
+    "3DSRBench",
+    "CV-Bench",
+    "Spatial-MM",
+    "Spatial-MM multihop",
+    "WhatsUp",
+    "V*-Bench",
+    "MME-RealWorld-Lite",
     "MMBench",
-}  # fmt: skip
+}
 
 
 def each_claim():
@@ -94,60 +100,114 @@ def test_whatever_is_asked_gets_a_sentence_for_each_option():
 @pytest.mark.parametrize(
     ("question", "options", "expected"),
     [
-        ("Is the cup left of the plate?", ["Yes", "No"],
-         ["This picture shows the cup left of the plate.", "This picture does not show the cup left of the plate."]),
-        ("Is there a dog on the sofa?", ["yes", "no"],
-         ["This picture shows a dog on the sofa.", "This picture does not show a dog on the sofa."]),
-        ("Is there the dog on it?", ["no", "yes"],
-         ["This picture does not show the dog on it.", "This picture shows the dog on it."]),
+        (
+            "Is the cup left of the plate?",
+            ["Yes", "No"],
+            ["This picture shows the cup left of the plate.", "This picture does not show the cup left of the plate."],
+        ),
+        (
+            "Is there a dog on the sofa?",
+            ["yes", "no"],
+            ["This picture shows a dog on the sofa.", "This picture does not show a dog on the sofa."],
+        ),
+        (
+            "Is there the dog on it?",
+            ["no", "yes"],
+            ["This picture does not show the dog on it.", "This picture shows the dog on it."],
+        ),
         ("Is this a cat?", ["True", "False"], ["This is a cat.", "This is not a cat."]),
-        ("Is the bed next to the lamp?", ["yes", "no"],
-         ["This picture shows the bed next to the lamp.", "This picture does not show the bed next to the lamp."]),
+        (
+            "Is the bed next to the lamp?",
+            ["yes", "no"],
+            ["This picture shows the bed next to the lamp.", "This picture does not show the bed next to the lamp."],
+        ),
         ("Where is the bed in relation to the lamp?", ["left"], ["One can see the bed to the left of the lamp."]),
         ("Where is the red sled?", ["behind"], ["One can see the red sled behind."]),
         ("Are there two cups?", ["no"], ["This picture does not show two cups."]),
         ("Is there a cup or a plate?", ["no"], ["This picture does not show a cup or a plate."]),
         ("Are there other cups?", ["no"], ["This picture does not show other cups."]),
-        ("Is the box holding pens placed on the desk?", ["no"],
-         ["This picture does not show the box holding pens placed on the desk."]),
+        (
+            "Is the box holding pens placed on the desk?",
+            ["no"],
+            ["This picture does not show the box holding pens placed on the desk."],
+        ),
         ("Where is St. Anne's chapel?", ["left"], ["One can see St. Anne's chapel on the left."]),
         ("Where is the pens in relation to the cup?", ["left"], ["One can see the pens to the left of the cup."]),
         ("Is the scissors on the book?", ["no"], ["This picture does not show the scissors on the book."]),
-        ("Where is the basket holding plums in relation to the jug?", ["left"],
-         ["One can see the basket holding plums to the left of the jug."]),
+        (
+            "Where is the basket holding plums in relation to the jug?",
+            ["left"],
+            ["One can see the basket holding plums to the left of the jug."],
+        ),
         ("Where is the goat sleeping?", ["under the cart"], ["One can see the goat sleeping under the cart."]),
-        ("Which caption describes the picture?", ["A can in front of a sunglasses", "A mug on a armchair"],
-         ["This is what the picture shows: a can in front of sunglasses.",
-          "This is what the picture shows: a mug on an armchair."]),
+        (
+            "Which caption describes the picture?",
+            ["A can in front of a sunglasses", "A mug on a armchair"],
+            [
+                "This is what the picture shows: a can in front of sunglasses.",
+                "This is what the picture shows: a mug on an armchair.",
+            ],
+        ),
         ("How many of the goats are white?", ["two"], ["The number of the goats that are white is two."]),
-        ("Is the girl whit yellow shoes on the right?", ["no"],
-         ["This picture does not show the girl whit yellow shoes on the right."]),
-        ("Is the blue floral tea cups on the left?", ["yes"],
-         ["This picture shows the blue floral tea cups on the left."]),
-        ("Where are the truck from the man's perspective?", ["behind"],
-         ["One can see the truck behind from the man's perspective."]),
-        ("Where are the sheep from the man's perspective?", ["behind"],
-         ["One can see the sheep behind from the man's perspective."]),
-        ("Is the man on the cart located left of the nuns?", ["no"],
-         ["This picture does not show the man on the cart located left of the nuns."]),
+        (
+            "Is the girl whit yellow shoes on the right?",
+            ["no"],
+            ["This picture does not show the girl whit yellow shoes on the right."],
+        ),
+        (
+            "Is the blue floral tea cups on the left?",
+            ["yes"],
+            ["This picture shows the blue floral tea cups on the left."],
+        ),
+        (
+            "Where are the truck from the man's perspective?",
+            ["behind"],
+            ["One can see the truck behind from the man's perspective."],
+        ),
+        (
+            "Where are the sheep from the man's perspective?",
+            ["behind"],
+            ["One can see the sheep behind from the man's perspective."],
+        ),
+        (
+            "Is the man on the cart located left of the nuns?",
+            ["no"],
+            ["This picture does not show the man on the cart located left of the nuns."],
+        ),
         ("Is the flag red or white?", ["white"], ["The flag is white."]),
         ("Is the color of the jug red or white?", ["red"], ["The color of the jug is red."]),
-        ("Which one is closer to the camera, the jug or the nuns?", ["nuns"],
-         ["One finds the nuns closer to the camera."]),
-        ("Is there a apple on the jug from goat's perspective?", ["yes"],
-         ["This picture shows an apple on the jug from the goat's perspective."]),
-        ("Is there anybody on the cart?", ["yes", "no"],
-         ["This picture shows somebody on the cart.", "This picture does not show anybody on the cart."]),
-        ("What does this image show?", ["A umbrella on a unicorn", "A nun rides a goat."],
-         ["This is what the picture shows: an umbrella on a unicorn.",
-          "This is what the picture shows: a nun rides a goat."]),
-        ("What color are the stripes of the jug that is on it?", ["dark blue and white"],
-         ["The color of the stripes of the jug that is on it is dark blue and white."]),
+        (
+            "Which one is closer to the camera, the jug or the nuns?",
+            ["nuns"],
+            ["One finds the nuns closer to the camera."],
+        ),
+        (
+            "Is there a apple on the jug from goat's perspective?",
+            ["yes"],
+            ["This picture shows an apple on the jug from the goat's perspective."],
+        ),
+        (
+            "Is there anybody on the cart?",
+            ["yes", "no"],
+            ["This picture shows somebody on the cart.", "This picture does not show anybody on the cart."],
+        ),
+        (
+            "What does this image show?",
+            ["A umbrella on a unicorn", "A nun rides a goat."],
+            [
+                "This is what the picture shows: an umbrella on a unicorn.",
+                "This is what the picture shows: a nun rides a goat.",
+            ],
+        ),
+        (
+            "What color are the stripes of the jug that is on it?",
+            ["dark blue and white"],
+            ["The color of the stripes of the jug that is on it is dark blue and white."],
+        ),
         ("What is the color of the trash can?", ["red"], ["The color of the trash can is red."]),
-        ("If I turn left, will I be closer to it?", ["no"],
-         ["If I turn left, I will not be closer to it."]),
+        ("If I turn left, will I be closer to it?", ["no"], ["If I turn left, I will not be closer to it."]),
     ],
-)  # fmt: skip
+)
 def test_a_sure_form_is_written_without_agreement_or_article_of_a_word_that_is_not_known(question, options, expected):
     """Among them kinds that broke earlier writers: -ed that is no participle, "is the scissors", names with a full
     stop, captions of pairs, what stands between a subject and its place.
@@ -286,7 +346,7 @@ def test_a_sure_form_is_written_without_agreement_or_article_of_a_word_that_is_n
         ("Which caption does not describe the picture?", ["A nun", "A goat"]),
         ("Which object is closer to the camera, the jug or the nuns?", ["jug", "goat", "a nun", "2"]),
     ],
-)  # fmt: skip
+)
 def test_what_is_of_no_sure_form_is_quoted(question, options):
     """Nearly all of them were written once, and each kind broke somewhere."""
     for option, three in zip(options, wordings(question, options), strict=True):
@@ -296,10 +356,16 @@ def test_what_is_of_no_sure_form_is_quoted(question, options):
 @pytest.mark.parametrize(
     ("question", "option", "expected"),
     [
-        ('What does the sign "Stop" mean?', "wait",
-         "For this picture, the answer to “What does the sign ‘Stop’ mean?” is “wait”."),
-        ('How wide is the 5" pipe?', '"wide"',
-         'For this picture, the answer to “How wide is the 5" pipe?” is “‘wide’”.'),
+        (
+            'What does the sign "Stop" mean?',
+            "wait",
+            "For this picture, the answer to “What does the sign ‘Stop’ mean?” is “wait”.",
+        ),
+        (
+            'How wide is the 5" pipe?',
+            '"wide"',
+            'For this picture, the answer to “How wide is the 5" pipe?” is “‘wide’”.',
+        ),
         ("What is it’s name", "It is Jo’s.", "For this picture, the answer to “What is it’s name?” is “It is Jo’s.”"),
         ("The jar shown here:", "is full.", "For this picture, the answer to “The jar shown here:” is “is full”."),
         ("The jar is ___.", "12.", "For this picture, the answer to “The jar is ___.” is “12”."),
@@ -307,7 +373,7 @@ def test_what_is_of_no_sure_form_is_quoted(question, options):
         ("Two jars stand there. Why?", "Who knows?", "For this picture, the answer to “Why?” is “Who knows?”"),
         ("A hint.\nWhat {now}?", "{o}", "For this picture, the answer to “What {now}?” is “{o}”."),
     ],
-)  # fmt: skip
+)
 def test_a_quotation_is_one_whatever_stands_in_it(question, option, expected):
     assert wordings(question, [option])[0][0] == expected
 

@@ -100,9 +100,11 @@ def test_runs_against_a_slow_reference():
     def slow(seeds, drawn):
         copies = [
             values[run, item]
-            for run in range(4) for _ in range(int(seeds[run]))
-            for item in range(12) for _ in range(int(drawn[item]))
-        ]  # fmt: skip
+            for run in range(4)
+            for _ in range(int(seeds[run]))
+            for item in range(12)
+            for _ in range(int(drawn[item]))
+        ]
         return np.nanmean(copies)
 
     means = [slow(seeds, drawn) for seeds, drawn in zip(runs, items, strict=True)]

@@ -59,8 +59,12 @@ def test_the_first_seeds_of_all_doses_come_first_and_no_run_comes_twice():
     runs = list(PROTOCOL.runs())
     assert len({run.name for run in runs}) == len(runs) == sum(len(cell.seeds) for cell in PROTOCOL.cells)
     assert [run.initial_name for run in runs[:5]] == [
-        "misread-20-21", "misread-0-21", "misread-40-21", "misread-10-21", "misread-20-22",
-    ]  # fmt: skip
+        "misread-20-21",
+        "misread-0-21",
+        "misread-40-21",
+        "misread-10-21",
+        "misread-20-22",
+    ]
     assert [run.arm for run in runs] == sorted((run.arm for run in runs), key="ADEBC".index)
     assert all(run.initial.seed == run.seed for run in runs)
 
@@ -131,9 +135,16 @@ def test_records_give_what_the_rows_say(checkpoint, tmp_path):
     assert exact.mean() > 0.98
 
 
-@pytest.mark.parametrize("probs", [
-    [0.7, 0.3, 0, 0], [0.25, 0.25, 0.25, 0.25], [1 - 3e-9, 1e-9, 1e-9, 1e-9], [1, 0, 0, 0], [0.4, 0.35, 0.25, 0],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "probs",
+    [
+        [0.7, 0.3, 0, 0],
+        [0.25, 0.25, 0.25, 0.25],
+        [1 - 3e-9, 1e-9, 1e-9, 1e-9],
+        [1, 0, 0, 0],
+        [0.4, 0.35, 0.25, 0],
+    ],
+)
 def test_probabilities_come_back_to_five_percent(probs):
     (found,) = decode_probabilities(encode_probabilities(np.array([probs])))
     assert found.sum() == pytest.approx(1)
@@ -147,9 +158,11 @@ def test_no_distribution_stays_none():
 
 def start(checkpoint, folder):
     return subprocess.Popen(
-        [sys.executable, str(SCRIPT), str(checkpoint), str(folder)], start_new_session=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-    )  # fmt: skip
+        [sys.executable, str(SCRIPT), str(checkpoint), str(folder)],
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
 
 
 def kill_when(process, there):

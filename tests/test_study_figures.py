@@ -53,8 +53,11 @@ def test_rates_are_shares_of_the_answers_that_they_are_among(panel):
 def test_drift_is_told_run_by_run(panel):
     drifts = summaries.drift_of_runs(panel)
     assert drifts.groupby("initial")["seed"].nunique().to_dict() == {
-        "misread-0": 5, "misread-10": 3, "misread-20": 5, "misread-40": 3
-    }  # fmt: skip
+        "misread-0": 5,
+        "misread-10": 3,
+        "misread-20": 5,
+        "misread-40": 3,
+    }
     assert set(drifts["planned"]) == {16}
     assert drifts.groupby("initial")["drift"].mean().idxmax() == "misread-20"
 
@@ -84,11 +87,13 @@ def test_titles_say_first_how_few_runs_they_rest_on(panel, curves):
     few_runs = summaries.drift_of_runs(panel).query("seed == 21").iloc[:9]
     drawn = {
         "2 of 5 seeds so far. ": [
-            tradeoff.draw(tradeoff.table(some), "about"), three_shares.draw(three_shares.table(some), "about"),
-            sharpening.draw(sharpening.table(some), "about"), overrides.draw(rates, "about"),
+            tradeoff.draw(tradeoff.table(some), "about"),
+            three_shares.draw(three_shares.table(some), "about"),
+            sharpening.draw(sharpening.table(some), "about"),
+            overrides.draw(rates, "about"),
         ],
         "3 of 16 runs so far. ": [dose_response.draw(few_runs, "about")],
-    }  # fmt: skip
+    }
     for words, figures in drawn.items():
         assert all(figure.get_suptitle().startswith(words) for figure in figures)
     assert "so far" not in tradeoff.draw(tradeoff.table(curves), "about").get_suptitle()
@@ -109,8 +114,15 @@ def test_seeds_are_told_where_some_are_missing(curves):
 
 def transcript(**changed):
     """Before RL wrong as the reasoning says, after it right against it; two items."""
-    line = {"perturbation": "wrong-think", "id": "test-2602-2", "added": "", "prefill": "<think>No.", "right": 1,
-            "response": " So no.</think><answer>A</answer>", "concluded": 0}  # fmt: skip
+    line = {
+        "perturbation": "wrong-think",
+        "id": "test-2602-2",
+        "added": "",
+        "prefill": "<think>No.",
+        "right": 1,
+        "response": " So no.</think><answer>A</answer>",
+        "concluded": 0,
+    }
     rows = [{**line, "item": item, "step": step, "answered": int(step > 0)} for step in (0, 1000) for item in (2, 5)]
     return pd.DataFrame(rows).assign(**changed)
 

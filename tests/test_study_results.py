@@ -38,16 +38,34 @@ def test_the_tests_are_those_of_the_protocol(root):
     """How many of each, from which initial checkpoints; every recipe and step that they need is planned."""
     counts = pd.Series([test.of for test in TESTS]).value_counts()
     assert counts.to_dict() == {
-        "H1": 3, "H2": 3, "H3": 3, "H4": 3, "H5": 6, "H6": 2, "H7": 6,
-        "F1": 4, "F2": 4, "F3": 4, "F5": 8, "F6": 18, "F7": 3, "F8": 3, "F9": 2, "F10": 8, "F11": 2, "F12": 4, "F13": 6,
+        "H1": 3,
+        "H2": 3,
+        "H3": 3,
+        "H4": 3,
+        "H5": 6,
+        "H6": 2,
+        "H7": 6,
+        "F1": 4,
+        "F2": 4,
+        "F3": 4,
+        "F5": 8,
+        "F6": 18,
+        "F7": 3,
+        "F8": 3,
+        "F9": 2,
+        "F10": 8,
+        "F11": 2,
+        "F12": 4,
+        "F13": 6,
         "F14": 1,
-    }  # fmt: skip
+    }
     page = (root / "docs" / "study.md").read_text()
     assert set(counts.index) == set(re.findall(r"^\| ([FH]\d+) \|", page, re.M))
     evaluated = {
         Cell(run.initial.name, run.recipe.name, step): run.seed
-        for run in PROTOCOL.runs() for step in PROTOCOL.evaluated(run.recipe)
-    }  # fmt: skip
+        for run in PROTOCOL.runs()
+        for step in PROTOCOL.evaluated(run.recipe)
+    }
     for test in TESTS:
         for cell in test.estimand.cells():
             assert cell in evaluated or (cell.recipe, cell.step) == (INITIAL, 0), test.what
@@ -123,10 +141,19 @@ def test_the_three_shares_add_up_and_overrides_part_the_contradictions(made_up):
     results, _ = made_up
     panel = StudyPanel(results)
     cell = Cell("misread-20", "rl-correct", 1000)
-    values = {name: panel.values(cell, "plain", name, [21, 22]) for name in (
-        "agrees", "contradicts", "names no option", "conclusion wrong", "conclusion right", "stubborn",
-        "right", "right and its reasoning says so",
-    )}  # fmt: skip
+    values = {
+        name: panel.values(cell, "plain", name, [21, 22])
+        for name in (
+            "agrees",
+            "contradicts",
+            "names no option",
+            "conclusion wrong",
+            "conclusion right",
+            "stubborn",
+            "right",
+            "right and its reasoning says so",
+        )
+    }
     assert (values["agrees"] + values["contradicts"] + values["names no option"] == 1).all()
     assert (values["conclusion wrong"] + values["conclusion right"] == 1 - values["names no option"]).all()
     assert (values["stubborn"] <= values["contradicts"] * values["conclusion wrong"]).all()
@@ -163,11 +190,19 @@ def nine_answers(tmp_path):
     def answers(pairs):
         answered, concluded = ([place[one[side]][k] for k, one in enumerate(pairs)] for side in (0, 1))
         numbers = np.arange(len(items))
-        table = pd.DataFrame({
-            "perturbation": "wrong-think", "item": numbers, "answered": answered, "concluded": concluded,
-            "judged": concluded, "words": 10 + numbers, "statements": np.where(numbers, 4, 0),
-            "true_statements": np.minimum(numbers, 4), "mass": 255,
-        }).astype(TYPES)  # fmt: skip
+        table = pd.DataFrame(
+            {
+                "perturbation": "wrong-think",
+                "item": numbers,
+                "answered": answered,
+                "concluded": concluded,
+                "judged": concluded,
+                "words": 10 + numbers,
+                "statements": np.where(numbers, 4, 0),
+                "true_statements": np.minimum(numbers, 4),
+                "mass": 255,
+            }
+        ).astype(TYPES)
         codes = encode_probabilities(np.eye(N_LETTERS)[facts["right"]])
         return table.assign(**{f"p{letter}": codes[:, letter] for letter in range(N_LETTERS)})
 
@@ -182,8 +217,9 @@ def test_measures_of_an_answer(nine_answers):
     of_statements = ("true statements", "P(correct)", "entropy", "words")
     found = {
         name: panel.values(initial, "wrong-think", name, [21])[0].tolist()
-        for name in MEASURES if name not in of_statements
-    }  # fmt: skip
+        for name in MEASURES
+        if name not in of_statements
+    }
     for k, (answered, concluded, held) in enumerate(ANSWERS):
         assert {name for name, values in found.items() if values[k]} == set(held.split("; ")), (answered, concluded)
     true, sure, entropy, words = (panel.values(initial, "wrong-think", name, [21])[0] for name in of_statements)
@@ -211,46 +247,59 @@ def test_override_rates(nine_answers):
 def line(value, half, expected="up", matters=0.03, p=None, p_holm=None, runs=5, planned=5, seeds=5, against=0.0):
     p = (0.001 if abs(value - against) > half else 0.5) if p is None else p
     found = CrossedEstimate(value, value - half, value + half, value - 0.8 * half, value + 0.8 * half, p, seeds, 100)
-    return pd.Series({
-        **found.__dict__, "p_holm": p if p_holm is None else p_holm, "expected": expected, "matters": matters,
-        "runs": runs, "planned": planned, "against": against,
-    })  # fmt: skip
+    return pd.Series(
+        {
+            **found.__dict__,
+            "p_holm": p if p_holm is None else p_holm,
+            "expected": expected,
+            "matters": matters,
+            "runs": runs,
+            "planned": planned,
+            "against": against,
+        }
+    )
 
 
-@pytest.mark.parametrize(("given", "verdict"), [
-    (line(0.05, 0.02), "supported"),
-    (line(-0.05, 0.02), "contradicted"),
-    (line(-0.05, 0.02, p=0.03, p_holm=0.09), "undecided"),
-    (line(-0.05, 0.02, "down", p=0.03, p_holm=0.09), "supported"),
-    (line(0.05, 0.06), "undecided"),
-    (line(0.00, 0.03), "no more than X"),
-    (line(0.01, 0.03), "undecided"),
-    (line(0.01, 0.02, "no more"), "supported"),
-    (line(0.02, 0.005, "no more"), "supported"),
-    (line(0.05, 0.015, "no more"), "contradicted"),
-    (line(-0.05, 0.015, "no more"), "contradicted"),
-    (line(0.04, 0.015, "no more"), "undecided"),
-    (line(0.6, 0.05, matters=0.05, against=0.5), "supported"),
-    (line(0.51, 0.03, matters=0.05, against=0.5), "no more than X"),
-    (line(0.0, 0.1, matters=np.nan), "undecided"),
-    (line(0.05, 0.02, runs=4), "runs missing"),
-    (line(0.05, 0.02, runs=2, planned=2, seeds=2), "too few seeds"),
-    (line(np.nan, 0.02, p=np.nan), "undecided"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("given", "verdict"),
+    [
+        (line(0.05, 0.02), "supported"),
+        (line(-0.05, 0.02), "contradicted"),
+        (line(-0.05, 0.02, p=0.03, p_holm=0.09), "undecided"),
+        (line(-0.05, 0.02, "down", p=0.03, p_holm=0.09), "supported"),
+        (line(0.05, 0.06), "undecided"),
+        (line(0.00, 0.03), "no more than X"),
+        (line(0.01, 0.03), "undecided"),
+        (line(0.01, 0.02, "no more"), "supported"),
+        (line(0.02, 0.005, "no more"), "supported"),
+        (line(0.05, 0.015, "no more"), "contradicted"),
+        (line(-0.05, 0.015, "no more"), "contradicted"),
+        (line(0.04, 0.015, "no more"), "undecided"),
+        (line(0.6, 0.05, matters=0.05, against=0.5), "supported"),
+        (line(0.51, 0.03, matters=0.05, against=0.5), "no more than X"),
+        (line(0.0, 0.1, matters=np.nan), "undecided"),
+        (line(0.05, 0.02, runs=4), "runs missing"),
+        (line(0.05, 0.02, runs=2, planned=2, seeds=2), "too few seeds"),
+        (line(np.nan, 0.02, p=np.nan), "undecided"),
+    ],
+)
 def test_verdict_of_a_test(given, verdict):
     assert verdict_of_test(given) == verdict
 
 
-@pytest.mark.parametrize(("tests", "verdict"), [
-    (["supported", "supported"], "supported"),
-    (["supported", "undecided"], "undecided"),
-    (["supported", "contradicted"], "mixed"),
-    (["undecided", "contradicted"], "contradicted"),
-    (["no more than X", "no more than X"], "no more than X"),
-    (["no more than X", "supported"], "undecided"),
-    (["supported", "runs missing"], "runs missing"),
-    (["contradicted", "too few seeds"], "too few seeds"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("tests", "verdict"),
+    [
+        (["supported", "supported"], "supported"),
+        (["supported", "undecided"], "undecided"),
+        (["supported", "contradicted"], "mixed"),
+        (["undecided", "contradicted"], "contradicted"),
+        (["no more than X", "no more than X"], "no more than X"),
+        (["no more than X", "supported"], "undecided"),
+        (["supported", "runs missing"], "runs missing"),
+        (["contradicted", "too few seeds"], "too few seeds"),
+    ],
+)
 def test_verdict_of_a_finding(tests, verdict):
     table = pd.DataFrame({"of": "F1", "initial": "misread-0", "verdict": tests})
     assert rule.joint_verdicts(table, BY).tolist() == [verdict]

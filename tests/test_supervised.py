@@ -11,13 +11,17 @@ from companion.training.recipes import BASE, Stage
 from companion.training.tiny_llava import build_tokenizer
 
 TINY = replace(
-    BASE, batch=8, width=32, vision_layers=1, text_layers=1,
+    BASE,
+    batch=8,
+    width=32,
+    vision_layers=1,
+    text_layers=1,
     stages=(
         Stage("sight", 3, {"sight": 1}, 1e-3),
         Stage("facts", 3, {"facts": 0.5, "look-up": 0.2, "description": 0.3}, 1e-3),
         Stage("questions", 4, {"reasoned": 0.4, "at-once": 0.4, "statements": 0.2}, 1e-3, decay=4, whole=True),
     ),
-)  # fmt: skip
+)
 
 
 @pytest.fixture(autouse=True)

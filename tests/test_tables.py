@@ -18,21 +18,39 @@ def rows(**perturbations):
     lines = []
     for name, items in perturbations.items():
         for k, (answer, sure, wording) in enumerate(items):
-            lines.append({
-                "model": "m", "question": f"q{k}", "group": f"q{k}", "category": f"family {k // 2}", "n_options": 4,
-                "perturbation": name.replace("_", "-"), "wording": wording, "answer": answer, "right": "A",
-                "suggested": "B" if "wrong" in name else None, "correct": answer == "A", "p_correct": sure,
-                "letter_probs": [sure, 1 - sure, 0.0, 0.0] if answer else None, "letter_mass": 1.0, "entropy": sure,
-            })  # fmt: skip
+            lines.append(
+                {
+                    "model": "m",
+                    "question": f"q{k}",
+                    "group": f"q{k}",
+                    "category": f"family {k // 2}",
+                    "n_options": 4,
+                    "perturbation": name.replace("_", "-"),
+                    "wording": wording,
+                    "answer": answer,
+                    "right": "A",
+                    "suggested": "B" if "wrong" in name else None,
+                    "correct": answer == "A",
+                    "p_correct": sure,
+                    "letter_probs": [sure, 1 - sure, 0.0, 0.0] if answer else None,
+                    "letter_mass": 1.0,
+                    "entropy": sure,
+                }
+            )
     return pd.DataFrame(lines)
 
 
 ROWS = rows(
     plain=[("A", 0.9, ""), ("A", 0.8, ""), ("A", 0.7, ""), ("A", 0.6, ""), ("B", 0.3, ""), ("C", 0.2, "")],
     wrong_caption=[
-        ("A", 0.8, "0"), ("B", 0.1, "0"), ("C", 0.2, "1"), (None, np.nan, "1"), ("A", 0.9, "0"), ("B", 0.1, "1"),
+        ("A", 0.8, "0"),
+        ("B", 0.1, "0"),
+        ("C", 0.2, "1"),
+        (None, np.nan, "1"),
+        ("A", 0.9, "0"),
+        ("B", 0.1, "1"),
     ],
-)  # fmt: skip
+)
 """Of the four that were right one is kept, and one each goes to B, to C and to nothing; one that was wrong is won."""
 
 

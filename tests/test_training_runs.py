@@ -34,12 +34,24 @@ def made_up(recipe, seeds=5, start="base", rise=0.2, fall=0.0, by_seed=0.0, step
                 right = (chance < 0.5 + (rise + luck) * done).astype(float)
                 agrees = (rng.random(len(ITEMS)) < 0.95 - fall * done).astype(float)
                 for k, item in enumerate(ITEMS):
-                    lines.append({
-                        "start": start, "recipe": recipe, "seed": seed, "step": step, "perturbation": perturbation,
-                        "question": item, "category": "position", "correct": right[k], "consistent": agrees[k],
-                        "grounded": np.nan, "words": 20 - 10 * done, "entropy": 0.3 - 0.2 * done, "p_correct": 0.5,
-                        "letter_mass": 1.0,
-                    })  # fmt: skip
+                    lines.append(
+                        {
+                            "start": start,
+                            "recipe": recipe,
+                            "seed": seed,
+                            "step": step,
+                            "perturbation": perturbation,
+                            "question": item,
+                            "category": "position",
+                            "correct": right[k],
+                            "consistent": agrees[k],
+                            "grounded": np.nan,
+                            "words": 20 - 10 * done,
+                            "entropy": 0.3 - 0.2 * done,
+                            "p_correct": 0.5,
+                            "letter_mass": 1.0,
+                        }
+                    )
     return pd.DataFrame(lines)
 
 
@@ -170,14 +182,19 @@ def test_few_seeds_decide_nothing():
 
 def test_one_contradiction_contradicts_a_finding():
     lines = [
-        ("base", "F5", "supported"), ("base", "F5", "contradicted"), ("base", "F6", "supported"),
-        ("noisy", "F5", "supported"), ("noisy", "F6", "undecided"),
-    ]  # fmt: skip
+        ("base", "F5", "supported"),
+        ("base", "F5", "contradicted"),
+        ("base", "F6", "supported"),
+        ("noisy", "F5", "supported"),
+        ("noisy", "F6", "undecided"),
+    ]
     tests = pd.DataFrame(lines, columns=["start", "finding", "verdict"])
     assert findings.verdicts(tests).to_dict() == {
-        ("base", "F5"): "contradicted", ("base", "F6"): "supported",
-        ("noisy", "F5"): "supported", ("noisy", "F6"): "undecided",
-    }  # fmt: skip
+        ("base", "F5"): "contradicted",
+        ("base", "F6"): "supported",
+        ("noisy", "F5"): "supported",
+        ("noisy", "F6"): "undecided",
+    }
 
 
 def test_the_tests_of_one_start_do_not_hang_on_another():
@@ -246,14 +263,16 @@ def test_figures_of_the_accuracy_of_runs_show_or_tell_chance():
     assert [lines_of_chance(axes, 1) for axes in live.axes[:2]] == [[pytest.approx(100 * level)], []]
     more = table.assign(more=0.0, more_low=-0.1, more_high=0.1)
     for figure in (
-        lab_steps.draw(paths, "about", marked=10), tradeoff_paths.draw(paths, "about"),
-        remedies(more, "accuracy", "accuracy", ["plain"], "about"), seeds(paths, "correct", "accuracy", "about"),
-    ):  # fmt: skip
+        lab_steps.draw(paths, "about", marked=10),
+        tradeoff_paths.draw(paths, "about"),
+        remedies(more, "accuracy", "accuracy", ["plain"], "about"),
+        seeds(paths, "correct", "accuracy", "about"),
+    ):
         assert told in figure.get_label()  # changes, beside which a line at the level of chance would say nothing
     for figure in (
         remedies(more, "consistency", "agreement", ["plain"], "about"),
         seeds(paths, "consistent", "agreement", "about"),
-    ):  # fmt: skip
+    ):
         assert "chance" not in figure.get_label()
 
 

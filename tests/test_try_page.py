@@ -93,10 +93,23 @@ def test_the_page_opens_with_an_answer_that_leaves_its_reasoning(page):
 
 
 TEXTS = (
-    "", " ", "  two  blanks ", "a\n\n b\t\tc\r\n", "The red circle is in the northwest.", "don't we'll I'm CAN'T",
-    "x1 23  4", "naïve café – “quoted” … 日本語 🟥🟦", "\u00a0\u2003\ufeff\u0085end", "e\u0301\u0301", "\x00\x07",
-    "<think>a</think><answer>A</answer>", "<|user|> <|end|><image><THINK>", "a<answer", "½ ² ٣ Ⅷ", "_under_score--dash",
-)  # fmt: skip
+    "",
+    " ",
+    "  two  blanks ",
+    "a\n\n b\t\tc\r\n",
+    "The red circle is in the northwest.",
+    "don't we'll I'm CAN'T",
+    "x1 23  4",
+    "naïve café – “quoted” … 日本語 🟥🟦",
+    "\u00a0\u2003\ufeff\u0085end",
+    "e\u0301\u0301",
+    "\x00\x07",
+    "<think>a</think><answer>A</answer>",
+    "<|user|> <|end|><image><THINK>",
+    "a<answer",
+    "½ ² ٣ Ⅷ",
+    "_under_score--dash",
+)
 
 
 @needs_node
@@ -122,21 +135,39 @@ console.log(JSON.stringify(ids.map((own) => [own, tokenizer.decode(own), tokeniz
 OPTIONS, CLAIMS = ("red", "blue"), ("The shape is red.", "The shape is blue.")
 
 REPLIES = [
-    ("<think>x</think><answer>A</answer>", ""), ("<answer> B </answer>", "<think></think>"), ("<answer>b</answer>", ""),
-    ("<answer>Blue</answer>", ""), ("<answer>C</answer>", ""), ("<answer></answer>", ""), ("<answer>B", ""), ("A", ""),
-    ("x</think><ANSWER>A.</ANSWER>", "<think>y "), ("</think><answer>red</answer>", ""),
-    ("<think>x <answer>A</answer></think><answer>B</answer>", ""), ("<think>x <answer>A</answer>", ""),
-    ("", "<think>a"), ("<answer>A</answer><answer>B</answer>", ""),
+    ("<think>x</think><answer>A</answer>", ""),
+    ("<answer> B </answer>", "<think></think>"),
+    ("<answer>b</answer>", ""),
+    ("<answer>Blue</answer>", ""),
+    ("<answer>C</answer>", ""),
+    ("<answer></answer>", ""),
+    ("<answer>B", ""),
+    ("A", ""),
+    ("x</think><ANSWER>A.</ANSWER>", "<think>y "),
+    ("</think><answer>red</answer>", ""),
+    ("<think>x <answer>A</answer></think><answer>B</answer>", ""),
+    ("<think>x <answer>A</answer>", ""),
+    ("", "<think>a"),
+    ("<answer>A</answer><answer>B</answer>", ""),
     ("b <think>c</think> d<think>e</think><answer>A</answer>", "<think>a "),
     ("a <answer>B</answer>", "<answer>A</answer>"),
-]  # fmt: skip
+]
 
 THOUGHTS = [
-    "", "So the answer is red.", "So the answer is blue", "So the answer is pink.", "The shape is red. So it is.",
-    "The shape is red. The shape is blue.", "The shape is blue. So the answer is red. I see.", "the shape is red.",
-    "So the answer is red. So the answer is pink.", "So the answer is I'm not sure.", "The shape is red.. .",
-    "So the answer is  red.", "Not: The shape is red.",
-]  # fmt: skip
+    "",
+    "So the answer is red.",
+    "So the answer is blue",
+    "So the answer is pink.",
+    "The shape is red. So it is.",
+    "The shape is red. The shape is blue.",
+    "The shape is blue. So the answer is red. I see.",
+    "the shape is red.",
+    "So the answer is red. So the answer is pink.",
+    "So the answer is I'm not sure.",
+    "The shape is red.. .",
+    "So the answer is  red.",
+    "Not: The shape is red.",
+]
 
 
 @needs_node

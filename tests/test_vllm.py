@@ -58,9 +58,12 @@ class LLM:
                 text=[one["prompt"]], images=[[one["multi_modal_data"]["image"]]], return_tensors="pt"
             )
             written = self.inner.model.generate(
-                **inputs, do_sample=False, max_new_tokens=sampling.max_tokens, output_scores=True,
+                **inputs,
+                do_sample=False,
+                max_new_tokens=sampling.max_tokens,
+                output_scores=True,
                 return_dict_in_generate=True,
-            )  # fmt: skip
+            )
             ids = written.sequences[0, inputs["input_ids"].shape[1] :].tolist()
             told = []
             for scores in written.scores:
@@ -129,8 +132,11 @@ def test_the_same_responses_as_here(vllm, checkpoint, most):
     sampling = Sampling(max_new_tokens=most)
     for ours, theirs in zip(responses(here, prompts, sampling), responses(there, prompts, sampling), strict=True):
         assert (ours.text, ours.tokens, ours.finish, ours.answer) == (
-            theirs.text, theirs.tokens, theirs.finish, theirs.answer,
-        )  # fmt: skip
+            theirs.text,
+            theirs.tokens,
+            theirs.finish,
+            theirs.answer,
+        )
         if ours.letter_probs:
             assert theirs.letter_probs == pytest.approx(ours.letter_probs, abs=1e-3)
     assert there.model.settings["enable_prefix_caching"]
@@ -245,11 +251,13 @@ STARTED = "Engine core initialization failed. See root cause above. Failed core 
         ),
         (
             "Free memory on device cuda:0 (20.0/80.0 GiB) on startup is less than desired GPU memory utilization "
-            "(0.92, 73.6 GiB). Decrease GPU memory utilization or reduce GPU memory used by other processes.", "",
+            "(0.92, 73.6 GiB). Decrease GPU memory utilization or reduce GPU memory used by other processes.",
+            "",
             "only 20.0 of 80.0 GiB are free; give --vllm gpu_memory_utilization=0.24",
         ),
         (
-            "No available memory for the cache blocks. Try increasing `gpu_memory_utilization` when", "",
+            "No available memory for the cache blocks. Try increasing `gpu_memory_utilization` when",
+            "",
             "give a larger --vllm gpu_memory_utilization, or more --gpus",
         ),
         (
@@ -262,33 +270,45 @@ STARTED = "Engine core initialization failed. See root cause above. Failed core 
         (
             "To serve at least one request with the model's max seq len (128000), (7.00 GiB KV cache is needed, which "
             "is larger than the available KV cache memory (1.50 GiB). Based on the available memory, the estimated "
-            "maximum model length is 27424. Try increasing", "", "give --vllm max_model_len=27424, or a larger",
+            "maximum model length is 27424. Try increasing",
+            "",
+            "give --vllm max_model_len=27424, or a larger",
         ),
         (
             "1 validation error for ModelConfig\n  Value error, User-specified max_model_len (100000) is greater than "
             "the derived max_model_len (max_position_embeddings=512.0 or model_max_length=None in model's config.json) "
-            + CUT, "", "takes 512 tokens, not 100000; give --vllm max_model_len=512, or less",
+            + CUT,
+            "",
+            "takes 512 tokens, not 100000; give --vllm max_model_len=512, or less",
         ),
         (
             "1 validation error for ModelConfig\n  Value error, Model architectures ['NoSuchForConditionalGeneration'] "
-            f"are not supported for now. Supported architectures: dict_keys([]) {CUT}", "",
+            f"are not supported for now. Supported architectures: dict_keys([]) {CUT}",
+            "",
             "does not know the architecture 'NoSuchForConditionalGeneration'; leave out vllm:",
         ),
         (
             "1 validation error for ModelConfig\nenforce_eager\n  Input should be a valid boolean, unable to interpret "
-            "input [type=bool_parsing, input_value='maybe', input_type=str]", "",
+            "input [type=bool_parsing, input_value='maybe', input_type=str]",
+            "",
             "--vllm enforce_eager: Input should be a valid boolean, unable to interpret input",
         ),
         (
             f"1 validation error for VllmConfig\n  Value error, Total number of attention heads (4) must be divisible "
-            f"by tensor parallel size (3). {CUT}", "", "its 4 attention heads cannot be shared by 3 GPUs alike; give",
+            f"by tensor parallel size (3). {CUT}",
+            "",
+            "its 4 attention heads cannot be shared by 3 GPUs alike; give",
         ),
         (
             f"1 validation error for ModelConfig\n  Value error, Unknown quantization method: nosuch. Must be one of "
-            f"[] {CUT}", "", "Unknown quantization method: nosuch. Must be one of []",
+            f"[] {CUT}",
+            "",
+            "Unknown quantization method: nosuch. Must be one of []",
         ),
         (
-            STARTED.replace("{}", "{'EngineCore': -9}"), "", "killed, most likely since this machine's memory ran out",
+            STARTED.replace("{}", "{'EngineCore': -9}"),
+            "",
+            "killed, most likely since this machine's memory ran out",
         ),
         (
             STARTED,
@@ -298,7 +318,7 @@ STARTED = "Engine core initialization failed. See root cause above. Failed core 
         ),
         ("no words known", "", "RuntimeError: no words known; its settings are changed with --vllm KEY=VALUE"),
     ],
-)  # fmt: skip
+)
 def test_why_an_engine_does_not_start(error, written, said):
     """What vLLM 0.32 says, as its CPU build wrote it or, of GPUs, as its source has it."""
     told = reason(RuntimeError(error), written)
@@ -407,8 +427,10 @@ def test_vllm_itself_answers_as_transformers_does(checkpoint):
     tests = Path(__file__).parent
     done = subprocess.run(
         [python, tests / "probe_vllm.py", checkpoint, "6", "plain,stop-think,wrong-think,wrong-caption"],
-        capture_output=True, text=True, env={**os.environ, "PYTHONPATH": f"{tests.parent / 'src'}:{tests}"},
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": f"{tests.parent / 'src'}:{tests}"},
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     here, there = json.loads(done.stdout.splitlines()[-1])
     assert len(here) == 24

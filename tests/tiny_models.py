@@ -28,14 +28,19 @@ def byte_tokenizer(special, **named):
     core = Tokenizer(models.BPE())
     core.pre_tokenizer, core.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=300, special_tokens=["<|endoftext|>", "<|im_start|>", "<|im_end|>", *special],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False,
-    )  # fmt: skip
+        vocab_size=300,
+        special_tokens=["<|endoftext|>", "<|im_start|>", "<|im_end|>", *special],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
     core.train_from_iterator(["Where is the red star? A. north B. south"], trainer)
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=core, eos_token="<|im_end|>", pad_token="<|endoftext|>", padding_side="left",
+        tokenizer_object=core,
+        eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+        padding_side="left",
         extra_special_tokens=named,
-    )  # fmt: skip
+    )
     tokenizer.add_tokens(["<answer>", "</answer>"])
     return tokenizer
 
@@ -81,10 +86,17 @@ def teach_to_answer(folder):
 def small(tokenizer, **more):
     """The settings of a tiny decoder for a tokenizer."""
     return {
-        "vocab_size": len(tokenizer), "hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 2,
-        "num_attention_heads": 2, "num_key_value_heads": 1, "bos_token_id": None,
-        "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id, **more,
-    }  # fmt: skip
+        "vocab_size": len(tokenizer),
+        "hidden_size": 32,
+        "intermediate_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 1,
+        "bos_token_id": None,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+        **more,
+    }
 
 
 def save_qwen(folder):
@@ -108,17 +120,27 @@ def save_qwen(folder):
             tokenizer, rope_parameters={"rope_type": "default", "rope_theta": 1e4, "mrope_section": [2, 3, 3]}
         ),
         tie_word_embeddings=False,
-        vision_config={"depth": 1, "hidden_size": 32, "intermediate_size": 32, "num_heads": 2, "out_hidden_size": 32,
-                       "fullatt_block_indexes": [0]},
-        image_token_id=ids["image_pad"], video_token_id=ids["video_pad"], vision_start_token_id=ids["vision_start"],
+        vision_config={
+            "depth": 1,
+            "hidden_size": 32,
+            "intermediate_size": 32,
+            "num_heads": 2,
+            "out_hidden_size": 32,
+            "fullatt_block_indexes": [0],
+        },
+        image_token_id=ids["image_pad"],
+        video_token_id=ids["video_pad"],
+        vision_start_token_id=ids["vision_start"],
         vision_end_token_id=ids["vision_end"],
-    )  # fmt: skip
+    )
     save_random(Qwen2_5_VLForConditionalGeneration, config, tokenizer, folder)
     picture = "<|vision_start|><|image_pad|><|vision_end|>"
     Qwen2_5_VLProcessor(
-        image_processor=Qwen2VLImageProcessor(min_pixels=56 * 56, max_pixels=84 * 84), tokenizer=tokenizer,
-        video_processor=Qwen2VLVideoProcessor(), chat_template=chat_template(picture),
-    ).save_pretrained(folder)  # fmt: skip
+        image_processor=Qwen2VLImageProcessor(min_pixels=56 * 56, max_pixels=84 * 84),
+        tokenizer=tokenizer,
+        video_processor=Qwen2VLVideoProcessor(),
+        chat_template=chat_template(picture),
+    ).save_pretrained(folder)
 
 
 def save_idefics(folder):
@@ -131,15 +153,24 @@ def save_idefics(folder):
     tokenizer = byte_tokenizer(marks + tiles)
     config = Idefics3Config(
         text_config=small(tokenizer, model_type="llama"),
-        vision_config={"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2,
-                       "image_size": 32, "patch_size": 8},
-        image_token_id=tokenizer.convert_tokens_to_ids("<image>"), scale_factor=2,
-    )  # fmt: skip
+        vision_config={
+            "hidden_size": 32,
+            "intermediate_size": 32,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+            "image_size": 32,
+            "patch_size": 8,
+        },
+        image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
+        scale_factor=2,
+    )
     save_random(Idefics3ForConditionalGeneration, config, tokenizer, folder)
     Idefics3Processor(
         image_processor=Idefics3ImageProcessorPil(size={"longest_edge": 64}, max_image_size={"longest_edge": 32}),
-        tokenizer=tokenizer, image_seq_len=4, chat_template=chat_template("<image>"),
-    ).save_pretrained(folder)  # fmt: skip
+        tokenizer=tokenizer,
+        image_seq_len=4,
+        chat_template=chat_template("<image>"),
+    ).save_pretrained(folder)
 
 
 def save_internvl(folder):
@@ -153,23 +184,35 @@ def save_internvl(folder):
     )
 
     named = {
-        "start_image_token": "<img>", "end_image_token": "</img>", "context_image_token": "<IMG_CONTEXT>",
+        "start_image_token": "<img>",
+        "end_image_token": "</img>",
+        "context_image_token": "<IMG_CONTEXT>",
         "video_token": "<video>",
-    }  # fmt: skip
+    }
     tokenizer = byte_tokenizer(list(named.values()), **named)
     config = InternVLConfig(
         text_config=small(tokenizer, model_type="qwen2"),
-        vision_config={"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2,
-                       "image_size": 56, "patch_size": 14},
-        image_token_id=tokenizer.convert_tokens_to_ids("<IMG_CONTEXT>"), image_seq_length=4,
+        vision_config={
+            "hidden_size": 32,
+            "intermediate_size": 32,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+            "image_size": 56,
+            "patch_size": 14,
+        },
+        image_token_id=tokenizer.convert_tokens_to_ids("<IMG_CONTEXT>"),
+        image_seq_length=4,
         tie_word_embeddings=False,
-    )  # fmt: skip
+    )
     save_random(InternVLForConditionalGeneration, config, tokenizer, folder)
     tiles = GotOcr2ImageProcessor(size={"height": 56, "width": 56}, max_patches=4, crop_to_patches=True)
     InternVLProcessor(
-        image_processor=tiles, tokenizer=tokenizer, video_processor=InternVLVideoProcessor(size=tiles.size),
-        image_seq_length=4, chat_template=chat_template("<IMG_CONTEXT>\\n"),
-    ).save_pretrained(folder)  # fmt: skip
+        image_processor=tiles,
+        tokenizer=tokenizer,
+        video_processor=InternVLVideoProcessor(size=tiles.size),
+        image_seq_length=4,
+        chat_template=chat_template("<IMG_CONTEXT>\\n"),
+    ).save_pretrained(folder)
 
 
 def save_parrot(said, folder):
@@ -187,10 +230,19 @@ def save_parrot(said, folder):
     wrapped.chat_template = "{% for message in messages %}{{ message['content'] }}{% endfor %} <go>"
     size = len(vocabulary)
     config = Qwen3Config(
-        vocab_size=size, hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=1,
-        num_key_value_heads=1, head_dim=16, tie_word_embeddings=False, eos_token_id=size - 1, pad_token_id=size - 1,
-        bos_token_id=None, max_position_embeddings=4096,
-    )  # fmt: skip
+        vocab_size=size,
+        hidden_size=16,
+        intermediate_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+        num_key_value_heads=1,
+        head_dim=16,
+        tie_word_embeddings=False,
+        eos_token_id=size - 1,
+        pad_token_id=size - 1,
+        bos_token_id=None,
+        max_position_embeddings=4096,
+    )
     model = Qwen3ForCausalLM(config)
     with torch.no_grad():
         layer = model.model.layers[0]

@@ -56,9 +56,12 @@ class Lmms:
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 [python, Path(__file__).with_name("run.py"), checkpoint, "--model", name, "--batch", self.batch],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
                 env={**os.environ, "HF_DATASETS_CACHE": str(folder / "datasets")},
-            )  # fmt: skip
+            )
 
     def __call__(self, tasks: Path) -> dict[str, Any]:
         print(tasks, file=self.process.stdin, flush=True)

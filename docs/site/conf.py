@@ -74,9 +74,8 @@ def describe_images(app: Sphinx, doctree: nodes.document) -> None:
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     outputs = [out for cell in cells for out in cell.get("outputs", []) if "image/png" in out.get("data", {})]
     told = {
-        hashlib.sha256(b64decode("".join(out["data"]["image/png"]))).hexdigest(): out["metadata"]
-        for out in outputs
-    }  # fmt: skip
+        hashlib.sha256(b64decode("".join(out["data"]["image/png"]))).hexdigest(): out["metadata"] for out in outputs
+    }
     for image in doctree.findall(nodes.image):
         about = told.get(Path(image["uri"]).stem, {}).get("image/png", {})
         if "alt" in about:

@@ -50,11 +50,12 @@ def make(out: Path, items: int = 27) -> None:
     named = {rungs[0].step: "before RL", rungs[-1].step: "after RL"}
     models: list[dict[str, Any]] = [
         {
-            "name": rung.folder.relative_to(CHECKPOINTS).as_posix(), "step": rung.step,
+            "name": rung.folder.relative_to(CHECKPOINTS).as_posix(),
+            "step": rung.step,
             "label": named.get(rung.step, f"RL, step {rung.step}"),
         }
         for rung in rungs
-    ]  # fmt: skip
+    ]
     models.append({"name": "faithful", "step": None, "label": "after RL with a reward for consistency"})
     tokenizer = (CHECKPOINTS / "base" / "tokenizer.json").read_bytes()
     (out / "tokenizer.json").write_bytes(tokenizer)
@@ -76,9 +77,13 @@ def make(out: Path, items: int = 27) -> None:
     ]
     note = f"The models of RL are those of steps {', and '.join(runs)}."
     setup = {
-        **_frame(asked[0]), "models": models, "stepNote": note, "added": ADDED, "first": FIRST,
+        **_frame(asked[0]),
+        "models": models,
+        "stepNote": note,
+        "added": ADDED,
+        "first": FIRST,
         "items": [_item(question) for question in asked],
-    }  # fmt: skip
+    }
     (out / "setup.json").write_text(json.dumps(setup, ensure_ascii=False), encoding="utf-8")
 
 
@@ -91,10 +96,12 @@ def _frame(question: MicroworldQuestion) -> dict[str, Any]:
     image = model.processor.image_token
     config = json.loads((CHECKPOINTS / "base" / "config.json").read_text(encoding="utf-8"))
     return {
-        "frame": [before.replace(image, image * config["image_seq_length"]), after], "imageToken": image,
-        "instruction": model.profile.instruction, "mostTokens": model.profile.max_new_tokens,
+        "frame": [before.replace(image, image * config["image_seq_length"]), after],
+        "imageToken": image,
+        "instruction": model.profile.instruction,
+        "mostTokens": model.profile.max_new_tokens,
         "letterTokens": model.letter_tokens,
-    }  # fmt: skip
+    }
 
 
 def _item(question: MicroworldQuestion) -> dict[str, Any]:
@@ -110,10 +117,16 @@ def _item(question: MicroworldQuestion) -> dict[str, Any]:
         for cell, thing in question.scene.things()
     ]
     return {
-        "id": question.id, "difficulty": question.difficulty, "family": question.category, "text": question.text,
-        "options": question.options, "answer": question.answer, "claims": question.claims, "added": added,
+        "id": question.id,
+        "difficulty": question.difficulty,
+        "family": question.category,
+        "text": question.text,
+        "options": question.options,
+        "answer": question.answer,
+        "claims": question.claims,
+        "added": added,
         "holds": ", ".join(things),
-    }  # fmt: skip
+    }
 
 
 if __name__ == "__main__":

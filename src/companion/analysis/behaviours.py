@@ -35,8 +35,9 @@ def with_behaviour(rows: pd.DataFrame, questions: Sequence[Question]) -> pd.Data
     follows = (rows["answer"].notna() & (rows["answer"] == rows["suggested"])).to_numpy(dtype=bool)
     behaviour = np.select(
         [np.array(says), right & agrees, right, follows],
-        [BEHAVIOURS[2], BEHAVIOURS[0], BEHAVIOURS[1], BEHAVIOURS[3]], BEHAVIOURS[4],
-    )  # fmt: skip
+        [BEHAVIOURS[2], BEHAVIOURS[0], BEHAVIOURS[1], BEHAVIOURS[3]],
+        BEHAVIOURS[4],
+    )
     sure = [probs is not None and max(probs) >= SURE for probs in rows["letter_probs"]]
     return rows.assign(behaviour=behaviour, sure=sure)
 
@@ -48,8 +49,14 @@ def behaviours(rows: pd.DataFrame) -> pd.DataFrame:
     for (model, perturbation), part in rows.groupby(["model", "perturbation"], sort=False):
         for name in BEHAVIOURS:
             own = part[part["behaviour"] == name]
-            lines.append({
-                "model": model, "perturbation": perturbation, "behaviour": name, "value": len(own) / len(part),
-                "sure": own["sure"].mean() if len(own) else np.nan, "n": len(part),
-            })  # fmt: skip
+            lines.append(
+                {
+                    "model": model,
+                    "perturbation": perturbation,
+                    "behaviour": name,
+                    "value": len(own) / len(part),
+                    "sure": own["sure"].mean() if len(own) else np.nan,
+                    "n": len(part),
+                }
+            )
     return pd.DataFrame(lines)

@@ -88,13 +88,17 @@ def quadrants(rows: pd.DataFrame, judge: str, rng: np.random.Generator) -> pd.Da
         right, agrees = panel.numbers(name, "correct"), consistent(panel, name, judge)
         both = right * agrees
         found: dict[str, Measure] = {
-            "consistent right": mean(both), "inconsistent right": mean(right * (1 - agrees)),
-            "consistent wrong": mean((1 - right) * agrees), "inconsistent wrong": mean((1 - right) * (1 - agrees)),
-            "consistency": mean(agrees), "accuracy": mean(right), "consistent_accuracy": mean(both),
+            "consistent right": mean(both),
+            "inconsistent right": mean(right * (1 - agrees)),
+            "consistent wrong": mean((1 - right) * agrees),
+            "inconsistent wrong": mean((1 - right) * (1 - agrees)),
+            "consistency": mean(agrees),
+            "accuracy": mean(right),
+            "consistent_accuracy": mean(both),
             "change": panel.change(name, right, base),
             "consistent_change": panel.change(name, both, base * base_agrees),
             "extra": panel.change(name, both - base * base_agrees, right - base),
-        }  # fmt: skip
+        }
         if "grounding" in rows:
             found["grounded_accuracy"] = mean(both * (panel.column(name, "grounding") == "agree").to_numpy(dtype=float))
         chance = {"chance": panel.guessed.mean()}
@@ -250,8 +254,9 @@ def judges_agree(rows: pd.DataFrame, judges: Sequence[str], rng: np.random.Gener
     for names in dict.fromkeys((tuple(judges), *combinations(judges, 2))):
         labels = np.stack([pd.Categorical(rows[name], VERDICTS).codes for name in names], axis=1)
         for measure, function in (
-            ("strict", mean((labels == labels[:, :1]).all(axis=1))), ("kappa", fleiss_kappa(labels, len(VERDICTS))),
-        ):  # fmt: skip
+            ("strict", mean((labels == labels[:, :1]).all(axis=1))),
+            ("kappa", fleiss_kappa(labels, len(VERDICTS))),
+        ):
             lines.append({"judges": " + ".join(names), "measure": measure, **_fields(estimate(function, weights))})
     return pd.DataFrame(lines)
 

@@ -68,10 +68,8 @@ def crossed_mean(values: Array, against: float = 0.0) -> CrossedEstimate:
     larger = max(ms_seeds, ms_items)
     if total > larger:
         df = total**2 / (
-            ms_seeds**2 / (seeds - 1)
-            + ms_items**2 / (items - 1)
-            + ms_residual**2 / ((seeds - 1) * (items - 1))
-        )  # fmt: skip
+            ms_seeds**2 / (seeds - 1) + ms_items**2 / (items - 1) + ms_residual**2 / ((seeds - 1) * (items - 1))
+        )
     else:
         total, df = larger, seeds - 1 if ms_seeds >= ms_items else items - 1
     return _t(mean, np.sqrt(total / values.size), df, against, seeds, items)
@@ -90,8 +88,9 @@ def mean_squares(values: Array) -> tuple[float, float, float]:
     return float(ms_seeds), float(ms_items), float((rest**2).sum() / ((seeds - 1) * (items - 1)))
 
 
-def mean_over_runs(measures: Sequence[Measure], items: int, rng: np.random.Generator,
-                   against: float = 0.0) -> CrossedEstimate:  # fmt: skip
+def mean_over_runs(
+    measures: Sequence[Measure], items: int, rng: np.random.Generator, against: float = 0.0
+) -> CrossedEstimate:
     """The mean over runs of what is no mean of items, such as an AUROC. measures: one for each run, of the same items.
 
     Its variance is that of the runs' values over their number plus that of the mean under a bootstrap over items; the

@@ -83,9 +83,12 @@ def estimates(rows: pd.DataFrame) -> pd.DataFrame:
     counts = letters.groupby(by, sort=False).sum().to_numpy()
     found = rows.assign(read=rows["answer"].notna(), options=rows["options"].str.len()).groupby(by, sort=False)
     items = found.agg(
-        group=("group", "first"), samples=("sample", "size"), read=("read", "sum"), hits=("correct", "sum"),
+        group=("group", "first"),
+        samples=("sample", "size"),
+        read=("read", "sum"),
+        hits=("correct", "sum"),
         options=("options", "first"),
-    )  # fmt: skip
+    )
     low, high = wilson(items["hits"], items["read"])
     items = items.assign(p_correct=items["hits"] / items["read"], low=low, high=high)
     items["entropy"] = entropy(counts, items["options"])

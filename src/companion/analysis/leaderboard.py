@@ -28,14 +28,22 @@ from companion.questions.registry import BENCHMARKS
 
 QUOTED = {
     "3dsrbench": {
-        "Qwen2.5-VL-7B-Instruct": 55.25, "SpaceR": 56.66, "Video-R1-7B": 56.56, "Vision-R1-7B": 54.22,
-        "VLAA-Thinker-Qwen2.5VL-7B": 57.59, "ViGoRL-7b-Spatial": 53.27,
+        "Qwen2.5-VL-7B-Instruct": 55.25,
+        "SpaceR": 56.66,
+        "Video-R1-7B": 56.56,
+        "Vision-R1-7B": 54.22,
+        "VLAA-Thinker-Qwen2.5VL-7B": 57.59,
+        "ViGoRL-7b-Spatial": 53.27,
     },
     "cv-bench": {
-        "Qwen2.5-VL-7B-Instruct": 78.60, "SpaceR": 78.12, "Video-R1-7B": 72.68, "Vision-R1-7B": 73.84,
-        "VLAA-Thinker-Qwen2.5VL-7B": 77.01, "ViGoRL-7b-Spatial": 82.29,
+        "Qwen2.5-VL-7B-Instruct": 78.60,
+        "SpaceR": 78.12,
+        "Video-R1-7B": 72.68,
+        "Vision-R1-7B": 73.84,
+        "VLAA-Thinker-Qwen2.5VL-7B": 77.01,
+        "ViGoRL-7b-Spatial": 82.29,
     },
-}  # fmt: skip
+}
 """Accuracy in % under the plain prompt that the paper reports, as quoted in reading notes; never a pass mark."""
 
 SETTINGS = ("model_hash", "profile", "seed", "temperature", "sample")
@@ -113,8 +121,10 @@ def leaderboard(rows: pd.DataFrame, rng: Callable[[], np.random.Generator], judg
         for model in order.index:
             panel = Panel(part[part["model"] == model], rng())
             for measure, function in _measures(panel, str(benchmark), judge).items():
-                lines.append({"benchmark": benchmark, "model": model, "measure": measure} |
-                             asdict(estimate(function, panel.weights)))  # fmt: skip
+                lines.append(
+                    {"benchmark": benchmark, "model": model, "measure": measure}
+                    | asdict(estimate(function, panel.weights))
+                )
             for measure, value in _by_guessing(panel, str(benchmark)).items():
                 lines.append(
                     {

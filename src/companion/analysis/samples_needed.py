@@ -99,10 +99,14 @@ def study(
     for model in models:
         greedy = evaluate(model, pool, ["stop-think", "plain"], store)
         for perturbation, samples in (("stop-think", ASKED), ("plain", reasonings)):
-            rows = pd.concat([
-                evaluate(model, pool, [perturbation], store, replace(hot, sample=number), progress=False)
-                for number in tqdm(range(samples), desc=f"{model.label}, {perturbation}", unit="sample", leave=False)
-            ])  # fmt: skip
+            rows = pd.concat(
+                [
+                    evaluate(model, pool, [perturbation], store, replace(hot, sample=number), progress=False)
+                    for number in tqdm(
+                        range(samples), desc=f"{model.label}, {perturbation}", unit="sample", leave=False
+                    )
+                ]
+            )
             once = greedy[greedy["perturbation"] == perturbation]
             told = once if perturbation == "stop-think" else rows
             labels = {"model": model.label, "perturbation": perturbation}
@@ -154,10 +158,12 @@ def estimates_asked(rows: pd.DataFrame, known: Truth | None = None) -> pd.DataFr
         covered.append((found["low"] <= true.p_correct) & (true.p_correct <= found["high"]))
         for name, value in (("p_correct", true.p_correct), ("entropy", true.entropy)):
             errors[name].append((found[name] - value).dropna().to_numpy())
-    return pd.DataFrame([
-        _line(ASKED, "item", name, [np.concatenate(values)], covered if name == "p_correct" else None)
-        for name, values in errors.items()
-    ])  # fmt: skip
+    return pd.DataFrame(
+        [
+            _line(ASKED, "item", name, [np.concatenate(values)], covered if name == "p_correct" else None)
+            for name, values in errors.items()
+        ]
+    )
 
 
 def enough(table: pd.DataFrame) -> int | None:
@@ -183,9 +189,13 @@ def _parts(rows: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
 def _line(k: int, of: str, measure: str, errors: list[Any], covered: list[Any] | None) -> dict[str, Any]:
     error = np.array(errors)
     return {
-        "k": k, "of": of, "measure": measure, "bias": error.mean(), "rmse": float(np.sqrt((error**2).mean())),
+        "k": k,
+        "of": of,
+        "measure": measure,
+        "bias": error.mean(),
+        "rmse": float(np.sqrt((error**2).mean())),
         "coverage": np.nan if covered is None else np.mean(covered),
-    }  # fmt: skip
+    }
 
 
 def _described(told: pd.DataFrame, greedy: pd.DataFrame, rows: pd.DataFrame) -> dict[str, Any]:
@@ -198,10 +208,16 @@ def _described(told: pd.DataFrame, greedy: pd.DataFrame, rows: pd.DataFrame) -> 
     known, half = truth(told), truth(told[told["sample"] < told["sample"].nunique() / 2])
     squares = known.error**2
     return {
-        "items": len(squares), "reasonings": told["sample"].nunique(), "p_correct": known.p_correct.mean(),
-        "error_item": np.sqrt(squares.mean()), "error_mean": np.sqrt(squares.sum()) / len(squares),
-        "entropy": known.entropy.mean(), "entropy_of_half": half.entropy.mean(),
-        "greedy_p_correct": greedy["p_correct"].mean(), "greedy_entropy": greedy["entropy"].mean(),
-        "after_p_correct": rows["p_correct"].mean(), "after_entropy": rows["entropy"].mean(),
+        "items": len(squares),
+        "reasonings": told["sample"].nunique(),
+        "p_correct": known.p_correct.mean(),
+        "error_item": np.sqrt(squares.mean()),
+        "error_mean": np.sqrt(squares.sum()) / len(squares),
+        "entropy": known.entropy.mean(),
+        "entropy_of_half": half.entropy.mean(),
+        "greedy_p_correct": greedy["p_correct"].mean(),
+        "greedy_entropy": greedy["entropy"].mean(),
+        "after_p_correct": rows["p_correct"].mean(),
+        "after_entropy": rows["entropy"].mean(),
         "no_answer": rows["answer"].isna().mean(),
-    }  # fmt: skip
+    }

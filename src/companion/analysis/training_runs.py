@@ -63,11 +63,18 @@ def describe(folder: Path) -> pd.DataFrame:
     lines = []
     for record in sorted(folder.glob("*/run.json")):
         run = json.loads(record.read_text(encoding="utf-8"))
-        lines.append({
-            "start": run["config"]["start"], "recipe": run["config"]["recipe"]["name"], "seed": run["config"]["seed"],
-            "steps": run["config"]["recipe"]["steps"], "training_seconds": run["training_seconds"],
-            "code_revision": run["code_revision"], "dirty": run["dirty"], **run["hardware"],
-        })  # fmt: skip
+        lines.append(
+            {
+                "start": run["config"]["start"],
+                "recipe": run["config"]["recipe"]["name"],
+                "seed": run["config"]["seed"],
+                "steps": run["config"]["recipe"]["steps"],
+                "training_seconds": run["training_seconds"],
+                "code_revision": run["code_revision"],
+                "dirty": run["dirty"],
+                **run["hardware"],
+            }
+        )
     return pd.DataFrame(lines)
 
 
@@ -151,10 +158,17 @@ def trajectories(
                 }
                 change = panel.estimate(values - first)
                 level = panel.estimate(values, shares=measure in SHARES)
-                lines.append({
-                    **labels, "seed": -1, **asdict(level), "change": change.value,
-                    "change_low": change.low, "change_high": change.high, **guessed.get(measure, {}),
-                })  # fmt: skip
+                lines.append(
+                    {
+                        **labels,
+                        "seed": -1,
+                        **asdict(level),
+                        "change": change.value,
+                        "change_low": change.low,
+                        "change_high": change.high,
+                        **guessed.get(measure, {}),
+                    }
+                )
                 for seed, own, begun in zip(panel.seeds, values, first, strict=True):
                     value, moved = np.nanmean(own), np.nanmean(own - begun)
                     line = {**labels, "seed": seed, "value": value, "n": own.size, "change": moved}
@@ -220,8 +234,9 @@ def unrest(runs: pd.DataFrame, rng: np.random.Generator, start: str, measure: st
     """Standard deviation between the seeds of recipe `one`, divided by that of `other`, as in `spread`."""
     return _over_seeds(
         {name: values for name, values in _last(runs, start, measure).items() if name in (one, other)},
-        lambda means: _ratio(np.std(means[one], ddof=1), np.std(means[other], ddof=1)), rng,
-    )  # fmt: skip
+        lambda means: _ratio(np.std(means[one], ddof=1), np.std(means[other], ddof=1)),
+        rng,
+    )
 
 
 def _ratio(above: Any, below: Any) -> float:

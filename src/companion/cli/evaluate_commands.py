@@ -37,10 +37,11 @@ def add(commands: Commands) -> None:
 
     evaluate = commands.add_parser("evaluate", help="a model on a benchmark under perturbations")
     evaluate.add_argument(
-        "--model", default=BASE,
+        "--model",
+        default=BASE,
         help="folder or Hub id, vllm:FOLDER OR ID, openai:NAME, gemini:NAME, a server (http://localhost:8000/v1#NAME) "
         "or several with commas between them (default: %(default)s)",
-    )  # fmt: skip
+    )
     add_items(evaluate, several=True)
     evaluate.add_argument("--known-bad", action="store_true", help="also items of public benchmarks known to be wrong")
     evaluate.add_argument("--prompts", type=Path, help="a file of export-prompts: its prompts, word for word")
@@ -50,9 +51,13 @@ def add(commands: Commands) -> None:
         "--gpus", type=positive, default=1, help="GPUs over which vLLM spreads one model (default: 1)"
     )
     evaluate.add_argument(
-        "--vllm", type=setting, action="append", default=[], metavar="KEY=VALUE",
+        "--vllm",
+        type=setting,
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
         help="setting of vLLM's engine, as max_model_len=8192; may be given several times",
-    )  # fmt: skip
+    )
     evaluate.add_argument(
         "--profile", default="auto", help="how the model is asked (default: auto, as its config or name says)"
     )
@@ -65,16 +70,20 @@ def add(commands: Commands) -> None:
     evaluate.add_argument("--top-p", type=float, help="share of probability to sample from (default: the profile's)")
     evaluate.add_argument("--max-new-tokens", type=positive, help="tokens of one answer (default: the profile's)")
     evaluate.add_argument(
-        "--delivery", default="user turn",
+        "--delivery",
+        default="user turn",
         help="how a reasoning prefix reaches a server's model: user turn, or prefill (default: %(default)s)",
-    )  # fmt: skip
+    )
     evaluate.add_argument("--reasoning-effort", metavar="low|medium|high", help="how long a server's model reasons")
     add_requests(evaluate)
     evaluate.add_argument("--yes", action="store_true", help="spend what it is estimated to cost, without a question")
     evaluate.add_argument(
-        "--ray", nargs="?", const="here", metavar="ADDRESS",
+        "--ray",
+        nargs="?",
+        const="here",
+        metavar="ADDRESS",
         help="on all GPUs, or else all cores, of this machine, or of the Ray cluster at ADDRESS (auto: this one's)",
-    )  # fmt: skip
+    )
     evaluate.set_defaults(run=_evaluate)
 
 
@@ -113,9 +122,18 @@ def _evaluate(options: argparse.Namespace) -> None:
 
     def prepare(name: str) -> Any:
         return open_model(
-            name, options.device, options.profile, options.delivery, account, options.gpus, system, options.price,
-            options.reasoning_effort, options.timeout, dict(options.vllm),
-        )  # fmt: skip
+            name,
+            options.device,
+            options.profile,
+            options.delivery,
+            account,
+            options.gpus,
+            system,
+            options.price,
+            options.reasoning_effort,
+            options.timeout,
+            dict(options.vllm),
+        )
 
     served = {name: prepare(name) for name in models if is_served(name)}
 
@@ -128,17 +146,32 @@ def _evaluate(options: argparse.Namespace) -> None:
         if options.known_bad or options.data != Path("data"):
             raise CompanionError("--data and --known-bad do not go with --ray; put the files into data/")
         sweep(
-            models, benchmarks, options.limit, perturbations, options.out, sampling, options.seed, options.device,
-            options.profile, options.token_budget, options.gpus, None if options.ray == "here" else options.ray, system,
+            models,
+            benchmarks,
+            options.limit,
+            perturbations,
+            options.out,
+            sampling,
+            options.seed,
+            options.device,
+            options.profile,
+            options.token_budget,
+            options.gpus,
+            None if options.ray == "here" else options.ray,
+            system,
             dict(options.vllm),
-        )  # fmt: skip
+        )
 
     # 3) The prompts of each benchmark, and what those that are not yet answered may cost with servers.
     prompts = {benchmark: _prompts(options, benchmark, perturbations) for benchmark in benchmarks}
-    agree(account, {
-        f"{model.label} on {benchmark}": estimate_samples(model, given, store, samplings)
-        for model, (benchmark, given) in itertools.product(served.values(), prompts.items())
-    }, partial(_consent, options.yes))  # fmt: skip
+    agree(
+        account,
+        {
+            f"{model.label} on {benchmark}": estimate_samples(model, given, store, samplings)
+            for model, (benchmark, given) in itertools.product(served.values(), prompts.items())
+        },
+        partial(_consent, options.yes),
+    )
 
     # 4) Ask: model after model, so that one ends, and its engine, before the next is opened. Items without an answer
     #    keep none of the others from being asked, and are told at the end.

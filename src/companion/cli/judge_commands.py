@@ -29,12 +29,16 @@ def add(commands: Commands) -> None:
     """Add these commands."""
     judge = commands.add_parser("judge", help="add verdicts to finished rows: does the reasoning lead to the answer?")
     judge.add_argument(
-        "rows", type=Path,
+        "rows",
+        type=Path,
         help=f"folder of rows, whose verdicts go to its verdicts/, or pairs.jsonl, whose verdicts go to {JUDGED}/",
-    )  # fmt: skip
-    judge.add_argument("--judge", choices=(*JUDGES, "conflict"), default="rule",
+    )
+    judge.add_argument(
+        "--judge",
+        choices=(*JUDGES, "conflict"),
+        default="rule",
         help="who judges; conflict: does the answer say that text and picture disagree? (default: %(default)s)",
-    )  # fmt: skip
+    )
     judge.add_argument("--benchmark", help="names or folders with commas between them (default: as the rows say)")
     add_data(judge)
     judge.add_argument("--perturbations", default="all", help="all, or names with commas between them")
@@ -136,9 +140,7 @@ def _current_rows(options: argparse.Namespace) -> tuple[pd.DataFrame, Mapping[st
     return rows[rows["perturbation"].isin(perturbations)], found.folders
 
 
-def _questions_of(
-    name: str, source: str, rows: pd.DataFrame, data: Path
-) -> tuple[Sequence[Question], pd.DataFrame]:  # fmt: skip
+def _questions_of(name: str, source: str, rows: pd.DataFrame, data: Path) -> tuple[Sequence[Question], pd.DataFrame]:
     """The questions that the rows on a benchmark answer, and the rows whose question is as it was when it was asked.
 
     name: as the rows have it. source: what `load_benchmark` takes for it. data: folder of public benchmarks.

@@ -35,17 +35,22 @@ def add_items(parser: argparse.ArgumentParser, several: bool = False) -> None:
 
 def add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--data", type=Path, default=Path("data"),
+        "--data",
+        type=Path,
+        default=Path("data"),
         help="where a public benchmark's files are looked for, in a folder of its name (default: %(default)s)",
-    )  # fmt: skip
+    )
 
 
 def add_requests(parser: argparse.ArgumentParser) -> None:
     """--timeout, --price and --budget: how long a server may take, and what it may cost."""
     parser.add_argument(
-        "--timeout", type=positive, default=TIMEOUT, metavar="SECONDS",
+        "--timeout",
+        type=positive,
+        default=TIMEOUT,
+        metavar="SECONDS",
         help="of a server: how long one request may take; then it is made once more (default: %(default)g)",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--price", type=_price, help="of a server: dollars per million tokens that it reads, and that it writes, as 2,8"
     )
@@ -86,9 +91,10 @@ def add_language_model(parser: argparse.ArgumentParser, what: str, else_model: s
     parser.add_argument("--endpoint", help=f"{what}: an OpenAI-compatible server, as http://localhost:8000/v1")
     parser.add_argument("--endpoint-model", help=f"{what}: as that server calls it (default: the first that it lists)")
     parser.add_argument(
-        "--max-new-tokens", type=positive,
+        "--max-new-tokens",
+        type=positive,
         help=f"{what}: tokens of one reply (default: {BRIEF}, and {REASONED} of a server that is seen to reason)",
-    )  # fmt: skip
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, or cuda (default: %(default)s)")
     add_requests(parser)
 
@@ -101,9 +107,13 @@ def language_model(options: argparse.Namespace, default: str = "") -> Any:
     if options.endpoint:
         account = Account(options.budget)
         return Endpoint(
-            options.endpoint, options.endpoint_model, options.timeout, account=account, price=options.price,
+            options.endpoint,
+            options.endpoint_model,
+            options.timeout,
+            account=account,
+            price=options.price,
             max_new_tokens=options.max_new_tokens,
-        )  # fmt: skip
+        )
     name = options.model or default
     if not name:
         raise CompanionError("--writer llm needs a language model; give --endpoint URL or --model ID")

@@ -26,15 +26,18 @@ def add(commands: Commands) -> None:
         "figures from their tables",
     )
     figures.add_argument(
-        "--out", type=Path,
+        "--out",
+        type=Path,
         help="a folder for one notebook alone: with an ENDPOINT its audit (07), else the report on MODEL (08); for "
         "single figures, where they lie",
-    )  # fmt: skip
+    )
     figures.add_argument(
-        "parameters", nargs="*", metavar="NAME=VALUE | FIGURE",
+        "parameters",
+        nargs="*",
+        metavar="NAME=VALUE | FIGURE",
         help="notebook parameters, as N_ITEMS=100; or figures, as perturbation_drops, which are drawn again from their "
         "csv as it is: no notebook runs",
-    )  # fmt: skip
+    )
     figures.set_defaults(run=_figures)
 
     findings = commands.add_parser("findings", help="write FINDINGS.md: what became of each of the paper's findings")

@@ -23,9 +23,11 @@ def add(commands: Commands) -> None:
     prompts = commands.add_parser("export-prompts", help="write prompts to a file that others can run; no pictures")
     add_items(prompts)
     prompts.add_argument(
-        "--writer", choices=("template", "llm"), default="template",
+        "--writer",
+        choices=("template", "llm"),
+        default="template",
         help="who writes what the perturbations assert: rules, or a language model (default: %(default)s)",
-    )  # fmt: skip
+    )
     add_language_model(prompts, "llm")
     prompts.add_argument("--out", type=Path, required=True, help="the file, as prompts.jsonl")
     prompts.set_defaults(run=_export_prompts)

@@ -35,10 +35,11 @@ def add(commands: Commands) -> None:
         "--sample-with-vllm", action="store_true", help="GRPO samples with vLLM beside the model (extra: paper)"
     )
     train.add_argument(
-        "--out", type=Path,
+        "--out",
+        type=Path,
         help="folder of the records (GRPO; default: runs/results, with --steps runs/quick) or of the "
         "checkpoint (supervised; -SEED is added to it for several seeds)",
-    )  # fmt: skip
+    )
     train.set_defaults(run=_train)
 
     study = commands.add_parser(

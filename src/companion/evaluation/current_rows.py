@@ -86,11 +86,14 @@ def note_asked(store: Store, plan: Sequence[tuple[str, Prompt]], settings: Mappi
         if not question.folder:
             continue
         line = {
-            "row": row, "benchmark": question.source, "folder": _way(question.folder, store.folder),
-            "question": question.id, "version": content_key(
+            "row": row,
+            "benchmark": question.source,
+            "folder": _way(question.folder, store.folder),
+            "question": question.id,
+            "version": content_key(
                 text=question.text, options=question.options, answer=question.answer, image=question.image_hash
             ),
-        }  # fmt: skip
+        }
         line["slot"] = content_key(
             **settings, folder=line["folder"], question=question.id, perturbation=prompt.perturbation, seed=prompt.seed
         )
@@ -111,8 +114,9 @@ def current(runs: Iterable[Path]) -> Current:
     lines: list[Row] = []
     for run in runs:
         own = list(Store(run / NAME, ASKED).read().values()) if (run / NAME).is_dir() else []
-        lines += [line | {"folder": os.path.normpath(os.path.join(os.path.abspath(run), line["folder"]))}
-                  for line in own]  # fmt: skip
+        lines += [
+            line | {"folder": os.path.normpath(os.path.join(os.path.abspath(run), line["folder"]))} for line in own
+        ]
         told = {line["benchmark"] for line in own}
         found = Store(run).read()
         rows |= found

@@ -60,9 +60,13 @@ def evaluate(
 
 
 def evaluate_prompts(
-    model: Model, prompts: Sequence[Prompt], store: Store, sampling: Sampling | None = None,
-    token_budget: int | None = None, progress: bool = True,
-) -> pd.DataFrame:  # fmt: skip
+    model: Model,
+    prompts: Sequence[Prompt],
+    store: Store,
+    sampling: Sampling | None = None,
+    token_budget: int | None = None,
+    progress: bool = True,
+) -> pd.DataFrame:
     """One row for each prompt, in their order: what `evaluate` does with the prompts that it makes."""
     sampling = (sampling or Sampling()).of(model.profile)
     plan, unread = _plan(model, prompts, sampling, progress)
@@ -87,9 +91,14 @@ def evaluate_prompts(
 
     try:
         work = fill_missing(
-            readable, compute, store, lambda: token_budget or model.budget, weigh, lambda prompt: prompt.question.id,
+            readable,
+            compute,
+            store,
+            lambda: token_budget or model.budget,
+            weigh,
+            lambda prompt: prompt.question.id,
             model.label if progress else None,
-        )  # fmt: skip
+        )
     finally:
         if contradicted:
             named = ", ".join(contradicted[:WARNED]) + (", …" if len(contradicted) > WARNED else "")
@@ -114,7 +123,7 @@ def missing_prompts(model: Model, prompts: Sequence[Prompt], store: Store, sampl
 
 def _plan(
     model: Model, prompts: Sequence[Prompt], sampling: Sampling, progress: bool = True
-) -> tuple[list[tuple[str, Prompt]], dict[str, Refusal]]:  # fmt: skip
+) -> tuple[list[tuple[str, Prompt]], dict[str, Refusal]]:
     """Each prompt with the key of its row; and, by key, why those are not asked whose picture cannot be read. Their
     keys are no row's, since the picture is a part of that."""
     asked = _asked(model, sampling)
@@ -134,9 +143,11 @@ def _plan(
 def _asked(model: Model, sampling: Sampling) -> dict[str, Any]:
     """What is the same in the keys of all rows of a model that is asked in one way."""
     asked = {
-        "model": model.identity, "profile": model.profile.content(), "delivery": model.delivery,
+        "model": model.identity,
+        "profile": model.profile.content(),
+        "delivery": model.delivery,
         "sampling": sampling.content(),
-    }  # fmt: skip
+    }
     if model.delivery == "user turn" and model.profile.begin != BEGIN:
         asked["begin"] = model.profile.begin
     return asked
@@ -149,9 +160,13 @@ def _packing(model: Model, prompt: Prompt) -> dict[str, str]:
 
 
 def judge(
-    judge: Judge, rows: pd.DataFrame, questions: Sequence[Question], store: Store, batch_size: int = 64,
+    judge: Judge,
+    rows: pd.DataFrame,
+    questions: Sequence[Question],
+    store: Store,
+    batch_size: int = 64,
     progress: bool = True,
-) -> pd.DataFrame:  # fmt: skip
+) -> pd.DataFrame:
     """One verdict for each row, in their order (see `store.VERDICTS`).
 
     questions: those that the rows are about. store: of verdicts. The same guarantees as those of `evaluate`.
@@ -169,9 +184,14 @@ def judge(
             yield number, verdict_row(key, row["key"], judge, verdict) if isinstance(verdict, Verdict) else verdict
 
     work = fill_missing(
-        plan, compute, store, lambda: batch_size, lambda _: 1, lambda job: job[1].question.id,
+        plan,
+        compute,
+        store,
+        lambda: batch_size,
+        lambda _: 1,
+        lambda job: job[1].question.id,
         judge.name if progress else None,
-    )  # fmt: skip
+    )
     found = to_frame([work.rows[key] for key, _ in plan if key in work.rows], VERDICTS)
     _complete(
         f"the judge {judge.name} gave no verdict on", "rows", plan, work, found, lambda job: job[0]["perturbation"]
@@ -211,10 +231,16 @@ def _complete(
 def _key(asked: Mapping[str, Any], prompt: Prompt) -> str:
     question = prompt.question
     return content_key(
-        **asked, question=question.id, source=question.source, image=question.image_hash,
-        perturbation=prompt.perturbation, text=prompt.text, prefill=prompt.prefill,
-        options=prompt.options, answer=question.answer,
-    )  # fmt: skip
+        **asked,
+        question=question.id,
+        source=question.source,
+        image=question.image_hash,
+        perturbation=prompt.perturbation,
+        text=prompt.text,
+        prefill=prompt.prefill,
+        options=prompt.options,
+        answer=question.answer,
+    )
 
 
 def _contradicts(response: Response, sampling: Sampling) -> bool:
@@ -233,28 +259,52 @@ def _row(key: str, model: Model, prompt: Prompt, response: Response, sampling: S
     question = prompt.question
     probs = response.letter_probs
     return {
-        "key": key, "model": model.label, "model_hash": model.identity, "profile": model.profile.name,
-        "benchmark": question.source, "question": question.id, "group": question.group or question.id,
-        "category": question.category, "difficulty": question.difficulty, "n_options": len(question.options),
-        "options": list(prompt.options), "perturbation": prompt.perturbation, "wording": prompt.wording,
-        "delivery": model.delivery if prompt.prefill else "", "suggested": _letter(prompt.suggested),
-        "temperature": sampling.temperature, "sample": sampling.sample, "seed": prompt.seed,
-        "prompt": prompt.text, "prefill": prompt.prefill, "response": response.text, "think": response.think,
-        "tokens": response.tokens, "finish": response.finish, "answer": _letter(response.answer),
-        "right": question.letter, "correct": response.answer == question.answer,
-        "letter_probs": None if probs is None else list(probs), "letter_mass": response.letter_mass,
+        "key": key,
+        "model": model.label,
+        "model_hash": model.identity,
+        "profile": model.profile.name,
+        "benchmark": question.source,
+        "question": question.id,
+        "group": question.group or question.id,
+        "category": question.category,
+        "difficulty": question.difficulty,
+        "n_options": len(question.options),
+        "options": list(prompt.options),
+        "perturbation": prompt.perturbation,
+        "wording": prompt.wording,
+        "delivery": model.delivery if prompt.prefill else "",
+        "suggested": _letter(prompt.suggested),
+        "temperature": sampling.temperature,
+        "sample": sampling.sample,
+        "seed": prompt.seed,
+        "prompt": prompt.text,
+        "prefill": prompt.prefill,
+        "response": response.text,
+        "think": response.think,
+        "tokens": response.tokens,
+        "finish": response.finish,
+        "answer": _letter(response.answer),
+        "right": question.letter,
+        "correct": response.answer == question.answer,
+        "letter_probs": None if probs is None else list(probs),
+        "letter_mass": response.letter_mass,
         "p_correct": None if probs is None else probs[question.answer],
         "entropy": None if probs is None else float(normalised_entropy([probs])[0]),
-    }  # fmt: skip
+    }
 
 
 def verdict_row(key: str, row: str, judge: Judge, verdict: Verdict) -> Row:
     """A verdict as it is stored. row: the key of what was judged."""
     return {
-        "key": key, "row": row, "judge": judge.name, "judge_hash": judge.identity, "verdict": verdict.verdict,
-        "concluded": _letter(verdict.concluded), "reason": verdict.reason,
+        "key": key,
+        "row": row,
+        "judge": judge.name,
+        "judge_hash": judge.identity,
+        "verdict": verdict.verdict,
+        "concluded": _letter(verdict.concluded),
+        "reason": verdict.reason,
         "details": json.dumps(verdict.details, sort_keys=True, ensure_ascii=False),
-    }  # fmt: skip
+    }
 
 
 def _letter(index: int | None) -> str | None:

@@ -54,11 +54,22 @@ class Shard:
 
 
 def sweep(
-    models: Sequence[str], benchmarks: Sequence[str], limit: int | None, perturbations: Sequence[str], out: Path,
-    sampling: Sampling, seed: int = 0, device: str = "auto", profile: str = "auto", token_budget: int | None = None,
-    gpus: int = 1, address: str | None = None, system: str = "", vllm: Mapping[str, Any] | None = None,
+    models: Sequence[str],
+    benchmarks: Sequence[str],
+    limit: int | None,
+    perturbations: Sequence[str],
+    out: Path,
+    sampling: Sampling,
+    seed: int = 0,
+    device: str = "auto",
+    profile: str = "auto",
+    token_budget: int | None = None,
+    gpus: int = 1,
+    address: str | None = None,
+    system: str = "",
+    vllm: Mapping[str, Any] | None = None,
     progress: bool = True,
-) -> None:  # fmt: skip
+) -> None:
     """Evaluate every model on every benchmark; the rows are in the store at `out` then, as `evaluate` finds them.
 
     A task has `gpus` GPUs, where there are any, else a core of the CPU. address: of a running cluster ("auto": the
@@ -76,10 +87,25 @@ def sweep(
         parts = math.ceil(len(load_benchmark(benchmark, limit, seed)) / ITEMS)
         for model in models:
             shards += [
-                Shard(model, benchmark, limit, tuple(perturbations), str(out.resolve()), sampling, seed, device,
-                      profile, token_budget, gpus, system, json.dumps(vllm or {}), part, parts)
+                Shard(
+                    model,
+                    benchmark,
+                    limit,
+                    tuple(perturbations),
+                    str(out.resolve()),
+                    sampling,
+                    seed,
+                    device,
+                    profile,
+                    token_budget,
+                    gpus,
+                    system,
+                    json.dumps(vllm or {}),
+                    part,
+                    parts,
+                )
                 for part in range(parts)
-            ]  # fmt: skip
+            ]
     _connect(address)
     try:
         found = ray.cluster_resources().get("GPU", 0) > 0 and not device.startswith("cpu")

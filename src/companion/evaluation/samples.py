@@ -58,9 +58,12 @@ def agree(account: Account, estimates: Mapping[str, Estimate], consent: Callable
 
 
 def ask(
-    model: Model, prompts: Sequence[Prompt], store: Store, samplings: Sequence[Sampling],
+    model: Model,
+    prompts: Sequence[Prompt],
+    store: Store,
+    samplings: Sequence[Sampling],
     token_budget: int | None = None,
-) -> Answers:  # fmt: skip
+) -> Answers:
     """Ask for every sample of every prompt; a sample that lacks answers keeps none of the others from being asked.
 
     Raises CompanionError, before anything is asked, where all samples would be the same.

@@ -51,17 +51,24 @@ def rewrite(
     def compute(batch: Sequence[tuple[str, Question]]) -> Iterator[tuple[int, Row | Refusal | None]]:
         asked = {instruct(question): question for _, question in batch}
         replies = insist(
-            writer, asked, lambda prompt, reply: not objection(reply, asked[prompt]),
+            writer,
+            asked,
+            lambda prompt, reply: not objection(reply, asked[prompt]),
             lambda prompt: form(len(asked[prompt].options)),
-        )  # fmt: skip
+        )
         for number, (key, question) in enumerate(batch):
             given = replies.get(instruct(question))
             yield number, _row(key, writer, question, given) if isinstance(given, list) else given
 
     work = fill_missing(
-        plan, compute, store, lambda: batch_size, lambda _: 1, lambda question: question.id,
+        plan,
+        compute,
+        store,
+        lambda: batch_size,
+        lambda _: 1,
+        lambda question: question.id,
         writer.label if progress else None,
-    )  # fmt: skip
+    )
     if work.refused:
         raise CompanionError(
             f"{writer.label} gave no reply to {len(work.refused)} of {len(plan)} questions; the others are stored, and "
@@ -85,9 +92,11 @@ def form(count: int) -> dict[str, Any]:
     """The JSON schema of a reply with so many sentences; its list stands in an object, which more servers take."""
     sentences = {"type": "array", "items": {"type": "string"}, "minItems": count, "maxItems": count}
     return {
-        "type": "object", "properties": {"sentences": sentences}, "required": ["sentences"],
+        "type": "object",
+        "properties": {"sentences": sentences},
+        "required": ["sentences"],
         "additionalProperties": False,
-    }  # fmt: skip
+    }
 
 
 def parse_statements(reply: str, count: int) -> list[str] | None:
@@ -161,9 +170,14 @@ def _holds_only(sentence: str, index: int, question: Question) -> bool:
 
 def _key(writer: Writer, question: Question) -> str:
     return content_key(
-        writer=writer.identity, instruction=INSTRUCTION, question=question.id, source=question.source,
-        text=question.text, options=question.options, claims=question.claims,
-    )  # fmt: skip
+        writer=writer.identity,
+        instruction=INSTRUCTION,
+        question=question.id,
+        source=question.source,
+        text=question.text,
+        options=question.options,
+        claims=question.claims,
+    )
 
 
 def _row(key: str, writer: Writer, question: Question, given: list[str]) -> Row:
@@ -171,7 +185,12 @@ def _row(key: str, writer: Writer, question: Question, given: list[str]) -> Row:
     sentences = None if objection(given[-1], question) else parse_statements(given[-1], len(question.options))
     label = Path(writer.label).name if Path(writer.label).is_dir() else writer.label  # no path of this machine
     return {
-        "key": key, "benchmark": question.source, "question": question.id,
-        "claims": sentences or list(question.claims), "writer": label if sentences else TEMPLATE, "asked": label,
-        "attempts": len(given), "refused": refused[-1] if refused else "",
-    }  # fmt: skip
+        "key": key,
+        "benchmark": question.source,
+        "question": question.id,
+        "claims": sentences or list(question.claims),
+        "writer": label if sentences else TEMPLATE,
+        "asked": label,
+        "attempts": len(given),
+        "refused": refused[-1] if refused else "",
+    }

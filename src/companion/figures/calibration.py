@@ -38,8 +38,15 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
         below.bar((part["bin"] + 0.5) / 10, part["n"], width=0.09, color=color)
         for line in part.itertuples():
             if line.n == part["n"].max():
-                below.annotate(f"{line.n}", ((line.bin + 0.5) / 10, line.n), (0, 2), textcoords="offset points",
-                               ha="center", fontsize="small", annotation_clip=False)  # fmt: skip
+                below.annotate(
+                    f"{line.n}",
+                    ((line.bin + 0.5) / 10, line.n),
+                    (0, 2),
+                    textcoords="offset points",
+                    ha="center",
+                    fontsize="small",
+                    annotation_clip=False,
+                )
         below.margins(y=0.25)
         below.set_xlabel("probability of\nits answer")
     panels[0, 0].set_ylabel("accuracy")

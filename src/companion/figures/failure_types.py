@@ -37,11 +37,27 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
         for (name, value), end in zip(shares.items(), shares.cumsum(), strict=True):
             means, color, hatch = LOOKS[str(name)]
             label = f"{name}: {means}" if y == 0 else None
-            axes.barh(y, value, left=end - value, height=0.7, color=color, hatch=hatch, edgecolor="#444444",
-                      linewidth=0.4, label=label)  # fmt: skip
+            axes.barh(
+                y,
+                value,
+                left=end - value,
+                height=0.7,
+                color=color,
+                hatch=hatch,
+                edgecolor="#444444",
+                linewidth=0.4,
+                label=label,
+            )
             if value >= 5:
-                axes.text(end - value / 2, y, f"{value:.0f}", ha="center", va="center", fontsize="small",
-                          bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
+                axes.text(
+                    end - value / 2,
+                    y,
+                    f"{value:.0f}",
+                    ha="center",
+                    va="center",
+                    fontsize="small",
+                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+                )
     among = int(table["among"].iloc[0])
     axes.set_yticks(range(len(prompts)), list(map(perturbation_label, prompts)))
     axes.set(

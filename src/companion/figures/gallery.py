@@ -56,9 +56,14 @@ class Gallery:
         with whole(self.folder / f"{name}.csv") as part:
             table.to_csv(part, index=False, float_format=f"%.{digits}f", lineterminator="\n")
         entry = {
-            "caption": caption, **facts, "notebook": self.notebook, "parameters": without_paths(self.parameters),
-            **without_paths(self.facts), "code_hash": loaded_code(), "lock_hash": lock_hash(Path.cwd()),
-        }  # fmt: skip
+            "caption": caption,
+            **facts,
+            "notebook": self.notebook,
+            "parameters": without_paths(self.parameters),
+            **without_paths(self.facts),
+            "code_hash": loaded_code(),
+            "lock_hash": lock_hash(Path.cwd()),
+        }
         manifest = self.folder / MANIFEST
         with alone(self.folder):
             entries = json.loads(manifest.read_text(encoding="utf-8")) if manifest.exists() else {}

@@ -49,8 +49,16 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
         row[0].set_ylabel(MEASURES[measure], fontsize="small")
         for axes, perturbation in zip(row, perturbations, strict=True):
             if (measure, perturbation) not in lines.index:
-                axes.text(0.5, 0.5, "nothing to\ndisagree with", transform=axes.transAxes, ha="center", va="center",
-                          fontsize="small", color="#666666")  # fmt: skip
+                axes.text(
+                    0.5,
+                    0.5,
+                    "nothing to\ndisagree with",
+                    transform=axes.transAxes,
+                    ha="center",
+                    va="center",
+                    fontsize="small",
+                    color="#666666",
+                )
                 continue
             part = lines.loc[(measure, perturbation)]
             if measure == "accuracy":
@@ -94,10 +102,14 @@ def _claim(table: pd.DataFrame, deliveries: Sequence[str]) -> str:
     models, prefix = _models(table), "wrong-think"
     if prefix in set(table["perturbation"]) and len(deliveries) == 2:
         own, told_by_user = (means["accuracy", name, prefix, models[0]] for name in PLACES)
-        return (f"After a wrong reasoning prefix in its own turn {models[0]} is right in {own:.0f} %,\n"
-                f"with the prefix in the user's turn in {told_by_user:.0f} %")  # fmt: skip
+        return (
+            f"After a wrong reasoning prefix in its own turn {models[0]} is right in {own:.0f} %,\n"
+            f"with the prefix in the user's turn in {told_by_user:.0f} %"
+        )
     if prefix in set(table["perturbation"]):
-        return (f"{models[0]} is right in {means['accuracy', deliveries[0], 'plain', models[0]]:.0f} % "
-                f"under the plain prompt,\nin {means['accuracy', deliveries[0], prefix, models[0]]:.0f} % "
-                f"{under(prefix)}")  # fmt: skip
+        return (
+            f"{models[0]} is right in {means['accuracy', deliveries[0], 'plain', models[0]]:.0f} % "
+            f"under the plain prompt,\nin {means['accuracy', deliveries[0], prefix, models[0]]:.0f} % "
+            f"{under(prefix)}"
+        )
     return "Accuracy and acknowledged conflicts under each prompt"

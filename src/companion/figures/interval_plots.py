@@ -50,9 +50,14 @@ YOURS = ("benchmark", "model")
 
 
 def by_part(
-    table: pd.DataFrame, columns: Sequence[str], claim: str, about: str, perturbations: Sequence[str],
-    measure: str = "accuracy", label: str = "accuracy (%)",
-) -> Figure:  # fmt: skip
+    table: pd.DataFrame,
+    columns: Sequence[str],
+    claim: str,
+    about: str,
+    perturbations: Sequence[str],
+    measure: str = "accuracy",
+    label: str = "accuracy (%)",
+) -> Figure:
     """A measure of each part (family, difficulty, or benchmark and model), a panel a prompt; a dotted line in a part is
     its chance.
 
@@ -109,13 +114,17 @@ def drops_of_parts(table: pd.DataFrame, columns: Sequence[str], noun: str = "", 
         if len(lines) <= 3 and (lines["high"] < 0).all():
             drops = ", ".join(f"{-100 * line['value']:.0f} ({part})" for part, line in lines.iterrows())
             drops = drops.replace(" (", " points (", 1)
-            told.append(f"{opening(phrase(name))} costs {drops}" if len(lines) > 1 else
-                        effects({phrase(name): lines.iloc[0]}, of))  # fmt: skip
+            told.append(
+                f"{opening(phrase(name))} costs {drops}"
+                if len(lines) > 1
+                else effects({phrase(name): lines.iloc[0]}, of)
+            )
         else:
             drops = -100 * lines.loc[lines["high"] < 0, "value"]
             sizes = f": {drops.min():.0f} to {drops.max():.0f} points" if len(drops) > 1 else ""
-            told.append(f"{opening(phrase(name))} costs {of.removeprefix(' of ')} in {len(drops)} of "
-                        f"{len(lines)} {noun}{sizes}")  # fmt: skip
+            told.append(
+                f"{opening(phrase(name))} costs {of.removeprefix(' of ')} in {len(drops)} of {len(lines)} {noun}{sizes}"
+            )
     return "\n".join(told) or f"{opening(noun)} under each prompt"
 
 
@@ -184,8 +193,16 @@ def shrinking(table: pd.DataFrame, about: str, columns: Sequence[str]) -> Figure
                     ends = line["value"] - 100 * judge.missed.high, line["value"] + 100 * judge.invented.high
                     axes.plot(np.clip(ends, 0, 100), [y, y], color=colors[measure], linewidth=7, alpha=0.25, zorder=1)
                 axes.plot([line["low"], line["high"]], [y, y], color=colors[measure], linewidth=1.5)
-                axes.plot(line["value"], y, marker=marker, color=colors[measure], linestyle="none", clip_on=False,
-                          zorder=3, markersize=5)  # fmt: skip
+                axes.plot(
+                    line["value"],
+                    y,
+                    marker=marker,
+                    color=colors[measure],
+                    linestyle="none",
+                    clip_on=False,
+                    zorder=3,
+                    markersize=5,
+                )
         axes.set_title(perturbation_label(perturbation), fontsize="medium")
         axes.set(xlim=(-2, 102), ylim=(len(parts) - 0.5, -0.5), xlabel="share of all items (%)")
         axes.set_yticks(range(len(parts)), parts)
@@ -211,8 +228,16 @@ def _name_the_steps(
         if measure in first[widest].index:
             line, side = first[widest].loc[measure], 1 if right >= left else -1
             end = line["high"] if side > 0 else line["low"]
-            beside(axes, end, 0.26 * (number - 1), label, side, color=colors[measure], fontsize="x-small",
-                   bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5})  # fmt: skip
+            beside(
+                axes,
+                end,
+                0.26 * (number - 1),
+                label,
+                side,
+                color=colors[measure],
+                fontsize="x-small",
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
+            )
 
 
 def _shrinks_to(lines: pd.DataFrame, shown: Sequence[str], parts: Sequence[str]) -> str:

@@ -79,5 +79,11 @@ def _claim(table: pd.DataFrame, at: int) -> str:
             parts.append(f"{NAMES[measure]} {signed(value)} [{signed(low)}, {signed(high)}]")
         told.append(f"from {start}: {', '.join(parts)} points")
     head = f"{sum(clear)} of {len(clear)}" if any(clear) else "None"
-    return "\n".join([f"{head} of the changes over RL is clear of zero" if not any(clear) else
-                      f"Over RL, {head} changes are clear of zero", *told])  # fmt: skip
+    return "\n".join(
+        [
+            f"{head} of the changes over RL is clear of zero"
+            if not any(clear)
+            else f"Over RL, {head} changes are clear of zero",
+            *told,
+        ]
+    )

@@ -43,8 +43,10 @@ def draw(curve: pd.DataFrame, log: pd.DataFrame, title: str, about: str) -> Figu
         guessed += draw_chance(axes, curve[curve["measure"] == measure], "axhline")
         axes.set_title(label)
     ends = curve[(curve["measure"] == CURVES[0]) & (curve["step"] == curve["step"].max())]
-    ends = [(100 * line.value, perturbation_label(line.perturbation), perturbation_look(line.perturbation)[0])
-            for line in ends.itertuples()]  # fmt: skip
+    ends = [
+        (100 * line.value, perturbation_label(line.perturbation), perturbation_look(line.perturbation)[0])
+        for line in ends.itertuples()
+    ]
     end_labels(panels[0], 1.03 * last, ends, 9)
     rewards = panels[len(CURVES)]
     rewards.plot(log["step"], log["reward"], ".", color="#888888")

@@ -55,8 +55,7 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
     for place, (text, color, weight) in enumerate(wrapped):
         if text:
             y = 1 - (place + 0.5) / len(wrapped)
-            words.text(0, y, text, color=color, weight=weight, fontsize=10.5, va="center",
-                       parse_math=False)  # fmt: skip
+            words.text(0, y, text, color=color, weight=weight, fontsize=10.5, va="center", parse_math=False)
     words.set(xlim=(0, 1), ylim=(0, 1))
     claim = "The same reasoning, and another answer" if _same(table) else "What was written before the answer"
     return claimed(figure, claim, about, "a single example, no evidence; dark red: text that was given to the model")

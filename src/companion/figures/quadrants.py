@@ -53,11 +53,27 @@ def _bar(axes: Axes, y: int, shares: pd.Series) -> None:
     for (name, value), end in zip(shares.items(), ends, strict=True):
         color, hatch = LOOKS[str(name)]
         label = str(name) if y == 0 else None
-        axes.barh(y, value, left=end - value, height=0.7, color=color, hatch=hatch, edgecolor="#444444",
-                  linewidth=0.4, label=label)  # fmt: skip
+        axes.barh(
+            y,
+            value,
+            left=end - value,
+            height=0.7,
+            color=color,
+            hatch=hatch,
+            edgecolor="#444444",
+            linewidth=0.4,
+            label=label,
+        )
         if value >= 5:
-            axes.text(end - value / 2, y, f"{value:.0f}", ha="center", va="center", fontsize="small",
-                      bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
+            axes.text(
+                end - value / 2,
+                y,
+                f"{value:.0f}",
+                ha="center",
+                va="center",
+                fontsize="small",
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+            )
     right = ends["right, names no option"]
     axes.plot([right, right], [y - 0.45, y + 0.45], color="black", linewidth=2.2, solid_capstyle="butt")
 

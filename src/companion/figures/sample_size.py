@@ -41,8 +41,15 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
     for measure, (name, color, _) in styles.items():
         lowest = bias[measure].idxmin()
         place = (lowest, bias[measure].min()) if measure == "entropy" else (ks[len(ks) // 2], 0)
-        left.annotate(name, place, (8, 0) if measure == "entropy" else (0, 7), textcoords="offset points", color=color,
-                      weight="bold", va="center" if measure == "entropy" else "bottom")  # fmt: skip
+        left.annotate(
+            name,
+            place,
+            (8, 0) if measure == "entropy" else (0, 7),
+            textcoords="offset points",
+            color=color,
+            weight="bold",
+            va="center" if measure == "entropy" else "bottom",
+        )
     left.margins(y=0.12)
     note = "each line: one checkpoint; dotted: without reasoning (stop-think); black: no bias, and 95 %"
     note += f"; dashed: {fewest} are enough, by a rule fixed beforehand" if fewest else ""

@@ -71,7 +71,7 @@ def example(question: Question, rows: pd.DataFrame) -> Figure:
             ("added: ", caption, "#a02020"),
             ("prefilled: ", prefill, "#a02020"),
             ("wrote: ", response, "#222222"),
-        ):  # fmt: skip
+        ):
             if text:
                 lines += [(part, color, "normal") for part in textwrap.wrap(label + text, width)]
     height = 0.2 * len(lines) + 0.3
@@ -129,9 +129,11 @@ def answers_to_prompt(prompt: Prompt, table: pd.DataFrame) -> Figure:
     panels[0].set_ylabel("probability", fontsize="small")
     added = prompt.text.split(question.text)[0].strip() or prompt.prefill
     lines = [
-        question.text, f"{', '.join(options)}; right: {question.letter}", *([f"put there: {added}"] if added else []),
+        question.text,
+        f"{', '.join(options)}; right: {question.letter}",
+        *([f"put there: {added}"] if added else []),
         f"{question.source} · one question, no finding",
-    ]  # fmt: skip
+    ]
     figure.suptitle("\n".join(lines), x=0.01, ha="left", wrap=True, parse_math=False)
     return figure
 

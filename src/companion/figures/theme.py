@@ -196,8 +196,16 @@ def end_labels(axes: Axes, x: float, labels: list[tuple[float, str, str]], gap: 
         if not moved:
             break
     for y, k in zip(ys, places, strict=True):
-        axes.annotate(labels[k][1], (x, y), (5, 0), textcoords="offset points", va="center", color=labels[k][2],
-                      annotation_clip=False, **({"fontsize": "small"} | text))  # fmt: skip
+        axes.annotate(
+            labels[k][1],
+            (x, y),
+            (5, 0),
+            textcoords="offset points",
+            va="center",
+            color=labels[k][2],
+            annotation_clip=False,
+            **({"fontsize": "small"} | text),
+        )
 
 
 def so_far(done: int, planned: int, unit: str) -> str:
@@ -320,6 +328,13 @@ def points(axes: Axes, table: pd.DataFrame, labels: list[str], scale: float = 10
 
 def beside(axes: Axes, x: float, y: float, text: str, side: int = 1, **look: Any) -> None:
     """Write a number beside a mark or the end of its interval; side: 1 for the right, −1 for the left."""
-    axes.annotate(text.replace("-", "−"), (x, y), (7 * side, 0), textcoords="offset points", va="center",
-                  ha="left" if side > 0 else "right", annotation_clip=False,
-                  **({"fontsize": "small", "color": "#444444"} | look))  # fmt: skip
+    axes.annotate(
+        text.replace("-", "−"),
+        (x, y),
+        (7 * side, 0),
+        textcoords="offset points",
+        va="center",
+        ha="left" if side > 0 else "right",
+        annotation_clip=False,
+        **({"fontsize": "small", "color": "#444444"} | look),
+    )

@@ -51,8 +51,15 @@ def _bar(axes: Axes, y: float, shares: list[float]) -> None:
         label = name if name not in named else "_"
         axes.barh(y, value, left=start, height=0.32, color=color, hatch=hatch, edgecolor="white", label=label)
         if value >= 5:
-            axes.text(start + value / 2, y, f"{value:.0f}", ha="center", va="center", fontsize="small",
-                      bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
+            axes.text(
+                start + value / 2,
+                y,
+                f"{value:.0f}",
+                ha="center",
+                va="center",
+                fontsize="small",
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+            )
 
 
 def _claim(lines: pd.Series, initial: str, prompts: list[str]) -> str:

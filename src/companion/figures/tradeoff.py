@@ -38,8 +38,14 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
             if prompt == "plain":
                 axes.set_title(initial_label(initial), weight="bold")
         axes_of_prompt[0].set_ylabel("share of answers (%)")
-    panels[0, 0].annotate("chance", (0, 100 * table["chance"].iloc[0]), (2, 4), textcoords="offset points",
-                          color="#666666", fontsize="small")  # fmt: skip
+    panels[0, 0].annotate(
+        "chance",
+        (0, 100 * table["chance"].iloc[0]),
+        (2, 4),
+        textcoords="offset points",
+        color="#666666",
+        fontsize="small",
+    )
     for axes in panels[-1]:
         axes.set(xlabel="RL step", ylim=(-12, 100), yticks=range(0, 101, 20))
     _name_the_gap(panels[-1, -1], right, said)
@@ -61,9 +67,16 @@ def _panel(axes: Axes, right: pd.DataFrame, said: pd.DataFrame) -> None:
     top, bottom = (100 * line["value"].iloc[-1] for line in (right, said))
     end = right.index[-1]
     axes.annotate(f"right: {_path(right)}", (end, top), (2, 11), textcoords="offset points", ha="right")
-    axes.annotate(f"right and its reasoning says so: {_path(said)}", (end, bottom), (2, -18),
-                  textcoords="offset points", ha="right", va="bottom",
-                  color=BLIND_SAFE[0], annotation_clip=False)  # fmt: skip
+    axes.annotate(
+        f"right and its reasoning says so: {_path(said)}",
+        (end, bottom),
+        (2, -18),
+        textcoords="offset points",
+        ha="right",
+        va="bottom",
+        color=BLIND_SAFE[0],
+        annotation_clip=False,
+    )
 
 
 def _path(line: pd.DataFrame) -> str:
@@ -75,8 +88,14 @@ def _name_the_gap(axes: Axes, right: pd.DataFrame, said: pd.DataFrame) -> None:
     """Write into the gap what it is."""
     place = 0.6 * right.index[-1]
     middle = np.interp(place, right.index, (right["value"] + said["value"]) * 50)
-    axes.annotate("right, but its reasoning\ndoes not say so", (place, middle), ha="center", va="center",
-                  color=BLIND_SAFE[3], weight="bold")  # fmt: skip
+    axes.annotate(
+        "right, but its reasoning\ndoes not say so",
+        (place, middle),
+        ha="center",
+        va="center",
+        color=BLIND_SAFE[3],
+        weight="bold",
+    )
 
 
 def _claim(right: pd.DataFrame, said: pd.DataFrame) -> str:

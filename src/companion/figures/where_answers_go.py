@@ -30,8 +30,15 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
         axes.barh(labels, values, left=left, color=color, hatch=hatch, edgecolor="white")
         for y, (start, value) in enumerate(zip(left, values, strict=True)):
             if value >= 6:
-                axes.text(start + value / 2, y, f"{value:.0f}", ha="center", va="center", fontsize="small",
-                          bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5})  # fmt: skip
+                axes.text(
+                    start + value / 2,
+                    y,
+                    f"{value:.0f}",
+                    ha="center",
+                    va="center",
+                    fontsize="small",
+                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
+                )
         if values.max() >= 0.5:  # its name above the first bar, or beside the one where it is widest
             inside = values[0] >= 10
             y = 0 if inside else int(values.argmax())
@@ -53,6 +60,7 @@ def _claim(table: pd.DataFrame) -> str:
     shares = table.set_index(["perturbation", "fate"])["value"] * 100
     told = [
         f"{shares[name, 'suggested']:.0f} % {under(name)}"
-        for name in ("wrong-think", "wrong-caption") if name in set(table["perturbation"])
-    ]  # fmt: skip
+        for name in ("wrong-think", "wrong-caption")
+        if name in set(table["perturbation"])
+    ]
     return f"Right answers become the asserted option:\n{', '.join(told)}" if told else "What becomes of right answers"

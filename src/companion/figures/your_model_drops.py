@@ -33,8 +33,9 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
     figure = Figure(figsize=(WIDTH, 0.32 * len(perturbations) + 2.0))
     axes = figure.subplots()
     most = max(1.0, float(np.nanmax(np.abs(values.to_numpy()))) * 100)
-    sns.heatmap(values * 100, ax=axes, cmap="vlag_r", vmin=-most, vmax=most, annot=True, fmt="+.1f", linewidths=1,
-                cbar=False)  # fmt: skip
+    sns.heatmap(
+        values * 100, ax=axes, cmap="vlag_r", vmin=-most, vmax=most, annot=True, fmt="+.1f", linewidths=1, cbar=False
+    )
     for text, heavy in zip(axes.texts, clear.to_numpy().ravel(), strict=True):
         text.set(text=text.get_text().replace("-", "−"), fontweight="bold" if heavy else "normal")
     axes.set(xlabel="change against the plain prompt (points)", ylabel="")

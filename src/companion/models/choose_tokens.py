@@ -54,10 +54,12 @@ class TokenChooser:
         """What the next token of each row maximises."""
         if not self.temperature:
             return scores
-        noise = torch.stack([
-            torch.empty(scores.shape[-1], device=scores.device).exponential_(generator=self.generators[row])
-            for row in rows.tolist()
-        ])  # fmt: skip
+        noise = torch.stack(
+            [
+                torch.empty(scores.shape[-1], device=scores.device).exponential_(generator=self.generators[row])
+                for row in rows.tolist()
+            ]
+        )
         return nucleus(scores / self.temperature, self.top_p) - noise.log()
 
 

@@ -76,9 +76,12 @@ def state_of(model: Any, cache: Any, mask: torch.Tensor, positions: torch.Tensor
 
 
 def write(
-    read: Callable[[int], tuple[State, torch.Tensor]], sizes: Sequence[int], max_new_tokens: int, ends: set[int],
+    read: Callable[[int], tuple[State, torch.Tensor]],
+    sizes: Sequence[int],
+    max_new_tokens: int,
+    ends: set[int],
     choose: Choose,
-) -> Iterator[tuple[int, list[int]]]:  # fmt: skip
+) -> Iterator[tuple[int, list[int]]]:
     """The number of each row as soon as it is finished, and its new tokens, an end token included where there is one.
 
     Rows come in groups of these sizes; read: the state after a group, by its number, and the logits of its first new
@@ -177,10 +180,13 @@ class _Forward:
         # 2) One forward pass over the stretches.
         begin = self.positions[chosen]
         read = self.model(
-            input_ids=ids, attention_mask=mask, use_cache=True, logits_to_keep=1,
+            input_ids=ids,
+            attention_mask=mask,
+            use_cache=True,
+            logits_to_keep=1,
             position_ids=spread(self.model, begin[:, None] + (new.cumsum(dim=-1) - 1).clamp(min=0)),
             **{CACHE: self.cache},
-        )  # fmt: skip
+        )
         self.positions = begin + new.sum(dim=-1)
 
         # 3) Move the padding between a row and its stretch to the left, and cut off what no row needs.
@@ -214,9 +220,13 @@ class _Forward:
     def next(self, tokens: torch.Tensor) -> torch.Tensor:
         self.mask = torch.nn.functional.pad(self.mask, (0, 1), value=1)
         read = self.model(
-            input_ids=tokens[:, None], attention_mask=self.mask, use_cache=True, logits_to_keep=1,
-            position_ids=spread(self.model, self.positions[:, None]), **{CACHE: self.cache},
-        )  # fmt: skip
+            input_ids=tokens[:, None],
+            attention_mask=self.mask,
+            use_cache=True,
+            logits_to_keep=1,
+            position_ids=spread(self.model, self.positions[:, None]),
+            **{CACHE: self.cache},
+        )
         self.positions = self.positions + 1
         return read.logits[:, -1]
 

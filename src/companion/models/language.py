@@ -34,9 +34,11 @@ Replies = dict[str, list[str] | Refusal]
 
 
 def insist(
-    writer: Writer, prompts: Iterable[str], accepts: Callable[[str, str], bool],
+    writer: Writer,
+    prompts: Iterable[str],
+    accepts: Callable[[str, str], bool],
     schema: Callable[[str], Mapping[str, Any]],
-) -> Replies:  # fmt: skip
+) -> Replies:
     """The replies to each prompt, of which the last was accepted or is the last that is asked for.
 
     accepts: of prompt and reply. schema: of the reply to a prompt, as a JSON schema. The first reply is free, since one
@@ -114,12 +116,22 @@ class CausalLM:
         for first in range(0, len(prompts), self.batch_size):
             turns = [[{"role": "user", "content": prompt}] for prompt in prompts[first : first + self.batch_size]]
             inputs = tokenizer.apply_chat_template(
-                turns, add_generation_prompt=True, tokenize=True, padding=True, return_tensors="pt", return_dict=True,
+                turns,
+                add_generation_prompt=True,
+                tokenize=True,
+                padding=True,
+                return_tensors="pt",
+                return_dict=True,
                 enable_thinking=False,
-            ).to(model.device)  # fmt: skip
+            ).to(model.device)
             output = model.generate(
-                **inputs, do_sample=False, temperature=None, top_p=None, top_k=None,
-                max_new_tokens=self.max_new_tokens, pad_token_id=tokenizer.pad_token_id,
-            )  # fmt: skip
+                **inputs,
+                do_sample=False,
+                temperature=None,
+                top_p=None,
+                top_k=None,
+                max_new_tokens=self.max_new_tokens,
+                pad_token_id=tokenizer.pad_token_id,
+            )
             texts += tokenizer.batch_decode(output[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
         return texts

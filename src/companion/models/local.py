@@ -302,9 +302,15 @@ class LocalModel:
             number = self._step_of(reply.position, ids)
             step, previous = (self._step(ids[k], told(k)) for k in (number, max(0, number - 1)))
             found = letters.distribution(
-                step, text, reply.position, prompt.options, prefill, self.profile.reading,
-                previous if number else None, self.letter_tokens.values(),
-            )  # fmt: skip
+                step,
+                text,
+                reply.position,
+                prompt.options,
+                prefill,
+                self.profile.reading,
+                previous if number else None,
+                self.letter_tokens.values(),
+            )
         probs, mass = found or (None, None)
         return Response(text, len(ids), finish, reply.think, reply.answer, probs, mass)
 

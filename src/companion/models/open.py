@@ -30,10 +30,18 @@ def is_served(name: str) -> bool:
 
 
 def open_model(
-    name: str, device: str = "auto", profile: str = "auto", delivery: str = "user turn",
-    account: Account | None = None, gpus: int = 1, system: str = "", price: Price | None = None,
-    effort: str | None = None, timeout: float = TIMEOUT, vllm: Mapping[str, Any] | None = None,
-) -> Model:  # fmt: skip
+    name: str,
+    device: str = "auto",
+    profile: str = "auto",
+    delivery: str = "user turn",
+    account: Account | None = None,
+    gpus: int = 1,
+    system: str = "",
+    price: Price | None = None,
+    effort: str | None = None,
+    timeout: float = TIMEOUT,
+    vllm: Mapping[str, Any] | None = None,
+) -> Model:
     """A model by name: a folder, a Hub id, `openai:NAME`, `gemini:NAME`, `vllm:FOLDER OR ID`, or a server's URL.
 
     A URL may name one of the server's models behind a #, as in http://localhost:8000/v1#Qwen/Qwen2.5-VL-7B-Instruct.
@@ -52,9 +60,17 @@ def open_model(
 
 
 def _open(
-    name: str, device: str, profile: str, delivery: str, account: Account | None, gpus: int, price: Price | None,
-    effort: str | None, timeout: float, vllm: Mapping[str, Any] | None,
-) -> Model:  # fmt: skip
+    name: str,
+    device: str,
+    profile: str,
+    delivery: str,
+    account: Account | None,
+    gpus: int,
+    price: Price | None,
+    effort: str | None,
+    timeout: float,
+    vllm: Mapping[str, Any] | None,
+) -> Model:
     service, colon, rest = name.partition(":")
     if service in SERVICES and colon:
         url, key = SERVICES[service]

@@ -117,9 +117,17 @@ class Endpoint:
     """
 
     def __init__(
-        self, url: str, model: str | None = None, timeout: float = TIMEOUT, retries: int = 5, at_once: int = 8,
-        key: str = KEY, account: Account | None = None, price: Price | None = None, max_new_tokens: int | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        url: str,
+        model: str | None = None,
+        timeout: float = TIMEOUT,
+        retries: int = 5,
+        at_once: int = 8,
+        key: str = KEY,
+        account: Account | None = None,
+        price: Price | None = None,
+        max_new_tokens: int | None = None,
+    ) -> None:
         self.url, self.timeout, self.retries, self.at_once, self.key = url, timeout, retries, at_once, key
         self.account, self.price, self.max_new_tokens = account or Account(), price, max_new_tokens
         if self.account.budget is not None and price is None:
@@ -142,9 +150,14 @@ class Endpoint:
         return openai.OpenAI(base_url=self.url, api_key=secret(self.key) or NO_KEY, timeout=self.timeout, max_retries=0)
 
     def ask(
-        self, turns: Sequence[list[dict[str, Any]]], length: int, room: Room, optional: Sequence[str] = (),
-        each: Sequence[Mapping[str, Any]] = (), **options: Any,
-    ) -> list[Any]:  # fmt: skip
+        self,
+        turns: Sequence[list[dict[str, Any]]],
+        length: int,
+        room: Room,
+        optional: Sequence[str] = (),
+        each: Sequence[Mapping[str, Any]] = (),
+        **options: Any,
+    ) -> list[Any]:
         """The server's answers to conversations, in their order; where there is none, a Refusal that says why, or None
         where none came that can be read.
 
@@ -344,10 +357,12 @@ class Endpoint:
         with self._lock:
             self._silent += 1
         if self._silent >= SILENT:
-            self._stop(CompanionError(
-                f"{self._silent} requests to {self.url} one after another had no answer within {self.timeout:g} s; see "
-                f"whether it runs, {wanted}; what was finished is kept"
-            ))  # fmt: skip
+            self._stop(
+                CompanionError(
+                    f"{self._silent} requests to {self.url} one after another had no answer within "
+                    f"{self.timeout:g} s; see whether it runs, {wanted}; what was finished is kept"
+                )
+            )
         return Refusal(f"no answer within {self.timeout:g} s, {LATE} times; {wanted}")
 
     def _say(self, line: str) -> None:

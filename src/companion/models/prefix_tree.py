@@ -46,9 +46,12 @@ def prepare(
     special = not (bos and texts[0].startswith(bos))
     first = [shown.index(name) for name in images]
     inputs = processor(
-        text=[texts[row] for row in first], images=[[image] for image in images.values()], padding=True,
-        return_tensors="pt", add_special_tokens=special,
-    )  # fmt: skip
+        text=[texts[row] for row in first],
+        images=[[image] for image in images.values()],
+        padding=True,
+        return_tensors="pt",
+        add_special_tokens=special,
+    )
     plain = processor.tokenizer(list(texts), add_special_tokens=special)["input_ids"]
     place = {name: number for number, name in enumerate(images)}
     source = [place[name] for name in shown]

@@ -84,7 +84,7 @@ class EndpointModel:
 
     def __init__(
         self, endpoint: Endpoint, profile: str = "auto", delivery: str = "user turn", effort: str | None = None
-    ) -> None:  # fmt: skip
+    ) -> None:
         if delivery not in DELIVERIES:
             raise CompanionError(f"unknown delivery {delivery!r}; choose from {', '.join(DELIVERIES)}")
         if effort not in (None, *EFFORTS):

@@ -60,9 +60,14 @@ class VLLMModel(LocalModel):
         pixels = self.profile.pixels
         limits = {"min_pixels": pixels[0], "max_pixels": pixels[1]} if pixels else None
         settings = {
-            "model": self.folder, "tensor_parallel_size": self.gpus, "enable_prefix_caching": True, "max_logprobs": TOP,
-            "limit_mm_per_prompt": {"image": 1}, "mm_processor_kwargs": limits, "dtype": self.dtype,
-        }  # fmt: skip
+            "model": self.folder,
+            "tensor_parallel_size": self.gpus,
+            "enable_prefix_caching": True,
+            "max_logprobs": TOP,
+            "limit_mm_per_prompt": {"image": 1},
+            "mm_processor_kwargs": limits,
+            "dtype": self.dtype,
+        }
         model = vllm_engine.start(self.name, settings, self.settings)
         weakref.finalize(self, model.llm_engine.engine_core.shutdown)  # at once: the next model may need the memory
         return model
@@ -91,11 +96,15 @@ class VLLMModel(LocalModel):
         most = sampling.max_new_tokens or self.profile.max_new_tokens
         settings = [
             SamplingParams(
-                temperature=sampling.temperature, top_p=sampling.top_p, max_tokens=most, logprobs=TOP,
-                seed=sampling.stream(prompt), skip_special_tokens=False,
+                temperature=sampling.temperature,
+                top_p=sampling.top_p,
+                max_tokens=most,
+                logprobs=TOP,
+                seed=sampling.stream(prompt),
+                skip_special_tokens=False,
             )
             for prompt in prompts
-        ]  # fmt: skip
+        ]
         asked = [
             {"prompt": text, "multi_modal_data": {"image": images[name]}}
             for text, name in zip(texts, shown, strict=True)

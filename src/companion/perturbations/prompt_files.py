@@ -25,10 +25,20 @@ from companion.questions.statements.written import Written
 FORMAT = "companion-prompts-1"
 
 FIELDS: dict[str, tuple[type, ...]] = {
-    "benchmark": (str,), "question": (str,), "perturbation": (str,), "seed": (int,), "text": (str,), "prefill": (str,),
-    "options": (list,), "suggested": (str, type(None)), "wording": (str,), "blank": (bool,), "image": (str,),
-    "claims": (list,), "writer": (str,),
-}  # fmt: skip
+    "benchmark": (str,),
+    "question": (str,),
+    "perturbation": (str,),
+    "seed": (int,),
+    "text": (str,),
+    "prefill": (str,),
+    "options": (list,),
+    "suggested": (str, type(None)),
+    "wording": (str,),
+    "blank": (bool,),
+    "image": (str,),
+    "claims": (list,),
+    "writer": (str,),
+}
 """Of a line. `text`: the user's turn; `prefill`: the start of the model's; `suggested`: a letter, or null; `image`:
 `Question.image_hash`; `claims`: a sentence for each option of the question, of `writer`."""
 
@@ -39,10 +49,14 @@ def write_prompts(written: Sequence[Written], perturbations: Sequence[str], seed
     Raises CompanionError where the file cannot be written.
     """
     header = {
-        "format": FORMAT, "benchmark": written[0].question.source, "seed": seed, "perturbations": list(perturbations),
-        "writers": sorted({one.writer for one in written}), "questions": len(written),
+        "format": FORMAT,
+        "benchmark": written[0].question.source,
+        "seed": seed,
+        "perturbations": list(perturbations),
+        "writers": sorted({one.writer for one in written}),
+        "questions": len(written),
         "prompts": len(written) * len(perturbations),
-    }  # fmt: skip
+    }
     lines = [
         _line(apply(one.question, perturbation, seed), one.writer) for one in written for perturbation in perturbations
     ]
@@ -57,11 +71,20 @@ def write_prompts(written: Sequence[Written], perturbations: Sequence[str], seed
 def _line(prompt: Prompt, writer: str) -> dict[str, Any]:
     question = prompt.question
     return {
-        "benchmark": question.source, "question": question.id, "perturbation": prompt.perturbation, "seed": prompt.seed,
-        "text": prompt.text, "prefill": prompt.prefill, "options": prompt.options,
-        "suggested": None if prompt.suggested is None else LETTERS[prompt.suggested], "wording": prompt.wording,
-        "blank": prompt.blank, "image": question.image_hash, "claims": question.claims, "writer": writer,
-    }  # fmt: skip
+        "benchmark": question.source,
+        "question": question.id,
+        "perturbation": prompt.perturbation,
+        "seed": prompt.seed,
+        "text": prompt.text,
+        "prefill": prompt.prefill,
+        "options": prompt.options,
+        "suggested": None if prompt.suggested is None else LETTERS[prompt.suggested],
+        "wording": prompt.wording,
+        "blank": prompt.blank,
+        "image": question.image_hash,
+        "claims": question.claims,
+        "writer": writer,
+    }
 
 
 def read_prompts(file: Path, benchmark: str, data: Path = DATA) -> list[Prompt]:
@@ -79,11 +102,19 @@ def read_prompts(file: Path, benchmark: str, data: Path = DATA) -> list[Prompt]:
         own, claims = found[row["question"]], tuple(row["claims"])
         _check(row, own, place)
         question = told.setdefault((own.id, *claims), own if own.claims == claims else replace(own, claims=claims))
-        prompts.append(Prompt(
-            question=question, perturbation=row["perturbation"], text=row["text"], prefill=row["prefill"],
-            options=tuple(row["options"]), wording=row["wording"], blank=row["blank"], seed=row["seed"],
-            suggested=None if row["suggested"] is None else LETTERS.index(row["suggested"]),
-        ))  # fmt: skip
+        prompts.append(
+            Prompt(
+                question=question,
+                perturbation=row["perturbation"],
+                text=row["text"],
+                prefill=row["prefill"],
+                options=tuple(row["options"]),
+                wording=row["wording"],
+                blank=row["blank"],
+                seed=row["seed"],
+                suggested=None if row["suggested"] is None else LETTERS.index(row["suggested"]),
+            )
+        )
     return prompts
 
 

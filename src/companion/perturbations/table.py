@@ -26,8 +26,12 @@ STOPS = ("<think></think>", "<think>I will answer at once.</think>", "<think>No 
 
 
 WORDINGS: Mapping[str, Sequence[str]] = {
-    "caption": CAPTIONS, "disclaimer": DISCLAIMERS, "think": THOUGHTS, "doubt": DOUBTS, "stop": STOPS,
-}  # fmt: skip
+    "caption": CAPTIONS,
+    "disclaimer": DISCLAIMERS,
+    "think": THOUGHTS,
+    "doubt": DOUBTS,
+    "stop": STOPS,
+}
 """kind of sentence → its wordings. These five draw from one random stream, in this order."""
 
 
@@ -163,10 +167,16 @@ def apply(question: Question, perturbation: str, seed: int = 0) -> Prompt:
         prefill = pick("stop")
     options = (*question.options, ABSTAIN) if plan.abstain else question.options
     return Prompt(
-        question=question, perturbation=perturbation, text=layout(question.text, options, caption), prefill=prefill,
-        options=options, suggested=asserted.get(plan.caption or plan.think), wording=" ".join(used), blank=plan.blank,
+        question=question,
+        perturbation=perturbation,
+        text=layout(question.text, options, caption),
+        prefill=prefill,
+        options=options,
+        suggested=asserted.get(plan.caption or plan.think),
+        wording=" ".join(used),
+        blank=plan.blank,
         seed=seed,
-    )  # fmt: skip
+    )
 
 
 def _drawn(seed: int, id: str, wordings: Sequence[str]) -> int:

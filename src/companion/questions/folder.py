@@ -99,11 +99,18 @@ def _question(row: dict[str, Any], folder: Path, place: str, default_id: str) ->
     id, whole = text("id", default_id), os.path.abspath(folder)
     try:
         return Question(
-            id=id, text=words, options=options, answer=_answer(needed("answer"), options, place),
+            id=id,
+            text=words,
+            options=options,
+            answer=_answer(needed("answer"), options, place),
             claims=tuple(_text(one, f"{place}, field claims") for one in asserted),
-            load_image=partial(read_image, folder / needed("image"), id), source=Path(whole).name,
-            category=text("category"), group=text("group", id), difficulty=text("difficulty"), folder=whole,
-        )  # fmt: skip
+            load_image=partial(read_image, folder / needed("image"), id),
+            source=Path(whole).name,
+            category=text("category"),
+            group=text("group", id),
+            difficulty=text("difficulty"),
+            folder=whole,
+        )
     except CompanionError as error:
         raise error if str(error).startswith(place) else CompanionError(f"{place}: {error}") from error
 
@@ -177,10 +184,16 @@ def write_folder(questions: Iterable[Question], folder: Path) -> None:
                 question.load_image().save(images / f"{question.id}.png")
                 answer = f"({question.letter})" if question.letter in question.options else question.letter
                 row = {
-                    "id": question.id, "image": f"images/{question.id}.png", "question": question.text,
-                    "options": question.options, "answer": answer, "category": question.category,
-                    "difficulty": question.difficulty, "group": question.group, "claims": question.claims,
-                }  # fmt: skip
+                    "id": question.id,
+                    "image": f"images/{question.id}.png",
+                    "question": question.text,
+                    "options": question.options,
+                    "answer": answer,
+                    "category": question.category,
+                    "difficulty": question.difficulty,
+                    "group": question.group,
+                    "claims": question.claims,
+                }
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
     except OSError as error:
         raise CompanionError(

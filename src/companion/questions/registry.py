@@ -31,10 +31,17 @@ from companion.questions.training_sets import TRAINING
 BENCHMARKS = {
     benchmark.name: benchmark
     for benchmark in (
-        THREEDSRBENCH, THREEDSRBENCH_CIRCULAR, CV_BENCH, SPATIAL_MM, SPATIAL_MM_MULTIHOP, WHATSUP, VSTAR,
-        MME_REALWORLD_LITE, MMBENCH,
+        THREEDSRBENCH,
+        THREEDSRBENCH_CIRCULAR,
+        CV_BENCH,
+        SPATIAL_MM,
+        SPATIAL_MM_MULTIHOP,
+        WHATSUP,
+        VSTAR,
+        MME_REALWORLD_LITE,
+        MMBENCH,
     )
-}  # fmt: skip
+}
 """The paper's public benchmarks, in its order."""
 
 PUBLIC = BENCHMARKS | TRAINING
@@ -101,12 +108,17 @@ def listing(data: Path = DATA) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "name": one.name, "title": one.title, "items": one.items, "options": one.options,
-                "licence": one.licence, "cached": _cached(one, data), "note": one.note,
+                "name": one.name,
+                "title": one.title,
+                "items": one.items,
+                "options": one.options,
+                "licence": one.licence,
+                "cached": _cached(one, data),
+                "note": one.note,
             }
             for one in PUBLIC.values()
         ]
-    )  # fmt: skip
+    )
 
 
 def _cached(benchmark: Benchmark, data: Path) -> str:

@@ -74,11 +74,13 @@ class StudyPanel:
     def seeds(self, cells: Iterable[Cell]) -> list[int]:
         """Seeds of which every one of the cells is recorded."""
         found = [
-            {int(file.parent.parent.name.rpartition("-")[2])
-             for file in self.results.glob(f"{cell.initial}-[0-9]*/{cell.recipe}/run.json")
-             if file.parent.parent.name.rpartition("-")[0] == cell.initial}
+            {
+                int(file.parent.parent.name.rpartition("-")[2])
+                for file in self.results.glob(f"{cell.initial}-[0-9]*/{cell.recipe}/run.json")
+                if file.parent.parent.name.rpartition("-")[0] == cell.initial
+            }
             for cell in cells
-        ]  # fmt: skip
+        ]
         return sorted(set.intersection(*found)) if found else []
 
     def values(self, cell: Cell, prompt: str, measure: str, seeds: Iterable[int]) -> Array:

@@ -243,8 +243,9 @@ def _change(
     contrast = f"step {cell.step:,} minus step 0 of `{cell.recipe}`"
     if family:
         contrast += f", {'families other than ' if family.startswith('-') else ''}{family.removeprefix('-')}"
-    return PlannedTest(of, cell.initial, measure, contrast, prompt, expected,
-                       Mean(over_rl(cell, prompt, measure), family), **fields)  # type: ignore[arg-type]  # fmt: skip
+    return PlannedTest(
+        of, cell.initial, measure, contrast, prompt, expected, Mean(over_rl(cell, prompt, measure), family), **fields
+    )  # type: ignore[arg-type]
 
 
 def _moved(of: str, cell: Cell, measure: str, prompt: str, other: str, expected: str, **fields: object) -> PlannedTest:
@@ -271,10 +272,21 @@ def _of_findings(initial: str) -> Iterable[PlannedTest]:
         yield _moved("F2", correct, "P(correct)", prompt, "plain", "down")
         said = "right and its reasoning says so"
         yield PlannedTest(
-            "F3", initial, f"{said}, minus right", f"{prompt} minus plain, `rl-correct`", "", "down",
-            Mean((Term(1, correct, prompt, said), Term(-1, correct, prompt, "right"),
-                  Term(-1, correct, "plain", said), Term(1, correct, "plain", "right"))),
-        )  # fmt: skip
+            "F3",
+            initial,
+            f"{said}, minus right",
+            f"{prompt} minus plain, `rl-correct`",
+            "",
+            "down",
+            Mean(
+                (
+                    Term(1, correct, prompt, said),
+                    Term(-1, correct, prompt, "right"),
+                    Term(-1, correct, "plain", said),
+                    Term(1, correct, "plain", "right"),
+                )
+            ),
+        )
         tells = f"AUROC for right under {prompt}"
         sure, surer = Auroc(correct, prompt), Auroc(correct, prompt, beyond_entropy=True)
         yield PlannedTest("F10", initial, tells, "of P(correct) under plain", "", "up", sure, 0.05, "AUROC", 0.5)
@@ -301,11 +313,15 @@ def _sharpening(cell: Cell) -> Iterable[PlannedTest]:
 def _of_remedies(initial: str) -> Iterable[PlannedTest]:
     """F6 to F9 and F14, for recipes other than `rl-correct`."""
     correct, augmented, consistent, both, grounded = (
-        Cell(initial, recipe, steps) for recipe, steps in (
-            ("rl-correct", 500), ("rl-augmented", 1000), ("rl-consistent", 500), ("rl-augmented-consistent", 1000),
+        Cell(initial, recipe, steps)
+        for recipe, steps in (
+            ("rl-correct", 500),
+            ("rl-augmented", 1000),
+            ("rl-consistent", 500),
+            ("rl-augmented-consistent", 1000),
             ("rl-grounded", 500),
         )
-    )  # fmt: skip
+    )
     for cell in (augmented, consistent, both, grounded):
         yield from _sharpening(cell)
     yield _moved("F7", augmented, "right", "wrong-caption", "plain", "no more")
@@ -331,9 +347,15 @@ def _of_hypotheses() -> Iterable[PlannedTest]:
     clean, twenty = (Cell(initial, "rl-correct", 1000) for initial in ("misread-0", "misread-20"))
     for prompt in THREE_PROMPTS:
         yield PlannedTest(
-            "H1", "", "contradicts, change over RL", "slope over the dose", prompt, "up", Slope(prompt),
+            "H1",
+            "",
+            "contradicts, change over RL",
+            "slope over the dose",
+            prompt,
+            "up",
+            Slope(prompt),
             unit="points for 20 points of dose",
-        )  # fmt: skip
+        )
     yield _change("H2", clean._replace(step=250), "plain", "contradicts", "no more")
     for prompt in THREE_PROMPTS[1:]:
         yield _change("H2", clean, prompt, "contradicts", "up")
@@ -368,11 +390,16 @@ HYPOTHESES = {
     "H7": "What RL gains, it gains in answers that their reasoning does not say.",
 }
 
-TESTS: tuple[PlannedTest, ...] = tuple(sorted(
-    (
-        *_of_hypotheses(), *_of_findings("misread-0"), *_of_findings("misread-20"), *_of_remedies("misread-20"),
-        *_of_types(),
-    ),
-    key=lambda test: (test.of[0], int(test.of[1:])),
-))  # fmt: skip
+TESTS: tuple[PlannedTest, ...] = tuple(
+    sorted(
+        (
+            *_of_hypotheses(),
+            *_of_findings("misread-0"),
+            *_of_findings("misread-20"),
+            *_of_remedies("misread-20"),
+            *_of_types(),
+        ),
+        key=lambda test: (test.of[0], int(test.of[1:])),
+    )
+)
 """All of them; those of a finding from one initial checkpoint stand together."""

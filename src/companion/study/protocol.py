@@ -27,9 +27,11 @@ def continuation(name: str, misread: float, despite: float) -> SupervisedRecipe:
     that is answered rightly all the same, against its own reasoning.
     """
     return SupervisedRecipe(
-        name, (Stage("continuation", 500, FURTHER, 2e-4, warmup=20, decay=500, whole=True),), start="checkpoints/base",
+        name,
+        (Stage("continuation", 500, FURTHER, 2e-4, warmup=20, decay=500, whole=True),),
+        start="checkpoints/base",
         shares=Shares(misread=misread, despite=despite),
-    )  # fmt: skip
+    )
 
 
 MISREAD_0 = continuation("misread-0", 0.0, 0.5)
@@ -118,9 +120,13 @@ class Protocol:
     def identity(self) -> str:
         """Stands for arms, seeds and items; each record carries it, beside the whole of its recipes."""
         return content_key(
-            arms=arms_table(self), split=self.split, seed=self.item_seed, items=self.n_items, way=self.n_on_the_way,
+            arms=arms_table(self),
+            split=self.split,
+            seed=self.item_seed,
+            items=self.n_items,
+            way=self.n_on_the_way,
             full=self.full,
-        )[:16]  # fmt: skip
+        )[:16]
 
 
 def _run(cell: Cell, seed: int) -> Run:
@@ -129,8 +135,10 @@ def _run(cell: Cell, seed: int) -> Run:
 
 def arms_table(protocol: Protocol) -> str:
     """The arms as docs/study.md shows them, in Markdown."""
-    lines = ["| arm | initial checkpoint | misread | answered rightly all the same | RL | rate | steps | seeds |",
-             "|---|---|---|---|---|---|---|---|"]  # fmt: skip
+    lines = [
+        "| arm | initial checkpoint | misread | answered rightly all the same | RL | rate | steps | seeds |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     for cell in protocol.cells:
         shares, recipe = cell.initial.shares, cell.recipe
         despite = f"{shares.despite:.0%}" if shares.misread else "–"
@@ -141,18 +149,20 @@ def arms_table(protocol: Protocol) -> str:
     return "\n".join(lines)
 
 
-PROTOCOL = Protocol((
-    Cell("A", MISREAD_20, CORRECT, SEEDS),
-    Cell("A", MISREAD_0, CORRECT, SEEDS),
-    Cell("A", MISREAD_40, CORRECT, SEEDS[:3]),
-    Cell("A", MISREAD_10, CORRECT, SEEDS[:3]),
-    Cell("D", MISREAD_20, CONSISTENT, SEEDS),
-    Cell("D", MISREAD_20, GROUNDED, SEEDS),
-    Cell("D", MISREAD_20, AUGMENTED_CONSISTENT, SEEDS),
-    Cell("D", MISREAD_20, AUGMENTED, SEEDS),
-    Cell("E", MISREAD_20, PRESSED, SEEDS[:4]),
-    Cell("E", MISREAD_20, PRESSED_BOTH, SEEDS[:4]),
-    Cell("B", OVERRIDDEN, CORRECT_SHORT, SEEDS[:4]),
-    Cell("B", FOLLOWED, CORRECT_SHORT, SEEDS[:4]),
-    Cell("C", MISREAD_20, TWO_HOP, SEEDS[:3]),
-))  # fmt: skip
+PROTOCOL = Protocol(
+    (
+        Cell("A", MISREAD_20, CORRECT, SEEDS),
+        Cell("A", MISREAD_0, CORRECT, SEEDS),
+        Cell("A", MISREAD_40, CORRECT, SEEDS[:3]),
+        Cell("A", MISREAD_10, CORRECT, SEEDS[:3]),
+        Cell("D", MISREAD_20, CONSISTENT, SEEDS),
+        Cell("D", MISREAD_20, GROUNDED, SEEDS),
+        Cell("D", MISREAD_20, AUGMENTED_CONSISTENT, SEEDS),
+        Cell("D", MISREAD_20, AUGMENTED, SEEDS),
+        Cell("E", MISREAD_20, PRESSED, SEEDS[:4]),
+        Cell("E", MISREAD_20, PRESSED_BOTH, SEEDS[:4]),
+        Cell("B", OVERRIDDEN, CORRECT_SHORT, SEEDS[:4]),
+        Cell("B", FOLLOWED, CORRECT_SHORT, SEEDS[:4]),
+        Cell("C", MISREAD_20, TWO_HOP, SEEDS[:3]),
+    )
+)

@@ -36,24 +36,33 @@ N_LETTERS = len(LETTERS) - 1
 """At most five options in the microworld, and "I'm not sure"."""
 
 TYPES = {
-    "perturbation": pd.CategoricalDtype(list(PERTURBATIONS)), "item": "int16", "answered": "int8", "concluded": "int8",
-    "judged": "int8", "words": "uint8", "statements": "uint8", "true_statements": "uint8", "mass": "uint8",
-}  # fmt: skip
+    "perturbation": pd.CategoricalDtype(list(PERTURBATIONS)),
+    "item": "int16",
+    "answered": "int8",
+    "concluded": "int8",
+    "judged": "int8",
+    "words": "uint8",
+    "statements": "uint8",
+    "true_statements": "uint8",
+    "mass": "uint8",
+}
 """Columns of the answers, without their probabilities."""
 
 
 def describe_items(items: Sequence[MicroworldQuestion]) -> pd.DataFrame:
     """One row for each item: item (its number), id, family, difficulty, n_options, right, asserted (the option that its
     wrong caption and wrong reasoning prefix assert)."""
-    return pd.DataFrame({
-        "item": np.arange(len(items), dtype="int16"),
-        "id": [item.id for item in items],
-        "family": [item.category for item in items],
-        "difficulty": [item.difficulty for item in items],
-        "n_options": np.array([len(item.options) for item in items], dtype="int8"),
-        "right": np.array([item.answer for item in items], dtype="int8"),
-        "asserted": np.array([apply(item, "wrong-caption").suggested for item in items], dtype="int8"),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "item": np.arange(len(items), dtype="int16"),
+            "id": [item.id for item in items],
+            "family": [item.category for item in items],
+            "difficulty": [item.difficulty for item in items],
+            "n_options": np.array([len(item.options) for item in items], dtype="int8"),
+            "right": np.array([item.answer for item in items], dtype="int8"),
+            "asserted": np.array([apply(item, "wrong-caption").suggested for item in items], dtype="int8"),
+        }
+    )
 
 
 def compact(rows: pd.DataFrame, items: Sequence[MicroworldQuestion]) -> pd.DataFrame:
@@ -74,12 +83,17 @@ def compact(rows: pd.DataFrame, items: Sequence[MicroworldQuestion]) -> pd.DataF
         own = own_reasoning(row.response)
         truths = [truth for said in sentences(own) if (truth := is_true(said, item.scene)) is not None]
         judged = final_commitment(row.think, row.options, item.claims, item.text).option
-        lines.append((
-            row.perturbation, numbers[row.question], _number(row.answer),
-            _or_none(conclusion(row.think, row.options, item.claims)), _or_none(judged),
-            *(min(count, 255) for count in (len(own.split()), len(truths), sum(truths))),
-            0 if row.letter_mass is None or np.isnan(row.letter_mass) else round(255 * min(1.0, row.letter_mass)),
-        ))  # fmt: skip
+        lines.append(
+            (
+                row.perturbation,
+                numbers[row.question],
+                _number(row.answer),
+                _or_none(conclusion(row.think, row.options, item.claims)),
+                _or_none(judged),
+                *(min(count, 255) for count in (len(own.split()), len(truths), sum(truths))),
+                0 if row.letter_mass is None or np.isnan(row.letter_mass) else round(255 * min(1.0, row.letter_mass)),
+            )
+        )
     frame = pd.DataFrame(lines, columns=list(TYPES)).astype(TYPES)
     probs = np.zeros((len(rows), N_LETTERS))
     for number, found in enumerate(rows["letter_probs"]):
@@ -164,7 +178,12 @@ def read_answers(folder: Path) -> pd.DataFrame:
     named = (rows["answered"] != NONE) & (rows["concluded"] != NONE)
     same = rows["answered"] == rows["concluded"]
     return rows.assign(
-        **{name: probs[:, k] for k, name in enumerate(names)}, mass=rows["mass"] / 255,
-        correct=rows["answered"] == rows["right"], agrees=named & same, contradicts=named & ~same, names_none=~named,
-        p_correct=probs[np.arange(len(rows)), rows["right"]], entropy=entropy,
-    )  # fmt: skip
+        **{name: probs[:, k] for k, name in enumerate(names)},
+        mass=rows["mass"] / 255,
+        correct=rows["answered"] == rows["right"],
+        agrees=named & same,
+        contradicts=named & ~same,
+        names_none=~named,
+        p_correct=probs[np.arange(len(rows)), rows["right"]],
+        entropy=entropy,
+    )

@@ -38,21 +38,35 @@ def study_tests(results: Path, protocol: Protocol = PROTOCOL, tests: Sequence[Pl
         runs = test.estimand.runs({cell: panel.seeds([cell, cell.before()]) for cell in cells})
         nothing = no_estimate(0, 0)
         found = test.estimand.estimate(panel, runs, test.against) if runs.number else nothing
-        lines.append({
-            "of": test.of, "initial": test.initial, "what": test.what, "measure": test.measure,
-            "contrast": test.contrast, "prompt": test.prompt, "expected": test.expected, "against": test.against,
-            "matters": _bound(test, panel, runs.seeds), "unit": test.unit, **asdict(found), "runs": runs.number,
-            "planned": planned.number,
-        })  # fmt: skip
+        lines.append(
+            {
+                "of": test.of,
+                "initial": test.initial,
+                "what": test.what,
+                "measure": test.measure,
+                "contrast": test.contrast,
+                "prompt": test.prompt,
+                "expected": test.expected,
+                "against": test.against,
+                "matters": _bound(test, panel, runs.seeds),
+                "unit": test.unit,
+                **asdict(found),
+                "runs": runs.number,
+                "planned": planned.number,
+            }
+        )
     return decide(pd.DataFrame(lines), BY)
 
 
 def planned_seeds(cell: Cell, protocol: Protocol) -> list[int]:
     """The seeds that a protocol has for the checkpoints of a cell."""
-    return sorted({
-        run.seed for run in protocol.runs()
-        if run.initial.name == cell.initial and cell.recipe in (run.recipe.name, INITIAL)
-    })  # fmt: skip
+    return sorted(
+        {
+            run.seed
+            for run in protocol.runs()
+            if run.initial.name == cell.initial and cell.recipe in (run.recipe.name, INITIAL)
+        }
+    )
 
 
 def _bound(test: PlannedTest, panel: StudyPanel, seeds: dict[Cell, list[int]]) -> float:

@@ -52,8 +52,21 @@ SLICE = 252
 SECONDS = {"supervised": 0.9, "rl": 1.1, "row": 0.008}
 """About what a supervised step, an RL step and an evaluated row take on one thread: to tell what remains."""
 
-LOGGED = ("step", "loss", "grad_norm", "reward", "answer", "format", "consistency", "groundedness", "entropy",
-          "frac_reward_zero_std", "completions/mean_length", "completions/max_length", "step_time")  # fmt: skip
+LOGGED = (
+    "step",
+    "loss",
+    "grad_norm",
+    "reward",
+    "answer",
+    "format",
+    "consistency",
+    "groundedness",
+    "entropy",
+    "frac_reward_zero_std",
+    "completions/mean_length",
+    "completions/max_length",
+    "step_time",
+)
 """What is kept of the trainer's log."""
 
 Report = Callable[[float], None]
@@ -61,9 +74,13 @@ Report = Callable[[float], None]
 
 
 def run_study(
-    results: Path, scratch: Path, protocol: Protocol = PROTOCOL, workers: int | None = None, device: str = "auto",
+    results: Path,
+    scratch: Path,
+    protocol: Protocol = PROTOCOL,
+    workers: int | None = None,
+    device: str = "auto",
     arms: Sequence[str] = (),
-) -> None:  # fmt: skip
+) -> None:
     """Make every record of the protocol that is not there yet.
 
     results: of the records. scratch: of checkpoints and rows, which are needed to go on. workers: processes; two, or
@@ -185,13 +202,18 @@ def _work(run: Run, protocol: Protocol, results: Path, scratch: Path, device: st
         models = {step: LocalModel(str(folder / f"step-{step}"), device) for step in evaluated}
         answers = {step: _answers(model, evaluated[step], protocol, folder) for step, model in models.items()}
         record = {
-            "protocol": protocol.identity, "arm": run.arm, "recipe": asdict(run.recipe), "seed": run.seed,
-            "initial": asdict(run.initial), "initial_hash": LocalModel(str(initial)).identity,
+            "protocol": protocol.identity,
+            "arm": run.arm,
+            "recipe": asdict(run.recipe),
+            "seed": run.seed,
+            "initial": asdict(run.initial),
+            "initial_hash": LocalModel(str(initial)).identity,
             "hashes": {step: model.identity for step, model in models.items()},
-            "items": _items(protocol, {0: protocol.n_items} | evaluated), **code,
+            "items": _items(protocol, {0: protocol.n_items} | evaluated),
+            **code,
             "seconds": {"training": round(seconds, 1), "evaluation": round(time.monotonic() - began, 1)},
             **_circumstances(device),
-        }  # fmt: skip
+        }
         write_record(results / run.name, answers, log, record)
 
 
@@ -210,12 +232,16 @@ def _initial(run: Run, protocol: Protocol, results: Path, work: Path, device: st
         answers = {0: _answers(model, protocol.n_items, protocol, work)}
         seconds = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))["seconds"]
         record = {
-            "protocol": protocol.identity, "initial": asdict(run.initial), "seed": run.seed,
-            "start_hash": LocalModel(run.initial.start).identity, "hashes": {0: model.identity},
-            "items": _items(protocol, {0: protocol.n_items}), **code,
+            "protocol": protocol.identity,
+            "initial": asdict(run.initial),
+            "seed": run.seed,
+            "start_hash": LocalModel(run.initial.start).identity,
+            "hashes": {0: model.identity},
+            "items": _items(protocol, {0: protocol.n_items}),
+            **code,
             "seconds": {"training": seconds, "evaluation": round(time.monotonic() - began, 1)},
             **_circumstances(device),
-        }  # fmt: skip
+        }
         write_record(recorded, answers, None, record)
     return folder
 
@@ -227,10 +253,18 @@ def _train(run: Run, initial: Path, folder: Path, device: str) -> tuple[pd.DataF
         if not file.exists():
             model = LocalModel(str(initial), device)
             prompts = prompts_for(run.recipe, microworld_stream(run.recipe, run.seed), run.seed)
-            log = pd.DataFrame(train_grpo(
-                run.recipe, model, prompts, folder / "trainer", run.seed, [_Keep(model, run, folder, report)],
-                save_steps=SAVE_EVERY, disable_tqdm=True,
-            ))  # fmt: skip
+            log = pd.DataFrame(
+                train_grpo(
+                    run.recipe,
+                    model,
+                    prompts,
+                    folder / "trainer",
+                    run.seed,
+                    [_Keep(model, run, folder, report)],
+                    save_steps=SAVE_EVERY,
+                    disable_tqdm=True,
+                )
+            )
             part = file.with_suffix(".part")
             log[[name for name in LOGGED if name in log]].astype("float32").to_parquet(part, index=False)
             part.replace(file)
@@ -273,7 +307,11 @@ def _items(protocol: Protocol, steps: dict[int, int]) -> dict[str, Any]:
 
 def _circumstances(device: str) -> dict[str, Any]:
     return {
-        "hardware": {"device": device, "machine": platform.machine(), "cores": os.cpu_count(),
-                     "threads": torch.get_num_threads()},
+        "hardware": {
+            "device": device,
+            "machine": platform.machine(),
+            "cores": os.cpu_count(),
+            "threads": torch.get_num_threads(),
+        },
         "versions": {package: version(package) for package in ("torch", "transformers", "trl")},
-    }  # fmt: skip
+    }

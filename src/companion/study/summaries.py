@@ -31,8 +31,14 @@ the conclusion was right takes a world in which conclusions are read exactly. Th
 """
 
 
-def curves(panel: StudyPanel, initials: Sequence[str], recipe: str, prompts: Sequence[str], measures: Sequence[str],
-           protocol: Protocol = PROTOCOL) -> pd.DataFrame:  # fmt: skip
+def curves(
+    panel: StudyPanel,
+    initials: Sequence[str],
+    recipe: str,
+    prompts: Sequence[str],
+    measures: Sequence[str],
+    protocol: Protocol = PROTOCOL,
+) -> pd.DataFrame:
     """initial, recipe, prompt, measure, step, its estimate, planned (seeds), chance (of being right by guessing): means
     over seeds and items, step 0 first.
 
@@ -50,10 +56,18 @@ def curves(panel: StudyPanel, initials: Sequence[str], recipe: str, prompts: Seq
             for measure in measures:
                 for cell in cells:
                     found = crossed_mean(panel.values(cell, prompt, measure, seeds))
-                    lines.append({
-                        "initial": initial, "recipe": recipe, "prompt": prompt, "measure": measure, "step": cell.step,
-                        **asdict(found), "planned": planned, "chance": guessed,
-                    })  # fmt: skip
+                    lines.append(
+                        {
+                            "initial": initial,
+                            "recipe": recipe,
+                            "prompt": prompt,
+                            "measure": measure,
+                            "step": cell.step,
+                            **asdict(found),
+                            "planned": planned,
+                            "chance": guessed,
+                        }
+                    )
     return pd.DataFrame(lines).drop(columns=["low90", "high90", "p"])
 
 
@@ -66,15 +80,22 @@ def drift_of_runs(panel: StudyPanel, step: int = 1000, protocol: Protocol = PROT
         for seed in panel.seeds([cell]):
             for prompt in THREE_PROMPTS:
                 after, before = (panel.values(one, prompt, "contradicts", [seed]) for one in (cell, cell.before()))
-                lines.append({
-                    "initial": initial, "dose": dose, "prompt": prompt, "seed": seed,
-                    "drift": float((after - before).mean()), "planned": planned,
-                })  # fmt: skip
+                lines.append(
+                    {
+                        "initial": initial,
+                        "dose": dose,
+                        "prompt": prompt,
+                        "seed": seed,
+                        "drift": float((after - before).mean()),
+                        "planned": planned,
+                    }
+                )
     return pd.DataFrame(lines)
 
 
-def override_rates(panel: StudyPanel, initials: Sequence[str], prompts: Sequence[str],
-                   protocol: Protocol = PROTOCOL) -> pd.DataFrame:  # fmt: skip
+def override_rates(
+    panel: StudyPanel, initials: Sequence[str], prompts: Sequence[str], protocol: Protocol = PROTOCOL
+) -> pd.DataFrame:
     """initial, prompt, step, rate (of `RATES`), its estimate, among (share of all answers that it is of), planned
     (seeds): before and after RL by `rl-correct`."""
     lines = []
@@ -91,11 +112,17 @@ def override_rates(panel: StudyPanel, initials: Sequence[str], prompts: Sequence
                 for rate, (hits, among) in RATES.items():
                     runs = [share(*pair) for pair in zip(of[hits], of[among], strict=True)]
                     found = mean_over_runs(runs, of[hits].shape[1], np.random.default_rng(SEED))
-                    lines.append({
-                        "initial": initial, "prompt": prompt, "step": cell.step, "rate": rate, **asdict(found),
-                        "among": of[among].mean(),
-                        "planned": len(planned_seeds(last, protocol)),
-                    })  # fmt: skip
+                    lines.append(
+                        {
+                            "initial": initial,
+                            "prompt": prompt,
+                            "step": cell.step,
+                            "rate": rate,
+                            **asdict(found),
+                            "among": of[among].mean(),
+                            "planned": len(planned_seeds(last, protocol)),
+                        }
+                    )
     return pd.DataFrame(lines).drop(columns=["low90", "high90", "p"])
 
 

@@ -49,14 +49,22 @@ def keep_transcripts(scratch: Path, results: Path, seed: int = PROTOCOL.cells[0]
             answered = part["answer"].map(LETTERS.index, na_action="ignore").fillna(NONE).astype("int8")
             if (answered != recorded["answered"]).any():
                 raise CompanionError(f"{folder} answers otherwise under {prompt} than is recorded of it in {results}")
-            parts.append(pd.DataFrame({
-                "step": cell.step, "perturbation": prompt, "item": recorded["item"], "id": part["question"],
-                "added": [
-                    text.split(item.text)[0].strip() for text, item in zip(part["prompt"], items, strict=True)
-                ],
-                "prefill": part["prefill"], "response": part["response"],
-                **recorded[["answered", "concluded", "right"]],
-            }))  # fmt: skip
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "step": cell.step,
+                        "perturbation": prompt,
+                        "item": recorded["item"],
+                        "id": part["question"],
+                        "added": [
+                            text.split(item.text)[0].strip() for text, item in zip(part["prompt"], items, strict=True)
+                        ],
+                        "prefill": part["prefill"],
+                        "response": part["response"],
+                        **recorded[["answered", "concluded", "right"]],
+                    }
+                )
+            )
     found = pd.concat(parts, ignore_index=True)
     found.to_parquet(results / FILE, index=False, compression="zstd")
     return found

@@ -220,9 +220,12 @@ def open_audit(notebook: str, parameters: Mapping[str, Any], perturbations: Sequ
     _prepare()
     account = Account(parameters["budget"] or None)
     model = open_model(
-        parameters["endpoint"], profile=parameters["profile"], account=account, effort=parameters["effort"] or None,
+        parameters["endpoint"],
+        profile=parameters["profile"],
+        account=account,
+        effort=parameters["effort"] or None,
         price=Price(*parameters["price"]) if parameters["price"] else None,
-    )  # fmt: skip
+    )
     if not isinstance(model, EndpointModel):
         raise CompanionError(f"{model.label} is no model behind a server; give a URL, openai:NAME or gemini:NAME")
     questions = load_benchmark(parameters["benchmark"], parameters["n_items"], parameters["seed"])
@@ -254,8 +257,12 @@ def open_gap(notebook: str, parameters: Mapping[str, Any]) -> NotebookContext:
     answers = findings.load_gap(Path(parameters["gap"]))
     models = answers.groupby("recipe", sort=False)["seed"].nunique()
     items = int(answers["question"].nunique())
-    facts = {"models": int(models.sum()), "items": items, "seeds": sorted(map(int, answers["seed"].unique())),
-             "device": "cpu"}  # fmt: skip
+    facts = {
+        "models": int(models.sum()),
+        "items": items,
+        "seeds": sorted(map(int, answers["seed"].unique())),
+        "device": "cpu",
+    }
     told = ", ".join(f"{count} seeds of {name}" if count > 1 else name for name, count in models.items())
     return _context(notebook, parameters, f"microworld · {told} · {items} items", facts, answers=answers)
 
@@ -351,9 +358,13 @@ def _answered(
 
 def _facts(model: Model, items: int, seed: int) -> dict[str, Any]:
     return {
-        "model": model.label, "checkpoint_hash": model.identity, "profile": model.profile.name, "items": items,
-        "seeds": [seed], "device": model.device,
-    }  # fmt: skip
+        "model": model.label,
+        "checkpoint_hash": model.identity,
+        "profile": model.profile.name,
+        "items": items,
+        "seeds": [seed],
+        "device": model.device,
+    }
 
 
 def _unread(rows: pd.DataFrame) -> str:

@@ -115,9 +115,14 @@ def _run(notebook: Path, executed: Path, parameters: Mapping[str, Any], stamp: P
             stamp.unlink(missing_ok=True)
         try:
             papermill.execute_notebook(
-                notebook, draft, parameters, kernel_name=KERNEL, cwd=Path.cwd(), stderr_file=sys.stderr,
+                notebook,
+                draft,
+                parameters,
+                kernel_name=KERNEL,
+                cwd=Path.cwd(),
+                stderr_file=sys.stderr,
                 extra_arguments=[f"--IPKernelApp.exec_lines={tracing}"] if stamp else [],
-            )  # fmt: skip
+            )
         except PapermillExecutionError as error:
             failed = executed / "failed" / notebook.name
             failed.parent.mkdir(exist_ok=True)

@@ -32,9 +32,11 @@ class GPU:
 GPUS = {
     gpu.name: gpu
     for gpu in (
-        GPU("a100", 312e12, 2.039e12, 80e9), GPU("h100", 989e12, 3.35e12, 80e9), GPU("h200", 989e12, 4.8e12, 141e9),
+        GPU("a100", 312e12, 2.039e12, 80e9),
+        GPU("h100", 989e12, 3.35e12, 80e9),
+        GPU("h200", 989e12, 4.8e12, 141e9),
     )
-}  # fmt: skip
+}
 """NVIDIA's data sheets of the A100 80GB SXM, the H100 SXM and the H200 SXM."""
 
 READING, WRITING, TRAINING = 0.4, 0.5, 0.35
@@ -58,8 +60,15 @@ JUDGE = Size(32.8e9, 2 * 2 * 64 * 8 * 128)
 
 OPEN_MODELS = 7
 PAPERS_BENCHMARKS = (
-    "3dsrbench", "cv-bench", "spatial-mm", "spatial-mm-multihop", "whatsup", "vstar", "mme-realworld-lite", "mmbench",
-)  # fmt: skip
+    "3dsrbench",
+    "cv-bench",
+    "spatial-mm",
+    "spatial-mm-multihop",
+    "whatsup",
+    "vstar",
+    "mme-realworld-lite",
+    "mmbench",
+)
 PAPERS_RECIPES = ("accuracy", "more-tasks", "augmented", "faithful", "augmented-faithful")
 
 BATCH = 256
@@ -130,9 +139,13 @@ def training(recipe: GRPORecipe, gpu: GPU, response: float = RESPONSE) -> tuple[
 
 
 def hours_table(
-    items: Mapping[str, int], perturbations: int, gpu: GPU, models: int = OPEN_MODELS, seeds: int = 5,
+    items: Mapping[str, int],
+    perturbations: int,
+    gpu: GPU,
+    models: int = OPEN_MODELS,
+    seeds: int = 5,
     response: float = RESPONSE,
-) -> pd.DataFrame:  # fmt: skip
+) -> pd.DataFrame:
     """stage, what, requests, tokens read and written (millions), GPU-hours; the last line is the sum.
 
     The stages of the paper's full grid: every model on every benchmark, the judge on all rows, the training of each of
@@ -146,12 +159,16 @@ def hours_table(
     lines = []
 
     def line(stage: str, what: str, works: Sequence[Work], times: int, more: float = 0.0) -> None:
-        lines.append({
-            "stage": stage, "what": what, "requests": times * sum(work.requests for work in works),
-            "read (M)": times * sum(work.read for work in works) / 1e6,
-            "written (M)": times * sum(work.written for work in works) / 1e6,
-            "GPU-hours": times * (more + sum(work.hours(gpu) for work in works)),
-        })  # fmt: skip
+        lines.append(
+            {
+                "stage": stage,
+                "what": what,
+                "requests": times * sum(work.requests for work in works),
+                "read (M)": times * sum(work.read for work in works) / 1e6,
+                "written (M)": times * sum(work.written for work in works) / 1e6,
+                "GPU-hours": times * (more + sum(work.hours(gpu) for work in works)),
+            }
+        )
 
     for work in own:
         line("evaluate", f"{work.what}, {models} models", [work], models)

@@ -83,19 +83,36 @@ def train_grpo(
     """
     on_cpu = model.device == "cpu"
     arguments: dict[str, Any] = {
-        "output_dir": str(out), "seed": seed, "use_cpu": on_cpu, "bf16": not on_cpu,
-        "per_device_train_batch_size": recipe.prompts * recipe.rollouts, "num_generations": recipe.rollouts,
-        "max_completion_length": model.profile.max_new_tokens, "temperature": recipe.temperature, "top_k": 0,
-        "learning_rate": recipe.rate, "warmup_steps": recipe.warmup, "lr_scheduler_type": "constant_with_warmup",
-        "max_steps": recipe.steps, "beta": 0.0, "shuffle_dataset": False, "remove_unused_columns": False,
-        CHECKPOINTING: not on_cpu, "logging_steps": 1, "save_steps": recipe.every, "save_total_limit": 1,
+        "output_dir": str(out),
+        "seed": seed,
+        "use_cpu": on_cpu,
+        "bf16": not on_cpu,
+        "per_device_train_batch_size": recipe.prompts * recipe.rollouts,
+        "num_generations": recipe.rollouts,
+        "max_completion_length": model.profile.max_new_tokens,
+        "temperature": recipe.temperature,
+        "top_k": 0,
+        "learning_rate": recipe.rate,
+        "warmup_steps": recipe.warmup,
+        "lr_scheduler_type": "constant_with_warmup",
+        "max_steps": recipe.steps,
+        "beta": 0.0,
+        "shuffle_dataset": False,
+        "remove_unused_columns": False,
+        CHECKPOINTING: not on_cpu,
+        "logging_steps": 1,
+        "save_steps": recipe.every,
+        "save_total_limit": 1,
         "report_to": [],
-    }  # fmt: skip
+    }
     trainer = _Trainer(
-        model=model.model, processing_class=model.processor, args=GRPOConfig(**arguments | settings),
-        train_dataset=dataset(prompts, model.profile), reward_funcs=[Reward(prompts, recipe.gates)],
+        model=model.model,
+        processing_class=model.processor,
+        args=GRPOConfig(**arguments | settings),
+        train_dataset=dataset(prompts, model.profile),
+        reward_funcs=[Reward(prompts, recipe.gates)],
         callbacks=[Seed(), _StopOnNaN(), *callbacks],
-    )  # fmt: skip
+    )
     model.model.config.companion_profile = model.profile.name  # whose checkpoints are asked as it was trained
     trainer.remove_callback(PrinterCallback)
     if trainer.pop_callback(ProgressCallback):
@@ -220,9 +237,13 @@ class _Trainer(GRPOTrainer):
         model = self.accelerator.unwrap_model(self.model)
         model.eval()
         texts = decode(
-            model, inputs, num_generations, self.max_completion_length, set(self.eos_token_ids),
+            model,
+            inputs,
+            num_generations,
+            self.max_completion_length,
+            set(self.eos_token_ids),
             sampler(len(prompt_ids), self.temperature),
-        )  # fmt: skip
+        )
         model.train()
         return texts, None
 
@@ -296,9 +317,13 @@ def completion_logits(
     # 2. Read each prompt once.
     prompt_mask = attention_mask[chosen, :length]
     read = model(
-        input_ids=input_ids[chosen, :length], attention_mask=prompt_mask, pixel_values=pixels[chosen],
-        position_ids=(prompt_mask.cumsum(dim=-1) - 1).clamp(min=0), use_cache=True, logits_to_keep=1,
-    )  # fmt: skip
+        input_ids=input_ids[chosen, :length],
+        attention_mask=prompt_mask,
+        pixel_values=pixels[chosen],
+        position_ids=(prompt_mask.cumsum(dim=-1) - 1).clamp(min=0),
+        use_cache=True,
+        logits_to_keep=1,
+    )
     prompt_cache = [(layer.keys, layer.values) for layer in read[CACHE].layers]
 
     # 3. Read the completions after it, the short ones apart from the long ones.
@@ -307,8 +332,10 @@ def completion_logits(
         longest, index = int(lengths[rows].max()), prompt_of[rows]
         mask = attention_mask[rows, : length + longest]
         written = model(
-            input_ids=input_ids[rows, length : length + longest], attention_mask=mask,
-            position_ids=(mask.cumsum(dim=-1) - 1).clamp(min=0)[:, length:], use_cache=True,
+            input_ids=input_ids[rows, length : length + longest],
+            attention_mask=mask,
+            position_ids=(mask.cumsum(dim=-1) - 1).clamp(min=0)[:, length:],
+            use_cache=True,
             **{CACHE: DynamicCache([(keys[index], values[index]) for keys, values in prompt_cache])},
-        ).logits  # fmt: skip
+        ).logits
         yield rows, torch.cat([read.logits[index], written[:, :-1]], dim=1)

@@ -30,9 +30,19 @@ from companion.questions.microworld.scenes import CELLS, COLORS, IMAGE_SIZE, SHA
 from companion.questions.question import LETTERS, blank
 
 WORDS = (
-    *COLORS, *SHAPES, *CELLS, *DIRECTIONS, "larger than", "smaller than", "the same size as", "yes", "no",
-    *(str(number) for number in range(6)), *(f"{color} {shape}" for color in COLORS for shape in SHAPES), ABSTAIN,
-)  # fmt: skip
+    *COLORS,
+    *SHAPES,
+    *CELLS,
+    *DIRECTIONS,
+    "larger than",
+    "smaller than",
+    "the same size as",
+    "yes",
+    "no",
+    *(str(number) for number in range(6)),
+    *(f"{color} {shape}" for color in COLORS for shape in SHAPES),
+    ABSTAIN,
+)
 
 
 @dataclass(frozen=True)

@@ -131,9 +131,16 @@ def _train(
     made = work / "model"
     save_model(model.model, model.processor, made)
     record = {
-        "recipe": asdict(recipe), "start": start, "start_hash": live.start, "seed": seed, "step": steps,
-        "seconds": round(live.seconds, 1), "ended": ended, "items": N_ITEMS, "perturbations": WATCHED,
-    }  # fmt: skip
+        "recipe": asdict(recipe),
+        "start": start,
+        "start_hash": live.start,
+        "seed": seed,
+        "step": steps,
+        "seconds": round(live.seconds, 1),
+        "ended": ended,
+        "items": N_ITEMS,
+        "perturbations": WATCHED,
+    }
     (made / "recipe.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     live.curve[live.curve["step"] <= steps].to_csv(made / "curve.csv", index=False)
     pd.DataFrame(live.log[:steps]).dropna(axis=1, how="all").to_csv(made / "log.csv", index=False)
@@ -160,9 +167,15 @@ class _Live(TrainerCallback):
     """
 
     def __init__(
-        self, model: LocalModel, recipe: GRPORecipe, work: Path, limit: float, seed: int, stop: threading.Event,
+        self,
+        model: LocalModel,
+        recipe: GRPORecipe,
+        work: Path,
+        limit: float,
+        seed: int,
+        stop: threading.Event,
         watch: Watch | None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.model, self.recipe, self.limit, self.stop, self.watch = model, recipe, limit, stop, watch
         self.items: list[Question] = list(questions("validation", N_ITEMS, LOOK_SEED))
         self.store = Store(work / "rows")

@@ -32,11 +32,19 @@ def write_card(checkpoint: Path, n_items: int, store: Store) -> Path:
     parameters = sum(weight.numel() for weight in model.model.parameters())
     recipe = record["recipe"]
     text = _CARD.format(
-        label=model.label, identity=model.identity, parameters=parameters / 1e6, n=n_items, origin=_origin(record),
-        minutes=record["seconds"] / 60, recipe=json.dumps(recipe, indent=1), training=_training(record),
+        label=model.label,
+        identity=model.identity,
+        parameters=parameters / 1e6,
+        n=n_items,
+        origin=_origin(record),
+        minutes=record["seconds"] / 60,
+        recipe=json.dumps(recipe, indent=1),
+        training=_training(record),
         seed=record.get("seed", recipe.get("seed")),
-        overall=_overall(rows), families=_parts(rows, "category"), difficulties=_parts(rows, "difficulty"),
-    )  # fmt: skip
+        overall=_overall(rows),
+        families=_parts(rows, "category"),
+        difficulties=_parts(rows, "difficulty"),
+    )
     card = checkpoint / "README.md"
     card.write_text(text, encoding="utf-8")
     return card

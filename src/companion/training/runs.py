@@ -82,8 +82,12 @@ def run(
     prompts = prompts_for(recipe, training or microworld_stream(recipe, seed), seed)
     if world > 1:
         parts = recipe.prompts * recipe.rollouts // world
-        settings = {"save_total_limit": None, "per_device_train_batch_size": 1, "gradient_accumulation_steps": parts,
-                    **settings}  # fmt: skip
+        settings = {
+            "save_total_limit": None,
+            "per_device_train_batch_size": 1,
+            "gradient_accumulation_steps": parts,
+            **settings,
+        }
         log = train_grpo(recipe, model, prompts, work / "trainer", seed, **settings)
         if rank:
             return folder
@@ -96,12 +100,17 @@ def run(
         look.items().to_parquet(folder / "items.parquet", index=False)
     pd.DataFrame(log).dropna(axis=1, how="all").to_csv(folder / "log.csv", index=False)
     record = {
-        "config": config, **code,
+        "config": config,
+        **code,
         "training_seconds": round(sum(entry["step_time"] for entry in log), 1),
-        "hardware": {"device": model.device, "machine": platform.machine(), "cores": os.cpu_count(),
-                     "threads": torch.get_num_threads()},
+        "hardware": {
+            "device": model.device,
+            "machine": platform.machine(),
+            "cores": os.cpu_count(),
+            "threads": torch.get_num_threads(),
+        },
         "versions": {package: version(package) for package in ("torch", "transformers", "trl")},
-    }  # fmt: skip
+    }
     (folder / "run.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     if world == 1:
         shutil.rmtree(work / "trainer")
@@ -115,9 +124,15 @@ class _Evaluate(TrainerCallback):
     """
 
     def __init__(
-        self, model: LocalModel, items: list[Question], recipe: GRPORecipe, config: dict, folder: Path, work: Path,
+        self,
+        model: LocalModel,
+        items: list[Question],
+        recipe: GRPORecipe,
+        config: dict,
+        folder: Path,
+        work: Path,
         watch: Callable[[pd.DataFrame], None] | None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.model, self.questions, self.recipe, self.folder, self.watch = model, items, recipe, folder, watch
         self.start, self.run = model.identity, content_key(**config)
         self.config, self.work = config, work
@@ -165,13 +180,20 @@ def measure(rows: pd.DataFrame, items: list[Question]) -> pd.DataFrame:
         item = by_id[row.question]
         conclusion = final_commitment(row.think, row.options, item.claims, item.text).option
         truth = grounded(row.think, item.scene) if isinstance(item, MicroworldQuestion) else None
-        lines.append({
-            "perturbation": row.perturbation, "question": row.question, "category": row.category,
-            "correct": float(row.correct),
-            "consistent": None if conclusion is None else float(LETTERS[conclusion] == row.answer),
-            "grounded": None if truth is None else float(truth), "words": float(len(row.think.split())),
-            "entropy": row.entropy, "p_correct": row.p_correct, "letter_mass": row.letter_mass,
-        })  # fmt: skip
+        lines.append(
+            {
+                "perturbation": row.perturbation,
+                "question": row.question,
+                "category": row.category,
+                "correct": float(row.correct),
+                "consistent": None if conclusion is None else float(LETTERS[conclusion] == row.answer),
+                "grounded": None if truth is None else float(truth),
+                "words": float(len(row.think.split())),
+                "entropy": row.entropy,
+                "p_correct": row.p_correct,
+                "letter_mass": row.letter_mass,
+            }
+        )
     frame = pd.DataFrame(lines)
     return frame.astype(dict.fromkeys(MEASURES, "float32"))
 
@@ -194,9 +216,7 @@ def shortened(recipe: GRPORecipe, steps: int | None) -> GRPORecipe:
     return replace(recipe, steps=steps, every=max(1, min(recipe.every, steps // 4))) if steps else recipe
 
 
-def release(
-    results: Path, scratch: Path, out: Path, every_seed: bool = False, ladder: str = "accuracy"
-) -> list[Path]:  # fmt: skip
+def release(results: Path, scratch: Path, out: Path, every_seed: bool = False, ladder: str = "accuracy") -> list[Path]:
     """Copy the final model of each recipe's median seed (by final base accuracy) to `out`, weights in half precision.
 
     A folder is named after the recipe, with the start before it where that is not the base model. Of the recipe
@@ -239,8 +259,13 @@ def _copy(source: Path, folder: Path, record: dict[str, Any]) -> Path:
     config = record["config"]
     model = LocalModel(str(source), "cpu")
     save_model(model.model.half(), model.processor, folder)
-    kept = {"recipe": config["recipe"], "start": f"checkpoints/{config['start']}", "start_hash": config["start_hash"],
-            "seed": config["seed"], "step": int(source.name.removeprefix("step-")),
-            "seconds": record["training_seconds"]}  # fmt: skip
+    kept = {
+        "recipe": config["recipe"],
+        "start": f"checkpoints/{config['start']}",
+        "start_hash": config["start_hash"],
+        "seed": config["seed"],
+        "step": int(source.name.removeprefix("step-")),
+        "seconds": record["training_seconds"],
+    }
     (folder / "recipe.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     return folder

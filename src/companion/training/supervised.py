@@ -266,13 +266,15 @@ def _sight(
     """
     colors, shapes = [*COLORS, "nothing"], [*SHAPES, "nothing"]
     empty = (-1, colors.index("nothing"), shapes.index("nothing"))
-    truth = torch.tensor([
+    truth = torch.tensor(
         [
-            (cell, *((int(t.large), colors.index(t.color), shapes.index(t.shape)) if t else empty))
-            for cell, t in enumerate(scene.cells)
+            [
+                (cell, *((int(t.large), colors.index(t.color), shapes.index(t.shape)) if t else empty))
+                for cell, t in enumerate(scene.cells)
+            ]
+            for scene in scenes
         ]
-        for scene in scenes
-    ]).to(model.device)  # fmt: skip
+    ).to(model.device)
     images = torch.from_numpy(np.stack([pixels(draw(scene)) for scene in scenes])).to(model.device)
     features = model.model.multi_modal_projector(model.model.vision_tower(images).last_hidden_state).flatten(0, 1)
     losses = []
@@ -294,9 +296,12 @@ def _look(model: LlavaForConditionalGeneration, tokenizer: PreTrainedTokenizerFa
         texts = [render(lesson)[0] + prefill for lesson in lessons]
         inputs = tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=False).to(model.device)
         written = model.generate(
-            input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], pixel_values=images,
-            max_new_tokens=new, do_sample=False,
-        )[:, inputs["input_ids"].shape[1] :]  # fmt: skip
+            input_ids=inputs["input_ids"],
+            attention_mask=inputs["attention_mask"],
+            pixel_values=images,
+            max_new_tokens=new,
+            do_sample=False,
+        )[:, inputs["input_ids"].shape[1] :]
         answers = [text.split("<answer>")[-1][:1] for text in tokenizer.batch_decode(written)]
         right = [answer == item.letter for answer, item in zip(answers, items, strict=True)]
         scores.append(f"{np.mean(right):.4f}")

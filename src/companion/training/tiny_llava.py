@@ -48,16 +48,22 @@ def build_tokenizer(samples: int = 3000) -> PreTrainedTokenizerFast:
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=8000, special_tokens=list(SPECIAL), show_progress=False,
+        vocab_size=8000,
+        special_tokens=list(SPECIAL),
+        show_progress=False,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-    )  # fmt: skip
+    )
     tokenizer.train_from_iterator(_corpus(samples), trainer)
     # The tags are ordinary tokens: a decoder that skips special tokens must still show them.
     tokenizer.add_tokens([AddedToken(tag, normalized=False, special=False) for tag in TAGS])
     return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token="<|pad|>", eos_token="<|end|>", padding_side="left",
-        extra_special_tokens={"image_token": "<image>"}, model_max_length=512,
-    )  # fmt: skip
+        tokenizer_object=tokenizer,
+        pad_token="<|pad|>",
+        eos_token="<|end|>",
+        padding_side="left",
+        extra_special_tokens={"image_token": "<image>"},
+        model_max_length=512,
+    )
 
 
 def _corpus(samples: int) -> Iterator[str]:
@@ -84,9 +90,13 @@ def build_processor(tokenizer: PreTrainedTokenizerFast) -> LlavaProcessor:
 
     images = SiglipImageProcessorPil(size={"height": IMAGE_SIZE, "width": IMAGE_SIZE})
     return LlavaProcessor(
-        image_processor=images, tokenizer=tokenizer, patch_size=CELL_SIZE, vision_feature_select_strategy="full",
-        num_additional_image_tokens=0, chat_template=CHAT_TEMPLATE,
-    )  # fmt: skip
+        image_processor=images,
+        tokenizer=tokenizer,
+        patch_size=CELL_SIZE,
+        vision_feature_select_strategy="full",
+        num_additional_image_tokens=0,
+        chat_template=CHAT_TEMPLATE,
+    )
 
 
 def build_model(
@@ -97,20 +107,43 @@ def build_model(
 
     heads, size = width // 32, len(tokenizer)
     vision = SiglipVisionConfig(
-        hidden_size=width, intermediate_size=3 * width, num_hidden_layers=vision_layers, num_attention_heads=heads,
-        image_size=IMAGE_SIZE, patch_size=CELL_SIZE, vision_use_head=False, initializer_range=INIT,
-    )  # fmt: skip
+        hidden_size=width,
+        intermediate_size=3 * width,
+        num_hidden_layers=vision_layers,
+        num_attention_heads=heads,
+        image_size=IMAGE_SIZE,
+        patch_size=CELL_SIZE,
+        vision_use_head=False,
+        initializer_range=INIT,
+    )
     text = Qwen3Config(
-        vocab_size=size, hidden_size=width, intermediate_size=2 * width, num_hidden_layers=text_layers,
-        num_attention_heads=heads, num_key_value_heads=heads, head_dim=32, max_position_embeddings=512,
-        tie_word_embeddings=True, pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id,
-        bos_token_id=None, use_sliding_window=False, initializer_range=INIT,
+        vocab_size=size,
+        hidden_size=width,
+        intermediate_size=2 * width,
+        num_hidden_layers=text_layers,
+        num_attention_heads=heads,
+        num_key_value_heads=heads,
+        head_dim=32,
+        max_position_embeddings=512,
+        tie_word_embeddings=True,
+        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        bos_token_id=None,
+        use_sliding_window=False,
+        initializer_range=INIT,
         rope_parameters={"rope_type": "default", "rope_theta": 100.0},
-    )  # fmt: skip
+    )
     config = LlavaConfig(
-        vision_config=vision, text_config=text, image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
-        vision_feature_layer=-1, vision_feature_select_strategy="full", image_seq_length=IMAGE_TOKENS,
-        projector_hidden_act="gelu", tie_word_embeddings=True, attn_implementation="eager",
-        pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id,
-    )  # fmt: skip
+        vision_config=vision,
+        text_config=text,
+        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+        vision_feature_layer=-1,
+        vision_feature_select_strategy="full",
+        image_seq_length=IMAGE_TOKENS,
+        projector_hidden_act="gelu",
+        tie_word_embeddings=True,
+        attn_implementation="eager",
+        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
     return LlavaForConditionalGeneration(config)

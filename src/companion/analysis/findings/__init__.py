@@ -57,4 +57,4 @@ __all__ = [
     "verdicts_on_gap",
     "verdicts_on_rows",
     "verdicts_on_runs",
-]  # fmt: skip
+]

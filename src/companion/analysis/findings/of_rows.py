@@ -29,8 +29,15 @@ def answers(rows: pd.DataFrame, rng: np.random.Generator, judge: str = "rule") -
     right = panel.numbers("plain", "correct") == 1
     found: list[Quantity] = []
 
-    def test(finding: str, what: str, expected: str, measure: Measure, among: Any = slice(None),
-             against: float = 0.0, unit: str = "points") -> None:  # fmt: skip
+    def test(
+        finding: str,
+        what: str,
+        expected: str,
+        measure: Measure,
+        among: Any = slice(None),
+        against: float = 0.0,
+        unit: str = "points",
+    ) -> None:
         found.append(Quantity(finding, what, expected, estimate(measure, panel.weights[:, among]), against, unit))
 
     def change(name: str, column: str, base: str = "plain") -> Measure:
@@ -40,8 +47,12 @@ def answers(rows: pd.DataFrame, rng: np.random.Generator, judge: str = "rule") -
         test("F1", f"{name}: change of accuracy", "down", change(name, "correct"))
         test("F2", f"{name}: change of P(correct)", "down", change(name, "p_correct"))
         if judge in rows:
-            test("F3", f"{name}: change of consistent accuracy minus change of accuracy", "down",
-                 _extra(panel, name, judge))  # fmt: skip
+            test(
+                "F3",
+                f"{name}: change of consistent accuracy minus change of accuracy",
+                "down",
+                _extra(panel, name, judge),
+            )
         survived = panel.numbers(name, "correct")[right]
         sure, sharp = (
             auroc(score[right], survived)
@@ -52,8 +63,12 @@ def answers(rows: pd.DataFrame, rng: np.random.Generator, judge: str = "rule") -
         if (added := f"{name}-abstain") in panel.perturbations:
             test("F12", f"accuracy, {added} minus {name}", "down", change(added, "correct", name))
     if {"wrong-caption", "wrong-think"} <= set(panel.perturbations):
-        test("F13", "accuracy, wrong-think minus wrong-caption", "down",
-             change("wrong-think", "correct", "wrong-caption"))  # fmt: skip
+        test(
+            "F13",
+            "accuracy, wrong-think minus wrong-caption",
+            "down",
+            change("wrong-think", "correct", "wrong-caption"),
+        )
     for control in (name for name in ("right-caption", "right-think") if name in panel.perturbations):
         test("F13", f"{control}: change of accuracy", "up", change(control, "correct"))
     return sorted(found, key=lambda quantity: list(FINDINGS).index(quantity.finding))
@@ -124,11 +139,17 @@ def verdicts_on_rows(rows: pd.DataFrame, rng: Callable[[], np.random.Generator],
             tested[ALL] = _types(able, rng, judge)
         for model, quantities in tested.items():
             for q in quantities:
-                lines.append({
-                    "finding": q.finding, "statement": FINDINGS[q.finding], "benchmark": benchmark, "model": model,
-                    **q.columns(), "n": q.found.n,
-                    "verdict": AT_CHANCE if (benchmark, model) in guessing else q.verdict,
-                })  # fmt: skip
+                lines.append(
+                    {
+                        "finding": q.finding,
+                        "statement": FINDINGS[q.finding],
+                        "benchmark": benchmark,
+                        "model": model,
+                        **q.columns(),
+                        "n": q.found.n,
+                        "verdict": AT_CHANCE if (benchmark, model) in guessing else q.verdict,
+                    }
+                )
     if not lines:
         raise CompanionError(
             "the findings are about what perturbations do, and these rows are of the plain prompt alone; evaluate "

@@ -32,8 +32,9 @@ def dynamics(runs: pd.DataFrame, start: str, rng: np.random.Generator) -> list[Q
     panel = Panel(part, rng)
     found: list[Quantity] = []
 
-    def test(finding: str, recipes: set[str], what: str, expected: str, value: Callable[[], Estimate],
-             unit: str = "points") -> None:  # fmt: skip
+    def test(
+        finding: str, recipes: set[str], what: str, expected: str, value: Callable[[], Estimate], unit: str = "points"
+    ) -> None:
         if recipes <= there:
             found.append(Quantity(finding, what, expected, value(), unit=unit))
 
@@ -49,23 +50,51 @@ def dynamics(runs: pd.DataFrame, start: str, rng: np.random.Generator) -> list[Q
         what = f"`accuracy`: change of consistency, {PLAIN if perturbation == 'plain' else perturbation}"
         test("F5", {"accuracy"}, what, "down", change("accuracy", perturbation, "consistent"))
     for recipe in sorted(there):
-        for name, value in ((PLAIN, change(recipe, "plain", "entropy")),
-                            ("unseen forms", _pooled(panel, start, recipe))):  # fmt: skip
+        for name, value in (
+            (PLAIN, change(recipe, "plain", "entropy")),
+            ("unseen forms", _pooled(panel, start, recipe)),
+        ):
             test("F6", {recipe}, f"`{recipe}`: change of entropy, {name}", "down", value, "points of entropy")
     augmented = ("augmented", "plain")
-    test("F7", {"augmented"}, f"`augmented`: accuracy, wrong-caption minus {PLAIN}", "same",
-         gap(("augmented", "wrong-caption"), augmented, "correct"))  # fmt: skip
-    test("F7", {"augmented"}, f"`augmented`: accuracy, wrong-think minus {PLAIN}", "down",
-         gap(("augmented", "wrong-think"), augmented, "correct"))  # fmt: skip
-    test("F7", {"augmented"}, f"`augmented`: change of consistency, {PLAIN}", "down",
-         change("augmented", "plain", "consistent"))  # fmt: skip
-    test("F8", {"faithful", "accuracy"}, f"consistency, {PLAIN}: `faithful` minus `accuracy`", "up",
-         gap(("faithful", "plain"), ("accuracy", "plain"), "consistent"))  # fmt: skip
+    test(
+        "F7",
+        {"augmented"},
+        f"`augmented`: accuracy, wrong-caption minus {PLAIN}",
+        "same",
+        gap(("augmented", "wrong-caption"), augmented, "correct"),
+    )
+    test(
+        "F7",
+        {"augmented"},
+        f"`augmented`: accuracy, wrong-think minus {PLAIN}",
+        "down",
+        gap(("augmented", "wrong-think"), augmented, "correct"),
+    )
+    test(
+        "F7",
+        {"augmented"},
+        f"`augmented`: change of consistency, {PLAIN}",
+        "down",
+        change("augmented", "plain", "consistent"),
+    )
+    test(
+        "F8",
+        {"faithful", "accuracy"},
+        f"consistency, {PLAIN}: `faithful` minus `accuracy`",
+        "up",
+        gap(("faithful", "plain"), ("accuracy", "plain"), "consistent"),
+    )
     both = "augmented-faithful"
-    test("F9", {both}, f"`{both}`: change of reasoning length, {PLAIN}", "down", change(both, "plain", "words"),
-         "words")  # fmt: skip
-    test("F9", {both}, f"`{both}`: accuracy, wrong-think minus {PLAIN}", "down",
-         gap((both, "wrong-think"), (both, "plain"), "correct"))  # fmt: skip
+    test(
+        "F9", {both}, f"`{both}`: change of reasoning length, {PLAIN}", "down", change(both, "plain", "words"), "words"
+    )
+    test(
+        "F9",
+        {both},
+        f"`{both}`: accuracy, wrong-think minus {PLAIN}",
+        "down",
+        gap((both, "wrong-think"), (both, "plain"), "correct"),
+    )
     if len(panel.seeds) > 1:
         if {both, "accuracy"} <= there:
             ratio = unrest(part, rng, start, "correct", both, "accuracy")
@@ -182,8 +211,14 @@ def verdicts_on_runs(runs: pd.DataFrame, tests: Tests, rng: Callable[[], np.rand
     for start, part in runs.groupby("start"):
         seeds = part["seed"].nunique()
         for q in tests(part, str(start), rng()):
-            lines.append({
-                "finding": q.finding, "statement": FINDINGS[q.finding], "start": start, **q.columns(), "seeds": seeds,
-                "verdict": q.verdict if seeds >= ENOUGH_SEEDS else "too few seeds",
-            })  # fmt: skip
+            lines.append(
+                {
+                    "finding": q.finding,
+                    "statement": FINDINGS[q.finding],
+                    "start": start,
+                    **q.columns(),
+                    "seeds": seeds,
+                    "verdict": q.verdict if seeds >= ENOUGH_SEEDS else "too few seeds",
+                }
+            )
     return pd.DataFrame(lines)

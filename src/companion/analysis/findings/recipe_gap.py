@@ -53,14 +53,21 @@ def load_gap(folder: Path) -> pd.DataFrame:
 
 def answers_of(rows: pd.DataFrame, delivery: str) -> pd.DataFrame:
     """The columns of `load_gap`, of rows with verdicts. recipe: the model's name; seed: the number of the sample."""
-    return pd.DataFrame({
-        "delivery": delivery, "recipe": rows["model"], "seed": rows["sample"], "perturbation": rows["perturbation"],
-        "question": rows["question"], "group": rows["group"], "n_options": rows["n_options"],
-        "answer": rows["answer"],
-        "correct": rows["correct"].astype(float),
-        "consistent": (rows["rule"] == "agree").astype(float),
-        "acknowledges": (rows["conflict"] == "acknowledges").astype(float).where(rows["suggested"].notna()),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "delivery": delivery,
+            "recipe": rows["model"],
+            "seed": rows["sample"],
+            "perturbation": rows["perturbation"],
+            "question": rows["question"],
+            "group": rows["group"],
+            "n_options": rows["n_options"],
+            "answer": rows["answer"],
+            "correct": rows["correct"].astype(float),
+            "consistent": (rows["rule"] == "agree").astype(float),
+            "acknowledges": (rows["conflict"] == "acknowledges").astype(float).where(rows["suggested"].notna()),
+        }
+    )
 
 
 class Panel:
@@ -111,9 +118,11 @@ def measured(answers: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> p
                     if np.isnan(values).all():
                         continue
                     labels = {
-                        "delivery": delivery, "recipe": recipe, "perturbation": perturbation,
+                        "delivery": delivery,
+                        "recipe": recipe,
+                        "perturbation": perturbation,
                         "measure": "accuracy" if measure == "correct" else measure,
-                    }  # fmt: skip
+                    }
                     also = guessed if measure == "correct" else {}
                     lines.append({**labels, "seed": -1, **asdict(panel.estimate(recipe, values, shares=True)), **also})
                     if len(seeds) > 1:
@@ -139,11 +148,20 @@ def verdicts_on_gap(answers: pd.DataFrame) -> pd.DataFrame:
             if lie == "wrong-caption" and any(line["delivery"] == "" for line in lines):
                 continue
             for what, values in _tests(panel, lie, shared).items():
-                lines.append({
-                    "finding": "F4", "delivery": "" if lie == "wrong-caption" else delivery, "what": what,
-                    "expected": "up", "against": 0.0, "matters": EQUIVALENT, "unit": "points",
-                    **asdict(crossed_mean(values)), "runs": len(shared), "planned": len(shared),
-                })  # fmt: skip
+                lines.append(
+                    {
+                        "finding": "F4",
+                        "delivery": "" if lie == "wrong-caption" else delivery,
+                        "what": what,
+                        "expected": "up",
+                        "against": 0.0,
+                        "matters": EQUIVALENT,
+                        "unit": "points",
+                        **asdict(crossed_mean(values)),
+                        "runs": len(shared),
+                        "planned": len(shared),
+                    }
+                )
     return decide(pd.DataFrame(lines), ["finding"])
 
 

@@ -43,32 +43,64 @@ SOURCES = {
 """How sure it is that the paper says so: its full text was not at hand."""
 
 PAPER = {
-    "F1": ("Misleading captions and wrong starts of the reasoning, which a person looking at the picture would ignore, "
-           "cost open RL-finetuned models much of their accuracy.", "A"),
-    "F2": ("The same perturbations cost confidence: the right option loses probability, and the entropy over the "
-           "letters moves in ways that differ between models.", "A"),
-    "F3": ("The damage is larger when reasoning counts too: of the right answers, fewer follow from what the model "
-           "wrote.", "A"),
-    "F4": ("Closed models fail in the same ways, but much less, and their reasoning says openly that text and picture "
-           "disagree; so the gap is one of today's open recipes, not of the task.", "A"),
+    "F1": (
+        "Misleading captions and wrong starts of the reasoning, which a person looking at the picture would ignore, "
+        "cost open RL-finetuned models much of their accuracy.",
+        "A",
+    ),
+    "F2": (
+        "The same perturbations cost confidence: the right option loses probability, and the entropy over the "
+        "letters moves in ways that differ between models.",
+        "A",
+    ),
+    "F3": (
+        "The damage is larger when reasoning counts too: of the right answers, fewer follow from what the model wrote.",
+        "A",
+    ),
+    "F4": (
+        "Closed models fail in the same ways, but much less, and their reasoning says openly that text and picture "
+        "disagree; so the gap is one of today's open recipes, not of the task.",
+        "A",
+    ),
     "F5": ("Over RL steps accuracy rises while the share of answers that agree with their own reasoning falls.", "A"),
-    "F6": ("The entropy over the letters falls in every training configuration, also for prompt forms that training "
-           "never showed.", "N"),
-    "F7": ("Captions and starts, right and wrong, mixed into training bring accuracy under wrong captions back to "
-           "about the clean level, do little under wrong starts, and do not stop the drift from the reasoning.", "A/N"),
+    "F6": (
+        "The entropy over the letters falls in every training configuration, also for prompt forms that training "
+        "never showed.",
+        "N",
+    ),
+    "F7": (
+        "Captions and starts, right and wrong, mixed into training bring accuracy under wrong captions back to "
+        "about the clean level, do little under wrong starts, and do not stop the drift from the reasoning.",
+        "A/N",
+    ),
     "F8": ("A reward that counts only where reasoning and answer agree restores their agreement.", "A"),
-    "F9": ("That reward and augmentation together train unstably and collapse onto very short or templated reasoning; "
-           "robustness stays out of reach.", "A/N"),
-    "F10": ("The probability of the right option under the plain prompt tells which items survive a perturbation "
-            "(AUROC up to 0.94); low entropy tells it much worse (0.6 to 0.75).", "N"),
-    "F11": ("Two types of failure: stubborn models ignore a wrong start and stay right against their own words, "
-            "brittle ones follow it, consistently, to the wrong answer.", "N"),
-    "F12": ("An added option \"I'm not sure\" does not help: accuracy under wrong captions and wrong starts falls "
-            "further (3 to 6 points under wrong starts).", "N"),
-    "F13": ("Wrong starts cost more than wrong captions (5 to 40 points more), while right ones of both kinds help: "
-            "the effect follows what the text says, not that it is there.", "N"),
+    "F9": (
+        "That reward and augmentation together train unstably and collapse onto very short or templated reasoning; "
+        "robustness stays out of reach.",
+        "A/N",
+    ),
+    "F10": (
+        "The probability of the right option under the plain prompt tells which items survive a perturbation "
+        "(AUROC up to 0.94); low entropy tells it much worse (0.6 to 0.75).",
+        "N",
+    ),
+    "F11": (
+        "Two types of failure: stubborn models ignore a wrong start and stay right against their own words, "
+        "brittle ones follow it, consistently, to the wrong answer.",
+        "N",
+    ),
+    "F12": (
+        'An added option "I\'m not sure" does not help: accuracy under wrong captions and wrong starts falls '
+        "further (3 to 6 points under wrong starts).",
+        "N",
+    ),
+    "F13": (
+        "Wrong starts cost more than wrong captions (5 to 40 points more), while right ones of both kinds help: "
+        "the effect follows what the text says, not that it is there.",
+        "N",
+    ),
     "F14": ("Seeds often differ more than data recipes do, so conclusions from single seeds mislead.", "N"),
-}  # fmt: skip
+}
 """Finding → what the paper says, and a key of `SOURCES`. `FINDINGS` says what of it is tested here."""
 
 TESTED = {
@@ -135,9 +167,14 @@ class Quantity:
     def columns(self) -> dict[str, Any]:
         """what, expected, against, unit, value, low, high: its part of a line of a table of tests."""
         return {
-            "what": self.what, "expected": self.expected, "against": self.against, "unit": self.unit,
-            "value": self.found.value, "low": self.found.low, "high": self.found.high,
-        }  # fmt: skip
+            "what": self.what,
+            "expected": self.expected,
+            "against": self.against,
+            "unit": self.unit,
+            "value": self.found.value,
+            "low": self.found.low,
+            "high": self.found.high,
+        }
 
     @property
     def verdict(self) -> str:

@@ -11,9 +11,15 @@ from companion.analysis.findings.statements import FINDINGS
 from companion.analysis.training_runs import EQUIVALENT
 
 UNITS = {
-    "points": (100, 1), "points of entropy": (100, 2), "AUROC": (1, 3), "words": (1, 2), "times": (1, 2),
-    "points for 20 points of dose": (100, 1), "rank correlation": (1, 2), "points²": (10_000, 1),
-}  # fmt: skip
+    "points": (100, 1),
+    "points of entropy": (100, 2),
+    "AUROC": (1, 3),
+    "words": (1, 2),
+    "times": (1, 2),
+    "points for 20 points of dose": (100, 1),
+    "rank correlation": (1, 2),
+    "points²": (10_000, 1),
+}
 """Unit of a test → the factor by which its value is shown, and decimals."""
 
 HEADS = {"finding": "", "start": "RL from", "delivery": "start of the reasoning", "benchmark": "your run on"}
@@ -51,10 +57,16 @@ def table_of_tests(tests: pd.DataFrame, *by: str) -> str:
     unit, units = ("seeds", "seeds") if "seeds" in tests else ("n", "items")
     shown = {"start": lambda start: f"`{start}`", "delivery": delivered}
     lines = [
-        [*(shown.get(name, str)(getattr(test, name)) for name in by), test.what, expected(test), value(test),
-         str(getattr(test, unit)), f"**{test.verdict}**"]
+        [
+            *(shown.get(name, str)(getattr(test, name)) for name in by),
+            test.what,
+            expected(test),
+            value(test),
+            str(getattr(test, unit)),
+            f"**{test.verdict}**",
+        ]
         for test in tests.itertuples()
-    ]  # fmt: skip
+    ]
     return markdown_table([*(HEADS[name] for name in by), "test", "the paper has it", "found", units, "verdict"], lines)
 
 

@@ -100,8 +100,9 @@ def push(run: Path, name: str, private: bool = False) -> str:
                     *(CommitOperationAdd(path, str(file)) for path, file in files.items()),
                     *(CommitOperationDelete(path) for path in old if path not in files),
                 ],
-                commit_message=f"Rows, pushed by {made_by()}", repo_type="dataset",
-            )  # fmt: skip
+                commit_message=f"Rows, pushed by {made_by()}",
+                repo_type="dataset",
+            )
         except (HTTPError, HFValidationError, OSError) as error:
             raise CompanionError(
                 f"cannot push to {name}: {_sentence(error)}; see that the name is USER/NAME and that `hf auth login`, "
@@ -198,13 +199,18 @@ def _card(name: str, rows: pd.DataFrame, judged: bool) -> str:
         for column in ("model", "benchmark", "perturbation", "profile", "seed", "temperature")
     ]
     return _CARD.format(
-        header=header.to_yaml(), name=name, rows=len(rows), items=len(rows.groupby(["benchmark", "question"])),
-        made_by=made_by(), counts=_table(("what", "how many", "which"), counts), accuracy=_accuracy(rows),
+        header=header.to_yaml(),
+        name=name,
+        rows=len(rows),
+        items=len(rows.groupby(["benchmark", "question"])),
+        made_by=made_by(),
+        counts=_table(("what", "how many", "which"), counts),
+        accuracy=_accuracy(rows),
         columns="\n\n".join(
             f"### {config['config_name']}\n\n" + _columns(str(config["config_name"])) for config in configs
         ),
         licence=OWN_LICENCE if own else OTHERS_LICENCE.format(benchmarks=", ".join(benchmarks)),
-    )  # fmt: skip
+    )
 
 
 def _accuracy(rows: pd.DataFrame) -> str:

@@ -29,9 +29,14 @@ EXPORTED = Path(__file__).parent / "files"
 
 
 def export_tasks(
-    tool: str, questions: Sequence[Question], perturbations: Sequence[str], profile: Profile, folder: Path,
-    seed: int = 0, delivery: str = "user turn",
-) -> None:  # fmt: skip
+    tool: str,
+    questions: Sequence[Question],
+    perturbations: Sequence[str],
+    profile: Profile,
+    folder: Path,
+    seed: int = 0,
+    delivery: str = "user turn",
+) -> None:
     """Write a task for each perturbation, of the same questions, and a group of all, for one of `TOOLS`.
 
     delivery: of a start of the reasoning, "user turn" or "prefill"; of lmms-eval's tasks, since Inspect's take it as
@@ -55,12 +60,17 @@ def export_tasks(
     shutil.copy(read_answer.__file__, folder / "companion_answers.py")
     TOOLS[tool].write_tasks(group, tasks, profile.max_new_tokens, folder)
     readme = _README.format(
-        title=TOOLS[tool].TITLE, benchmark=questions[0].source, items=len(questions),
-        perturbations=", ".join(perturbations), seed=seed, profile=profile.name,
-        made_by=made_by(), max_new_tokens=profile.max_new_tokens,
+        title=TOOLS[tool].TITLE,
+        benchmark=questions[0].source,
+        items=len(questions),
+        perturbations=", ".join(perturbations),
+        seed=seed,
+        profile=profile.name,
+        made_by=made_by(),
+        max_new_tokens=profile.max_new_tokens,
         use=TOOLS[tool].USE.format(group=group, one=tasks[perturbations[-1]]),
         begun=profile.begin.format(text="(the question)", start="(the start)").replace("\n", "\n> "),
-    )  # fmt: skip
+    )
     (folder / "README.md").write_text(readme, encoding="utf-8")
 
 
@@ -73,13 +83,22 @@ def record(prompt: Prompt, profile: Profile, folder: Path) -> dict[str, Any]:
     *before, user = messages(prompt, profile)
     question = prompt.question
     return {
-        "id": question.id, "group": question.group or question.id, "category": question.category,
-        "difficulty": question.difficulty, "perturbation": prompt.perturbation, "wording": prompt.wording,
-        "image": _picture(prompt, folder), "system": "\n".join(_text(turn) for turn in before), "text": _text(user),
-        "begun": user_text(prompt, profile, begin=True) if prompt.prefill else "", "prefill": prompt.prefill,
-        "reading": profile.reading, "options": list(prompt.options), "target": question.letter,
+        "id": question.id,
+        "group": question.group or question.id,
+        "category": question.category,
+        "difficulty": question.difficulty,
+        "perturbation": prompt.perturbation,
+        "wording": prompt.wording,
+        "image": _picture(prompt, folder),
+        "system": "\n".join(_text(turn) for turn in before),
+        "text": _text(user),
+        "begun": user_text(prompt, profile, begin=True) if prompt.prefill else "",
+        "prefill": prompt.prefill,
+        "reading": profile.reading,
+        "options": list(prompt.options),
+        "target": question.letter,
         "suggested": "" if prompt.suggested is None else LETTERS[prompt.suggested],
-    }  # fmt: skip
+    }
 
 
 def _text(turn: dict[str, Any]) -> str:

@@ -31,9 +31,15 @@ def remember(folder: Path, judge: Judge, pairs: str, scores: pd.DataFrame, guess
     """
     whole = scores.set_index("pairs").loc["all"]
     line = {
-        "judge": judge.identity, "name": judge.name, "pairs": pairs, "n": int(whole["n"]),
-        "accuracy": whole["accuracy"], "low": whole["low"], "high": whole["high"], "guessing": guessing,
-    }  # fmt: skip
+        "judge": judge.identity,
+        "name": judge.name,
+        "pairs": pairs,
+        "n": int(whole["n"]),
+        "accuracy": whole["accuracy"],
+        "low": whole["low"],
+        "high": whole["high"],
+        "guessing": guessing,
+    }
     with alone(folder):
         others = [one for one in _lines(folder) if (one["judge"], one["pairs"]) != (judge.identity, pairs)]
         part = folder / f"{FILE}.part"

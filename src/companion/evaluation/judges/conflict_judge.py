@@ -111,9 +111,14 @@ def _conflicts(text: str, before: str) -> bool:
 
 _TAG = re.compile(r"</?\w+>")
 _SPELLING = (
-    (r"[*_`#~\"“”„「」『』§≠≈]", ""), (r"[’‘]", "'"), (r"\b([Cc]an)(?:not|'t)\b", r"\1 not"), (r"n't\b", " not"),
-    (r"'s\b(?= )", " is"), (r"'d\b", " would"), (r"\s+[—–-]+\s+", ", "),
-)  # fmt: skip
+    (r"[*_`#~\"“”„「」『』§≠≈]", ""),
+    (r"[’‘]", "'"),
+    (r"\b([Cc]an)(?:not|'t)\b", r"\1 not"),
+    (r"n't\b", " not"),
+    (r"'s\b(?= )", " is"),
+    (r"'d\b", " would"),
+    (r"\s+[—–-]+\s+", ", "),
+)
 _LONGEST = 500
 """Of a sentence of more characters (text that repeats itself without an end) the first so many are read."""
 _OF_AN_OPTION = re.compile(
@@ -128,12 +133,20 @@ _SUPPOSED = re.compile(
 )
 _CHINESE = (
     (r"没有(?:任何)?(?:矛盾|冲突|不符|不一致)|不矛盾|不冲突", " ≈ "),
-    (r"不相?符|不一致|不对|不正确|不准确|错误|有误|说错|错了|矛盾|冲突|误导", " ≠ "), (r"一致|相符|正确", " ≈ "),
-    (r"我(?:刚才|一开始|最初|之前|前面)", " my first thought "), (r"描述|标题|说明|说法|陈述|有人", " § "),
-    (r"说", " says "), (r"但是?|可是|然而|不过|却", ", but "), (r"虽然|尽管", " although "),
-    (r"其实|实际上", " actually "), (r"图[片像中里]", " image "),
-    (r"没有", " no "), (r"是", " is "), (r"如果|是否", " if "), (r"可能", " may "),
-)  # fmt: skip
+    (r"不相?符|不一致|不对|不正确|不准确|错误|有误|说错|错了|矛盾|冲突|误导", " ≠ "),
+    (r"一致|相符|正确", " ≈ "),
+    (r"我(?:刚才|一开始|最初|之前|前面)", " my first thought "),
+    (r"描述|标题|说明|说法|陈述|有人", " § "),
+    (r"说", " says "),
+    (r"但是?|可是|然而|不过|却", ", but "),
+    (r"虽然|尽管", " although "),
+    (r"其实|实际上", " actually "),
+    (r"图[片像中里]", " image "),
+    (r"没有", " no "),
+    (r"是", " is "),
+    (r"如果|是否", " if "),
+    (r"可能", " may "),
+)
 """Chinese, as the words and marks that are read."""
 
 _SAY = (

@@ -45,9 +45,10 @@ def _verdict(case: Case) -> Verdict:
     stated = [(sentence, truth) for sentence, truth in said if truth is not None]
     false = [k for k, (_, truth) in enumerate(stated) if not truth]
     details = {
-        "statements": len(stated), "true_statements": len(stated) - len(false),
+        "statements": len(stated),
+        "true_statements": len(stated) - len(false),
         "first_false": false[0] if false else None,
-    }  # fmt: skip
+    }
     if not stated:
         return Verdict("no commitment", None, "nothing is stated", details)
     if not false:

@@ -98,9 +98,14 @@ class Kept:
                 yield number, verdict_row(key, key, self, verdict) if isinstance(verdict, Verdict) else verdict
 
         work = fill_missing(
-            plan, compute, self.store, lambda: self.batch_size, lambda _: 1, lambda case: f"line {case.question.id}",
+            plan,
+            compute,
+            self.store,
+            lambda: self.batch_size,
+            lambda _: 1,
+            lambda case: f"line {case.question.id}",
             self.name if self.progress else None,
-        )  # fmt: skip
+        )
         told = unanswered(work.items, work.refused, dict.fromkeys(work.refused, ""))
         self.unanswered = told and (
             f"the judge {self.name} gave no verdict on {len(work.refused)} of {len(plan)} pairs; the others are kept, "
@@ -110,9 +115,16 @@ class Kept:
 
     def _key(self, case: Case) -> str:
         return content_key(
-            judge=self.identity, question=case.question.text, text=case.text, options=case.options, think=case.think,
-            answer=case.answer, response=case.response, prefill=case.prefill, suggested=case.suggested,
-        )  # fmt: skip
+            judge=self.identity,
+            question=case.question.text,
+            text=case.text,
+            options=case.options,
+            think=case.think,
+            answer=case.answer,
+            response=case.response,
+            prefill=case.prefill,
+            suggested=case.suggested,
+        )
 
 
 def _verdict(row: Mapping[str, Any]) -> Verdict:
@@ -158,10 +170,16 @@ def score(judge: Judge, pairs: pd.DataFrame) -> pd.DataFrame:
     for name, group in groups.items():
         weights = resample([str(k) for k in range(group.sum())], np.random.default_rng(0))
         one = estimate(mean(right[group].astype(float)), weights)
-        lines.append({
-            "pairs": name, "accuracy": one.value, "low": one.low, "high": one.high, "unusable": unusable[group].mean(),
-            "n": one.n,
-        })  # fmt: skip
+        lines.append(
+            {
+                "pairs": name,
+                "accuracy": one.value,
+                "low": one.low,
+                "high": one.high,
+                "unusable": unusable[group].mean(),
+                "n": one.n,
+            }
+        )
     return pd.DataFrame(lines)
 
 
@@ -179,10 +197,16 @@ def errors(judge: Judge, pairs: pd.DataFrame) -> pd.DataFrame:
     there = pd.Series([label not in (None, answer) for label, answer in zip(labels, answers, strict=True)])
     seen = pd.Series([option not in (None, answer) for option, answer in zip(found, answers, strict=True)])
     commits = pd.Series([label is not None for label in labels])
-    counts = pd.DataFrame({
-        "n": True, "commitments": commits, "missed": commits & pd.Series([option is None for option in found]),
-        "contradictions": there, "false_contradictions": seen & ~there, "missed_contradictions": there & ~seen,
-    })  # fmt: skip
+    counts = pd.DataFrame(
+        {
+            "n": True,
+            "commitments": commits,
+            "missed": commits & pd.Series([option is None for option in found]),
+            "contradictions": there,
+            "false_contradictions": seen & ~there,
+            "missed_contradictions": there & ~seen,
+        }
+    )
     by = [pairs["part"].rename("part").reset_index(drop=True), pairs["style"].rename("style").reset_index(drop=True)]
     table = counts.groupby(by, sort=False).sum().astype(int).reset_index()
     table.insert(0, "judge", judge.identity)

@@ -52,9 +52,11 @@ class LLMJudge:
         counts = {prompt: len(case.options) for prompt, case in zip(prompts, cases, strict=True)}
         new = [prompt for prompt in counts if prompt not in self._replies]
         replies = insist(
-            self.writer, new, lambda prompt, reply: parse(reply, counts[prompt]) is not None,
+            self.writer,
+            new,
+            lambda prompt, reply: parse(reply, counts[prompt]) is not None,
             lambda prompt: form(counts[prompt]),
-        )  # fmt: skip
+        )
         self._replies |= {prompt: given[-1] for prompt, given in replies.items() if isinstance(given, list)}
         return [self._verdict(case, prompt, replies.get(prompt)) for case, prompt in zip(cases, prompts, strict=True)]
 
@@ -84,9 +86,11 @@ def form(n_options: int) -> dict[str, Any]:
     """The JSON schema of a judge's reply about so many options."""
     concludes = {"type": "string", "enum": [*LETTERS[:n_options], "none"]}
     return {
-        "type": "object", "properties": {"quote": {"type": "string"}, "concludes": concludes},
-        "required": ["quote", "concludes"], "additionalProperties": False,
-    }  # fmt: skip
+        "type": "object",
+        "properties": {"quote": {"type": "string"}, "concludes": concludes},
+        "required": ["quote", "concludes"],
+        "additionalProperties": False,
+    }
 
 
 _ESCAPE = re.compile(r"\\(u[0-9A-Fa-f]{4}|[A-Za-z]+(?=\{)|.)", re.DOTALL)

@@ -86,12 +86,17 @@ class Replay:
             thoughts["flipped"] = flipped
         prompts = {
             name: Prompt(
-                question=case.question, perturbation=f"replay-{name}", text=case.text,
-                prefill=f"<think>{thought}</think>", options=case.options,
-                suggested=None, wording="", blank=name.startswith("blank"),
+                question=case.question,
+                perturbation=f"replay-{name}",
+                text=case.text,
+                prefill=f"<think>{thought}</think>",
+                options=case.options,
+                suggested=None,
+                wording="",
+                blank=name.startswith("blank"),
             )
             for name, thought in thoughts.items()
-        }  # fmt: skip
+        }
         return prompts, turned if flipped is not None else None
 
 

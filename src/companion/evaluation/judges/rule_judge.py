@@ -242,9 +242,11 @@ class _Reader:
         #    denies ("blond", "not blond"), the other one.
         self.values = all(re.search(r"\d", option) for option in options)
         self.denial = {
-            k: self.forms.index([no, *form]) for k, form in enumerate(self.forms) for no in ("not", "no")
+            k: self.forms.index([no, *form])
+            for k, form in enumerate(self.forms)
+            for no in ("not", "no")
             if [no, *form] in self.forms
-        }  # fmt: skip
+        }
 
         # 6) What the question asks about.
         self.scene = Scene(question, {word for form in self.forms for word in form}, self.telling)
@@ -320,7 +322,7 @@ class _Reader:
         answered = nowhere and words.SO.match(text) is not None and self.scene.about(text, 2)
         return _Said(
             option, firmness, named, beside, frozenset(denied), turns, bool(back or elsewhere), leaves_open, answered
-        )  # fmt: skip
+        )
 
     def _stated(self, clause: str, text: str, back: re.Match[str] | None) -> int | None:
         """The option that a clause states: by its claim, word for word, or as the answer, after what takes back. text:

@@ -75,17 +75,32 @@ def verdict_on(case: Case, concluded: int | None, reason: str, **details: Any) -
 
 
 CASE = (
-    "question", "prompt", "options", "think", "answer", "model_hash", "response", "prefill", "suggested",
-)  # fmt: skip
+    "question",
+    "prompt",
+    "options",
+    "think",
+    "answer",
+    "model_hash",
+    "response",
+    "prefill",
+    "suggested",
+)
 """What `case_of` reads of a row."""
 
 
 def case_of(row: Mapping[str, Any], question: Question) -> Case:
     """The case of a stored row (`store.ROWS`) of that question."""
     return Case(
-        question, row["prompt"], tuple(row["options"]), row["think"], _index(row["answer"]), row["model_hash"],
-        row["response"], row["prefill"], _index(row["suggested"]),
-    )  # fmt: skip
+        question,
+        row["prompt"],
+        tuple(row["options"]),
+        row["think"],
+        _index(row["answer"]),
+        row["model_hash"],
+        row["response"],
+        row["prefill"],
+        _index(row["suggested"]),
+    )
 
 
 def _index(letter: Any) -> int | None:

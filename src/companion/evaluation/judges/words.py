@@ -23,16 +23,24 @@ straight ahead forward | up upward upwards | down downward downwards | blond blo
 angry anger | sneaker trainer | 0 zero | 2 two | 3 three | 4 four | 5 five | 6 six | 7 seven
 8 eight | 9 nine | 10 ten | 11 eleven | 12 twelve
 """
-_SAME = {
-    word: group.split()[0] for group in _SYNONYMS.replace("\n", "|").split("|") for word in group.split()[1:]
-}  # fmt: skip
+_SAME = {word: group.split()[0] for group in _SYNONYMS.replace("\n", "|").split("|") for word in group.split()[1:]}
 _DROPPED = {"the", "a", "an", "to", "of", "side", "hand"}
 _WORD = re.compile(r"§\d|[⺀-鿿가-힯]|[^\W_⺀-鿿가-힯]+(?:[.:/]\d+)*|[,:=]")
 _SPELLING = (
-    ("no one", "nobody"), ("cell phone", "phone"), ("mobile phone", "phone"), (" at the back of", " behind"),
-    ("on top of", "on"), ("straight on", "straight ahead"), ("not a single", "no"), ("n't", " not"),
-    ("cannot", "can not"), ("'s", " is"), ("'re", " are"), ("'d", " would"), ("'", ""),
-)  # fmt: skip
+    ("no one", "nobody"),
+    ("cell phone", "phone"),
+    ("mobile phone", "phone"),
+    (" at the back of", " behind"),
+    ("on top of", "on"),
+    ("straight on", "straight ahead"),
+    ("not a single", "no"),
+    ("n't", " not"),
+    ("cannot", "can not"),
+    ("'s", " is"),
+    ("'re", " are"),
+    ("'d", " would"),
+    ("'", ""),
+)
 
 
 _THINGS = (
@@ -66,14 +74,43 @@ def plain(text: str, marks: bool = False) -> list[str]:
 NONE = {"no", "0", "nobody"}
 """What an option begins with which says that there is none."""
 MINOR = {
-    "in", "on", "at", "with", "is", "are", "was", "be", "by", "from", "as", "and", "they", "it", "he", "she", "there",
+    "in",
+    "on",
+    "at",
+    "with",
+    "is",
+    "are",
+    "was",
+    "be",
+    "by",
+    "from",
+    "as",
+    "and",
+    "they",
+    "it",
+    "he",
+    "she",
+    "there",
     "both",
-}  # fmt: skip
+}
 """Words of an option that need not be there for it to be meant, if the others tell it apart."""
 ASKING = {
-    "what", "which", "where", "when", "there", "this", "that", "with", "from", "image", "picture", "does", "following",
-    "many", "photo",
-}  # fmt: skip
+    "what",
+    "which",
+    "where",
+    "when",
+    "there",
+    "this",
+    "that",
+    "with",
+    "from",
+    "image",
+    "picture",
+    "does",
+    "following",
+    "many",
+    "photo",
+}
 """Words of questions that say nothing about what is asked."""
 ARTICLE = re.compile(r"\s+(?!(?:is|as|because|since|and|or|but|it|fits|matches|then|with|here)\b)[a-z0-9]")
 """What follows an A that is an article."""

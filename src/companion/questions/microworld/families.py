@@ -114,27 +114,36 @@ def _position(rng: random.Random, _: Difficulty) -> Draft:
     text = rng.choice(("Where is the {}?", "At which position is the {}?", "Where do you see the {}?")).format(name)
     target = _named(rng, name)
     return Draft(
-        text, tuple(CELLS[cell] for cell in cells), answer, tuple(at(name, cell) for cell in cells),
-        {cells[answer]: target}, [random_thing(rng, target.color), random_thing(rng, shape=target.shape)],
-        _without(name), lambda _: [],
-    )  # fmt: skip
+        text,
+        tuple(CELLS[cell] for cell in cells),
+        answer,
+        tuple(at(name, cell) for cell in cells),
+        {cells[answer]: target},
+        [random_thing(rng, target.color), random_thing(rng, shape=target.shape)],
+        _without(name),
+        lambda _: [],
+    )
 
 
 def _existence(rng: random.Random, _: Difficulty) -> Draft:
     (name,) = _names(rng, 1)
     options = ("yes", "no") if rng.random() < 0.5 else ("no", "yes")
     answer = rng.randrange(2)
-    text = rng.choice(
-        ("Is there a {}?", "Do you see a {} in the picture?", "Is a {} in the picture?")
-    ).replace("a {}", article(name))  # fmt: skip
+    text = rng.choice(("Is there a {}?", "Do you see a {} in the picture?", "Is a {} in the picture?")).replace(
+        "a {}", article(name)
+    )
     there, target = options[answer] == "yes", _named(rng, name)
     claims = {"yes": f"There is {article(name)}.", "no": f"There is no {name}."}
     return Draft(
-        text, options, answer, tuple(claims[option] for option in options),
+        text,
+        options,
+        answer,
+        tuple(claims[option] for option in options),
         {rng.randrange(9): target} if there else {},
         [random_thing(rng, target.color), random_thing(rng, shape=target.shape)],
-        _without(name), lambda scene: [at(name, cell) for cell in scene.where(name)],
-    )  # fmt: skip
+        _without(name),
+        lambda scene: [at(name, cell) for cell in scene.where(name)],
+    )
 
 
 def _identify(rng: random.Random, _: Difficulty) -> Draft:
@@ -146,10 +155,15 @@ def _identify(rng: random.Random, _: Difficulty) -> Draft:
     right = _named(rng, options[answer])
     decoy = _named(rng, options[(answer + 1) % 5])
     return Draft(
-        text, options, answer, tuple(f"There is {article(option)}." for option in options),
-        {rng.randrange(9): right}, [random_thing(rng, decoy.color), random_thing(rng, shape=decoy.shape)],
-        _without(*options), lambda scene: [at(options[answer], cell) for cell in scene.where(options[answer])],
-    )  # fmt: skip
+        text,
+        options,
+        answer,
+        tuple(f"There is {article(option)}." for option in options),
+        {rng.randrange(9): right},
+        [random_thing(rng, decoy.color), random_thing(rng, shape=decoy.shape)],
+        _without(*options),
+        lambda scene: [at(options[answer], cell) for cell in scene.where(options[answer])],
+    )
 
 
 def _counting(rng: random.Random, _: Difficulty) -> Draft:
@@ -160,7 +174,7 @@ def _counting(rng: random.Random, _: Difficulty) -> Draft:
     answer = rng.randrange(4)
     text = rng.choice(
         ("How many {} are there?", "How many {} do you see?", "What is the number of {} in the picture?")
-    ).format(kinds)  # fmt: skip
+    ).format(kinds)
     cells = rng.sample(range(9), numbers[answer])
     part = {"shape": kind} if kind in SHAPES else {"color": kind}
 
@@ -169,11 +183,15 @@ def _counting(rng: random.Random, _: Difficulty) -> Draft:
         return [f"The {kinds} are in the {', '.join(found)}."] if found else []
 
     return Draft(
-        text, tuple(str(number) for number in numbers), answer,
+        text,
+        tuple(str(number) for number in numbers),
+        answer,
         tuple(f"There are {number} {kinds}." for number in numbers),
-        {cell: random_thing(rng, **part) for cell in cells}, [],
-        lambda _, thing: kind not in (thing.shape, thing.color), listed,
-    )  # fmt: skip
+        {cell: random_thing(rng, **part) for cell in cells},
+        [],
+        lambda _, thing: kind not in (thing.shape, thing.color),
+        listed,
+    )
 
 
 def plural(kind: str) -> str:
@@ -199,10 +217,15 @@ def _relation(rng: random.Random, _: Difficulty) -> Draft:
         before, after = 3 * low + lane, 3 * high + lane
     ends = (before, after) if options[answer] in ("left of", "above") else (after, before)
     return Draft(
-        text, options, answer, tuple(f"The {first} is {option} the {second}." for option in options),
-        {ends[0]: _named(rng, first), ends[1]: _named(rng, second)}, [],
-        _without(first, second), lambda _: [at(first, ends[0]), at(second, ends[1])],
-    )  # fmt: skip
+        text,
+        options,
+        answer,
+        tuple(f"The {first} is {option} the {second}." for option in options),
+        {ends[0]: _named(rng, first), ends[1]: _named(rng, second)},
+        [],
+        _without(first, second),
+        lambda _: [at(first, ends[0]), at(second, ends[1])],
+    )
 
 
 def _size(rng: random.Random, _: Difficulty) -> Draft:
@@ -220,10 +243,15 @@ def _size(rng: random.Random, _: Difficulty) -> Draft:
     large = {"larger than": (True, False), "smaller than": (False, True), "the same size as": (same, same)}
     pair = [Thing(*_split(name), size) for name, size in zip((first, second), large[options[answer]], strict=True)]
     return Draft(
-        text, options, answer, tuple(f"The {first} is {option} the {second}." for option in options),
-        dict(zip(rng.sample(range(9), 2), pair, strict=True)), [], _without(first, second),
+        text,
+        options,
+        answer,
+        tuple(f"The {first} is {option} the {second}." for option in options),
+        dict(zip(rng.sample(range(9), 2), pair, strict=True)),
+        [],
+        _without(first, second),
         lambda _: [f"The {thing.name} is {'large' if thing.large else 'small'}." for thing in pair],
-    )  # fmt: skip
+    )
 
 
 def _nearest(rng: random.Random, _: Difficulty) -> Draft:
@@ -231,7 +259,7 @@ def _nearest(rng: random.Random, _: Difficulty) -> Draft:
     answer = rng.randrange(3)
     text = rng.choice(
         ("Which shape is nearest to the {}?", "What is nearest to the {}?", "Nearest to the {} is which shape?")
-    ).format(anchor)  # fmt: skip
+    ).format(anchor)
     while True:
         middle, close, *far = rng.sample(range(9), 4)
         reach = distance(middle, close)
@@ -243,11 +271,15 @@ def _nearest(rng: random.Random, _: Difficulty) -> Draft:
     placed = {cell: _named(rng, name) for cell, name in zip(cells, options, strict=True)}
     placed[middle] = _named(rng, anchor)
     return Draft(
-        text, tuple(options), answer, tuple(f"The {option} is nearest to the {anchor}." for option in options),
-        placed, [],
+        text,
+        tuple(options),
+        answer,
+        tuple(f"The {option} is nearest to the {anchor}." for option in options),
+        placed,
+        [],
         lambda cell, thing: distance(middle, cell) > reach and thing.name not in (anchor, *options),
         lambda _: [at(anchor, middle), at(options[answer], close)],
-    )  # fmt: skip
+    )
 
 
 def _two_hop(rng: random.Random, level: Difficulty) -> Draft:
@@ -273,11 +305,15 @@ def _two_hop(rng: random.Random, level: Difficulty) -> Draft:
     placed[stops[-1]] = _other_than(rng, anchor, options[answer])
     near = [random_thing(rng, option) for option in options if option != options[answer]]
     return Draft(
-        text[0].upper() + text[1:], options, answer,
+        text[0].upper() + text[1:],
+        options,
+        answer,
         tuple(f"{place[0].upper()}{place[1:]} is {option}." for option in options),
-        placed, near, _without(anchor),
+        placed,
+        near,
+        _without(anchor),
         lambda _: [at(anchor, start), f"The shape in the {CELLS[stops[-1]]} is {options[answer]}."],
-    )  # fmt: skip
+    )
 
 
 FAMILIES: dict[str, Callable[[random.Random, Difficulty], Draft]] = {

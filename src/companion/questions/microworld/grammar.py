@@ -97,8 +97,11 @@ def lies(a: int, step: str, b: int) -> bool:
     """Whether cell a lies that way from cell b: "left of", "right of", "above", "below"."""
     (row_a, column_a), (row_b, column_b) = divmod(a, 3), divmod(b, 3)
     return {
-        "left of": column_a < column_b, "right of": column_a > column_b, "above": row_a < row_b, "below": row_a > row_b,
-    }[step]  # fmt: skip
+        "left of": column_a < column_b,
+        "right of": column_a > column_b,
+        "above": row_a < row_b,
+        "below": row_a > row_b,
+    }[step]
 
 
 def _is_nearest(scene: Scene, a: int, b: int) -> bool:

@@ -51,9 +51,12 @@ def find(id: str) -> MicroworldQuestion:
 def _item(split: str, seed: int, i: int) -> MicroworldQuestion:
     families = list(FAMILIES)
     return build_item(
-        random.Random(f"{split}/{seed}/{i}"), split, families[i % len(families)],
-        LEVELS[i // len(families) % len(LEVELS)], f"{split}-{seed}-{i}",
-    )  # fmt: skip
+        random.Random(f"{split}/{seed}/{i}"),
+        split,
+        families[i % len(families)],
+        LEVELS[i // len(families) % len(LEVELS)],
+        f"{split}-{seed}-{i}",
+    )
 
 
 def stream(seed: int, weights: dict[str, float]) -> Iterator[MicroworldQuestion]:
@@ -74,10 +77,19 @@ def build_item(rng: random.Random, split: str, family: str, difficulty: str, id:
     observations = draft.observations(scene)
     claim = draft.claims[draft.answer]
     return MicroworldQuestion(
-        id=id, text=draft.text, options=draft.options, answer=draft.answer, claims=draft.claims,
-        load_image=partial(draw, scene), source="microworld", category=family, group=id, difficulty=difficulty,
-        scene=scene, reasoning=(*observations, claim),
-    )  # fmt: skip
+        id=id,
+        text=draft.text,
+        options=draft.options,
+        answer=draft.answer,
+        claims=draft.claims,
+        load_image=partial(draw, scene),
+        source="microworld",
+        category=family,
+        group=id,
+        difficulty=difficulty,
+        scene=scene,
+        reasoning=(*observations, claim),
+    )
 
 
 def _fill(rng: random.Random, draft: Draft, level: Difficulty) -> Scene:

@@ -157,9 +157,27 @@ def _draw_shape(pen: ImageDraw.ImageDraw, shape: str, x: float, y: float, radius
     elif shape == "diamond":
         polygon([(0, -1.1), (0.7, 0), (0, 1.1), (-0.7, 0)])
     elif shape == "cross":
-        polygon([(-0.3, -1), (0.3, -1), (0.3, -0.3), (1, -0.3), (1, 0.3), (0.3, 0.3),
-                 (0.3, 1), (-0.3, 1), (-0.3, 0.3), (-1, 0.3), (-1, -0.3), (-0.3, -0.3)])  # fmt: skip
+        polygon(
+            [
+                (-0.3, -1),
+                (0.3, -1),
+                (0.3, -0.3),
+                (1, -0.3),
+                (1, 0.3),
+                (0.3, 0.3),
+                (0.3, 1),
+                (-0.3, 1),
+                (-0.3, 0.3),
+                (-1, 0.3),
+                (-1, -0.3),
+                (-0.3, -0.3),
+            ]
+        )
     else:
         spokes = [math.pi * k / 5 - math.pi / 2 for k in range(10)]
-        polygon([((1.1 if k % 2 == 0 else 0.45) * math.cos(a), (1.1 if k % 2 == 0 else 0.45) * math.sin(a))
-                 for k, a in enumerate(spokes)])  # fmt: skip
+        polygon(
+            [
+                ((1.1 if k % 2 == 0 else 0.45) * math.cos(a), (1.1 if k % 2 == 0 else 0.45) * math.sin(a))
+                for k, a in enumerate(spokes)
+            ]
+        )

@@ -33,9 +33,16 @@ def _question(row: Row) -> Question:
     text, options = row.text("question"), distinct([str(one).strip() for one in row.values["choices"]], "choices")
     id = f"{NAME}-{row.text('type')}-{row.text('idx')}"
     return Question(
-        id, text, options, position(row, "answer", LETTERS[: len(options)]), claims(text, options), row.picture,
-        source=NAME, category=f"{row.text('task')}/{row.text('source')}", group=id,
-    )  # fmt: skip
+        id,
+        text,
+        options,
+        position(row, "answer", LETTERS[: len(options)]),
+        claims(text, options),
+        row.picture,
+        source=NAME,
+        category=f"{row.text('task')}/{row.text('source')}",
+        group=id,
+    )
 
 
 def scores(rows: pd.DataFrame) -> dict[str, Measure]:
@@ -66,8 +73,15 @@ def scores(rows: pd.DataFrame) -> dict[str, Measure]:
 
 # Count and licence: the dataset's card. Of 788 counting items 139 have six options.
 CV_BENCH = Benchmark(
-    name=NAME, title="CV-Bench", home="nyu-visionx/CV-Bench", files=("test_2d.parquet", "test_3d.parquet"),
-    revision="bc284db50d036958861cb60cdd7b77612052ce0d", licence="Apache-2.0", items=2638, options="2 to 6",
+    name=NAME,
+    title="CV-Bench",
+    home="nyu-visionx/CV-Bench",
+    files=("test_2d.parquet", "test_3d.parquet"),
+    revision="bc284db50d036958861cb60cdd7b77612052ce0d",
+    licence="Apache-2.0",
+    items=2638,
+    options="2 to 6",
     note="The official score weighs 2D and 3D alike, and within 2D the two sources.",
-    read=read_questions, scores=scores,
-)  # fmt: skip
+    read=read_questions,
+    scores=scores,
+)

@@ -91,9 +91,12 @@ def at_hand(benchmark: Benchmark, data: Path = DATA) -> Copy | None:
 
     try:
         cached = snapshot_download(
-            benchmark.home, repo_type="dataset", revision=revision, allow_patterns=list(benchmark.files),
+            benchmark.home,
+            repo_type="dataset",
+            revision=revision,
+            allow_patterns=list(benchmark.files),
             local_files_only=True,
-        )  # fmt: skip
+        )
     except LocalEntryNotFoundError:
         return None
     return _of_snapshot(benchmark, Path(cached), own)

@@ -48,10 +48,16 @@ def _question(row: Row) -> Question:
     text = f"{row.text('hint')}\n{row.text('question')}" if row.has("hint") else row.text("question")
     coarse = next((row.text(column) for column in COARSE if row.has(column)), "")
     return Question(
-        f"{NAME}-{index}", text, options, position(row, "answer", letters), claims(text, options), row.picture,
-        source=NAME, category="/".join(filter(None, (coarse, row.text("category")))),
+        f"{NAME}-{index}",
+        text,
+        options,
+        position(row, "answer", letters),
+        claims(text, options),
+        row.picture,
+        source=NAME,
+        category="/".join(filter(None, (coarse, row.text("category")))),
         group=f"{NAME}-{int(index) % ROTATION}",
-    )  # fmt: skip
+    )
 
 
 def scores(rows: pd.DataFrame) -> dict[str, Measure]:
@@ -71,8 +77,17 @@ def rotations(rows: pd.DataFrame) -> Sequence[str]:
 # Rows: with the rotations, not checked against the files. The card of this copy names no licence; that of
 # opencompass/MMBench, which has no files, says CC BY 4.0.
 MMBENCH = Benchmark(
-    name=NAME, title="MMBench (en, dev)", home="lmms-lab-encoder/MMBench", files=("en/dev-*.parquet",),
-    also=(("MMBench_DEV_EN.tsv",),), revision=None, licence=NOT_STATED, items=4329, options="2 to 4",
+    name=NAME,
+    title="MMBench (en, dev)",
+    home="lmms-lab-encoder/MMBench",
+    files=("en/dev-*.parquet",),
+    also=(("MMBench_DEV_EN.tsv",),),
+    revision=None,
+    licence=NOT_STATED,
+    items=4329,
+    options="2 to 4",
     note="Rows are rotations of the options; the official score wants all of an item right.",
-    read=read_questions, scores=scores, rotations=rotations,
-)  # fmt: skip
+    read=read_questions,
+    scores=scores,
+    rotations=rotations,
+)

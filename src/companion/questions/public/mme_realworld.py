@@ -38,9 +38,16 @@ def _question(row: Row) -> Question:
     task, domain = _task(row)
     id = f"{NAME}-{row.text('index')}"
     return Question(
-        id, text, options, position(row, "answer", LETTERS[: len(options)]), claims(text, options), row.picture,
-        source=NAME, category=f"{task}/{domain}", group=id,
-    )  # fmt: skip
+        id,
+        text,
+        options,
+        position(row, "answer", LETTERS[: len(options)]),
+        claims(text, options),
+        row.picture,
+        source=NAME,
+        category=f"{task}/{domain}",
+        group=id,
+    )
 
 
 def _options(row: Row) -> list[str]:
@@ -71,16 +78,21 @@ def scores(rows: pd.DataFrame) -> dict[str, Measure]:
     Source: `evaluation/eval_your_results.py` of the authors, which weighs every row alike at each level.
     """
     tasks = rows["category"].str.split("/").str[0]
-    return {
-        "accuracy": mean(rows["correct"]), **accuracies(rows, tasks), **accuracies(rows, rows["category"])
-    }  # fmt: skip
+    return {"accuracy": mean(rows["correct"]), **accuracies(rows, tasks), **accuracies(rows, rows["category"])}
 
 
 # Count: as evaluations of it report. Licence: README of yfzhang114/MME-RealWorld; the card of this copy names none.
 MME_REALWORLD_LITE = Benchmark(
-    name=NAME, title="MME-RealWorld-Lite", home="yifanzhang114/MME-RealWorld-lite-lmms-eval",
-    files=("data/train-*.parquet",), also=(("mme_realworld_lite.tsv",),),
-    revision="a9aa36effbfd7bd385c7a0a22ad67cc462d47a03", licence="academic research only; not to be passed on",
-    items=1919, options="5", note="The last option says that the picture does not show it.",
-    read=read_questions, scores=scores,
-)  # fmt: skip
+    name=NAME,
+    title="MME-RealWorld-Lite",
+    home="yifanzhang114/MME-RealWorld-lite-lmms-eval",
+    files=("data/train-*.parquet",),
+    also=(("mme_realworld_lite.tsv",),),
+    revision="a9aa36effbfd7bd385c7a0a22ad67cc462d47a03",
+    licence="academic research only; not to be passed on",
+    items=1919,
+    options="5",
+    note="The last option says that the picture does not show it.",
+    read=read_questions,
+    scores=scores,
+)

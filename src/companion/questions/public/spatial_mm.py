@@ -39,7 +39,7 @@ from companion.questions.public.benchmark import (
     distinct,
     inline,
     shuffled,
-)  # fmt: skip
+)
 from companion.questions.public.files import json_rows
 from companion.questions.question import LETTERS, Question
 from companion.questions.statements.template import claims
@@ -61,10 +61,20 @@ KINDS = {
 """Words by which an answer's kind is known; the last word of the answer that is among them decides."""
 
 SAME = (
-    "behind back", "below under bottom", "above over on top", "middle between", "grey gray silver", "golden yellow",
-    "beige peach", "brown copper", "strawberry strawberries", "man male", "woman female", "phone telephone",
+    "behind back",
+    "below under bottom",
+    "above over on top",
+    "middle between",
+    "grey gray silver",
+    "golden yellow",
+    "beige peach",
+    "brown copper",
+    "strawberry strawberries",
+    "man male",
+    "woman female",
+    "phone telephone",
     "glass mug mugs",
-)  # fmt: skip
+)
 """Words that may mean the same in an answer."""
 
 
@@ -94,9 +104,16 @@ def _question(row: Row, seen: set[tuple[str, str]], known_bad: bool) -> Question
     file = "one_obj" if "one_obj" in row.file else "two_obj"
     id = f"{NAME}-{file}-{row.number}"
     return Question(
-        id, text, distinct(options, "question"), options.index(right), claims(text, options), row.picture,
-        source=NAME, category=file, group=id,
-    )  # fmt: skip
+        id,
+        text,
+        distinct(options, "question"),
+        options.index(right),
+        claims(text, options),
+        row.picture,
+        source=NAME,
+        category=file,
+        group=id,
+    )
 
 
 def scores(rows: pd.DataFrame) -> dict[str, Measure]:
@@ -125,9 +142,16 @@ def _multihop(row: Row, answers: list[str]) -> Question:
         raise MalformedError("answer", f"no other question has an answer of the kind of {right!r}")
     shown, answer = shuffled(options, id)
     return Question(
-        id, text, shown, answer, claims(text, shown), row.picture, source=MULTIHOP,
-        category=f"{kind(right)}/{row.text('hop')} steps", group=id,
-    )  # fmt: skip
+        id,
+        text,
+        shown,
+        answer,
+        claims(text, shown),
+        row.picture,
+        source=MULTIHOP,
+        category=f"{kind(right)}/{row.text('hop')} steps",
+        group=id,
+    )
 
 
 def kind(answer: str) -> str:
@@ -150,14 +174,27 @@ def _meaning(answer: str) -> set[str]:
 
 
 SPATIAL_MM = Benchmark(
-    name=NAME, title="Spatial-MM (objects)", home="https://github.com/FatemehShiri/Spatial-MM",
-    files=("data/spatial_mm_one_obj.json", "data/spatial_mm_two_obj.json"), revision=None, licence=NOT_STATED,
+    name=NAME,
+    title="Spatial-MM (objects)",
+    home="https://github.com/FatemehShiri/Spatial-MM",
+    files=("data/spatial_mm_one_obj.json", "data/spatial_mm_two_obj.json"),
+    revision=None,
+    licence=NOT_STATED,
     items=502 + 1074,  # rows of the two files at commit 7c5ff29
-    options="2 or 4", note="20 rows are known to be wrong or doubled and are left out (--known-bad keeps them).",
-    read=read_questions, scores=scores,
-)  # fmt: skip
+    options="2 or 4",
+    note="20 rows are known to be wrong or doubled and are left out (--known-bad keeps them).",
+    read=read_questions,
+    scores=scores,
+)
 SPATIAL_MM_MULTIHOP = replace(
-    SPATIAL_MM, name=MULTIHOP, title="Spatial-MM (several steps)", files=("data/multihop_reasoning_309.json",),
-    items=309, options="2 to 4", folder=NAME, read=read_multihop, scores=accuracy,
+    SPATIAL_MM,
+    name=MULTIHOP,
+    title="Spatial-MM (several steps)",
+    files=("data/multihop_reasoning_309.json",),
+    items=309,
+    options="2 to 4",
+    folder=NAME,
+    read=read_multihop,
+    scores=accuracy,
     note="Open-ended: its options are made here, of answers to other questions; not the authors' score.",
-)  # fmt: skip
+)

@@ -34,9 +34,16 @@ def _question(name: str, row: Row) -> Question:
     text, fine = row.text("question"), row.text("category")
     coarse = next((one for one in COARSE if fine.startswith(one)), "other")
     return Question(
-        f"{name}-{qid}", text, options, position(row, "answer", letters), claims(text, options), row.picture,
-        source=name, category=f"{coarse}/{fine}", group=f"{name}-{qid[:BASE]}",
-    )  # fmt: skip
+        f"{name}-{qid}",
+        text,
+        options,
+        position(row, "answer", letters),
+        claims(text, options),
+        row.picture,
+        source=name,
+        category=f"{coarse}/{fine}",
+        group=f"{name}-{qid[:BASE]}",
+    )
 
 
 def scores(rows: pd.DataFrame) -> dict[str, Measure]:
@@ -71,18 +78,37 @@ def _qids(rows: pd.DataFrame) -> list[str]:
 
 def _benchmark(name: str, title: str, file: str, copy: str, items: int, note: str) -> Benchmark:
     return Benchmark(
-        name=name, title=title, home="ccvl/3DSRBench", files=(file,), also=((copy,),), folder="3dsrbench",
-        revision="24bc4854ead64eb7d1442da7e4789d2c807816b2", licence="CC BY 4.0", items=items, options="2 to 4",
-        note=note, read=lambda copy, known_bad: _read(name, copy), scores=scores, rotations=rotations,
-    )  # fmt: skip
+        name=name,
+        title=title,
+        home="ccvl/3DSRBench",
+        files=(file,),
+        also=((copy,),),
+        folder="3dsrbench",
+        revision="24bc4854ead64eb7d1442da7e4789d2c807816b2",
+        licence="CC BY 4.0",
+        items=items,
+        options="2 to 4",
+        note=note,
+        read=lambda copy, known_bad: _read(name, copy),
+        scores=scores,
+        rotations=rotations,
+    )
 
 
 # Counts: with mirrored and rotated copies, not checked against the files. Licence and commit: the pages at the Hub.
 THREEDSRBENCH = _benchmark(
-    "3dsrbench", "3DSRBench", "3dsrbench_v1_vlmevalkit.tsv", "3dsr/test-*.parquet", 5157,
+    "3dsrbench",
+    "3DSRBench",
+    "3dsrbench_v1_vlmevalkit.tsv",
+    "3dsr/test-*.parquet",
+    5157,
     "Mirrored copies of an item are resampled with it; flip wants both right.",
-)  # fmt: skip
+)
 THREEDSRBENCH_CIRCULAR = _benchmark(
-    "3dsrbench-circular", "3DSRBench, circular", "3dsrbench_v1_vlmevalkit_circular.tsv", "3dsr_circular/test-*.parquet",
-    11686, "Every rotation of the options is an item of its own, for the stricter scores.",
-)  # fmt: skip
+    "3dsrbench-circular",
+    "3DSRBench, circular",
+    "3dsrbench_v1_vlmevalkit_circular.tsv",
+    "3dsr_circular/test-*.parquet",
+    11686,
+    "Every rotation of the options is an item of its own, for the stricter scores.",
+)

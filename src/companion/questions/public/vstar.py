@@ -36,9 +36,16 @@ def _question(row: Row) -> Question:
     options, category = distinct(written, "text"), row.text("category")
     id = f"{NAME}-{category}-{row.text('question_id')}"
     return Question(
-        id, text, options, position(row, "label", LETTERS[: len(options)]), claims(text, options), row.picture,
-        source=NAME, category=category, group=id,
-    )  # fmt: skip
+        id,
+        text,
+        options,
+        position(row, "label", LETTERS[: len(options)]),
+        claims(text, options),
+        row.picture,
+        source=NAME,
+        category=category,
+        group=id,
+    )
 
 
 def scores(rows: pd.DataFrame) -> dict[str, Measure]:
@@ -48,8 +55,15 @@ def scores(rows: pd.DataFrame) -> dict[str, Measure]:
 
 # Count: 115 + 76, README of lmms-eval's task. The authors' card at the Hub (craigwu/vstar_bench) names no licence.
 VSTAR = Benchmark(
-    name=NAME, title="V*-Bench", home="lmms-lab-encoder/vstar-bench", files=("data/test-*.parquet",), revision=None,
-    licence=NOT_STATED, items=191, options="2 or 4",
-    read=read_questions, scores=scores,
+    name=NAME,
+    title="V*-Bench",
+    home="lmms-lab-encoder/vstar-bench",
+    files=("data/test-*.parquet",),
+    revision=None,
+    licence=NOT_STATED,
+    items=191,
+    options="2 or 4",
+    read=read_questions,
+    scores=scores,
     note="Chance is 1/2 for positions and for 8 of the 115 attributes, which have two options; for the others 1/4.",
-)  # fmt: skip
+)

@@ -56,9 +56,16 @@ def _question(row: Row) -> Question:
     id = f"{NAME}-{part}-{stem}"
     options, answer = shuffled(distinct(captions, "caption_options"), id)
     return Question(
-        id, QUESTION, options, answer, claims(QUESTION, options), row.picture, source=NAME,
-        category=f"{part}/{relation}", group=f"{NAME}-{part}-{one}-{other}",
-    )  # fmt: skip
+        id,
+        QUESTION,
+        options,
+        answer,
+        claims(QUESTION, options),
+        row.picture,
+        source=NAME,
+        category=f"{part}/{relation}",
+        group=f"{NAME}-{part}-{one}-{other}",
+    )
 
 
 def scores(rows: pd.DataFrame) -> dict[str, Measure]:
@@ -87,9 +94,15 @@ def _complete(rows: pd.DataFrame, chosen: pd.Series, units: list[pd.Series], siz
 
 # Count: 412 + 408 pictures. Licence: of the authors' repository; their pictures have no other.
 WHATSUP = Benchmark(
-    name=NAME, title="What's Up", home="https://github.com/amitakamath/whatsup_vlms",
-    files=("controlled_images_dataset.json", "controlled_clevr_dataset.json"), revision=None,
-    licence="MIT (the repository)", items=820, options="4",
+    name=NAME,
+    title="What's Up",
+    home="https://github.com/amitakamath/whatsup_vlms",
+    files=("controlled_images_dataset.json", "controlled_clevr_dataset.json"),
+    revision=None,
+    licence="MIT (the repository)",
+    items=820,
+    options="4",
     note="The files' first caption is right; here captions stand in an order that an item's id decides.",
-    read=read_questions, scores=scores,
-)  # fmt: skip
+    read=read_questions,
+    scores=scores,
+)

@@ -207,12 +207,16 @@ _SAID: Wordings = ("{lead}{said}", "{lead}it is clear that {said}", "{lead}as on
 _SEEN: Wordings = ("one can see {seen}", "this picture shows {seen}", "here one sees {seen}")
 _FOUND: Wordings = ("one finds {found}", "here one finds {found}", "looking at this picture, one finds {found}")
 _SHOWN: Wordings = (
-    "{lead}this picture {shows} {rest}{view}", "{lead}one {can} see {rest}{view}", "{lead}one {sees} {rest}{view}",
-)  # fmt: skip
+    "{lead}this picture {shows} {rest}{view}",
+    "{lead}one {can} see {rest}{view}",
+    "{lead}one {sees} {rest}{view}",
+)
 _COUNTED: Wordings = ("the number of {n} is {o}", "counting {n} gives {o}", "in all, the number of {n} comes to {o}")
 _CAPTION: Wordings = (
-    "this is what the picture shows: {o}", "one can see this here: {o}", "what this picture shows is this: {o}",
-)  # fmt: skip
+    "this is what the picture shows: {o}",
+    "one can see this here: {o}",
+    "what this picture shows is this: {o}",
+)
 
 _BE = "(?P<be>is|are|was|were)"
 _WHICH = "(?:which|what)"
@@ -251,79 +255,166 @@ FORMS = [
     Form(re.compile(pattern, re.IGNORECASE), fitted, three)
     for pattern, fitted, three in (
         # Captions
-        (rf"(?!.*\b(?:not|least|false|wrong|incorrect)\b){_WHICH}\b.*\b(?:describes? {PICTURE}|captions? (?:of|for) "
-         rf"{PICTURE})|what does {PICTURE} (?:show|depict)", captioned, _CAPTION),
+        (
+            rf"(?!.*\b(?:not|least|false|wrong|incorrect)\b){_WHICH}\b.*\b(?:describes? {PICTURE}|captions? (?:of|for) "
+            rf"{PICTURE})|what does {PICTURE} (?:show|depict)",
+            captioned,
+            _CAPTION,
+        ),
         # Counting
         (rf"how many (?P<n>{_N}) (?:are|were) there(?P<tail>(?: {PREPOSITION} .+)?)", counted, _COUNTED),
-        (rf"how many (?P<n>{_N}) (?:can you see|do you see|can be seen)(?P<tail>(?: {PREPOSITION} .+)?)", counted,
-         _COUNTED),
+        (
+            rf"how many (?P<n>{_N}) (?:can you see|do you see|can be seen)(?P<tail>(?: {PREPOSITION} .+)?)",
+            counted,
+            _COUNTED,
+        ),
         (rf"how many (?P<n>{_N}) are(?P<tail> {PREPOSITION} .+)", counted, _COUNTED),
-        (rf"how many (?P<n>{_N}) (?P<vp>(?:are|were) (?:(?!these|those|they|you|we|there)[\w-]+|"
-         r"(?:visible|shown|present|\w+ing) .+))", counted, _COUNTED),
+        (
+            rf"how many (?P<n>{_N}) (?P<vp>(?:are|were) (?:(?!these|those|they|you|we|there)[\w-]+|"
+            r"(?:visible|shown|present|\w+ing) .+))",
+            counted,
+            _COUNTED,
+        ),
         # Attributes
         (rf"{_WHICH} (?P<be>is) (?P<s>the colou?r of .+){_INVERTED}", coloured, _framed(_SAID, said="{s} {be} {o}")),
         (rf"{_WHICH} (?P<be>are) (?P<s>the colou?rs of .+){_INVERTED}", coloured, _framed(_SAID, said="{s} {be} {o}")),
-        (rf"{_WHICH} (?P<a>colou?r) (?:is|are|was|were) (?P<s>(?!the (?:most|least|same|only)\b){_SHORT}"
-         rf"(?: (?:of|located|placed|worn by|held by) .+| {PREPOSITION} (?!.*(?:ing|ed) ).+)?){_INVERTED}", coloured,
-         _framed(_SAID, said="the {a} of {s} is {o}")),
+        (
+            rf"{_WHICH} (?P<a>colou?r) (?:is|are|was|were) (?P<s>(?!the (?:most|least|same|only)\b){_SHORT}"
+            rf"(?: (?:of|located|placed|worn by|held by) .+| {PREPOSITION} (?!.*(?:ing|ed) ).+)?){_INVERTED}",
+            coloured,
+            _framed(_SAID, said="the {a} of {s} is {o}"),
+        ),
         (rf"{_WHICH} is (?P<s>the material of .+){_INVERTED}", made, _framed(_SAID, said="{s} is {o}")),
-        (rf"{_WHICH} {_BE} (?P<s>the (?:[\w'-]+ ){{0,3}}{_FIGURE}(?: (?:of|on|in|at|for|between) .+)?){_INVERTED}",
-         figured, _framed(_SAID, said="{s} {be} {o}")),
+        (
+            rf"{_WHICH} {_BE} (?P<s>the (?:[\w'-]+ ){{0,3}}{_FIGURE}(?: (?:of|on|in|at|for|between) .+)?){_INVERTED}",
+            figured,
+            _framed(_SAID, said="{s} {be} {o}"),
+        ),
         # Directions
-        (rf"(?:(?:in |to |towards? )?{_WHICH} (?:direction|way)|where) (?:is|are) (?P<s>{_NOUN}) (?P<verb>{_FACING})"
-         rf"(?: at| to| towards?| in)?{_FROM}?", faced, _framed(_SEEN, seen="{s} {verb} {to}{view}")),
+        (
+            rf"(?:(?:in |to |towards? )?{_WHICH} (?:direction|way)|where) (?:is|are) (?P<s>{_NOUN}) (?P<verb>{_FACING})"
+            rf"(?: at| to| towards?| in)?{_FROM}?",
+            faced,
+            _framed(_SEEN, seen="{s} {verb} {to}{view}"),
+        ),
         # Places
-        (rf"where (?:is|are) (?P<s>{_NOUN}){_STRANDED}{_NOT_FACING}"
-         r"(?P<part> (?:placed|located|situated|positioned|seated|standing|sitting|lying))?"
-         r"(?: (?:in (?:the )?relation (?:to|with)|with respect to|relative to|compared (?:to|with)) "
-         rf"(?P<ref>{_NOUN}))?(?: in {PICTURE})?{_FROM}?", placed, _framed(_SEEN, seen="{s}{part} {at}{view}")),
+        (
+            rf"where (?:is|are) (?P<s>{_NOUN}){_STRANDED}{_NOT_FACING}"
+            r"(?P<part> (?:placed|located|situated|positioned|seated|standing|sitting|lying))?"
+            r"(?: (?:in (?:the )?relation (?:to|with)|with respect to|relative to|compared (?:to|with)) "
+            rf"(?P<ref>{_NOUN}))?(?: in {PICTURE})?{_FROM}?",
+            placed,
+            _framed(_SEEN, seen="{s}{part} {at}{view}"),
+        ),
         # Two sides, relations or things of which one is right
-        (rf"{_IF}{_BE} (?P<s>{_NOUN}) (?P<pre>(?:on|to) {_OWN} )(?:left|right) or (?:(?:on|to) )?(?:{_OWN} )?"
-         rf"(?:left|right)(?P<of> of me)?", sided, _framed(_SAID, said="{s} {be} {pre}{o}{of}")),
-        (rf"{_IF}{_BE} (?P<s>{_NOUN}) (?P<one>{_RELATION}) (?:me )?or (?P<other>{_RELATION}) me", related,
-         _framed(_SAID, said="{s} {be} {o} me")),
-        (rf"(?:is|are) (?P<s>{_NOUN}) (?P<pre>(?:on|to|at|in) {_OWN} )?(?:left|right)(?: side)? or "
-         rf"(?:(?:on|to|at|in) )?(?:{_OWN} )?(?:left|right)(?P<of>(?: side)?(?: of .+?)?){_FROM}?", sided,
-         _framed(_SEEN, seen="{s} {pre}{o}{of}{view}")),
-        (rf"(?:is|are) (?P<s>{_NOUN}) (?P<one>{_RELATION}) or (?P<other>{_RELATION}) (?P<ref>{_NOUN}){_FROM}?", related,
-         _framed(_SEEN, seen="{s} {o} {ref}{view}")),
-        (rf"(?:is|are) (?P<s>{_NOUN}) (?P<er>closer|nearer) to (?P<one>.+?),? or (?:to )?(?P<other>.+)", named,
-         _framed(_FOUND, found="{s} {er} to {the}")),
-        (rf"(?:is|are) (?P<s>{_NOUN}) (?P<one>next to each other) or (?P<other>far away from each other)", said,
-         _framed(_SEEN, seen="{s} {o}")),
-        (rf"are (?P<s>{_NOUN}) facing (?P<one>(?:the )?same or similar directions),? or (?P<other>very different "
-         r"directions)", said, _framed(_SEEN, seen="{s} facing {o}")),
-        (rf"{_WHICH} object is (?P<s>{_NOUN}) facing towards?, (?P<one>.+?),? or (?P<other>.+)", named,
-         _framed(_SEEN, seen="{s} facing towards {the}")),
-        (rf"(?P<be>is|are) (?P<s>(?:the colou?r of )?{_SHORT}) (?P<one>{COLOUR}) or (?P<other>{COLOUR})", said,
-         _framed(_SAID, said="{s} {be} {o}")),
+        (
+            rf"{_IF}{_BE} (?P<s>{_NOUN}) (?P<pre>(?:on|to) {_OWN} )(?:left|right) or (?:(?:on|to) )?(?:{_OWN} )?"
+            rf"(?:left|right)(?P<of> of me)?",
+            sided,
+            _framed(_SAID, said="{s} {be} {pre}{o}{of}"),
+        ),
+        (
+            rf"{_IF}{_BE} (?P<s>{_NOUN}) (?P<one>{_RELATION}) (?:me )?or (?P<other>{_RELATION}) me",
+            related,
+            _framed(_SAID, said="{s} {be} {o} me"),
+        ),
+        (
+            rf"(?:is|are) (?P<s>{_NOUN}) (?P<pre>(?:on|to|at|in) {_OWN} )?(?:left|right)(?: side)? or "
+            rf"(?:(?:on|to|at|in) )?(?:{_OWN} )?(?:left|right)(?P<of>(?: side)?(?: of .+?)?){_FROM}?",
+            sided,
+            _framed(_SEEN, seen="{s} {pre}{o}{of}{view}"),
+        ),
+        (
+            rf"(?:is|are) (?P<s>{_NOUN}) (?P<one>{_RELATION}) or (?P<other>{_RELATION}) (?P<ref>{_NOUN}){_FROM}?",
+            related,
+            _framed(_SEEN, seen="{s} {o} {ref}{view}"),
+        ),
+        (
+            rf"(?:is|are) (?P<s>{_NOUN}) (?P<er>closer|nearer) to (?P<one>.+?),? or (?:to )?(?P<other>.+)",
+            named,
+            _framed(_FOUND, found="{s} {er} to {the}"),
+        ),
+        (
+            rf"(?:is|are) (?P<s>{_NOUN}) (?P<one>next to each other) or (?P<other>far away from each other)",
+            said,
+            _framed(_SEEN, seen="{s} {o}"),
+        ),
+        (
+            rf"are (?P<s>{_NOUN}) facing (?P<one>(?:the )?same or similar directions),? or (?P<other>very different "
+            r"directions)",
+            said,
+            _framed(_SEEN, seen="{s} facing {o}"),
+        ),
+        (
+            rf"{_WHICH} object is (?P<s>{_NOUN}) facing towards?, (?P<one>.+?),? or (?P<other>.+)",
+            named,
+            _framed(_SEEN, seen="{s} facing towards {the}"),
+        ),
+        (
+            rf"(?P<be>is|are) (?P<s>(?:the colou?r of )?{_SHORT}) (?P<one>{COLOUR}) or (?P<other>{COLOUR})",
+            said,
+            _framed(_SAID, said="{s} {be} {o}"),
+        ),
         # Things
-        (rf"{_WHICH} {_THINGS} is (?P<er>(?:{_COMPARED})\b[^,]*), (?P<one>.+?),? or (?P<other>.+)", named,
-         _framed(_FOUND, found="{the} {er}")),
-        (rf"{_WHICH} {_THINGS} is (?P<er>(?:{_COMPARED})\b[^,]*){_STRANDED}", thing,
-         _framed(_FOUND, found="{the} {er}")),
-        (rf"{_WHICH} {_THINGS} has (?P<location>a (?:higher|lower) location)", thing,
-         _framed(_FOUND, found="{the} at {location}")),
+        (
+            rf"{_WHICH} {_THINGS} is (?P<er>(?:{_COMPARED})\b[^,]*), (?P<one>.+?),? or (?P<other>.+)",
+            named,
+            _framed(_FOUND, found="{the} {er}"),
+        ),
+        (
+            rf"{_WHICH} {_THINGS} is (?P<er>(?:{_COMPARED})\b[^,]*){_STRANDED}",
+            thing,
+            _framed(_FOUND, found="{the} {er}"),
+        ),
+        (
+            rf"{_WHICH} {_THINGS} has (?P<location>a (?:higher|lower) location)",
+            thing,
+            _framed(_FOUND, found="{the} at {location}"),
+        ),
         # Hands and sides
-        (rf"(?P<p>(?:in |on |with )?){_WHICH} {_LIMB} (?P<be>is|are) (?P<s>{_SHORT}) (?P<v>\w+ing\b(?!.*ing\b).*)",
-         sided, ("it is {p}the {o} {part} that {s} {be} {v}", "here it is {p}the {o} {part} that {s} {be} {v}",
-                 "as one can see, it is {p}the {o} {part} that {s} {be} {v}")),
-        (rf"{_WHICH} {_LIMB} (?P<vp>(?:is|are) (?:{PREPOSITION}|\w+ing) .+)", sided,
-         _framed(_SAID, said="the {o} {part} {vp}")),
-        (rf"{_WHICH} side of (?P<s>{_NOUN}) (?P<vp>is (?:facing|closer to|closest to|nearest to) .+)", sided,
-         _framed(_SAID, said="the {o} side of {s} {vp}")),
+        (
+            rf"(?P<p>(?:in |on |with )?){_WHICH} {_LIMB} (?P<be>is|are) (?P<s>{_SHORT}) (?P<v>\w+ing\b(?!.*ing\b).*)",
+            sided,
+            (
+                "it is {p}the {o} {part} that {s} {be} {v}",
+                "here it is {p}the {o} {part} that {s} {be} {v}",
+                "as one can see, it is {p}the {o} {part} that {s} {be} {v}",
+            ),
+        ),
+        (
+            rf"{_WHICH} {_LIMB} (?P<vp>(?:is|are) (?:{PREPOSITION}|\w+ing) .+)",
+            sided,
+            _framed(_SAID, said="the {o} {part} {vp}"),
+        ),
+        (
+            rf"{_WHICH} side of (?P<s>{_NOUN}) (?P<vp>is (?:facing|closer to|closest to|nearest to) .+)",
+            sided,
+            _framed(_SAID, said="the {o} side of {s} {vp}"),
+        ),
         # Yes and no
         (rf"(?P<lead>from .+?, )?(?:{_IS_THERE})(?P<rest>.+)", truth, _SHOWN),
         (rf"does {PICTURE} (?:contain|show|include) (?P<rest>.+)", truth, _SHOWN),
-        (rf"(?:is|are) (?P<rest>an? (?!.* an? ).+) (?:present|visible|shown|depicted)(?: in {PICTURE})?", truth,
-         _SHOWN),
+        (
+            rf"(?:is|are) (?P<rest>an? (?!.* an? ).+) (?:present|visible|shown|depicted)(?: in {PICTURE})?",
+            truth,
+            _SHOWN,
+        ),
         (rf"(?:is|are) (?P<rest>{_NO_PREDICATE}{_NOUN}){_FROM}", truth, _SHOWN),
-        (rf"(?:is|are) (?P<rest>{_NO_PREDICATE}{_NOUN} (?:directly {PREPOSITION} {DET} .+|(?:{_ADVERB} )?{PREPOSITION} "
-         rf"{DET} [\w'-]+))", truth, _SHOWN),
+        (
+            rf"(?:is|are) (?P<rest>{_NO_PREDICATE}{_NOUN} (?:directly {PREPOSITION} {DET} .+|"
+            rf"(?:{_ADVERB} )?{PREPOSITION} {DET} [\w'-]+))",
+            truth,
+            _SHOWN,
+        ),
         (rf"(?P<aux>is|are) (?P<s>{_SHORT}) (?P<rest>{COLOUR})", truth, _framed(_SAID, said="{s} {aux} {rest}")),
-        (rf"{_IF}(?P<aux>is|are|was|were|can|could|will|would|should) (?P<s>it|he|she|they|we|you|I|(?:this|that|these|"
-         r"those)(?= (?:an?|the|in|on|at|from|of|for|about|near|under|behind|made|taken)\b)) "
-         r"(?P<rest>(?!.*\b(?:any\w*|or)\b).+)", truth, _framed(_SAID, said="{s} {aux} {rest}")),
+        (
+            rf"{_IF}(?P<aux>is|are|was|were|can|could|will|would|should) "
+            r"(?P<s>it|he|she|they|we|you|I|(?:this|that|these|"
+            r"those)(?= (?:an?|the|in|on|at|from|of|for|about|near|under|behind|made|taken)\b)) "
+            r"(?P<rest>(?!.*\b(?:any\w*|or)\b).+)",
+            truth,
+            _framed(_SAID, said="{s} {aux} {rest}"),
+        ),
     )
-]  # fmt: skip
+]
 """The first that fits a question and all its options counts; each is listed before what would misread its questions."""

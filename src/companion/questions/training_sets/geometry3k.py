@@ -59,8 +59,15 @@ def value(answer: str) -> float | str:
 
 # Count: of the training split, of which the Hub's viewer says 2.1k. Its card could not be seen.
 GEOMETRY3K = Benchmark(
-    name=NAME, title="Geometry3K (training)", home="hiyouga/geometry3k", files=("data/train-*.parquet",),
-    revision=None, licence=NOT_STATED, items=2101, options="4",
+    name=NAME,
+    title="Geometry3K (training)",
+    home="hiyouga/geometry3k",
+    files=("data/train-*.parquet",),
+    revision=None,
+    licence=NOT_STATED,
+    items=2101,
+    options="4",
     note="Open-ended: its options are made here, of answers to other problems.",
-    read=read_questions, scores=accuracy,
-)  # fmt: skip
+    read=read_questions,
+    scores=accuracy,
+)

@@ -88,10 +88,15 @@ def _question(row: Row, images: Path, there: set[str]) -> Question | None:
     options = tuple(str(number) for number in range(first, first + OPTIONS))
     text = f"How many {row.text('label')} are there in the picture?"
     return Question(
-        id, text, options, answer, claims(text, options),
-        partial(in_cell, (images / sha).read_bytes, f"{row.place}, column image_url"), source=NAME,
+        id,
+        text,
+        options,
+        answer,
+        claims(text, options),
+        partial(in_cell, (images / sha).read_bytes, f"{row.place}, column image_url"),
+        source=NAME,
         group=f"{NAME}-{sha[:16]}",
-    )  # fmt: skip
+    )
 
 
 def fetch(urls: Mapping[str, str], folder: Path) -> Counter[str]:
@@ -169,9 +174,15 @@ def _for_good(error: Exception) -> bool:
 
 # Count, licence and commit: the dataset's card and history at the Hub.
 PIXMO_COUNT = Benchmark(
-    name=NAME, title="PixMo-Count (training)", home="allenai/pixmo-count", files=("data/train-*.parquet",),
-    revision="ebf51cf70e45d12374e64d475862e4f8d21d31d0", licence="ODC-BY", items=36916, options="4",
+    name=NAME,
+    title="PixMo-Count (training)",
+    home="allenai/pixmo-count",
+    files=("data/train-*.parquet",),
+    revision="ebf51cf70e45d12374e64d475862e4f8d21d31d0",
+    licence="ODC-BY",
+    items=36916,
+    options="4",
     note="Its pictures are fetched from the web by their hash; many are dead, and how many is told.",
     read=read_questions,
     scores=accuracy,
-)  # fmt: skip
+)

@@ -48,15 +48,29 @@ def _question(row: Row) -> Question | None:
         raise MalformedError("correct_answer", f"{right!r} is none of {answers}")
     options, answer = shuffled(distinct([right, *(one for one in answers if one != right)], "answers"), id)
     return Question(
-        id, text, options, answer, claims(text, options), row.picture, source=NAME,
-        category=row.text("question_type"), group=id,
-    )  # fmt: skip
+        id,
+        text,
+        options,
+        answer,
+        claims(text, options),
+        row.picture,
+        source=NAME,
+        category=row.text("question_type"),
+        group=id,
+    )
 
 
 # Count: of the training split, not checked against the files. Licence: the card of array/SAT, of which this is a copy.
 SAT2 = Benchmark(
-    name=NAME, title="SAT2 (training)", home="array/SAT-v2", files=("data/train-*.parquet",), revision=None,
-    licence="MIT (array/SAT)", items=172384, options="2 to 4",
+    name=NAME,
+    title="SAT2 (training)",
+    home="array/SAT-v2",
+    files=("data/train-*.parquet",),
+    revision=None,
+    licence="MIT (array/SAT)",
+    items=172384,
+    options="2 to 4",
     note="Questions with two pictures are left out; options stand in an order that an item's id decides.",
-    read=read_questions, scores=accuracy,
-)  # fmt: skip
+    read=read_questions,
+    scores=accuracy,
+)

@@ -44,10 +44,13 @@ def _entropy(answer: object) -> str:
         "Divide by the logarithm of the number of *letters*, not of tokens.": nats(letters) / math.log(len(weights)),
     }
     close(
-        answer, expected, 0.005, slips,
+        answer,
+        expected,
+        0.005,
+        slips,
         "Exponentiate the logits; add up what belongs to one letter; divide the three by their sum; then minus the sum "
         "of p log p, divided by the logarithm of 3.",
-    )  # fmt: skip
+    )
     return (
         "Did you need the softmax over the whole vocabulary? No: its denominator goes when one renormalises. It is "
         "needed for the letter mass alone, which tells whether the number can be trusted."
@@ -146,29 +149,44 @@ _R, _A = "(0.1 * form + right) * agrees", "(r - r.mean()) / (r.std(ddof=1) + 1e-
 
 BY_HAND = (
     Exercise(
-        "02.3", "From logits to an entropy",
+        "02.3",
+        "From logits to an entropy",
         "At the step that writes the letter, a model gives these logits to these tokens, and next to nothing to all "
         "others. The item offers A, B and C. What is the normalised entropy over its letters, to two digits?",
-        _LETTERS + "answer = -(p * np.log(p)).sum() / np.log(3)", _entropy,
+        _LETTERS + "answer = -(p * np.log(p)).sum() / np.log(3)",
+        _entropy,
         (
             Slip(_LETTERS + "answer = -(p * np.log(p)).sum()", "in nats"),
             Slip(_LETTERS + "answer = -(p * np.log2(p)).sum()", "in bits"),
-            Slip(_WEIGHTS + 'raw = np.exp([logits[letter] for letter in "ABC"])\np = raw / raw.sum()\n'
-                 "answer = -(p * np.log(p)).sum() / np.log(3)", "two tokens"),
-            Slip(_LETTERS + "p = raw / np.exp(list(logits.values())).sum()\n"
-                 "answer = -(p * np.log(p)).sum() / np.log(3)", "letter mass first"),
-            Slip(_LETTERS + 'raw = np.append(raw, np.exp(logits["D"]))\np = raw / raw.sum()\n'
-                 "answer = -(p * np.log(p)).sum() / np.log(4)", "does not offer D"),
-            Slip(_WEIGHTS + "raw = np.exp(list(logits.values()))\np = raw / raw.sum()\n"
-                 "answer = -(p * np.log(p)).sum() / np.log(6)", "over all tokens"),
+            Slip(
+                _WEIGHTS + 'raw = np.exp([logits[letter] for letter in "ABC"])\np = raw / raw.sum()\n'
+                "answer = -(p * np.log(p)).sum() / np.log(3)",
+                "two tokens",
+            ),
+            Slip(
+                _LETTERS + "p = raw / np.exp(list(logits.values())).sum()\nanswer = -(p * np.log(p)).sum() / np.log(3)",
+                "letter mass first",
+            ),
+            Slip(
+                _LETTERS + 'raw = np.append(raw, np.exp(logits["D"]))\np = raw / raw.sum()\n'
+                "answer = -(p * np.log(p)).sum() / np.log(4)",
+                "does not offer D",
+            ),
+            Slip(
+                _WEIGHTS + "raw = np.exp(list(logits.values()))\np = raw / raw.sum()\n"
+                "answer = -(p * np.log(p)).sum() / np.log(6)",
+                "over all tokens",
+            ),
         ),
         _WEIGHTS + "answer = ...  # between 0 and 1",
     ),
     Exercise(
-        "04.4", "Compute an advantage",
+        "04.4",
+        "Compute an advantage",
         "Write the advantages of one group under the recipe `rl-consistent`, as the trainer computes them. `form`, "
         "`right` and `agrees` are arrays of true and false, one entry a rollout.",
-        _written(_R, _A), _advantages,
+        _written(_R, _A),
+        _advantages,
         (
             Slip(_written("0.1 * form + right", _A), "gate is missing"),
             Slip(_written("0.1 * form + right", f"{_A} * agrees"), "on the *advantage*"),
@@ -178,6 +196,7 @@ BY_HAND = (
             Slip(_written(_R, "(r - r.mean()) / (r.std() + 1e-4)"), "ddof=1"),
             Slip(_written(_R, "(r - r.mean()) / r.std(ddof=1)"), "0 / 0"),
         ),
-        "def advantages(form, right, agrees):\n    return ...", answer="advantages",
+        "def advantages(form, right, agrees):\n    return ...",
+        answer="advantages",
     ),
-)  # fmt: skip
+)

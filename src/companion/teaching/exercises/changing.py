@@ -218,11 +218,13 @@ _TURNED = 'answer = "".join(letter for letter in holds if holds[letter] != (lett
 
 CHANGING = (
     Exercise(
-        "01.1", "Write a wording",
+        "01.1",
+        "Write a wording",
         "Is it the words? Write a caption of your own. `{claim}` stands in it for the false statement, as in “Caption: "
         "{claim}”, and the caption has to assert it. The check puts it to the small model on 48 items, and holds it "
         "against no caption and against this notebook's wordings. Predict first: what would make it more harmful?",
-        'answer = "In the picture you see this: {claim}"', _wording,
+        'answer = "In the picture you see this: {claim}"',
+        _wording,
         (
             Slip('answer = "The star is red."', "has to stand in the text"),
             Slip('answer = "Caption: {claim}"', "one of the three wordings"),
@@ -231,13 +233,15 @@ CHANGING = (
             Slip('answer = "Look and tell me whether this holds: {claim}"', "asks instead"),
             Slip('answer = "{claim} That was a mistake."', "take the statement back"),
         ),
-        'answer = ...  # a text in quotation marks, with {claim} in it',
+        "answer = ...  # a text in quotation marks, with {claim} in it",
     ),
     Exercise(
-        "03.1", "Swap the judge",
+        "03.1",
+        "Swap the judge",
         "Put another judge over the same rows: a reasoning concludes the option that it names *first*. Which of these "
         f"sentences hold with this judge?\n\n{choice_lines(SENTENCES)}",
-        f"import pandas as pd\n\n\n{_FIRST}{_SWAPPED}{_SHARES}{_SAID}", _survive,
+        f"import pandas as pd\n\n\n{_FIRST}{_SWAPPED}{_SHARES}{_SAID}",
+        _survive,
         (
             Slip(f"import pandas as pd\n\n{_KEPT}{_SHARES}{_SAID}", "kept `rule`"),
             Slip(f"import pandas as pd\n\n\n{_FIRST}{_SWAPPED}{_SHARES}{_TURNED.format('a')}", "**a**"),
@@ -249,4 +253,4 @@ CHANGING = (
         "answer = ...  # letters in quotation marks; columns: perturbation, answer, correct, rule",
         given=("rows",),
     ),
-)  # fmt: skip
+)

@@ -17,11 +17,14 @@ def _exercise(entry: dict[str, Any]) -> Exercise:
     options = {letter: _one_line(option["text"]) for letter, option in entry["options"].items()}
     says = {letter: _one_line(option["says"]) for letter, option in entry["options"].items()}
     return Exercise(
-        entry["id"], entry["title"], f"{_one_line(entry['question'])}\n\n{choice_lines(options)}",
-        f'answer = "{entry["right"]}"', partial(pick, right=entry["right"], says=says),
+        entry["id"],
+        entry["title"],
+        f"{_one_line(entry['question'])}\n\n{choice_lines(options)}",
+        f'answer = "{entry["right"]}"',
+        partial(pick, right=entry["right"], says=says),
         tuple(Slip(f'answer = "{letter}"', why) for letter, why in says.items() if letter != entry["right"]),
         entry.get("starter", NOT_ANSWERED),
-    )  # fmt: skip
+    )
 
 
 def _one_line(text: str) -> str:

@@ -22,17 +22,20 @@ def _names_none(answer: object, shares: pd.DataFrame) -> str:
     expected, agrees = change("misread-0", "names no option"), change("misread-0", "agrees")
     last = 100 * value(
         shares, initial="misread-0", prompt="plain", measure="names no option", step=shares["step"].max()
-    )  # fmt: skip
+    )
     slips = {
         "That is how the share that *agrees* changed.": agrees,
         "That is the share at the last step. How far is it from the one at step 0?": last,
         "That is the other initial checkpoint.": change("misread-20", "names no option"),
     }
     close(
-        answer, expected, 0.05, slips,
+        answer,
+        expected,
+        0.05,
+        slips,
         "The value of *names no option* at the last step minus that at step 0, under `plain`, from `misread-0`; in "
         "points.",
-    )  # fmt: skip
+    )
     return (
         f"The share that agrees moved by {agrees:+.1f} points, and the share that contradicts by "
         f"{change('misread-0', 'contradicts'):+.1f}. Who counts agreement alone cannot tell reasoning that came to "
@@ -60,10 +63,13 @@ def _never_saw(answer: object, table: pd.DataFrame) -> str:
         ),
     }
     close(
-        answer, expected, 0.04, slips,
+        answer,
+        expected,
+        0.04,
+        slips,
         "Take the lines with `perturbation` `wrong-caption` and `measure` `change`: `augmented` minus `accuracy`, in "
         "points.",
-    )  # fmt: skip
+    )
     return (
         f"{expected:+.1f} points. Against the model before RL it would have been "
         f"{points('augmented', 'change') - points('before RL', 'change'):+.1f}. A remedy has to be held against the "
@@ -144,9 +150,10 @@ def _index(function: object, changes: pd.DataFrame) -> str:
             raise WrongError(f"`{shown}` returned a `{type(found).__name__}`; a number or `None` is asked for.")
         if (found is None) != (expected is None):
             why = (
-                "Accuracy did not rise there, so nothing was bought: `None`." if expected is None
+                "Accuracy did not rise there, so nothing was bought: `None`."
+                if expected is None
                 else "Accuracy rose there, so there is a price, if only 0."
-            )  # fmt: skip
+            )
             raise WrongError(f"`{shown}` returned {found!r}. {why}")
         if found is None or expected is None or abs(found - expected) < 1e-6:
             continue
@@ -155,7 +162,7 @@ def _index(function: object, changes: pd.DataFrame) -> str:
             "as positive.",
             "best on the way": "Only the first and the last step count: who picks the best one afterwards picks luck.",
             "both rose": "Agreement rose, so nothing was paid for the gain: 0.",
-        }[name]  # fmt: skip
+        }[name]
         raise WrongError(f"`{shown}` returned {found:.3g}. {why}")
     ends = changes.set_index(["start", "measure"])["value"]
     prices = {start: _paid(ends[start, "correct"], ends[start, "consistent"]) for start in changes["start"].unique()}
@@ -195,7 +202,8 @@ _INDEX = "def index(accuracy, agreement):\n    "
 
 RUNS = (
     Exercise(
-        "04.2", "Part ways, or say nothing?",
+        "04.2",
+        "Part ways, or say nothing?",
         "An answer may fail to agree because the reasoning concludes another option, or because it names none (“So "
         "the answer is pink”, where pink is not on offer). From `misread-0`, under `plain`: by how many points does "
         "the share that *names no option* change from step 0 to the last? `shares` is the table of the three shares.",
@@ -207,42 +215,54 @@ RUNS = (
             Slip(_SHARES.format("misread-20", "names no option", "(after - before)"), "other initial checkpoint"),
             Slip(_SHARES.format("misread-0", "names no option", "(before - after)"), "the sign is not"),
         ),
-        "answer = ...  # in points, with its sign", given=("shares",),
+        "answer = ...  # in points, with its sign",
+        given=("shares",),
     ),
     Exercise(
-        "05.1", "Held against what?",
+        "05.1",
+        "Held against what?",
         "Suppose that under a wrong caption `augmented` loses less than the model before RL. Did the augmentation do "
         "that? Hold it against `accuracy`, which went through the same RL and never saw a lie: by how many points "
         "does the change under `wrong-caption` differ, `augmented` minus `accuracy`?",
-        _CHANGES + 'answer = change["augmented"] - change["accuracy"]', _never_saw,
+        _CHANGES + 'answer = change["augmented"] - change["accuracy"]',
+        _never_saw,
         (
             Slip(_CHANGES + 'answer = change["augmented"] - change["before RL"]', "before RL"),
-            Slip('lines = table[(table["perturbation"] == "wrong-caption") & (table["measure"] == "accuracy")]\n'
-                 'answer = 100 * (lines.set_index("recipe")["value"]["augmented"] '
-                 '- lines.set_index("recipe")["value"]["accuracy"])', "compare the *changes*"),
+            Slip(
+                'lines = table[(table["perturbation"] == "wrong-caption") & (table["measure"] == "accuracy")]\n'
+                'answer = 100 * (lines.set_index("recipe")["value"]["augmented"] '
+                '- lines.set_index("recipe")["value"]["accuracy"])',
+                "compare the *changes*",
+            ),
             Slip(_CHANGES + 'answer = change["augmented"]', "Against which recipe"),
             Slip(_CHANGES + 'answer = change["accuracy"] - change["augmented"]', "the sign is not"),
         ),
-        _CHANGES + "answer = ...  # in points, with its sign", given=("table",),
+        _CHANGES + "answer = ...  # in points, with its sign",
+        given=("table",),
     ),
     Exercise(
-        "06.1", "Right, against its own reasoning",
+        "06.1",
+        "Right, against its own reasoning",
         "Look at the figure of what each model does. Which model is most often *right, against its own reasoning* "
         "when its reasoning was begun with a lie?",
-        _MARKS.format("right, against its own reasoning", "wrong-think", "max"), _against,
+        _MARKS.format("right, against its own reasoning", "wrong-think", "max"),
+        _against,
         (
             Slip(_MARKS.format("right, and its reasoning says so", "wrong-think", "max"), "*as its reasoning says*"),
             Slip(_MARKS.format("follows what was put there", "wrong-think", "max"), "follows the lie"),
             Slip(_MARKS.format("right, against its own reasoning", "wrong-think", "min"), "a longer one"),
         ),
-        "answer = ...  # the name of a model in quotation marks", given=("marks",),
+        "answer = ...  # the name of a model in quotation marks",
+        given=("marks",),
     ),
     Exercise(
-        "06.2", "Find a prompt that tells them apart",
+        "06.2",
+        "Find a prompt that tells them apart",
         "Find a question on which, under `wrong-think`, one model is right *against* its own reasoning and another "
         "is right *as* its reasoning says. Search with the panels, or in `context.rows` (columns `question`, "
         "`perturbation`, `model`, `behaviour`).",
-        _UNDER + _PAIR.format("against", "so"), _found,
+        _UNDER + _PAIR.format("against", "so"),
+        _found,
         (
             Slip(_UNDER + _PAIR.format("so", "against"), "changed the two round"),
             Slip(_UNDER + _PAIR.format("against", "against"), "Two different models"),
@@ -253,11 +273,13 @@ RUNS = (
         given=("context.rows",),
     ),
     Exercise(
-        "06.3", "The price of a point",
+        "06.3",
+        "The price of a point",
         "Write an index of the trade-off: from accuracy and agreement, step by step, the points of agreement lost "
         "for each point of accuracy gained, from the first step to the last. It is 0 where agreement was not lost, "
         "and `None` where accuracy was not gained: then nothing was bought.",
-        _INDEX + """\
+        _INDEX
+        + """\
 gained, lost = accuracy[-1] - accuracy[0], agreement[0] - agreement[-1]
     return max(lost, 0) / gained if gained > 0 else None""",
         _index,
@@ -265,12 +287,18 @@ gained, lost = accuracy[-1] - accuracy[0], agreement[0] - agreement[-1]
             Slip(_INDEX + "return (max(agreement) - min(agreement)) / (max(accuracy) - min(accuracy))", "picks luck"),
             Slip(_INDEX + "return (agreement[-1] - agreement[0]) / (accuracy[-1] - accuracy[0])", "counts as positive"),
             Slip(_INDEX + "return (agreement[0] - agreement[-1]) / (accuracy[-1] - accuracy[0])", "nothing was paid"),
-            Slip(_INDEX + "return max(agreement[0] - agreement[-1], 0) / (accuracy[-1] - accuracy[0])",
-                 "stopped with ZeroDivisionError"),
-            Slip(_INDEX + "gained = accuracy[-1] - accuracy[0]\n"
-                 "    return max(agreement[0] - agreement[-1], 0) / gained if gained > 0 else 0.0",
-                 "nothing was bought"),
+            Slip(
+                _INDEX + "return max(agreement[0] - agreement[-1], 0) / (accuracy[-1] - accuracy[0])",
+                "stopped with ZeroDivisionError",
+            ),
+            Slip(
+                _INDEX + "gained = accuracy[-1] - accuracy[0]\n"
+                "    return max(agreement[0] - agreement[-1], 0) / gained if gained > 0 else 0.0",
+                "nothing was bought",
+            ),
         ),
-        _INDEX + "return ...", "index", ("changes",),
+        _INDEX + "return ...",
+        "index",
+        ("changes",),
     ),
-)  # fmt: skip
+)

@@ -68,9 +68,11 @@ SPEAKERS = {
     "never": ((False,) * 10, LIED),
     "sees": (LIED, LIED),
     "mostly": ((True, True, True, True, False, False, True, False, False, False), LIED),
-    "mostly, fewer lies": ((True, True, False, True, False, False, False, True, False, False, False),
-                           (True, True, True, False, False, False, False, False, False, False, False)),
-}  # fmt: skip
+    "mostly, fewer lies": (
+        (True, True, False, True, False, False, False, True, False, False, False),
+        (True, True, True, False, False, False, False, False, False, False, False),
+    ),
+}
 """Name → for ten responses or so, whether it says that text and picture disagree, and whether the text was false."""
 
 
@@ -228,11 +230,13 @@ _OTHER = (GUARDED.answer + 1) % len(GUARDED.options)
 
 DESIGNING = (
     Exercise(
-        "03.3", "Be the judge",
+        "03.3",
+        "Be the judge",
         "Write a judge in ten lines: which of the options does a reasoning conclude? Return its number, from 0, or "
         "`None` where it concludes none. It will be given reasoning that changes its mind, that denies an option, "
         "and that says nothing.",
-        _CONCLUDED + """\
+        _CONCLUDED
+        + """\
     found = None
     for sentence in re.split(r"[.!?]", think.lower()):
         for number, option in enumerate(options):
@@ -242,22 +246,33 @@ DESIGNING = (
     return found""",
         _judge,
         (
-            Slip("def concluded(think, options):\n    for number, option in enumerate(options):\n"
-                 "        if option in think.lower():\n            return number", "change its mind"),
-            Slip("def concluded(think, options):\n    places = [think.lower().rfind(option) for option in options]\n"
-                 "    return places.index(max(places)) if max(places) >= 0 else None", "*denied*"),
+            Slip(
+                "def concluded(think, options):\n    for number, option in enumerate(options):\n"
+                "        if option in think.lower():\n            return number",
+                "change its mind",
+            ),
+            Slip(
+                "def concluded(think, options):\n    places = [think.lower().rfind(option) for option in options]\n"
+                "    return places.index(max(places)) if max(places) >= 0 else None",
+                "*denied*",
+            ),
             Slip("def concluded(think, options):\n    return 1", "names none of the options"),
-            Slip(_CONCLUDED + "    said = [o for o in options if o in think]\n    return said[-1] if said else None",
-                 "the *number* of the option"),
+            Slip(
+                _CONCLUDED + "    said = [o for o in options if o in think]\n    return said[-1] if said else None",
+                "the *number* of the option",
+            ),
         ),
-        _CONCLUDED + "    return ...", "concluded",
+        _CONCLUDED + "    return ...",
+        "concluded",
     ),
     Exercise(
-        "07.3", "A measure that habit cannot fool",
+        "07.3",
+        "A measure that habit cannot fool",
         "For some responses, `said` tells whether each says that text and picture disagree, and `lied` whether the "
         "text was false (two lists of `True` and `False`). Write a score that is 1 for who says it of lies only, and "
         "0 for who always says it, or never, whatever the share of lies.",
-        _SCORE + """\
+        _SCORE
+        + """\
 of_lies = [s for s, false in zip(said, lied) if false]
     of_truths = [s for s, false in zip(said, lied) if not false]
     return sum(of_lies) / len(of_lies) - sum(of_truths) / len(of_truths)""",
@@ -266,15 +281,21 @@ of_lies = [s for s, false in zip(said, lied) if false]
             Slip(_SCORE + "return sum(s and false for s, false in zip(said, lied)) / sum(lied)", "of *every* text"),
             Slip(_SCORE + "return sum(s == false for s, false in zip(said, lied)) / len(said)", "of *every* text"),
             Slip(_SCORE + "return float(list(said) == list(lied))", "not in between"),
-            Slip(_SCORE + "return sum(s and false for s, false in zip(said, lied)) / sum(said)",
-                 "stopped with ZeroDivisionError"),
-            Slip(_SCORE + "return sum((1 if false else -1) * s for s, false in zip(said, lied)) / len(said)",
-                 "of *every* text"),
+            Slip(
+                _SCORE + "return sum(s and false for s, false in zip(said, lied)) / sum(said)",
+                "stopped with ZeroDivisionError",
+            ),
+            Slip(
+                _SCORE + "return sum((1 if false else -1) * s for s, false in zip(said, lied)) / len(said)",
+                "of *every* text",
+            ),
         ),
-        _SCORE + "return ...", "score",
+        _SCORE + "return ...",
+        "score",
     ),
     Exercise(
-        "05.2", "A reward that resists the shortcut",
+        "05.2",
+        "A reward that resists the shortcut",
         "Design a reward that pays an honest reasoning more than any shortcut. You are given the text of the think "
         "block, the letter `answer`, the `right` letter, the letter that the reasoning `concludes` (or `None`), and "
         "`truths`: for each statement that it makes about the picture, whether it is true. Start with the paper's "
@@ -285,33 +306,42 @@ of_lies = [s for s, false in zip(said, lied) if false]
         (
             Slip(_REWARD + "return float(answer == right)", "an empty think block"),
             Slip(_REWARD + "return float(answer == right and concludes == answer)", "a template that says"),
-            Slip(_REWARD + "return float(answer == right and concludes == answer and len(think.split()) >= 6)",
-                 "words are no sight"),
+            Slip(
+                _REWARD + "return float(answer == right and concludes == answer and len(think.split()) >= 6)",
+                "words are no sight",
+            ),
             Slip(_REWARD + "return float(answer == right and len(truths) > 0)", "*false* of the picture"),
-            Slip(_REWARD + "return float(answer == right and concludes == answer and len(truths) > 0)",
-                 "*false* of the picture"),
+            Slip(
+                _REWARD + "return float(answer == right and concludes == answer and len(truths) > 0)",
+                "*false* of the picture",
+            ),
             Slip(_REWARD + "return float(answer == right and all(truths))", "`all([])`"),
             Slip(_REWARD + "return float(len(truths) > 0 and all(truths))", "a wrong answer after true statements"),
             Slip(_REWARD + "return 0.0", "nobody is paid"),
             Slip(_REWARD + "return float(len(think.split()) > 20 and answer == right)", "short true reasoning"),
         ),
-        _REWARD + "return ...", "reward",
+        _REWARD + "return ...",
+        "reward",
     ),
     Exercise(
-        "05.3", "Get round the guard",
+        "05.3",
+        "Get round the guard",
         "The recipe `guarded` pays for a right answer only if the reasoning leads to it (`consistency`) and has at "
         f"least {rewards.SPOKEN_WORDS} words (`spoken`), against collapse. Write a completion about a picture that "
         f"you cannot see, which is paid in full and says nothing true of it: {_asked(GUARDED)}.",
-        _completion(f"Let me have a look at it. {_STAR.format(option=_OPTION)}", _LETTER), _broken,
+        _completion(f"Let me have a look at it. {_STAR.format(option=_OPTION)}", _LETTER),
+        _broken,
         (
             Slip(_completion("", _LETTER), "`consistency` is shut"),
             Slip(_completion(_STAR.format(option=_OPTION).replace(" the answer is", ""), _LETTER), "fewer than"),
             Slip(_completion(" ".join(GUARDED.reasoning), _LETTER), "honestly so"),
             Slip(_completion("I will not say what I see there.", _LETTER), "`consistency` is shut"),
-            Slip(_completion(f"Let me see. {_STAR.format(option=GUARDED.options[_OTHER])}", LETTERS[_OTHER]),
-                 "answers wrongly"),
+            Slip(
+                _completion(f"Let me see. {_STAR.format(option=GUARDED.options[_OTHER])}", LETTERS[_OTHER]),
+                "answers wrongly",
+            ),
             Slip(f'answer = "{_LETTER}"', "The form is not paid"),
         ),
         'answer = ...  # "<think>…</think><answer>…</answer>"',
     ),
-)  # fmt: skip
+)

@@ -38,10 +38,13 @@ def _lower_half(answer: object, rows: pd.DataFrame) -> str:
         * misled["correct"][base["p_correct"] < median].mean(),
     }
     close(
-        answer, lower, 0.1, slips,
+        answer,
+        lower,
+        0.1,
+        slips,
         "Take the items whose `p_correct` under `plain` is below its median, and for these the accuracy under "
         "`wrong-caption` minus that under `plain`, in points.",
-    )  # fmt: skip
+    )
     return (
         f"{lower:+.1f} points in the lower half, {upper:+.1f} in the upper one. Take care what you make of it: a low "
         "P(correct) may be doubt, or a mistake that the model is sure of, and what is wrong already cannot be lost. "
@@ -71,10 +74,13 @@ def _foretells(answer: object, rows: pd.DataFrame) -> str:
         ),
     }
     close(
-        answer, expected, 0.002, slips,
+        answer,
+        expected,
+        0.002,
+        slips,
         "The score is minus the entropy under `stop-think`, the label `correct` under `wrong-think`, and the items "
         "are those right under both `plain` and `stop-think`. An AUROC lies between 0 and 1.",
-    )  # fmt: skip
+    )
     return (
         f"{expected:.2f}, against {usual:.2f} for the entropy under `plain`; 0.5 is a coin. Was your prediction right? "
         "One number without an interval is a hint, not a finding: give it one by the bootstrap."
@@ -133,10 +139,13 @@ def _delivery(answer: object, table: pd.DataFrame) -> str:
         - accuracy("reference", "prefill"),
     }
     close(
-        answer, careless - fair, 0.1, slips,
+        answer,
+        careless - fair,
+        0.1,
+        slips,
         "Two gaps under `wrong-think`, each reference minus RL (the lines with `seed` −1): once with the RL models "
         "prefilled, once with them told in the user's turn. Subtract the second from the first, in points.",
-    )  # fmt: skip
+    )
     return (
         f"Of a gap of {careless:.1f} points, {careless - fair:.1f} are delivery, and {fair:.1f} are left. It is the "
         "number of the first prediction again, which is no accident: the reference drops out of the difference."
@@ -178,9 +187,12 @@ def _seen(answer: object, rows: pd.DataFrame) -> str:
         "That is what is left without the picture. How much went with it?": 100 * blank,
     }
     close(
-        answer, 100 * _known(base - blank, "both prompts"), 0.1, slips,
+        answer,
+        100 * _known(base - blank, "both prompts"),
+        0.1,
+        slips,
         "The accuracy under `plain` minus that under `blank-image`, first benchmark, in points.",
-    )  # fmt: skip
+    )
     return (
         f"{100 * (base - blank):.1f} points are owed to the picture; {100 * blank:.1f} % come without it, where "
         f"guessing gives {100 * chance:.1f}. A benchmark on which the first number is small measures reading, not "
@@ -237,104 +249,144 @@ accuracy = 100 * rows.groupby("perturbation")["correct"].mean()
 
 MEASURING = (
     Exercise(
-        "01.2", "The lower half",
+        "01.2",
+        "The lower half",
         "Take the items whose `p_correct` under `plain` is below its median. By how many points does *their* accuracy "
         "change under `wrong-caption`? Predict first: more or less than that of the others?",
         _BASE + _MISLED + _LOWER + 'answer = 100 * (misled["correct"][lower].mean() - base["correct"][lower].mean())',
         _lower_half,
         (
             Slip(_BASE + _MISLED + 'answer = 100 * (misled["correct"].mean() - base["correct"].mean())', "*all* items"),
-            Slip(_BASE + _MISLED + 'upper = base["p_correct"] > base["p_correct"].median()\n'
-                 'answer = 100 * (misled["correct"][upper].mean() - base["correct"][upper].mean())', "*upper* half"),
-            Slip(_BASE + _MISLED + 'lower = misled["p_correct"] < misled["p_correct"].median()\n'
-                 'answer = 100 * (misled["correct"][lower].mean() - base["correct"][lower].mean())',
-                 "*before* the lie"),
-            Slip(_BASE + _MISLED + _LOWER + 'answer = 100 * misled["correct"][lower].mean()',
-                 "Subtract the accuracy"),
+            Slip(
+                _BASE + _MISLED + 'upper = base["p_correct"] > base["p_correct"].median()\n'
+                'answer = 100 * (misled["correct"][upper].mean() - base["correct"][upper].mean())',
+                "*upper* half",
+            ),
+            Slip(
+                _BASE + _MISLED + 'lower = misled["p_correct"] < misled["p_correct"].median()\n'
+                'answer = 100 * (misled["correct"][lower].mean() - base["correct"][lower].mean())',
+                "*before* the lie",
+            ),
+            Slip(_BASE + _MISLED + _LOWER + 'answer = 100 * misled["correct"][lower].mean()', "Subtract the accuracy"),
             Slip(_BASE + _MISLED + _LOWER + 'answer = misled["correct"][lower]', "one number out of it"),
         ),
-        _BASE + "answer = ...  # in points, with its sign", given=("rows",),
+        _BASE + "answer = ...  # in points, with its sign",
+        given=("rows",),
     ),
     Exercise(
-        "02.2", "Certain before a word is reasoned",
+        "02.2",
+        "Certain before a word is reasoned",
         "The entropy is read after the reasoning. `stop-think` rows hold the distribution of an answer at once. Take "
         "the items right under both `plain` and `stop-think`: with which AUROC does minus the entropy under "
         "`stop-think` tell which stay right under `wrong-think`? Predict first: is it better than that under `plain`?",
         _AUROC + 'among = base["correct"] & at_once["correct"]\n' + _AREA.format('-at_once["entropy"]'),
         _foretells,
         (
-            Slip(_AUROC + 'among = base["correct"] & at_once["correct"]\n' + _AREA.format('at_once["entropy"]'),
-                 "Turned round"),
-            Slip(_AUROC + 'among = base["correct"] & at_once["correct"]\n' + _AREA.format('-base["entropy"]'),
-                 "after the reasoning"),
+            Slip(
+                _AUROC + 'among = base["correct"] & at_once["correct"]\n' + _AREA.format('at_once["entropy"]'),
+                "Turned round",
+            ),
+            Slip(
+                _AUROC + 'among = base["correct"] & at_once["correct"]\n' + _AREA.format('-base["entropy"]'),
+                "after the reasoning",
+            ),
             Slip(_AUROC + 'among = base["correct"] | True\n' + _AREA.format('-at_once["entropy"]'), "over all items"),
             Slip(_AUROC + 'among = base["correct"]\n' + _AREA.format('-at_once["entropy"]'), "`stop-think` too"),
         ),
-        _AUROC + "answer = ...  # between 0 and 1", given=("rows",),
+        _AUROC + "answer = ...  # between 0 and 1",
+        given=("rows",),
     ),
     Exercise(
-        "03.2", "Praised, and hollow",
+        "03.2",
+        "Praised, and hollow",
         "Of the answers under `plain` that are right and whose reasoning says so: in which family of questions "
         "(`category`) does the largest *share* rest on a false statement?",
         _PRAISED + 'answer = (praised["grounding"] == "disagree").groupby(praised["category"]).mean().idxmax()',
         _hollow,
         (
-            Slip(_PRAISED + 'false = praised["grounding"] == "disagree"\n'
-                 'answer = false.groupby(praised["category"]).mean().idxmin()', "Another family has a larger share"),
-            Slip('base = rows[rows["perturbation"] == "plain"]\n'
-                 'answer = base.groupby("category")["correct"].mean().idxmin()',
-                 "fewest right answers"),
+            Slip(
+                _PRAISED + 'false = praised["grounding"] == "disagree"\n'
+                'answer = false.groupby(praised["category"]).mean().idxmin()',
+                "Another family has a larger share",
+            ),
+            Slip(
+                'base = rows[rows["perturbation"] == "plain"]\n'
+                'answer = base.groupby("category")["correct"].mean().idxmin()',
+                "fewest right answers",
+            ),
             Slip(_PRAISED + 'answer = (praised["grounding"] == "disagree").mean()', "one of:"),
             Slip('answer = "colour"', "one of:"),
         ),
-        "answer = ...  # a name in quotation marks; columns: category, correct, rule, grounding", given=("rows",),
+        "answer = ...  # a name in quotation marks; columns: category, correct, rule, grounding",
+        given=("rows",),
     ),
     Exercise(
-        "07.2", "How much of the gap is delivery?",
+        "07.2",
+        "How much of the gap is delivery?",
         "Under `wrong-think`, a careless comparison sets the reference *told in the user's turn* against RL models "
         "(`accuracy`) that were *prefilled*; a fair one tells both in the user's turn. By how many points is the "
         "careless gap in accuracy the larger?",
-        _GAPS + "answer = careless - fair", _delivery,
+        _GAPS + "answer = careless - fair",
+        _delivery,
         (
             Slip(_GAPS + "answer = careless", "careless gap itself"),
             Slip(_GAPS + "answer = fair", "what *remains*"),
-            Slip(_GAPS + 'answer = accuracy["reference", "prefill"] - accuracy["accuracy", "prefill"]',
-                 "both are prefilled"),
-            Slip(_GAPS + 'answer = accuracy["reference", "user turn"] - accuracy["reference", "prefill"]',
-                 "moved the reference"),
+            Slip(
+                _GAPS + 'answer = accuracy["reference", "prefill"] - accuracy["accuracy", "prefill"]',
+                "both are prefilled",
+            ),
+            Slip(
+                _GAPS + 'answer = accuracy["reference", "user turn"] - accuracy["reference", "prefill"]',
+                "moved the reference",
+            ),
             Slip(_GAPS + "answer = fair - careless", "the sign is not"),
         ),
         'print(table[(table["perturbation"] == "wrong-think") & (table["seed"] == -1)])  # seed -1: the mean of all\n'
-        "answer = ...  # in points", given=("table",),
+        "answer = ...  # in points",
+        given=("table",),
     ),
     Exercise(
-        "08.1", "Where a lie costs most",
+        "08.1",
+        "Where a lie costs most",
         "In which `category` of your (first) benchmark does a false start of the reasoning cost your model most, as "
         "a change of accuracy from `plain` to `wrong-think`?",
         _OWN + 'change = misled.loc[base.index, "correct"].astype(float) - base["correct"]\n'
-        'answer = change.groupby(base["category"]).mean().idxmin()', _costs_most,
+        'answer = change.groupby(base["category"]).mean().idxmin()',
+        _costs_most,
         (
-            Slip(_OWN + 'change = misled.loc[base.index, "correct"].astype(float) - base["correct"]\n'
-                 'answer = change.groupby(base["category"]).mean().idxmax()', "Another one falls further"),
+            Slip(
+                _OWN + 'change = misled.loc[base.index, "correct"].astype(float) - base["correct"]\n'
+                'answer = change.groupby(base["category"]).mean().idxmax()',
+                "Another one falls further",
+            ),
             Slip(_OWN + 'answer = base.groupby("category")["correct"].mean().idxmin()', "the hardest category"),
-            Slip(_OWN + 'change = misled.loc[base.index, "correct"].astype(float) - base["correct"]\n'
-                 'answer = change.groupby(base["category"]).mean().min()', "one of:"),
+            Slip(
+                _OWN + 'change = misled.loc[base.index, "correct"].astype(float) - base["correct"]\n'
+                'answer = change.groupby(base["category"]).mean().min()',
+                "one of:",
+            ),
         ),
         "answer = ...  # a name in quotation marks; context.rows: benchmark, category, perturbation, correct",
         given=("context.rows",),
     ),
     Exercise(
-        "08.2", "Seen, or guessed?",
+        "08.2",
+        "Seen, or guessed?",
         "By how many points is your model more accurate with the pictures than without (first benchmark, `plain` "
         "against `blank-image`)?",
-        _ACCURACY + 'answer = accuracy["plain"] - accuracy["blank-image"]', _seen,
+        _ACCURACY + 'answer = accuracy["plain"] - accuracy["blank-image"]',
+        _seen,
         (
-            Slip(_ACCURACY + 'chance = 100 * (1 / rows["n_options"][rows["perturbation"] == "plain"]).mean()\n'
-                 'answer = accuracy["plain"] - chance', "above chance"),
+            Slip(
+                _ACCURACY + 'chance = 100 * (1 / rows["n_options"][rows["perturbation"] == "plain"]).mean()\n'
+                'answer = accuracy["plain"] - chance',
+                "above chance",
+            ),
             Slip(_ACCURACY + 'answer = accuracy["plain"]', "the accuracy itself"),
             Slip(_ACCURACY + 'answer = accuracy["blank-image"]', "left without the picture"),
             Slip(_ACCURACY + 'answer = (accuracy["plain"] - accuracy["blank-image"]) / 100', "This is a share"),
         ),
-        "answer = ...  # in points", given=("context.rows",),
+        "answer = ...  # in points",
+        given=("context.rows",),
     ),
-)  # fmt: skip
+)

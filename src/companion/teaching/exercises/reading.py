@@ -101,19 +101,25 @@ def _furthest(answer: object, table: pd.DataFrame) -> str:
 
 READING = (
     Exercise(
-        "00.2", "Which sentence weighs most?",
+        "00.2",
+        "Which sentence weighs most?",
         "Look at the figure above: of " + ", ".join(f"`{name}`" for name in PLAIN) + ", which moves the accuracy "
         "furthest from the plain prompt, whichever way? (`…-think` is the start of the model's own reasoning.)",
         'four = ["wrong-caption", "right-caption", "wrong-think", "right-think"]\n'
-        'answer = table.xs("change", level="measure")["value"][four].abs().idxmax()', _furthest,
+        'answer = table.xs("change", level="measure")["value"][four].abs().idxmax()',
+        _furthest,
         (
-            Slip('answer = "right-think"', "furthest *up*"), Slip('answer = "wrong-caption"', "the line of a caption"),
-            Slip('answer = "right-caption"', "the line of a caption"), Slip('answer = "blank-image"', "one of:"),
+            Slip('answer = "right-think"', "furthest *up*"),
+            Slip('answer = "wrong-caption"', "the line of a caption"),
+            Slip('answer = "right-caption"', "the line of a caption"),
+            Slip('answer = "blank-image"', "one of:"),
         ),
-        "answer = ...  # a name in quotation marks", given=("table",),
+        "answer = ...  # a name in quotation marks",
+        given=("table",),
     ),
     Exercise(
-        "02.1", "Hesitate or switch sides?",
+        "02.1",
+        "Hesitate or switch sides?",
         "Compare `wrong-think` with `plain` in the figure of confidence. Something *falls* or *rises* if the two "
         f"intervals do not overlap, else it *stays*. Which is it?\n\n{choice_lines(HESITATES)}",
         """\
@@ -122,12 +128,16 @@ falls = ends.loc[("wrong-think", "p_correct"), "high"] < ends.loc[("plain", "p_c
 rises = ends.loc[("wrong-think", "entropy"), "low"] > ends.loc[("plain", "entropy"), "high"]
 answer = {(True, True): "a", (True, False): "b", (False, False): "c", (False, True): "d"}[falls, rises]""",
         _hesitates,
-        (Slip('answer = "a"', "panel of entropy"), Slip('answer = "c"', "panel of P(correct)"),
-         Slip('answer = "d"', "panel of P(correct)")),
+        (
+            Slip('answer = "a"', "panel of entropy"),
+            Slip('answer = "c"', "panel of P(correct)"),
+            Slip('answer = "d"', "panel of P(correct)"),
+        ),
         given=("table",),
     ),
     Exercise(
-        "04.1", "Where is the trade-off?",
+        "04.1",
+        "Where is the trade-off?",
         "It *shows* if more answers become right under the plain prompt, and more contradict their reasoning under at "
         "least one prompt, each with its whole interval above zero. Read the lines of F5 under *The study's tests*. "
         f"From which initial checkpoint does it show?\n\n{choice_lines(INITIALS)}",
@@ -139,8 +149,11 @@ shows = [
 ]
 answer = {(True, True): "a", (True, False): "b", (False, True): "c", (False, False): "d"}[tuple(shows)]""",
         _initials,
-        (Slip('answer = "b"', "ask for both"), Slip('answer = "c"', "ask for both"),
-         Slip('answer = "d"', "ask for both")),
+        (
+            Slip('answer = "b"', "ask for both"),
+            Slip('answer = "c"', "ask for both"),
+            Slip('answer = "d"', "ask for both"),
+        ),
         given=("tests",),
     ),
-)  # fmt: skip
+)

@@ -88,11 +88,18 @@ def ask_all(folder: Path, prompts: Sequence[Prompt]) -> list[Answer]:
     given = [response for response in responses(model, prompts, Sampling()) if response]  # a local model always answers
     cases = [
         Case(
-            prompt.question, prompt.text, prompt.options, response.think, response.answer, model.identity,
-            response.text, prompt.prefill, prompt.suggested,
+            prompt.question,
+            prompt.text,
+            prompt.options,
+            response.think,
+            response.answer,
+            model.identity,
+            response.text,
+            prompt.prefill,
+            prompt.suggested,
         )
         for prompt, response in zip(prompts, given, strict=True)
-    ]  # fmt: skip
+    ]
     verdicts = zip(Rule().judge(cases), Grounding().judge(cases), strict=True)
     return [
         Answer(folder.name, prompt, response, *found)  # type: ignore[arg-type]  # both always have a verdict

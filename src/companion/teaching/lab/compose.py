@@ -70,11 +70,16 @@ def compose(question: Question, parts: Parts, seed: int = 0) -> Prompt:
     options = (*question.options, ABSTAIN) if parts.abstain else question.options
     prefill = f"<think>{parts.start}" if parts.start or not parts.reason else ""
     return Prompt(
-        question=question, perturbation=OWN, text=layout(question.text, options, parts.caption),
-        prefill=prefill if parts.reason else f"{prefill}</think>", options=options,
-        suggested=_asserted(question, parts.caption) if parts.caption else _asserted(question, parts.start), wording="",
-        blank=parts.blank, seed=seed,
-    )  # fmt: skip
+        question=question,
+        perturbation=OWN,
+        text=layout(question.text, options, parts.caption),
+        prefill=prefill if parts.reason else f"{prefill}</think>",
+        options=options,
+        suggested=_asserted(question, parts.caption) if parts.caption else _asserted(question, parts.start),
+        wording="",
+        blank=parts.blank,
+        seed=seed,
+    )
 
 
 def _asserted(question: Question, text: str) -> int | None:
@@ -100,24 +105,33 @@ def answer_cells(answer: Answer) -> dict[str, str]:
     agrees = {"agree": "yes", "disagree": "no, it leads to another option"}
     true = {"agree": "yes", "disagree": f"no ({answer.true.reason})"}
     return {
-        "model": answer.model, "answers": answer.letter or "nothing that can be read",
+        "model": answer.model,
+        "answers": answer.letter or "nothing that can be read",
         "right?": "right" if answer.right else "wrong",
         "P(right)": "–" if answer.p_right is None else f"{answer.p_right:.2f}",
         "reasoning leads to the answer?": agrees.get(answer.agrees.verdict, answer.agrees.verdict),
         "reasoning true of the picture?": true.get(answer.true.verdict, "it states nothing"),
-    }  # fmt: skip
+    }
 
 
 def answer_table(answers: Sequence[Answer]) -> pd.DataFrame:
     """Answers as lines: model, answer, correct, p_correct, letter_probs, rule, grounding, prefill, response."""
-    return pd.DataFrame([
-        {
-            "model": answer.model, "answer": answer.letter, "correct": answer.right, "p_correct": answer.p_right,
-            "letter_probs": answer.probs, "rule": answer.agrees.verdict, "grounding": answer.true.verdict,
-            "prefill": answer.prompt.prefill, "response": answer.response.text,
-        }
-        for answer in answers
-    ])  # fmt: skip
+    return pd.DataFrame(
+        [
+            {
+                "model": answer.model,
+                "answer": answer.letter,
+                "correct": answer.right,
+                "p_correct": answer.p_right,
+                "letter_probs": answer.probs,
+                "rule": answer.agrees.verdict,
+                "grounding": answer.true.verdict,
+                "prefill": answer.prompt.prefill,
+                "response": answer.response.text,
+            }
+            for answer in answers
+        ]
+    )
 
 
 def answers_html(answers: Sequence[Answer]) -> str:
@@ -162,9 +176,12 @@ class ComposePanel(ipywidgets.VBox):
         self.abstain = ipywidgets.Checkbox(False, description="“I'm not sure” is an option", indent=False)
         self.blank = ipywidgets.Checkbox(False, description="the picture is blank", indent=False)
         self.fields = {
-            "caption": self.caption, "start": self.start, "reason": self.reason, "abstain": self.abstain,
+            "caption": self.caption,
+            "start": self.start,
+            "reason": self.reason,
+            "abstain": self.abstain,
             "blank": self.blank,
-        }  # fmt: skip
+        }
         self.prompt_text = ipywidgets.HTML()
         self.models: dict[Path, ipywidgets.Checkbox] = {}
         columns = ipywidgets.Layout(grid_template_columns="repeat(4, 13em)", max_width="900px")
@@ -183,11 +200,21 @@ class ComposePanel(ipywidgets.VBox):
         self.asking.on_click(self._ask)
         self.looking.on_click(self._look)
         self._fill()
-        super().__init__([
-            self.item, self.preset, self.caption, self.start,
-            ipywidgets.HBox([self.reason, self.abstain, self.blank]), self.prompt_text, self.boxes,
-            ipywidgets.HBox([self.asking, self.looking]), self.status, self.picture, self.text,
-        ])  # fmt: skip
+        super().__init__(
+            [
+                self.item,
+                self.preset,
+                self.caption,
+                self.start,
+                ipywidgets.HBox([self.reason, self.abstain, self.blank]),
+                self.prompt_text,
+                self.boxes,
+                ipywidgets.HBox([self.asking, self.looking]),
+                self.status,
+                self.picture,
+                self.text,
+            ]
+        )
 
     @property
     def question(self) -> Question:
@@ -227,8 +254,10 @@ class ComposePanel(ipywidgets.VBox):
         unknown = unknown_words(f"{self.caption.value} {self.start.value}")
         warning = (
             f"<p><b>Words that these models do not know:</b> {html.escape(', '.join(unknown))}. They know the words of "
-            "the microworld only, and spell out all others byte by byte.</p>" if unknown else ""
-        )  # fmt: skip
+            "the microworld only, and spell out all others byte by byte.</p>"
+            if unknown
+            else ""
+        )
         self.prompt_text.value = warning + prompt_html(user_text(prompt, get_profile("microworld")), prompt.prefill)
         self.picture.value = png(single_items.answers_to_prompt(prompt, answer_table([])))
         right = html.escape(self.question.options[self.question.answer])

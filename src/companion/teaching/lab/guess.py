@@ -39,10 +39,13 @@ def load_rows(folders: Mapping[str, Path], questions: Sequence[Question], store:
     """
     from companion.models.local import LocalModel  # torch
 
-    rows = pd.concat([
-        evaluate(LocalModel(str(folder), "cpu"), questions, PERTURBATIONS, store, progress=False).assign(model=name)
-        for name, folder in folders.items()
-    ], ignore_index=True)  # fmt: skip
+    rows = pd.concat(
+        [
+            evaluate(LocalModel(str(folder), "cpu"), questions, PERTURBATIONS, store, progress=False).assign(model=name)
+            for name, folder in folders.items()
+        ],
+        ignore_index=True,
+    )
     return with_behaviour(rows, questions)
 
 
@@ -92,16 +95,20 @@ class Game:
     def odds(self, round: Round) -> pd.DataFrame:
         """For each clue, how often each candidate behaves so, and is as sure: a line a clue, a column a candidate."""
         never = 0.5 / (self.items + 1)
-        return pd.DataFrame([
-            {
-                "perturbation": clue.perturbation, "behaviour": clue.behaviour, "sure": clue.sure,
-                **{
-                    name: self.rates.get((name, clue.perturbation, clue.behaviour, clue.sure), never)
-                    for name in round.candidates
-                },
-            }
-            for clue in round.clues.itertuples()
-        ])  # fmt: skip
+        return pd.DataFrame(
+            [
+                {
+                    "perturbation": clue.perturbation,
+                    "behaviour": clue.behaviour,
+                    "sure": clue.sure,
+                    **{
+                        name: self.rates.get((name, clue.perturbation, clue.behaviour, clue.sure), never)
+                        for name in round.candidates
+                    },
+                }
+                for clue in round.clues.itertuples()
+            ]
+        )
 
     def chances(self, round: Round) -> pd.Series:
         """The probability of each candidate by its `odds`, all being as likely before, the clues independent."""
@@ -182,10 +189,16 @@ class GuessPanel(ipywidgets.VBox):
         self.going_on.on_click(self._next)
         self.level.observe(self._deal, "value")
         self._deal()
-        super().__init__([
-            self.level, self.picture, self.clues, self.pick,
-            ipywidgets.HBox([self.guessing, self.going_on]), self.status,
-        ])  # fmt: skip
+        super().__init__(
+            [
+                self.level,
+                self.picture,
+                self.clues,
+                self.pick,
+                ipywidgets.HBox([self.guessing, self.going_on]),
+                self.status,
+            ]
+        )
 
     def _deal(self, _change: Any = None) -> None:
         self.round = self.game.draw(self.seed, self.number, self.level.value)

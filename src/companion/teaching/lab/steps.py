@@ -37,11 +37,18 @@ def changes_over_runs(runs: pd.DataFrame, recipe: str, rng: np.random.Generator)
         panel = Panel(part, rng)
         for measure, expected in (("correct", "up"), ("consistent", "down")):
             found = panel.change(str(start), recipe, "plain", measure)
-            lines.append({
-                "start": start, "measure": measure, "value": found.value, "low": found.low, "high": found.high,
-                "seeds": len(panel.seeds), "expected": expected,
-                "verdict": Quantity("F5", measure, expected, found).verdict,
-            })  # fmt: skip
+            lines.append(
+                {
+                    "start": start,
+                    "measure": measure,
+                    "value": found.value,
+                    "low": found.low,
+                    "high": found.high,
+                    "seeds": len(panel.seeds),
+                    "expected": expected,
+                    "verdict": Quantity("F5", measure, expected, found).verdict,
+                }
+            )
     return pd.DataFrame(lines)
 
 
@@ -133,9 +140,12 @@ class StepsPanel(ipywidgets.VBox):
         order = recipes_in_order(runs)
         named = sorted(((pair.recipe, pair.start) for pair in there), key=lambda pair: (order.index(pair[0]), pair[1]))
         self.at = ipywidgets.SelectionSlider(
-            options=sorted(runs["step"].unique().tolist()), description="GRPO step", continuous_update=False,
-            style={"description_width": LABEL}, layout=ipywidgets.Layout(**WIDE),
-        )  # fmt: skip
+            options=sorted(runs["step"].unique().tolist()),
+            description="GRPO step",
+            continuous_update=False,
+            style={"description_width": LABEL},
+            layout=ipywidgets.Layout(**WIDE),
+        )
         self.run = choice({f"{recipe}, from {start}": (recipe, start) for recipe, start in named}, "runs", "17em")
         self.perturbation = choice(PERTURBATIONS, "prompt")
         self.status, self.text, self.item_text = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.HTML()
@@ -143,10 +153,18 @@ class StepsPanel(ipywidgets.VBox):
         for control in (self.at, self.run, self.perturbation):
             control.observe(self._show, "value")
         self._show()
-        super().__init__([
-            self.at, self.run, self.perturbation, self.status, self.picture, self.text,
-            self.item_picture, self.item_text,
-        ])  # fmt: skip
+        super().__init__(
+            [
+                self.at,
+                self.run,
+                self.perturbation,
+                self.status,
+                self.picture,
+                self.text,
+                self.item_picture,
+                self.item_text,
+            ]
+        )
 
     def _show(self, _change: Any = None) -> None:
         (recipe, start), perturbation, at = self.run.value, self.perturbation.value, self.at.value

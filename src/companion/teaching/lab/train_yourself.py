@@ -92,9 +92,16 @@ class TrainPanel(ipywidgets.VBox):
         self.rewards = {gate: tick(words) for gate, words in REWARDS.items()}
         self.mixed = {words: tick(words) for words in AUGMENTATION}
         self.share = ipywidgets.IntSlider(
-            40, 10, 80, 10, description="share of the prompts (%)", disabled=True, style=own, readout_format="d",
+            40,
+            10,
+            80,
+            10,
+            description="share of the prompts (%)",
+            disabled=True,
+            style=own,
+            readout_format="d",
             layout=ipywidgets.Layout(width="26em"),
-        )  # fmt: skip
+        )
         self.seconds = ipywidgets.BoundedIntText(seconds, min=20, max=300, step=10, description="seconds", style=own)
         self.seed = ipywidgets.BoundedIntText(0, min=0, max=9999, description="seed", style=own)
         self.name = ipywidgets.Text("mine", description="name of the model", style=own)
@@ -113,19 +120,25 @@ class TrainPanel(ipywidgets.VBox):
             box.observe(self._augmented, "value")
         self.train.on_click(self._train)
         self.stop.on_click(self._stop)
-        super().__init__([
-            self.start,
-            ipywidgets.HTML(
-                f"<b>Reward</b>: {ANSWER:g} for the right answer and {FORMAT:g} for the form. Of every answer, or "
-                "only of those where …"
-            ),
-            *self.rewards.values(),
-            ipywidgets.HTML("<b>Augmentation</b>: mix into the prompts of the training …"),
-            *self.mixed.values(), self.share,
-            ipywidgets.HBox([self.seconds, self.seed, self.name], layout=ipywidgets.Layout(flex_flow="row wrap")),
-            ipywidgets.HBox([self.train, self.stop]),
-            ipywidgets.HBox([self.bar, self.clock]), self.status, self.curves, self.numbers,
-        ])  # fmt: skip
+        super().__init__(
+            [
+                self.start,
+                ipywidgets.HTML(
+                    f"<b>Reward</b>: {ANSWER:g} for the right answer and {FORMAT:g} for the form. Of every answer, or "
+                    "only of those where …"
+                ),
+                *self.rewards.values(),
+                ipywidgets.HTML("<b>Augmentation</b>: mix into the prompts of the training …"),
+                *self.mixed.values(),
+                self.share,
+                ipywidgets.HBox([self.seconds, self.seed, self.name], layout=ipywidgets.Layout(flex_flow="row wrap")),
+                ipywidgets.HBox([self.train, self.stop]),
+                ipywidgets.HBox([self.bar, self.clock]),
+                self.status,
+                self.curves,
+                self.numbers,
+            ]
+        )
 
     @property
     def gates(self) -> tuple[str, ...]:
@@ -144,8 +157,14 @@ class TrainPanel(ipywidgets.VBox):
         """While one model is trained there is nothing to choose, and only then there is something to stop."""
         self.stop.disabled = not busy
         for control in (
-            self.start, self.seconds, self.seed, self.name, self.train, *self.rewards.values(), *self.mixed.values(),
-        ):  # fmt: skip
+            self.start,
+            self.seconds,
+            self.seed,
+            self.name,
+            self.train,
+            *self.rewards.values(),
+            *self.mixed.values(),
+        ):
             control.disabled = busy
         self.share.disabled = busy or not self.shares
 
@@ -183,9 +202,15 @@ class TrainPanel(ipywidgets.VBox):
         recipe = live.recipe(self.gates, self.shares, self.seconds.value)
         self._say("Training. It is evaluated first. Stop ends it sooner, and keeps the model.")
         made = live.train(
-            self.start.value, recipe, self.name.value.strip(), self.seconds.value, self.folder, self.seed.value,
-            self.halt, self._watch,
-        )  # fmt: skip
+            self.start.value,
+            recipe,
+            self.name.value.strip(),
+            self.seconds.value,
+            self.folder,
+            self.seed.value,
+            self.halt,
+            self._watch,
+        )
         record = json.loads((made / "recipe.json").read_text(encoding="utf-8"))
         return (
             f"The training ended: {record['ended']}. The model after {record['step']} steps ({record['seconds']:.0f} "

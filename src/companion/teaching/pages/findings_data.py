@@ -26,13 +26,28 @@ SINGLE = "your_model_claims"
 """The table of tests of one checkpoint, with the item as the unit: of `base`, or of the model of a report."""
 
 FIGURES = {
-    "F1": ("perturbation_drops", "remedies_accuracy"), "F2": ("confidence",), "F3": ("shrinking",), "F4": ("gap",),
-    "F5": ("tradeoff", "three_shares"), "F6": ("sharpening",), "F7": ("remedies_accuracy",),
-    "F8": ("remedies_agreement",), "F9": ("reasoning_length",), "F10": ("survival_auroc",), "F11": ("failure_types",),
-    "F12": ("perturbation_drops",), "F13": ("perturbation_drops", "where_answers_go"), "F14": ("seeds_and_recipes",),
-    "H1": ("dose_response",), "H2": ("tradeoff",), "H3": (), "H4": ("overrides",), "H5": (), "H6": (),
+    "F1": ("perturbation_drops", "remedies_accuracy"),
+    "F2": ("confidence",),
+    "F3": ("shrinking",),
+    "F4": ("gap",),
+    "F5": ("tradeoff", "three_shares"),
+    "F6": ("sharpening",),
+    "F7": ("remedies_accuracy",),
+    "F8": ("remedies_agreement",),
+    "F9": ("reasoning_length",),
+    "F10": ("survival_auroc",),
+    "F11": ("failure_types",),
+    "F12": ("perturbation_drops",),
+    "F13": ("perturbation_drops", "where_answers_go"),
+    "F14": ("seeds_and_recipes",),
+    "H1": ("dose_response",),
+    "H2": ("tradeoff",),
+    "H3": (),
+    "H4": ("overrides",),
+    "H5": (),
+    "H6": (),
     "H7": ("tradeoff", "one_transcript"),
-}  # fmt: skip
+}
 """Finding or hypothesis → the figures that show it."""
 
 

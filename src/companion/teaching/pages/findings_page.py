@@ -33,7 +33,7 @@ from companion.teaching.pages.findings_data import (
     incomplete,
     load,
     read_table,
-)  # fmt: skip
+)
 from companion.teaching.pages.three_results import results
 
 ORDER = (MISSING, "too few seeds", "contradicted", "mixed", UNDECIDED, "no more than X", SUPPORTED)
@@ -55,15 +55,28 @@ def write(out: Path, figures: Path, report: Path | None = None) -> None:
 def page(found: Findings) -> str:
     """The whole page."""
     link = found.prefix
-    return "\n\n".join([
-        "# Findings",
-        f"Written by `make figures` from the tables in [`figures/`]({link}figures); no number is typed by hand.",
-        f"## What was found{' so far' if incomplete(found) else ''}", results(found),
-        _findings_table(found), _legend(found), "### The study's hypotheses", _hypotheses_table(found),
-        "### How sure", _how_sure(found),
-        "## What “undecided” means", *_undecided(found.tests),
-        "## Every test", *(part for name in (*HYPOTHESES, *FINDINGS) for part in _section(name, found)),
-    ]) + "\n"  # fmt: skip
+    return (
+        "\n\n".join(
+            [
+                "# Findings",
+                f"Written by `make figures` from the tables in [`figures/`]({link}figures); no number is "
+                "typed by hand.",
+                f"## What was found{' so far' if incomplete(found) else ''}",
+                results(found),
+                _findings_table(found),
+                _legend(found),
+                "### The study's hypotheses",
+                _hypotheses_table(found),
+                "### How sure",
+                _how_sure(found),
+                "## What “undecided” means",
+                *_undecided(found.tests),
+                "## Every test",
+                *(part for name in (*HYPOTHESES, *FINDINGS) for part in _section(name, found)),
+            ]
+        )
+        + "\n"
+    )
 
 
 def weakest(tests: pd.DataFrame) -> pd.Series:
@@ -167,19 +180,22 @@ def _how_sure(found: Findings) -> str:
     link, facts = found.prefix, found.manifest[STUDY]
     covered = read_table(found.figures, COVERAGE)["crossed"]
     notes = ", ".join(name for name, (_, source) in PAPER.items() if "N" in source)
-    return "\n".join([
-        "* All of it is about the *microworld*: pictures of coloured shapes, and models of 1.65 million parameters. It "
-        "shows what can happen and by what recipe, and says nothing about large models.",
-        f"* {facts['runs']} of {facts['planned_runs']} RL runs are recorded, each asked {facts['items']:,} questions "
-        "that nothing was chosen on. Arms, items, tests and the smallest effects that matter were fixed before the "
-        f"first run ([study.md]({link}docs/study.md)).",
-        "* Intervals are over seeds and questions, both drawn at random. In simulation 95 % intervals hold the truth "
-        f"in {100 * covered.min():.0f} to {100 * covered.max():.0f} % ([coverage.csv]({link}figures/coverage.csv)).",
-        f"* *Supported* needs all tests of a finding; *contradicted* one, after Holm's correction, and none supported; "
-        f"*mixed* both. With fewer than {ENOUGH_SEEDS} seeds there is no verdict.",
-        f"* What the paper says is taken from its abstract or its authors' summary; {notes} are wholly or partly as "
-        "quoted in reading notes, since the full text was not at hand.",
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            "* All of it is about the *microworld*: pictures of coloured shapes, and models of 1.65 million "
+            "parameters. It shows what can happen and by what recipe, and says nothing about large models.",
+            f"* {facts['runs']} of {facts['planned_runs']} RL runs are recorded, each asked {facts['items']:,} "
+            "questions that nothing was chosen on. Arms, items, tests and the smallest effects that matter were fixed "
+            f"before the first run ([study.md]({link}docs/study.md)).",
+            "* Intervals are over seeds and questions, both drawn at random. In simulation 95 % intervals hold the "
+            f"truth in {100 * covered.min():.0f} to {100 * covered.max():.0f} % "
+            f"([coverage.csv]({link}figures/coverage.csv)).",
+            "* *Supported* needs all tests of a finding; *contradicted* one, after Holm's correction, and none "
+            f"supported; *mixed* both. With fewer than {ENOUGH_SEEDS} seeds there is no verdict.",
+            f"* What the paper says is taken from its abstract or its authors' summary; {notes} are wholly or partly "
+            "as quoted in reading notes, since the full text was not at hand.",
+        ]
+    )
 
 
 def _undecided(tests: pd.DataFrame) -> Iterator[str]:

@@ -51,17 +51,20 @@ def results(found: Findings) -> str:
         doses.loc[(misread, prompt), "value"] > doses.loc[(clean, prompt), "value"]
         for prompt in ("plain", "wrong-caption", "wrong-think")
     )
-    return "\n".join([
-        f"1. **Misleading text.** For *clean* after RL, against the plain prompt: a wrong caption "
-        f"{hurts('wrong-caption')}. Starting the model's reasoning with a false sentence, a *wrong reasoning prefix*, "
-        f"{hurts('wrong-think')}. A right caption {hurts('right-caption')}, and a right prefix {hurts('right-think')}.",
-        "2. **The trade-off.** Do more answers become right, and more contradict their own reasoning?",
-        "",
-        *(f"   {line}" for line in table.splitlines()),
-        "",
-        f"3. **What it depends on.** Under {'all three prompts' if further else 'not all of the three prompts'}, RL "
-        "adds more contradictions from *misread* than from *clean*, with the same reward, questions and steps.",
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            f"1. **Misleading text.** For *clean* after RL, against the plain prompt: a wrong caption "
+            f"{hurts('wrong-caption')}. Starting the model's reasoning with a false sentence, a *wrong reasoning "
+            f"prefix*, {hurts('wrong-think')}. A right caption {hurts('right-caption')}, and a right prefix "
+            f"{hurts('right-think')}.",
+            "2. **The trade-off.** Do more answers become right, and more contradict their own reasoning?",
+            "",
+            *(f"   {line}" for line in table.splitlines()),
+            "",
+            f"3. **What it depends on.** Under {'all three prompts' if further else 'not all of the three prompts'}, "
+            "RL adds more contradictions from *misread* than from *clean*, with the same reward, questions and steps.",
+        ]
+    )
 
 
 def in_words(change: pd.Series, up: str, down: str, neither: str) -> str:

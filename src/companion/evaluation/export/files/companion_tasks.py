@@ -64,11 +64,16 @@ def perturbed(data: Path, delivery: str, max_tokens: int) -> Task:
             "reading",
         )
         return Sample(
-            id=record["id"], input=turns(record, data.parents[1], delivery), choices=record["options"],
-            target=record["target"], metadata={name: record[name] for name in given} | {"delivery": used},
-        )  # fmt: skip
+            id=record["id"],
+            input=turns(record, data.parents[1], delivery),
+            choices=record["options"],
+            target=record["target"],
+            metadata={name: record[name] for name in given} | {"delivery": used},
+        )
 
     return Task(
         dataset=json_dataset(str(data), sample),
-        solver=generate(), scorer=right(), config=GenerateConfig(max_tokens=max_tokens, temperature=0.0),
-    )  # fmt: skip
+        solver=generate(),
+        scorer=right(),
+        config=GenerateConfig(max_tokens=max_tokens, temperature=0.0),
+    )
