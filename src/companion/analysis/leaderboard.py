@@ -143,7 +143,7 @@ def leaderboard(rows: pd.DataFrame, rng: Callable[[], np.random.Generator], judg
 def _measures(panel: Panel, benchmark: str, judge: str) -> dict[str, Measure]:
     right = {name: panel.numbers(name, "correct") for name in panel.perturbations}
     base = panel.rows["plain"]
-    found = {"accuracy": mean(right["plain"])}
+    found: dict[str, Measure] = {"accuracy": mean(right["plain"])}
     wrong = [name for name in ("wrong-caption", "wrong-think") if name in right]
     found |= {name: difference(right[name], right["plain"]) for name in wrong}
     if len(wrong) == 2:

@@ -63,5 +63,5 @@ def _claim(table: pd.DataFrame, shown: list[str]) -> str:
     ]
     if not told:
         return f"No answer has a probability of {SURE} or more"
-    told = ",\n".join([told[0], ", ".join(told[1:])]) if told[1:] else told[0]
-    return f"Sure answers (P ≥ {SURE}) are right in {told}"
+    first, rest = told[0], ", ".join(told[1:])
+    return f"Sure answers (P ≥ {SURE}) are right in {first}" + (f",\n{rest}" if rest else "")

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from companion.analysis import consistency
 from companion.analysis.consistency import DERIVED
-from companion.figures.theme import BLIND_SAFE, OVER_ITEMS, alike, claimed
+from companion.figures.theme import BLIND_SAFE, OVER_ITEMS, claimed
 
 PROBES = {
     ("blank", "same"): "its own reasoning, blank picture:\nthe same answer",
@@ -57,7 +57,7 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
         ylim=(len(shown) - 0.5, -0.6),
         xlabel="share of the answers (%); below the rule, of those that habit does not give",
     )
-    note = f"{OVER_ITEMS}; a probe takes {table['n'].min()} to {table['n'].max()} of the items{alike(lines)}"
+    note = f"{OVER_ITEMS}; a probe takes {table['n'].min()} to {table['n'].max()} of the items"
     return claimed(figure, _claim(lines["value"]), about, note)
 
 

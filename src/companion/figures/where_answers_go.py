@@ -42,11 +42,17 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
         if values.max() >= 0.5:  # its name above the first bar, or beside the one where it is widest
             inside = values[0] >= 10
             y = 0 if inside else int(values.argmax())
-            place, up, across = (101, y), "center", "left"
-            if inside:
-                place, up, across = (left[0] + values[0] / 2, -0.46), "bottom", "center"
-            look = {"color": color, "weight": "bold", "fontsize": "small"}
-            axes.text(*place, FATES[fate], va=up, ha=across, **look)
+            x = left[0] + values[0] / 2 if inside else 101.0
+            axes.text(
+                x,
+                -0.46 if inside else y,
+                FATES[fate],
+                va="bottom" if inside else "center",
+                ha="center" if inside else "left",
+                color=color,
+                weight="bold",
+                fontsize="small",
+            )
         left += values
     axes.grid(visible=False)
     axes.set(xlim=(0, 100), ylim=(len(labels) - 0.5, -0.9))

@@ -243,9 +243,8 @@ def _change(
     contrast = f"step {cell.step:,} minus step 0 of `{cell.recipe}`"
     if family:
         contrast += f", {'families other than ' if family.startswith('-') else ''}{family.removeprefix('-')}"
-    return PlannedTest(
-        of, cell.initial, measure, contrast, prompt, expected, Mean(over_rl(cell, prompt, measure), family), **fields
-    )  # type: ignore[arg-type]
+    estimand = Mean(over_rl(cell, prompt, measure), family)
+    return PlannedTest(of, cell.initial, measure, contrast, prompt, expected, estimand, **fields)  # type: ignore[arg-type]
 
 
 def _moved(of: str, cell: Cell, measure: str, prompt: str, other: str, expected: str, **fields: object) -> PlannedTest:

@@ -55,7 +55,7 @@ def scores(rows: pd.DataFrame) -> dict[str, Measure]:
     characters, and their first 8. An item without a mirrored copy is a unit by itself, as there.
     """
     qids = _qids(rows)
-    found = {"accuracy": mean(rows["correct"])}
+    found: dict[str, Measure] = {"accuracy": mean(rows["correct"])}
     mirrored = any("-flip" in qid for qid in qids)
     rotated = any(qid.removesuffix("-flip")[BASE:] not in ("", "-flip") for qid in qids)
     if mirrored:
