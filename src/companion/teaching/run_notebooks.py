@@ -16,13 +16,14 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
-
-import nbformat
+from typing import TYPE_CHECKING, Any
 
 from companion.errors import CompanionError
 from companion.locks import whole
 from companion.teaching.stamps import current, digest, installed, trace, write_stamp
+
+if TYPE_CHECKING:  # imported where a notebook is run: it takes longer than to see that nothing has changed
+    import nbformat
 
 KERNEL = "python3"
 WIDGET = "application/vnd.jupyter.widget"
@@ -48,11 +49,11 @@ def parse_parameters(pairs: Sequence[str]) -> dict[str, Any]:
 
 def parameters_of(notebook: Path) -> set[str]:
     """The names that the cell tagged `parameters` of a notebook sets; a notebook without that cell is an error."""
-    cells = nbformat.read(notebook, as_version=4).cells
-    tagged = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    tagged = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
     if len(tagged) != 1:
         raise CompanionError(f"{notebook} has {len(tagged)} cells tagged parameters; give it one")
-    tree = ast.parse(tagged[0].source)
+    tree = ast.parse("".join(tagged[0]["source"]))
     return {target.id for node in tree.body if isinstance(node, ast.Assign) for target in node.targets}  # type: ignore[attr-defined]
 
 
@@ -102,6 +103,7 @@ def _run(notebook: Path, executed: Path, parameters: Mapping[str, Any], stamp: P
     if stamp and current(stamp, made_with):
         print(f"{notebook.name}: nothing that it is made from has changed", flush=True)
         return
+    import nbformat
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
@@ -177,5 +179,7 @@ def _number_widgets(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
             number(view["model_id"])
     if not numbers:
         return notebook
+    import nbformat
+
     text = re.sub("|".join(numbers), lambda found: numbers[found[0]], nbformat.writes(notebook))
     return nbformat.reads(text, as_version=4)
