@@ -47,7 +47,7 @@ UNCLEAR = {"low": -0.9, "high": 0.9}
     ("name", "change", "before", "after"),
     [
         ("perturbation_drops", UNCLEAR, "A wrong caption costs 10", "A wrong caption makes no clear difference"),
-        ("drops_by_family", UNCLEAR, "in 9 of 9 question families", "in 0 of 9 question families"),
+        ("drops_by_family", UNCLEAR, "in 9 of 9 families", "in 0 of 9 families"),
         ("drops_by_difficulty", UNCLEAR, "prefix costs 77 points (easy)", "costs accuracy in 0 of 3 difficulties"),
         ("confidence", {"low": -1.0, "high": 1.0}, "P(correct) falls", "P(correct) does not clearly move"),
         ("survival_auroc", {"low": 0.4, "high": 0.6}, "more often in 1 of 12", "more often in 0 of 12"),

@@ -43,8 +43,8 @@ def _claim(table: pd.DataFrame) -> str:
         f"{perturbation_label(prompt)} {signed(means.loc[prompt, least])} → {signed(means.loc[prompt, most])}"
         for prompt in means.index
     )
-    grows = "grow with" if (means[most] > means[least]).all() else "do not all grow with"
+    grow = "the more" if (means[most] > means[least]).all() else "not everywhere more"
     return (
-        f"Contradictions that RL adds {grows} the misread reasoning seen before it\n"
-        f"Points, at {100 * least:.0f} % → {100 * most:.0f} %: {told}"
+        f"The more misread reasoning before RL, {grow} contradictions\n"
+        f"{100 * least:.0f} → {100 * most:.0f} %: {told} points"
     )

@@ -18,4 +18,4 @@ def table(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 def draw(table: pd.DataFrame, about: str) -> Figure:
     """A line a family, a panel a prompt."""
     parts = ("category",)
-    return by_part(table, parts, drops_of_parts(table, parts, "question families"), about, FIVE)
+    return by_part(table, parts, drops_of_parts(table, parts, "families"), about, FIVE)

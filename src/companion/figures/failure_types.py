@@ -66,8 +66,8 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
         xlabel=f"share of the {among} answers that were right under the plain prompt (%)",
     )
     axes.grid(visible=False)
-    axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=2, frameon=False, fontsize="small")
-    return claimed(figure, _claim(values), about, "intervals: csv")
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=2, frameon=False, fontsize="x-small")
+    return claimed(figure, _claim(values), about, "95 % intervals over items: csv")
 
 
 def _claim(values: pd.DataFrame) -> str:

@@ -85,7 +85,7 @@ def by_part(
     items = table.groupby("part")["n"].max()
     panels[0].set_yticks(range(len(parts)), [f"{part} ({items[part]})" for part in parts])
     panels[len(panels) // 2].set_xlabel(label)
-    note = f"{OVER_ITEMS}, whose number stands in brackets; costs: an interval below 0"
+    note = f"{OVER_ITEMS}, their number in brackets; a cost is one whose interval lies below 0"
     return claimed(figure, claim, about, f"{note}; dotted: chance" if "chance" in table else note)
 
 
@@ -121,10 +121,8 @@ def drops_of_parts(table: pd.DataFrame, columns: Sequence[str], noun: str = "", 
             )
         else:
             drops = -100 * lines.loc[lines["high"] < 0, "value"]
-            sizes = f": {drops.min():.0f} to {drops.max():.0f} points" if len(drops) > 1 else ""
-            told.append(
-                f"{opening(phrase(name))} costs {of.removeprefix(' of ')} in {len(drops)} of {len(lines)} {noun}{sizes}"
-            )
+            size = f"{drops.min():.0f} to {drops.max():.0f} points{of}" if len(drops) > 1 else of.removeprefix(" of ")
+            told.append(f"{opening(phrase(name))} costs {size} in {len(drops)} of {len(lines)} {noun}")
     return "\n".join(told) or f"{opening(noun)} under each prompt"
 
 

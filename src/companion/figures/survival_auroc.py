@@ -42,6 +42,6 @@ def _claim(table: pd.DataFrame) -> str:
     sure = table[table["predictor"] == "P(correct)"]
     more, less = (sure["low"] > 0.5).sum(), (sure["high"] < 0.5).sum()
     return (
-        f"Surer right answers survive a perturbation more often in {more} of {len(sure)}\n"
-        f"comparisons, less often in {less} (AUROC of P(correct), intervals clear of chance)"
+        f"Surer right answers survive more often in {more} of {len(sure)} comparisons,\n"
+        f"less often in {less} (AUROC of P(correct), interval clear of chance)"
     )

@@ -7,6 +7,7 @@ its marks mean. Lines and bars are named where they are; there are no legends.""
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -102,6 +103,10 @@ PHRASES = {
 """perturbation → what it is, in the middle of a sentence; others go by their names."""
 
 
+CLAIM_CHARACTERS = 9.5
+"""Characters of a claim that fit an inch."""
+
+
 def set_theme() -> None:
     """One look for all figures; ids in SVG files do not depend on the run."""
     light = {"grid.color": "#e8e8e8", "axes.edgecolor": "#c8c8c8"}
@@ -128,10 +133,19 @@ def claimed(figure: Figure, claim: str, about: str, note: str) -> Figure:
     The small print is the label of the figure too, for the text that stands for the picture (`gallery.redraw`).
     """
     small_print = f"{about}\n{note}"
-    figure.suptitle(claim, x=0.01, ha="left", fontsize="large", weight="bold", wrap=True)
+    most = int(CLAIM_CHARACTERS * figure.get_figwidth())
+    lines = [balanced(line, most) for line in claim.splitlines()]
+    figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize="large", weight="bold", wrap=True)
     figure.supxlabel(small_print, x=0.01, ha="left", fontsize="small", color="#666666", wrap=True)
     figure.set_label(f"{claim}\n{small_print}")
     return figure
+
+
+def balanced(line: str, most: int) -> str:
+    """A line parted into as few as fit `most` characters each, of about one length: none has a last word alone."""
+    parts = textwrap.wrap(line, most)
+    width = next(width for width in range(1, most + 1) if len(textwrap.wrap(line, width)) == len(parts))
+    return "\n".join(textwrap.wrap(line, width))
 
 
 def phrase(perturbation: str) -> str:

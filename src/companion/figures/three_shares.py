@@ -70,4 +70,5 @@ def _claim(lines: pd.Series, initial: str, prompts: list[str]) -> str:
         f"{perturbation_label(name)} {path.iloc[0]:.0f} → {path.iloc[-1]:.0f} %" for name, path in paths.items()
     )
     more = "More" if grown else "Not everywhere more"
-    return f"{more} answers contradict their own reasoning after RL\n{initial_label(initial)}: {told}"
+    seen = initial_label(initial).removesuffix(" reasoning before RL")
+    return f"{more} answers contradict their own reasoning after RL\n{seen}: {told}"
