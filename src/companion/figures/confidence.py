@@ -33,17 +33,17 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
 
 
 def _claim(table: pd.DataFrame) -> str:
-    """What misleading text does to P(correct), paired, and to the entropy, by its intervals."""
+    """What misleading text does to P(correct), paired, and to the entropy."""
     lines = table.set_index(["measure", "perturbation"])
-    told = []
+    told, entropies = [], []
     for name in ("wrong-think", "wrong-caption"):
         if name not in set(table["perturbation"]):
             continue
         before, after = (lines.loc[("p_correct", one), "value"] for one in ("plain", name))
         change = lines.loc[("change", name)]
         fell = "falls" if change["high"] < 0 else "rises" if change["low"] > 0 else "does not clearly move"
-        was, now = (lines.loc[("entropy", one)] for one in ("plain", name))
-        apart = now["low"] > was["high"], now["high"] < was["low"]
-        entropy = "rises" if apart[0] else "falls" if apart[1] else "stays"
-        told.append(f"{opening(under(name))} P(correct) {fell} ({before:.2f} → {after:.2f}), entropy {entropy}")
+        told.append(f"{opening(under(name))} P(correct) {fell} ({before:.2f} → {after:.2f})")
+        entropies.append(f"{lines.loc[('entropy', name), 'value']:.2f}")
+    if told:
+        told.append(f"Letter entropy: {lines.loc[('entropy', 'plain'), 'value']:.2f} → {', '.join(entropies)}")
     return "\n".join(told) or "P(correct) and letter entropy under each prompt"

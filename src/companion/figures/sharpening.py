@@ -5,7 +5,15 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.figures.theme import claimed, initial_label, perturbation_label, perturbation_look, so_far
+from companion.figures.theme import (
+    OVER_STEPS,
+    claimed,
+    initial_label,
+    moved,
+    perturbation_label,
+    perturbation_look,
+    so_far,
+)
 from companion.perturbations.table import in_standing_order
 
 SEEN = "plain"
@@ -19,7 +27,7 @@ def table(curves: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame, about: str) -> Figure:
-    """A column an initial checkpoint, an arrow a prompt."""
+    """A column an initial checkpoint, a line a prompt."""
     prompts, initials = in_standing_order(table["prompt"]), list(dict.fromkeys(table["initial"]))
     figure = Figure(figsize=(9, 0.36 * len(prompts) + 1.8))
     panels = figure.subplots(1, len(initials), sharex=True, sharey=True, squeeze=False)[0]
@@ -28,15 +36,13 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
         for y, prompt in enumerate(prompts):
             color, marker = perturbation_look(prompt)
             before, after = lines.loc[(initial, prompt)].iloc[[0, -1]]
-            axes.annotate("", (after, y), (before, y), arrowprops={"arrowstyle": "-|>", "color": color, "lw": 1.6})
-            axes.plot(before, y, marker, markerfacecolor="white", color=color, markersize=7)
+            moved(axes, y, before, after, color, marker)
         names = [f"{perturbation_label(name)} (seen)" if name == SEEN else name for name in prompts]
         axes.set_yticks(range(len(prompts)), names)
         axes.set(xlim=(0, 1.05 * lines.max()), ylim=(len(prompts) - 0.5, -0.5), xlabel="letter entropy (100: uniform)")
         axes.set_title(initial_label(initial), fontsize="medium")
     begins = so_far(table["seeds"].min(), table["planned"].max(), "seeds")
-    note = "hollow mark: before RL; arrow: to the last step; intervals: csv"
-    return claimed(figure, begins + _claim(lines, initials), about, note)
+    return claimed(figure, begins + _claim(lines, initials), about, OVER_STEPS)
 
 
 def _claim(lines: pd.Series, initials: list[str]) -> str:

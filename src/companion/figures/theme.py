@@ -324,6 +324,16 @@ def _chance_levels(table: pd.DataFrame) -> list[float]:
     return sorted(100 * table["chance"].dropna().round(9).unique()) if "chance" in table else []
 
 
+OVER_STEPS = "hollow mark: before RL; filled: after its last step; intervals: csv"
+
+
+def moved(axes: Axes, y: float, before: float, after: float, color: str, marker: str) -> None:
+    """A line from what was before RL to what is after it, however short; see `OVER_STEPS`."""
+    axes.plot([before, after], [y, y], "-", color=color, linewidth=1.6)
+    axes.plot(after, y, marker, color=color, markersize=7)
+    axes.plot(before, y, marker, markerfacecolor="white", color=color, markersize=7)
+
+
 def points(axes: Axes, table: pd.DataFrame, labels: list[str], scale: float = 100.0, form: str = "{:.0f}") -> None:
     """One point and interval for each perturbation, from the top down, and its value beside it as `form` writes it."""
     table = table.set_index("perturbation")
