@@ -61,8 +61,8 @@ def results(found: Findings) -> str:
             "",
             *(f"   {line}" for line in table.splitlines()),
             "",
-            f"3. **Clean against misread.** Under {'all three' if further else 'not all of the three'} prompts, RL adds "
-            "more contradictions from *misread* than from *clean*, with the same reward, questions and steps.",
+            f"3. **Clean against misread.** Under {'all three' if further else 'not all of the three'} prompts, RL "
+            "adds more contradictions from *misread* than from *clean*, with the same reward, questions and steps.",
         ]
     )
 
