@@ -361,5 +361,6 @@ def test_figures_show_what_the_tables_hold(questions, rows):
     heights = [[bar.get_height() for bar in axes.patches] for axes in figure.axes[1:3]]
     assert heights == [pytest.approx(probs) for probs in table["letter_probs"]]
     marks = lab_behaviours.table(rows)
-    bars = lab_behaviours.draw(marks, "about").axes[0].patches
-    assert sum(bar.get_width() for bar in bars) == pytest.approx(100 * rows["model"].nunique())
+    bars = [bar for axes in lab_behaviours.draw(marks, "about").axes for bar in axes.patches]
+    asked = marks[["model", "perturbation"]].drop_duplicates()
+    assert sum(bar.get_width() for bar in bars) == pytest.approx(100 * len(asked))

@@ -47,10 +47,17 @@ def alone(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def whole(file: Path) -> Iterator[Path]:
-    """A hidden file beside `file`, which takes its place when the block has ended; until then that is as it was."""
-    unfinished = file.with_name(f".{file.stem}.part{file.suffix}")
+    """A hidden file beside `file`, which takes its place when the block has ended; until then that is as it was.
+
+    A link is followed. What is there and no file, such as /dev/stdout, is written as it is.
+    """
+    target = file.resolve()
+    if target.exists() and not target.is_file():
+        yield target
+        return
+    unfinished = target.with_name(f".{target.stem}.part{target.suffix}")
     yield unfinished
-    unfinished.replace(file)
+    unfinished.replace(target)
 
 
 @dataclass(frozen=True)

@@ -161,6 +161,8 @@ _FUNCTION = {
     "like",
 }
 """Words that a colour or a material in front of them does not describe."""
+_AUXILIARIES = {"is", "are", "was", "were", "do", "does", "did", "has", "have", "will", "can"}
+"""Behind the first of them stands what is asked about: "If I move to the stove, is the *sink* …"."""
 _FRAMING = {"far", "bottom", "upper", "lower", "top", "image", "picture"}
 _PRONOUNS = {"it", "them", "him", "her"}
 
@@ -216,7 +218,9 @@ class Scene:
         self.opposite = _opposite(self.compared)
         directed = sum(len(form) == 1 and form[0] in _WAYS for form in telling)
         self.ways = bool(self.topic) and directed >= max(2, len(telling) - 1)  # one may say that there is none
-        self.mover = next((_stem(word) for word in asked if _stem(word) in self.topic - {"direction", "way"}), "")
+        verb = next((place for place, word in enumerate(asked) if word in _AUXILIARIES), 0)
+        things = self.topic - {"direction", "way"}
+        self.mover = next((_stem(word) for word in (*asked[verb:], *asked) if _stem(word) in things), "")
         self.described = {pair for pair in pairwise(asked) if pair[0] in known and pair[1] not in _FUNCTION | known}
 
     def about(self, text: str, words: int = 1) -> bool:
@@ -242,7 +246,8 @@ class Scene:
             places = [place for place in range(len(said)) if self._compares(said, place)]
             found = {int(k) for k in re.findall(r"§(\d)", " ".join(said[: places[-1]]))} if places else set()
         elif self.ways:
-            found = set(map(int, re.findall(r"§(\d)", text))) if self.mover in map(_stem, said) else set()
+            told = {self.mover, "answer"} & set(map(_stem, said))
+            found = set(map(int, re.findall(r"§(\d)", text))) if told else set()
         else:
             found = set(named) if self.shared(text) else set()
         return found.pop() if len(found) == 1 else None
