@@ -27,30 +27,14 @@ OURS = {
 }
 """Settings that nobody may give, and why."""
 
-HARMLESS = {
-    "block_size",
-    "cpu_offload_gb",
-    "disable_custom_all_reduce",
-    "disable_log_stats",
-    "distributed_executor_backend",
-    "download_dir",
-    "enable_chunked_prefill",
-    "enable_prefix_caching",
-    "enforce_eager",
-    "gpu_memory_utilization",
-    "hf_token",
-    "kv_cache_memory_bytes",
-    "limit_mm_per_prompt",
-    "max_model_len",
-    "max_num_batched_tokens",
-    "max_num_seqs",
-    "max_parallel_loading_workers",
-    "mm_processor_cache_gb",
-    "num_gpu_blocks_override",
-    "pipeline_parallel_size",
-    "seed",
-    "skip_mm_profiling",
-}
+HARMLESS = set(
+    """
+    block_size cpu_offload_gb disable_custom_all_reduce disable_log_stats distributed_executor_backend download_dir
+    enable_chunked_prefill enable_prefix_caching enforce_eager gpu_memory_utilization hf_token kv_cache_memory_bytes
+    limit_mm_per_prompt max_model_len max_num_batched_tokens max_num_seqs max_parallel_loading_workers
+    mm_processor_cache_gb num_gpu_blocks_override pipeline_parallel_size seed skip_mm_profiling
+    """.split()
+)
 """Settings of memory and speed. With any other the model is another one, whose rows are kept apart."""
 
 REASONS = (

@@ -73,44 +73,17 @@ def plain(text: str, marks: bool = False) -> list[str]:
 
 NONE = {"no", "0", "nobody"}
 """What an option begins with which says that there is none."""
-MINOR = {
-    "in",
-    "on",
-    "at",
-    "with",
-    "is",
-    "are",
-    "was",
-    "be",
-    "by",
-    "from",
-    "as",
-    "and",
-    "they",
-    "it",
-    "he",
-    "she",
-    "there",
-    "both",
-}
+MINOR = set(
+    """
+    in on at with is are was be by from as and they it he she there both
+    """.split()
+)
 """Words of an option that need not be there for it to be meant, if the others tell it apart."""
-ASKING = {
-    "what",
-    "which",
-    "where",
-    "when",
-    "there",
-    "this",
-    "that",
-    "with",
-    "from",
-    "image",
-    "picture",
-    "does",
-    "following",
-    "many",
-    "photo",
-}
+ASKING = set(
+    """
+    what which where when there this that with from image picture does following many photo
+    """.split()
+)
 """Words of questions that say nothing about what is asked."""
 ARTICLE = re.compile(r"\s+(?!(?:is|as|because|since|and|or|but|it|fits|matches|then|with|here)\b)[a-z0-9]")
 """What follows an A that is an article."""
