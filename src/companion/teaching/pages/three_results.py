@@ -79,7 +79,9 @@ def _status(found: Findings) -> str:
     shown = found.tests[found.tests["of"].isin(["F1", "F5", "H7"])]
     low, high = int(shown["seeds"].min()), int(shown["seeds"].max())
     seeds = f"{low}" if low == high else f"{low} to {high}"
-    over = "questions alone" if high == 1 else "seeds and questions"
+    over = (
+        "questions alone" if high == 1 else "questions, and seeds where several" if low == 1 else "seeds and questions"
+    )
     running = (
         f"**Preliminary:** {facts['runs']} of {facts['planned_runs']} planned RL runs are done, and these results rest "
         f"on {seeds} of {shown['planned'].max()} training seeds."
