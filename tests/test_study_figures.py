@@ -71,13 +71,15 @@ def test_titles_hang_on_the_numbers(panel, curves):
         turned = curves.assign(value=0.2)
         rising = turned["measure"].isin(measures)
         turned.loc[rising, "value"] += turned.loc[rising, "step"] / 2000
-        assert words in tradeoff.draw(tradeoff.table(turned), "about").get_suptitle()
-    shares = three_shares.draw(three_shares.table(curves), "about").get_suptitle()
+        assert words in tradeoff.draw(tradeoff.table(turned), "about").get_label()
+    shares = three_shares.draw(three_shares.table(curves), "about").get_label()
     assert shares.startswith("More answers contradict their own reasoning after RL\n20 % misread")
     drifts = summaries.drift_of_runs(panel)
-    assert "do not all grow with" in dose_response.draw(dose_response.table(drifts), "about").get_suptitle()
+    assert (
+        "RL, not everywhere more contradictions" in dose_response.draw(dose_response.table(drifts), "about").get_label()
+    )
     growing = drifts.assign(drift=drifts["dose"])
-    assert "Contradictions that RL adds grow with" in dose_response.draw(growing, "about").get_suptitle()
+    assert "RL, the more contradictions" in dose_response.draw(growing, "about").get_label()
     assert "of 3 prompts" in sharpening.draw(sharpening.table(curves), "about").get_suptitle()
 
 
