@@ -11,8 +11,9 @@ from made_up_study import ITEMS, write_made_up, write_study
 from companion.analysis.crossed import CrossedEstimate
 from companion.analysis.findings import rule
 from companion.analysis.findings.rule import MISSING, verdict_of_test
+from companion.study.estimands import Mean
 from companion.study.panel import INITIAL, MEASURES, Cell, StudyPanel
-from companion.study.planned_tests import TESTS, Mean, over_rl
+from companion.study.planned_tests import TESTS, over_rl
 from companion.study.protocol import PROTOCOL
 from companion.study.records import (
     N_LETTERS,

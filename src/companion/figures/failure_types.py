@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis import consistency
-from companion.figures.theme import BLIND_SAFE, claimed, perturbation_label
+from companion.figures.theme import BLIND_SAFE, claimed, perturbation_label, shares_bar
 from companion.perturbations.table import in_standing_order
 
 LOOKS = {
@@ -33,31 +33,9 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
     values = table.pivot(index="perturbation", columns="type", values="value").loc[prompts, list(LOOKS)] * 100
     figure = Figure(figsize=(9, 0.42 * len(prompts) + 2.2))
     axes = figure.subplots()
+    looks = {f"{name}: {means}": (color, hatch) for name, (means, color, hatch) in LOOKS.items()}
     for y, (_, shares) in enumerate(values.iterrows()):
-        for (name, value), end in zip(shares.items(), shares.cumsum(), strict=True):
-            means, color, hatch = LOOKS[str(name)]
-            label = f"{name}: {means}" if y == 0 else None
-            axes.barh(
-                y,
-                value,
-                left=end - value,
-                height=0.7,
-                color=color,
-                hatch=hatch,
-                edgecolor="#444444",
-                linewidth=0.4,
-                label=label,
-            )
-            if value >= 5:
-                axes.text(
-                    end - value / 2,
-                    y,
-                    f"{value:.0f}",
-                    ha="center",
-                    va="center",
-                    fontsize="small",
-                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
-                )
+        shares_bar(axes, y, {f"{name}: {LOOKS[str(name)][0]}": value for name, value in shares.items()}, looks)
     among = int(table["among"].iloc[0])
     axes.set_yticks(range(len(prompts)), list(map(perturbation_label, prompts)))
     axes.set(

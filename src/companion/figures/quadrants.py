@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from companion.analysis import consistency
-from companion.figures.theme import BLIND_SAFE, claimed, perturbation_label
+from companion.figures.theme import BLIND_SAFE, claimed, perturbation_label, shares_bar
 from companion.perturbations.table import in_standing_order
 
 LOOKS = {
@@ -38,44 +37,15 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
     figure = Figure(figsize=(9, 0.4 * len(prompts) + 2.0))
     axes = figure.subplots()
     for y, (_, shares) in enumerate(values.iterrows()):
-        _bar(axes, y, shares)
+        shares_bar(axes, y, shares.to_dict(), LOOKS)
+        right = shares[:"right, names no option"].sum()
+        axes.plot([right, right], [y - 0.45, y + 0.45], color="black", linewidth=2.2, solid_capstyle="butt")
     axes.set_yticks(range(len(prompts)), list(map(perturbation_label, prompts)))
     axes.set(xlim=(0, 100), ylim=(len(prompts) - 0.5, -0.5), xlabel="share of all answers (%)")
     axes.grid(visible=False)
     axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=4, frameon=False, fontsize="small")
     note = "black line: to its left the answer is right, whatever the reasoning says; intervals: csv"
     return claimed(figure, _claim(values), about, note)
-
-
-def _bar(axes: Axes, y: int, shares: pd.Series) -> None:
-    """The shares of one prompt from left to right; those of 5 % and more in figures."""
-    ends = shares.cumsum()
-    for (name, value), end in zip(shares.items(), ends, strict=True):
-        color, hatch = LOOKS[str(name)]
-        label = str(name) if y == 0 else None
-        axes.barh(
-            y,
-            value,
-            left=end - value,
-            height=0.7,
-            color=color,
-            hatch=hatch,
-            edgecolor="#444444",
-            linewidth=0.4,
-            label=label,
-        )
-        if value >= 5:
-            axes.text(
-                end - value / 2,
-                y,
-                f"{value:.0f}",
-                ha="center",
-                va="center",
-                fontsize="small",
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
-            )
-    right = ends["right, names no option"]
-    axes.plot([right, right], [y - 0.45, y + 0.45], color="black", linewidth=2.2, solid_capstyle="butt")
 
 
 def _claim(values: pd.DataFrame) -> str:

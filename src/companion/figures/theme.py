@@ -324,6 +324,26 @@ def _chance_levels(table: pd.DataFrame) -> list[float]:
     return sorted(100 * table["chance"].dropna().round(9).unique()) if "chance" in table else []
 
 
+def shares_bar(
+    axes: Axes, y: float, shares: Mapping[str, float], looks: Mapping[str, tuple[str, str]], height: float = 0.7
+) -> None:
+    """One bar that is parted from left to right; a part of 5 or more has its number in it.
+
+    shares: name of a part → its length, in %. looks: name → colour and hatch. Names are labels for a legend, once each.
+    """
+    named = {container.get_label() for container in axes.containers}
+    start = 0.0
+    for name, value in shares.items():
+        color, hatch = looks[name]
+        label = name if name not in named else "_"
+        edge: dict[str, Any] = {"edgecolor": "#444444", "linewidth": 0.4}
+        axes.barh(y, value, left=start, height=height, color=color, hatch=hatch, label=label, **edge)
+        if value >= 5:
+            behind = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+            axes.text(start + value / 2, y, f"{value:.0f}", ha="center", va="center", fontsize="small", bbox=behind)
+        start += value
+
+
 OVER_STEPS = "hollow mark: before RL; filled: after its last step; intervals: csv"
 
 

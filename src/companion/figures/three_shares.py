@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from companion.figures.theme import BLIND_SAFE, claimed, initial_label, perturbation_label, so_far
+from companion.figures.theme import BLIND_SAFE, claimed, initial_label, perturbation_label, shares_bar, so_far
 
 SHARES = {
     "agrees": (BLIND_SAFE[0], ""),
@@ -34,7 +32,8 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
         for row, prompt in enumerate(prompts):
             for number, step in enumerate(sorted(table["step"].unique())):
                 places.append((row + 0.36 * (number - 0.5), f"{perturbation_label(prompt)}, step {step:,}"))
-                _bar(axes, places[-1][0], [lines.loc[(initial, prompt, share, step)] for share in SHARES])
+                shares = {share: lines.loc[(initial, prompt, share, step)] for share in SHARES}
+                shares_bar(axes, places[-1][0], shares, SHARES, height=0.32)
         axes.set_yticks([y for y, _ in places], [name for _, name in places], fontsize="small")
         axes.set(xlim=(0, 100), ylim=(len(prompts) - 0.5, -0.5), xlabel="share of all answers (%)")
         axes.set_title(initial_label(initial), fontsize="medium")
@@ -42,24 +41,6 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
     panels[-1].legend(loc="upper right", bbox_to_anchor=(1.02, -0.2), ncols=3, frameon=False, fontsize="small")
     begins = so_far(table["seeds"].min(), table["planned"].max(), "seeds")
     return claimed(figure, begins + _claim(lines, initials[-1], prompts), about, "intervals: csv")
-
-
-def _bar(axes: Axes, y: float, shares: list[float]) -> None:
-    left = np.concatenate([[0.0], np.cumsum(shares)[:-1]])
-    named = {container.get_label() for container in axes.containers}
-    for start, value, (name, (color, hatch)) in zip(left, shares, SHARES.items(), strict=True):
-        label = name if name not in named else "_"
-        axes.barh(y, value, left=start, height=0.32, color=color, hatch=hatch, edgecolor="white", label=label)
-        if value >= 5:
-            axes.text(
-                start + value / 2,
-                y,
-                f"{value:.0f}",
-                ha="center",
-                va="center",
-                fontsize="small",
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
-            )
 
 
 def _claim(lines: pd.Series, initial: str, prompts: list[str]) -> str:

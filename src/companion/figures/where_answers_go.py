@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis import tables
-from companion.figures.theme import BLIND_SAFE, WIDTH, claimed, under
+from companion.figures.theme import BLIND_SAFE, WIDTH, claimed, perturbation_label, shares_bar, under
 from companion.perturbations.table import in_standing_order
 
 FATES = {"right": "still right", "suggested": "the asserted option", "other": "another option", "none": "no answer"}
+
+LOOKS = {
+    "right": (BLIND_SAFE[2], ""),
+    "suggested": (BLIND_SAFE[3], "//"),
+    "other": (BLIND_SAFE[1], ".."),
+    "none": ("#777777", "xx"),
+}
+"""Fate → colour and hatch, from left to right."""
 
 
 def table(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
@@ -23,37 +33,19 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
     labels = in_standing_order(table["perturbation"].tolist())
     figure = Figure(figsize=(WIDTH, 0.44 * len(labels) + 1.9))
     axes = figure.subplots()
-    left = np.zeros(len(labels))
-    looks = zip(FATES, (BLIND_SAFE[2], BLIND_SAFE[3], BLIND_SAFE[1], "#777777"), ("", "//", "..", "xx"), strict=True)
-    for fate, color, hatch in looks:
-        values = table[table["fate"] == fate].set_index("perturbation").loc[labels, "value"].to_numpy() * 100
-        axes.barh(labels, values, left=left, color=color, hatch=hatch, edgecolor="white")
-        for y, (start, value) in enumerate(zip(left, values, strict=True)):
-            if value >= 6:
-                axes.text(
-                    start + value / 2,
-                    y,
-                    f"{value:.0f}",
-                    ha="center",
-                    va="center",
-                    fontsize="small",
-                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
-                )
-        if values.max() >= 0.5:  # its name above the first bar, or beside the one where it is widest
-            inside = values[0] >= 10
-            y = 0 if inside else int(values.argmax())
-            x = left[0] + values[0] / 2 if inside else 101.0
-            axes.text(
-                x,
-                -0.46 if inside else y,
-                FATES[fate],
-                va="bottom" if inside else "center",
-                ha="center" if inside else "left",
-                color=color,
-                weight="bold",
-                fontsize="small",
-            )
-        left += values
+    shares = table.pivot(index="perturbation", columns="fate", values="value").loc[labels, list(LOOKS)] * 100
+    for y, (_, of_prompt) in enumerate(shares.iterrows()):
+        shares_bar(axes, y, of_prompt.to_dict(), LOOKS)
+    first = shares.iloc[0]
+    for fate, (color, _) in LOOKS.items():
+        if shares[fate].max() < 0.5:
+            continue
+        look: dict[str, Any] = {"color": color, "weight": "bold", "fontsize": "small"}
+        if first[fate] >= 10:  # above the first bar
+            axes.text(first[:fate].sum() - first[fate] / 2, -0.46, FATES[fate], ha="center", va="bottom", **look)
+        else:  # beside the one where it is widest
+            axes.text(101.0, int(shares[fate].argmax()), FATES[fate], ha="left", va="center", **look)
+    axes.set_yticks(range(len(labels)), list(map(perturbation_label, labels)))
     axes.grid(visible=False)
     axes.set(xlim=(0, 100), ylim=(len(labels) - 0.5, -0.9))
     axes.set_xlabel("share of the items that were right under the plain prompt (%)")

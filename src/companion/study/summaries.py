@@ -13,8 +13,9 @@ import pandas as pd
 
 from companion.analysis.crossed import crossed_mean, mean_over_runs
 from companion.measures import share
+from companion.study.estimands import DOSES, SEED
 from companion.study.panel import Cell, StudyPanel
-from companion.study.planned_tests import DOSES, SEED, THREE_PROMPTS
+from companion.study.planned_tests import THREE_PROMPTS
 from companion.study.protocol import PROTOCOL, Protocol
 from companion.study.results import planned_seeds
 

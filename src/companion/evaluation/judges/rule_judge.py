@@ -15,13 +15,13 @@ words are in `words`.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from companion.evaluation.judges import words
 from companion.evaluation.judges.asked_about import Scene
+from companion.evaluation.judges.clauses import clauses_of, listings, plain_text
 from companion.evaluation.judges.verdicts import Case, Verdict, verdict_on
 from companion.questions.question import LETTERS
 
@@ -61,7 +61,7 @@ def final_commitment(think: str, options: Sequence[str], claims: Sequence[str] =
     mentioned: dict[int, str] = {}
     denied: set[int] = set()
     beside: set[int] = set()
-    text = _plain_text(think)
+    text = plain_text(think)
     clauses = list(reader.statements(text))
     if reader.values and re.search(r"[=≈]|\\frac", text):
         clauses = _last_value(clauses)
@@ -98,83 +98,6 @@ def _last_value(clauses: Sequence[tuple[str, _Said]]) -> list[tuple[str, _Said]]
     """Of a calculation, what is stated, and the last clause with a value: those on its way to the result are none."""
     last = max((place for place, (clause, _) in enumerate(clauses) if re.search(r"\d", clause)), default=0)
     return [one for place, one in enumerate(clauses) if place >= last or one[1].firmness == STATED]
-
-
-_MARKUP = [
-    (re.compile(pattern, re.DOTALL | re.MULTILINE | re.IGNORECASE), by)
-    for pattern, by in (
-        (r"```.*?(?:```|\Z)", "\n"),
-        (r"<(?!think|answer)(\w+)\b[^<>]*>.*?</\1>", "\n"),
-        (r"</?\w+[^<>]*>|^\s*\|.*\|\s*$", "\n"),
-        (r"\\boxed\s*\{((?:\\\w+\{)?[^{}]*\}?)\}", r" the answer is \1 "),
-        (r"\\(?:text|mathrm|textbf|mathbf)\s*\{([^{}]*)\}", r"\1"),
-        (r"\{[^{}]*:[^{}]*\}", " "),
-        (r"\[\s*-?\d[\d\s,.-]*\]|\(\s*-?\d[\d.]*\s*(?:,\s*-?[\d.]+\s*)+\)", " "),
-        (r"\(?\d[\d.]*(?:\s*[-+*/×÷·]\s*\d[\d.]*)+\)?\s*=", " = "),  # of a sum, what it comes to
-        (r"[*_`#$~§¬]+|^\s*[>|•-]+", ""),
-        (r"^[ \t]*(?:step[ \t]+)?\d{1,2}[ \t]*[.):][ \t]+(?=\S)|^[ \t]*step[ \t]+\d+[ \t]*$", ""),  # of a list
-        (r"[“”„«»\"「」『』]", " "),
-        (r"[’‘]", "'"),
-        (r"[→⇒⟹]", ": "),
-        (r"\((?:[^\s()]+\s+){2,}[^\s()]+\)", " "),  # an aside
-    )
-]
-_END = re.compile(
-    r"[\n。！？!?;；]+|\.{2,}|…"
-    r"|(?<!\b[A-F])(?<!\b\d)\.(?=\s|\)|'|$)"  # a full stop, unless after a letter or a number …
-    r"|(?<=\b[A-F0-9])\.(?=\s+[A-Z]|\s*$)"  # … that does not open a list
-    r"|,? (?=but\b|however\b)"
-)
-
-
-_LEAD = re.compile(
-    r"(?:^|(?<=[\s.,:]))[\s✅]*(?:so|thus|hence|therefore)?,?\s*(?:the|my)?\s*(?:final|correct|right|best)*\s*(?:answer)?"
-    r"\s*$",
-    re.IGNORECASE,
-)
-"""Words before an answer that a text breaks off with."""
-
-
-def _plain_text(think: str) -> str:
-    """A reasoning without maps, coordinates, markup, LaTeX, numbers of lists, and words that only lead to an answer."""
-    text = unicodedata.normalize("NFKC", think)
-    for pattern, by in _MARKUP:
-        text = pattern.sub(by, text)
-    return _LEAD.sub("", text)
-
-
-def _clauses(text: str) -> list[str]:
-    """The sentences of a text, parted before "but" and "however"."""
-    return [part.strip() for part in _END.split(text) if part.strip(" \t,:-")]
-
-
-_ITEM = re.compile(
-    r"[ \t]*(?:(?:option|choice)[ \t]+)?\(?([A-F])(?:\)|[.:])(?![ \t]*(?:and\b|or\b|,))[ \t]*(.*)", re.IGNORECASE
-)
-_NEAR = 3
-"""The options are gone through where lines that begin with different letters stand at most so many lines apart."""
-
-
-def _listings(text: str) -> list[str | dict[int, str]]:
-    """The parts of a text: what is written, and where options are gone through line by line: what is said of each."""
-    parts: list[str | dict[int, str]] = []
-    lines = [line for line in text.split("\n") if line.strip()]
-    items = {number: found for number, line in enumerate(lines) if (found := _ITEM.fullmatch(line))}
-    number = 0
-    while number < len(lines):
-        said, end = {}, number
-        for place in range(number, len(lines)):
-            if place - end > _NEAR:
-                break
-            if place in items and (option := LETTERS.find(items[place][1].upper())) not in said:
-                said[option], end = items[place][2], place + 1
-        if number in items and len(said) > 1:
-            parts.append(said)
-            number = end
-        else:
-            parts.append(lines[number])
-            number += 1
-    return parts
 
 
 @dataclass(frozen=True)
@@ -254,11 +177,11 @@ class _Reader:
 
     def statements(self, text: str) -> Iterator[tuple[str, _Said]]:
         """The clauses of a reasoning, and what each does; the options gone through line by line are one of them."""
-        for part in _listings(text):
+        for part in listings(text):
             if isinstance(part, dict):
                 yield self._gone_through(part)
             else:
-                yield from ((clause, self.read(clause)) for clause in _clauses(part))
+                yield from ((clause, self.read(clause)) for clause in clauses_of(part))
 
     def _gone_through(self, said: Mapping[int, str]) -> tuple[str, _Said]:
         """What lines do that each begin with an option: state the only one that a line affirms; deny the others."""

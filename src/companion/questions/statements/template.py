@@ -14,7 +14,8 @@ import zlib
 from collections.abc import Sequence
 
 from companion.questions.statements import forms
-from companion.questions.statements.forms import DET, PICTURE, VIEW, Wordings
+from companion.questions.statements.closed_classes import DET, PICTURE, VIEW
+from companion.questions.statements.forms import Wordings
 
 
 def claims(text: str, options: Sequence[str]) -> tuple[str, ...]:
