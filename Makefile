@@ -5,7 +5,7 @@
 
 SHELL := bash
 .DELETE_ON_ERROR:
-.PHONY: figures report audit test test-browser test-vocabularies lint site slides lab train study card rows gap benchmarks clean help
+.PHONY: figures report audit test test-browser test-vocabularies lint site try slides lab train study card rows gap benchmarks clean help
 
 PYTHON ?= python3
 TORCH_INDEX ?=
@@ -28,12 +28,13 @@ audit: $(READY)  ## a model behind an API, within a budget: ENDPOINT=openai:o3 N
 solutions: $(READY)  ## teachers' copies of the notebooks, exercises answered, into solutions/
 	$(BIN)/python -m companion.teaching.exercises --solutions solutions
 
-test: $(READY)  ## run the tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
+test: $(READY)  ## run the tests, 20 minutes; with FAST=1 the quick ones of every part, 3 minutes
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(if $(FAST),-m "not slow")
 
-test-browser: $(READY)  ## run the notebooks in JupyterLab in headless Chromium
+test-browser: try  ## run the notebooks in JupyterLab, and the page Try it, in headless Chromium
 	$(BIN)/python -m pip install -q --disable-pip-version-check selenium
-	$(BIN)/python tests/browser_lab.py
+	OMP_NUM_THREADS=1 $(BIN)/python tests/browser_lab.py
+	$(BIN)/python tests/browser_try.py
 
 test-vocabularies: $(READY)  ## letter probabilities over real tokenizers, which it installs
 	$(BIN)/python -m pip install -q --disable-pip-version-check --constraint requirements.lock --editable '.[vocabularies]'
@@ -47,6 +48,10 @@ site: $(BIN)/.companion-site  ## the executed notebooks and documents as web pag
 	$(BIN)/sphinx-build -W --keep-going -q -c docs/site -d runs/site/doctrees . runs/site/html
 	$(BIN)/python docs/site/try/make.py runs/site/html/try
 	$(BIN)/python docs/site/check.py runs/site/html
+
+try: $(READY)  ## the page Try it alone, in one file that any browser opens: the models answer under text of yours
+	$(BIN)/python docs/site/try/make.py runs/try
+	@echo "Open file://$(CURDIR)/runs/try/one-file.html"
 
 slides: $(BIN)/.companion-slides  ## a deck of slides of each executed notebook, in runs/slides (they open without a network)
 	rm -rf runs/slides

@@ -31,7 +31,7 @@ from companion.models.interface import Sampling, responses
 from companion.models.local import LocalModel
 from companion.models.profiles import messages
 from companion.models.read_answer import parse_answer
-from companion.perturbations.table import PERTURBATIONS, Prompt, apply
+from companion.perturbations.perturbation import PERTURBATIONS, Prompt, apply
 from companion.questions.microworld import questions
 from companion.questions.question import LETTERS, Question
 

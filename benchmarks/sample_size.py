@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from companion.analysis.samples_needed import enough, study
+from companion.analysis.samples_needed import ITEMS, enough, study
 from companion.evaluation.store import Store
 from companion.models.local import LocalModel
 from companion.questions.microworld import questions
@@ -18,7 +18,7 @@ from companion.questions.microworld import questions
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--models", default="checkpoints/base,checkpoints/accuracy", help="with commas between them")
-    parser.add_argument("--items", type=int, default=300)
+    parser.add_argument("--items", type=int, default=ITEMS)
     parser.add_argument("--csv", type=Path, help="a file to write the table of checks to")
     options = parser.parse_args()
     models = [LocalModel(name, device="cpu") for name in options.models.split(",")]

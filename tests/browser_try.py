@@ -1,6 +1,6 @@
 """Tries the page *Try it* in headless Chromium, as a reader would: by keyboard, on a telephone, in the dark, cut off.
 
-Its answers are compared with the package's, token for token. Not part of `make test`. Run:
+Its answers are compared with the package's, token for token. Not part of `make test`. Run: `make test-browser`, or
 `python tests/browser_try.py [--items 200] [--models accuracy]`. Needs Debian's chromium and chromium-driver, selenium,
 and npm, from which axe-core comes, which looks for what shuts readers out. Screenshots lie in runs/browser.
 """
@@ -24,7 +24,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from companion.models.interface import Sampling, responses
 from companion.models.local import LocalModel
-from companion.perturbations.table import apply
+from companion.perturbations.perturbation import apply
 from companion.questions.microworld import questions
 
 AXE = "axe-core@4.14.1"
@@ -116,8 +116,16 @@ LOADED = "document.getElementById('offline').textContent != ''"
 ANSWERED = "document.getElementById('summary').textContent != ''"
 
 
-def first_answer(driver: webdriver.Chrome, url: str) -> tuple[float, float, int]:
-    """(seconds until the page has its models, seconds from asking to the first answer, bytes that came)."""
+def thread_time(driver: webdriver.Chrome) -> float:
+    """Seconds of a core that the page's own thread has taken since it was opened, however busy the machine is."""
+    metrics = driver.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]
+    return {metric["name"]: float(metric["value"]) for metric in metrics}["ThreadTime"]
+
+
+def first_answer(driver: webdriver.Chrome, url: str) -> str:
+    """How long the page takes to have its models and from asking to the first answer, in seconds on the clock and of a
+    core, and how many bytes came."""
+    driver.execute_cdp_cmd("Performance.enable", {"timeDomain": "threadTicks"})
     emulate(driver, motion="reduce")
     driver.get(f"{url}/try/")
     wait(driver, "document.getElementById('loading').textContent == '' && document.querySelector('[name=guess]')")
@@ -127,6 +135,7 @@ def first_answer(driver: webdriver.Chrome, url: str) -> tuple[float, float, int]
     )
     script = "return performance.getEntriesByType('resource').reduce((sum, entry) => sum + entry.transferSize, 0)"
     came = driver.execute_script(script)
+    before = thread_time(driver)
     driver.execute_script("document.querySelector('[name=guess]').click()")
     asked = """
         const done = arguments[0], begin = performance.now();
@@ -137,7 +146,12 @@ def first_answer(driver: webdriver.Chrome, url: str) -> tuple[float, float, int]
         }).observe(document.getElementById('answers'), { childList: true, subtree: true });
         document.getElementById('go').click();
     """
-    return loaded, driver.execute_async_script(asked), came
+    answered = driver.execute_async_script(asked)
+    after = thread_time(driver)
+    return (
+        f"{loaded:.1f} s ({before:.1f} s of a core) to load {came / 1e6:.1f} MB, "
+        f"{answered:.2f} s ({after - before:.2f} s) from asking to the first answer"
+    )
 
 
 def walk(driver: webdriver.Chrome, url: str) -> None:
@@ -205,6 +219,16 @@ def ask_offline(driver: webdriver.Chrome) -> None:
     cut_off(driver, False)
 
 
+def from_a_disk(driver: webdriver.Chrome) -> None:
+    """The site's page as a file: browsers load no modules there, so that it hands over to the page in one file."""
+    driver.get((SITE / "try" / "index.html").as_uri())
+    wait(driver, LOADED)
+    driver.execute_script("document.querySelector('[name=guess]').click(); document.getElementById('go').click()")
+    wait(driver, ANSWERED)
+    assert driver.current_url.endswith("one-file.html")
+    assert len(driver.find_elements(By.CSS_SELECTOR, ".answer table")) == 4
+
+
 def compare(driver: webdriver.Chrome, url: str, name: str, items: int) -> None:
     """Every answer of the page against the package's, and the probabilities of letters."""
     prompts = [apply(question, own) for question in questions("test", items) for own in PERTURBATIONS]
@@ -251,10 +275,7 @@ def main() -> None:
         resize(driver, 1280)
         driver.set_script_timeout(PATIENCE)
         for state in ("cold", "warm"):
-            loaded, answered, came = first_answer(driver, url)
-            print(
-                f"{state}: {loaded:.1f} s to load {came / 1e6:.1f} MB, {answered:.2f} s from asking to the first answer"
-            )
+            print(f"{state}: {first_answer(driver, url)}")
         walk(driver, url)
         print("walked by keyboard")
         for width in (1280, 390):
@@ -267,6 +288,8 @@ def main() -> None:
         print("axe-core finds nothing wrong at 1,280 and 390 pixels, light and dark")
         ask_offline(driver)
         print("answers without a network")
+        from_a_disk(driver)
+        print("answers from a disk")
         for name in given.models.split(","):
             compare(driver, url, name, given.items)
     finally:

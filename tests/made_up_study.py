@@ -28,33 +28,39 @@ def write_study(results, protocol=PROTOCOL, **shares):
         write_made_up(results, run.name, protocol.evaluated(run.recipe), shares.get(run.name, 0.05))
 
 
-def write_made_up(results, name, steps, contradicting):
+def write_made_up(results, name, steps, contradicting, device="cpu"):
     rng = np.random.default_rng(sum(name.encode()))
-    parts = {int(step): pd.concat([_answers(rng, prompt, contradicting) for prompt in PERTURBATIONS]) for step in steps}
-    write_record(results / name, parts, None, {})
+    answers = {int(step): _answers(rng, contradicting) for step in steps}
+    write_record(results / name, answers, None, {"hardware": {"device": device}})
 
 
-def _answers(rng, prompt, contradicting):
-    right = np.array([item.answer for item in ITEMS])
-    wrong = (right + 1) % np.array([len(item.options) for item in ITEMS])
-    answered = np.where(rng.random(len(ITEMS)) < 0.7, right, wrong)
+def _answers(rng, contradicting):
+    """To all items under all prompts, one prompt after the other."""
+    n = len(ITEMS)
+    drawn = [
+        (rng.random(n), rng.random(n), rng.random(n), rng.integers(10, 30, n), rng.uniform(0.5, 0.95, n))
+        for _ in PERTURBATIONS
+    ]
+    of_answer, of_conclusion, of_none, words, sure = map(np.concatenate, zip(*drawn, strict=True))
+    right = np.tile([item.answer for item in ITEMS], len(PERTURBATIONS))
+    wrong = (right + 1) % np.tile([len(item.options) for item in ITEMS], len(PERTURBATIONS))
+    answered = np.where(of_answer < 0.7, right, wrong)
     other = np.where(answered == right, wrong, right)
-    concluded = np.where(rng.random(len(ITEMS)) < contradicting, other, answered)
-    concluded = np.where(rng.random(len(ITEMS)) < 0.05, NONE, concluded)
-    numbers = {
-        "item": np.arange(len(ITEMS)),
+    concluded = np.where(of_conclusion < contradicting, other, answered)
+    concluded = np.where(of_none < 0.05, NONE, concluded)
+    probs = np.zeros((len(right), N_LETTERS))
+    probs[np.arange(len(right)), answered] = sure
+    probs[np.arange(len(right)), other] = 1 - sure
+    codes = encode_probabilities(probs)
+    rows = {
+        "perturbation": np.repeat(list(PERTURBATIONS), n),
+        "item": np.tile(np.arange(n), len(PERTURBATIONS)),
         "answered": answered,
         "concluded": concluded,
         "judged": concluded,
-        "words": rng.integers(10, 30, len(ITEMS)),
+        "words": words,
         "statements": 2,
         "true_statements": 1,
         "mass": 255,
     }
-    probs = np.zeros((len(ITEMS), N_LETTERS))
-    sure = rng.uniform(0.5, 0.95, len(ITEMS))
-    probs[np.arange(len(ITEMS)), answered] = sure
-    probs[np.arange(len(ITEMS)), other] = 1 - sure
-    codes = encode_probabilities(probs)
-    rows = pd.DataFrame({"perturbation": prompt, **numbers}).astype(TYPES)
-    return rows.assign(**{f"p{letter}": codes[:, letter] for letter in range(N_LETTERS)})
+    return pd.DataFrame(rows).astype(TYPES).assign(**{f"p{letter}": codes[:, letter] for letter in range(N_LETTERS)})

@@ -11,7 +11,7 @@ def main():
     tiny_models.declare_torchvision()
     from companion.models.interface import Sampling, responses
     from companion.models.open import open_model
-    from companion.perturbations.table import apply
+    from companion.perturbations.perturbation import apply
     from companion.questions.microworld import questions
 
     folder, items, perturbations = sys.argv[1], int(sys.argv[2]), sys.argv[3].split(",")

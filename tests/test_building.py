@@ -13,11 +13,12 @@ from PIL import Image
 
 from companion.cli import main
 from companion.evaluation.engine import evaluate, judge
+from companion.evaluation.judges import judge_registry
 from companion.evaluation.judges.verdicts import Case
 from companion.evaluation.store import VERDICTS, Store
 from companion.figures.gallery import Gallery
 from companion.models.local import LocalModel
-from companion.perturbations import table
+from companion.perturbations import perturbation
 from companion.questions import registry
 from companion.questions.folder import read_folder
 from companion.questions.microworld import questions
@@ -49,12 +50,12 @@ def test_there_is_an_example_for_each_thing(examples):
 
 def test_a_perturbation(examples, monkeypatch, capsys, tmp_path):
     (entry,) = examples["A perturbation"]
-    new = eval(entry.strip().rstrip(","), vars(table))
-    monkeypatch.setitem(table.PERTURBATIONS, new.name, new)
+    new = eval(entry.strip().rstrip(","), vars(perturbation))
+    monkeypatch.setitem(perturbation.PERTURBATIONS, new.name, new)
     command = ["evaluate", "--perturbations", "plain,wrong-note", "--limit", "2", "--out", str(tmp_path)]
     assert main(command) == 0
     assert re.search(r"^wrong-note +accuracy", capsys.readouterr().out, re.MULTILINE)
-    assert re.match("(Note|NB): ", table.apply(questions("test", 1)[0], "wrong-note").text)
+    assert re.match("(Note|NB): ", perturbation.apply(questions("test", 1)[0], "wrong-note").text)
 
 
 def test_a_recipe_and_a_gate(examples, monkeypatch, capsys):
@@ -67,15 +68,19 @@ def test_a_recipe_and_a_gate(examples, monkeypatch, capsys):
     monkeypatch.setattr(rewards, "GATES", dict(rewards.GATES))
     exec(gate, vars(rewards))
     monkeypatch.delattr(rewards, "brief", raising=False)
-    prompt = table.apply(questions("test", 1)[0], "plain")
+    prompt = perturbation.apply(questions("test", 1)[0], "plain")
     letter = "ABCDEF"[prompt.question.answer]
     short, long = (f"<think>{'word ' * n}</think><answer>{letter}</answer>" for n in (30, 31))
     assert [rewards.reward(prompt, response, ["brief"]) for response in (short, long)] == [1.1, 0.0]
 
 
-def test_a_judge(examples, checkpoint, tmp_path):
-    (source,) = examples["A judge"]
-    last = module("last_option_judge", source).LastOption()
+def test_a_judge(examples, checkpoint, tmp_path, monkeypatch, capsys, root):
+    source, entry = examples["A judge"]
+    name = "companion.evaluation.judges.last_option_judge"
+    monkeypatch.setitem(sys.modules, name, module(name, source))
+    new = eval(entry.strip().rstrip(","), vars(judge_registry))
+    monkeypatch.setitem(judge_registry.JUDGES, new.name, new)
+    last = new.make()
     items = questions("test", 9)
     for think, answer, verdict in (
         ("1 or 2, so 2.", 2, "agree"),
@@ -89,6 +94,9 @@ def test_a_judge(examples, checkpoint, tmp_path):
     assert set(verdicts["judge"]) == {"last-option"}
     assert len(verdicts) == 9
     assert "agree" in set(verdicts["verdict"])
+    monkeypatch.chdir(tmp_path)
+    assert main(["judge", str(root / "results" / "labelled" / new.pairs), "--judge", new.name]) == 0
+    assert f"the judge {new.name} is right in" in capsys.readouterr().out
 
 
 def test_a_benchmark(examples, tmp_path, monkeypatch):

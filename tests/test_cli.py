@@ -1,12 +1,19 @@
 """Bad input: one clear sentence on stderr, exit code 2, nothing else."""
 
+import errno
 import json
+import os
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from companion.cli import main
+from companion.evaluation import engine
 from companion.evaluation.store import Store
+from companion.models import open as opening
+from companion.models.local import LocalModel
 from companion.questions.folder import read_folder, write_folder
 from companion.questions.microworld import questions
 
@@ -48,26 +55,145 @@ def test_a_system_prompt_and_sampling_make_other_rows_and_bad_ones_are_refused(c
     command = ["evaluate", "--model", random_checkpoint, "--perturbations", "plain", "--limit", "2", "--out", rows]
     command += ["--max-new-tokens", "2"]
     for number, more in enumerate(
-        (["--system", file], ["--temperature", "1"], ["--temperature", "1", "--top-p", "0.5"], ["--top-p", "0.5"], [])
+        (["--system", file], ["--temperature", "1"], ["--temperature", "1", "--top-p", "0.5"], [])
     ):
         assert main([str(part) for part in (*command, *more)]) == 0
-        assert len(Store(rows).read()) == 2 * min(number + 1, 4)  # the last two are both greedy
+        assert len(Store(rows).read()) == 2 * (number + 1)
+    assert [row["system"] for row in Store(rows).read().values()].count("Look twice.") == 2
     assert {row["temperature"] for row in Store(rows).read().values()} == {0.0, 1.0}
     assert "gone.txt cannot be read" in fails(capsys, *command, "--system", tmp_path / "gone.txt")
     assert "give 0 (greedy) or more" in fails(capsys, *command, "--temperature", "-1")
     assert "a share above 0" in fails(capsys, *command, "--top-p", "2")
+    assert "--top-p does nothing to greedy answers" in fails(capsys, *command, "--top-p", "0.5")
 
 
 def test_a_run_whose_answers_cannot_be_read_says_so(capsys, tmp_path, random_checkpoint, checkpoint):
-    sentence = "100 % of the answers could not be read; look at `--profile`"
+    sentence = "100 % of the answers could not be read (100 % were cut off: give a larger --max-new-tokens); look"
     for model, found in ((random_checkpoint, True), (checkpoint, False)):
         command = ["evaluate", "--model", str(model), "--perturbations", "plain,stop-think", "--limit", "3"]
         assert main([*command, "--out", str(tmp_path)]) == 0
         assert (sentence in capsys.readouterr().err) is found
 
 
+def test_a_replay_asks_as_the_rows_were_asked(capsys, tmp_path, checkpoint):
+    command = ["--model", str(checkpoint), "--perturbations", "plain"]
+    for number, profile in enumerate(("generic", "microworld")):
+        evaluate = ["evaluate", *command, "--limit", "1", "--out", str(tmp_path), "--profile", profile]
+        assert main(evaluate) == 0
+        judge = ["judge", str(tmp_path), "--judge", "replay", *command]
+        if number == 0:
+            assert main(judge) == 0
+        else:
+            assert "several profiles (generic, microworld)" in fails(capsys, *judge)
+
+
+def test_a_replay_asks_with_the_system_prompt_and_the_precision_of_the_rows(capsys, tmp_path, checkpoint):
+    """The microworld's template has no place for a system prompt; that of a copy of the model has one."""
+    own, rows, half, file = (tmp_path / name for name in ("own", "rows", "half", "system.txt"))
+    shutil.copytree(checkpoint, own)
+    template = (own / "chat_template.jinja").read_text()
+    system = "{% if messages[0].role == 'system' %}{{ messages[0].content[0].text }}{% endif %}"
+    (own / "chat_template.jinja").write_text(system + template)
+    file.write_text("Look twice.")
+    command = ["--model", str(own), "--perturbations", "plain"]
+    evaluate = ["evaluate", *command, "--limit", "2", "--out", str(rows)]
+    judge = ["judge", str(rows), "--judge", "replay", *command]
+    asked = []
+
+    class Watched(LocalModel):
+        def generate(self, prompts, sampling):
+            asked.append((self.profile.system, self.dtype))
+            return super().generate(prompts, sampling)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(opening, "LocalModel", Watched)
+        assert main([*evaluate, "--system", str(file)]) == 0
+        assert main(judge) == 0
+        assert set(asked) == {("Look twice.", "float32")}
+        assert main(evaluate) == 0
+        assert "several system prompts, or also without" in fails(capsys, *judge)
+        # As a GPU makes them: these rows are others, and a replay computes as they were computed.
+        model = LocalModel(str(own), "cpu")
+        model.half = True
+        found = engine.evaluate(model, questions("test", 2), ["plain"], Store(half), progress=False)
+        assert set(found["precision"]) == {"bfloat16"}
+        assert not set(found["key"]) & Store(rows).read().keys()
+        asked.clear()
+        assert main(["judge", str(half), *judge[2:]]) == 0
+        assert set(asked) == {("", "bfloat16")}
+
+
+SERVER = "http://localhost:1/v1#a"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["evaluate", "--timeout", "5"], "--timeout is for models behind a server"),
+        (["evaluate", "--delivery", "prefill"], "--delivery is for models behind a server"),
+        (["evaluate", "--delivery", "user turn"], "--delivery is for models behind a server"),
+        (["evaluate", "--yes"], "--yes is for models behind a server"),
+        (["evaluate", "--price", "1,2"], "--price is for models behind a server"),
+        (["evaluate", "--reasoning-effort", "low"], "--reasoning-effort is for models behind a server"),
+        (["evaluate", "--gpus", "2"], "--gpus is for models named vllm:"),
+        (["evaluate", "--vllm", "a=1"], "--vllm is for models named vllm:"),
+        (["evaluate", "--model", "vllm:m", "--delivery", "prefill"], "--delivery is for models behind a server"),
+        (["evaluate", "--model", "vllm:m", "--device", "cpu"], "--device is for models that transformers runs here"),
+        (["evaluate", "--model", SERVER, "--device", "cpu"], "--device is for models that transformers runs here"),
+        (["evaluate", "--model", SERVER, "--token-budget", "9"], "--token-budget is for models that transformers"),
+        (["evaluate", "--model", SERVER, "--gpus", "1"], "--gpus is for models named vllm:"),
+        (["evaluate", "--known-bad"], "--known-bad is for public benchmarks"),
+        (["evaluate", "--data", "data"], "--data is for public benchmarks, and microworld needs no files"),
+        (["judge", "results/rows", "--endpoint", SERVER], "--endpoint is for --judge llm, and the judge rule asks no"),
+        (["judge", "results/rows", "--model", "m"], "--model is for --judge llm, and the judge rule asks no model"),
+        (["judge", "results/rows", "--judge", "grounding", "--timeout", "1"], "--timeout is for --judge llm"),
+        (
+            ["judge", "results/rows", "--judge", "replay", "--max-new-tokens", "1"],
+            "--max-new-tokens is for --judge llm",
+        ),
+        (["judge", "results/rows", "--judge", "llm", "--gpus", "2"], "--gpus is for --judge replay"),
+        (
+            ["judge", "results/rows", "--judge", "llm", "--model", "m", "--budget", "2"],
+            "--budget is for models behind a",
+        ),
+        (
+            ["judge", "results/rows", "--judge", "llm", "--endpoint", SERVER, "--device", "cpu"],
+            "--device is for a model",
+        ),
+        (["judge", "results/labelled/judge_pairs.jsonl", "--data", "x"], "--data is for rows, and pairs.jsonl holds"),
+        (["export-prompts", "--endpoint", SERVER, "--out", "x"], "--endpoint is for --writer llm"),
+        (["export-prompts", "--device", "cpu", "--out", "x"], "--device is for --writer llm"),
+        (["push", "results/rows", "--to", "a/b", "--out", "x"], "--out is for --dry-run"),
+        (["train", "noisy", "--steps", "2"], "--steps is for grpo, and noisy is a supervised recipe"),
+        (["train", "grpo", "--validation", "x"], "--validation is for other benchmarks"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(arguments, said, capsys, root, tmp_path, monkeypatch):
+    monkeypatch.chdir(root)
+    if arguments[0] == "evaluate":
+        arguments = [*arguments, "--out", str(tmp_path / "rows")]
+    error = fails(capsys, *arguments)
+    assert said in error
+    assert error.endswith("leave it out")
+    assert not list((tmp_path / "rows").glob("*"))
+
+
+def test_a_model_behind_a_server_cannot_be_replayed(capsys, root):
+    error = fails(capsys, "judge", root / "results" / "rows", "--judge", "replay", "--model", SERVER)
+    assert "is behind a server, and a replay begins the model's turn with all of its reasoning" in error
+
+
+def test_a_file_of_prompts_without_one_of_the_perturbations_is_one_sentence(capsys, tmp_path):
+    prompts, rows = tmp_path / "prompts.jsonl", tmp_path / "rows"
+    assert main(["export-prompts", "--perturbations", "plain,abstain", "--limit", "1", "--out", str(prompts)]) == 0
+    error = fails(capsys, "evaluate", "--prompts", prompts, "--perturbations", "wrong-think", "--out", rows)
+    assert "prompts.jsonl holds no prompt under --perturbations wrong-think; it has plain, abstain" in error
+
+
 def test_judging_what_is_not_there(capsys, tmp_path):
     assert "no rows to judge in" in fails(capsys, "judge", tmp_path)
+    assert f"no {tmp_path / 'typo'}; give a folder" in fails(capsys, "judge", tmp_path / "typo")
+    assert not (tmp_path / "typo").exists()
     arguments = [
         "evaluate",
         "--perturbations",
@@ -82,9 +208,49 @@ def test_judging_what_is_not_there(capsys, tmp_path):
     assert main(arguments) == 0
     assert "choose from" in fails(capsys, "judge", tmp_path, "--perturbations", "bass")
     assert "no rows on the benchmark" in fails(capsys, "judge", tmp_path, "--benchmark", str(other(tmp_path)))
-    assert "no rows to judge" in fails(capsys, "judge", tmp_path, "--judge", "replay", "--model", "checkpoints/noisy")
+    assert "are noisy's" in fails(capsys, "judge", tmp_path, "--judge", "replay", "--model", "checkpoints/noisy")
+    assert "--judge llm needs a language model; give --endpoint" in fails(capsys, "judge", tmp_path, "--judge", "llm")
+    assert "--csv is for pairs.jsonl" in fails(capsys, "judge", tmp_path, "--csv", tmp_path / "errors.csv")
     assert main(["judge", str(tmp_path)]) == 0
     assert "no answer" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.ENOTDIR, errno.ENAMETOOLONG])
+def test_a_path_that_cannot_be_used_is_named(capsys, tmp_path, monkeypatch, number):
+    def refuse(self, *_, **__):
+        raise OSError(number, os.strerror(number), str(self))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    out = tmp_path / "out"
+    said = fails(capsys, "export-tasks", "--to", "inspect", "--limit", "1", "--perturbations", "plain", "--out", out)
+    assert said.startswith(f"companion: cannot use {out}")
+    assert said.endswith(f"{os.strerror(number)}; name another file or folder")
+
+
+def test_what_only_a_server_has_is_refused_for_a_model_of_this_machine(capsys, tmp_path):
+    for option, value in (("--budget", "2"), ("--price", "2,8")):
+        said = fails(capsys, "evaluate", "--out", tmp_path, option, value)
+        assert said.endswith("base is none; leave it out"), said
+
+
+def test_a_model_that_is_named_twice_is_asked_once(capsys, tmp_path):
+    arguments = ["--perturbations", "plain", "--limit", "1", "--max-new-tokens", "2", "--out", str(tmp_path)]
+    assert main(["evaluate", "--model", "checkpoints/base,checkpoints/base", *arguments]) == 0
+    assert capsys.readouterr().out.count("plain") == 1
+
+
+def test_what_export_and_pack_did_is_told(capsys, tmp_path):
+    assert main(["export", "--out", str(tmp_path / "mine"), "--limit", "2"]) == 0
+    assert capsys.readouterr().out == f"2 questions and their pictures in {tmp_path / 'mine'}\n"
+    (tmp_path / "empty").mkdir()
+    assert main(["pack", str(tmp_path / "empty")]) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'empty'} holds no rows; nothing was packed\n"
+
+
+def test_tasks_do_not_go_where_a_file_is(capsys, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    said = fails(capsys, "export-tasks", "--to", "inspect", "--limit", "1", "--out", tmp_path / "file")
+    assert "Not a directory; name another file or folder" in said
 
 
 def other(tmp_path):

@@ -66,13 +66,13 @@ def made_up(**settings):
 )
 def test_an_option_is_told(settings, spelled, told):
     command, action = made_up(**settings)
-    assert (commands_page.spelled(action), commands_page.told(command, action)) == (spelled, told)
+    assert (commands_page.spelled(action), commands_page.purpose_and_default(command, action)) == (spelled, told)
 
 
 @pytest.mark.parametrize("help", [None, "", "default: %(default)s"])
 def test_an_option_without_a_help_text_is_an_error(help):
     with pytest.raises(CompanionError, match=r"companion go --far FAR has no help text"):
-        commands_page.told(*made_up(help=help, default=3))
+        commands_page.purpose_and_default(*made_up(help=help, default=3))
 
 
 def test_every_command_that_a_document_shows_can_be_parsed(root):

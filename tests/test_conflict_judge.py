@@ -10,7 +10,15 @@ from companion.evaluation.judges.conflict_judge import VERDICTS, Conflict, _mark
 from companion.evaluation.judges.labelled_pairs import read_pairs, score
 from companion.evaluation.judges.rule_judge import Rule
 from companion.evaluation.judges.verdicts import CASE, Case, case_of
-from companion.perturbations.table import CAPTIONS, DISCLAIMERS, DOUBTS, PERTURBATIONS, THOUGHTS, Perturbation, apply
+from companion.perturbations.perturbation import (
+    CAPTIONS,
+    DISCLAIMERS,
+    DOUBTS,
+    PERTURBATIONS,
+    THOUGHTS,
+    Perturbation,
+    apply,
+)
 from companion.questions.microworld import questions
 from companion.questions.question import Question
 from companion.training.lessons import Shares, question

@@ -12,7 +12,7 @@ from companion.errors import CompanionError
 from companion.evaluation.store import Store
 from companion.models.openai_client import Endpoint
 from companion.models.server import EndpointModel
-from companion.perturbations.table import apply
+from companion.perturbations.perturbation import apply
 from companion.questions.microworld import questions
 from companion.teaching.context import open_audit, open_rows, open_runs
 

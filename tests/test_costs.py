@@ -6,8 +6,10 @@ The server is a real one (`transformers serve`) behind a proxy that asks for the
 import csv
 import json
 import os
+import re
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -22,10 +24,16 @@ from companion.evaluation.export import hub
 from companion.models import openai_client as endpoints
 from companion.models import prices
 from companion.models.api_key import secret
-from companion.models.open import open_model
+from companion.models.interface import Sampling
+from companion.models.open import ServerSettings, open_model
+from companion.models.picture_tokens import RULES, picture_tokens
 from companion.models.prices import Price, listed_price
+from companion.perturbations.perturbation import apply
+from companion.questions.microworld import questions
 from companion.teaching.context import open_audit
 from companion.teaching.run_notebooks import run_notebooks
+
+pytestmark = pytest.mark.slow
 
 KEY = "fake-key-of-nobody-0123456789"
 
@@ -67,11 +75,59 @@ def test_a_price_is_found_by_name_with_or_without_a_version(provider, model, exp
     assert (price and (price.prompt, price.written)) == expected
 
 
+@pytest.mark.parametrize(
+    ("model", "size", "tokens"),
+    [  # what the companies' pages and their examples say
+        ("gpt-4o", (1024, 1024), 765),
+        ("gpt-4o", (2048, 4096), 1105),
+        ("gpt-4o-2024-08-06", (512, 512), 255),
+        ("gpt-4o-mini", (512, 512), 8500),
+        ("gpt-4o-mini", (1024, 1024), 25501),
+        ("openai/gpt-4o-mini", (72, 72), 8500),
+        ("gpt-4.1", (1024, 1024), 765),
+        ("gpt-4.1-mini", (1024, 1024), 1659),
+        ("o4-mini", (1024, 1024), 1762),
+        ("o4-mini", (4096, 4096), 2642),
+        ("o3", (1024, 1024), 675),
+        ("gpt-5", (1024, 1024), 630),
+        ("gpt-5.1-2025-11-13", (1024, 1024), 630),
+        ("gpt-5-mini", (1024, 1024), 1659),
+        ("gpt-5.4", (1600, 1600), 3000),
+        ("gpt-5.5", (1600, 1600), 3000),
+        ("gemini-2.5-pro", (300, 300), 258),
+        ("gemini-2.5-flash", (960, 540), 1548),
+        ("gemini-3.1-pro-preview", (100, 100), 1120),
+        ("Qwen/Qwen2.5-VL-7B-Instruct", (1000, 500), 1000),
+    ],
+)
+def test_the_tokens_of_a_picture_are_those_that_its_model_is_billed_for(model, size, tokens):
+    assert picture_tokens(model, size) == tokens
+
+
+def test_every_listed_model_has_a_rule_for_its_pictures():
+    for line in csv.DictReader(Path(prices.__file__).with_name("prices.csv").open()):
+        assert any(re.match(begins, line["model"]) for begins, _ in RULES), line["model"]
+
+
+def test_all_that_is_sent_counts_in_an_estimate(monkeypatch):
+    """A system prompt, the profile's instruction, and text in which a character is a token."""
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    item = questions("test", 1)[0]
+
+    def read(text="?", system="", model="openai:gpt-4o"):
+        asked = open_model(model, system=system)
+        return asked.estimate([apply(replace(item, text=text), "plain")], Sampling()).read
+
+    assert read(system="Look twice. " * 500) - read() == pytest.approx(2000, abs=2)
+    assert read(text="看" * 900) - read(text="") == pytest.approx(900, abs=2)
+    assert read(model="openai:gpt-4o-mini") - read() == 8500 - 255
+
+
 def test_a_company_s_model_has_its_listed_price_or_needs_one(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     assert open_model("openai:o4-mini").endpoint.price == listed_price("openai", "o4-mini")
-    assert open_model("openai:o4-mini", price=Price(1, 2)).endpoint.price == Price(1, 2)
-    assert open_model("openai:o9", price=Price(1, 2)).endpoint.price == Price(1, 2)
+    assert open_model("openai:o4-mini", server=ServerSettings(price=Price(1, 2))).endpoint.price == Price(1, 2)
+    assert open_model("openai:o9", server=ServerSettings(price=Price(1, 2))).endpoint.price == Price(1, 2)
     assert open_model("http://localhost:1/v1#o3").endpoint.price is None
     with pytest.raises(CompanionError, match="no price of 'openai:o9' is listed; give --price"):
         open_model("openai:o9")
@@ -101,9 +157,10 @@ def test_what_is_agreed_to_is_the_budget(serving, tmp_path, capsys, monkeypatch)
     monkeypatch.setattr(endpoints, "PAUSE", 0.01)
     proxy = Proxy(serving, ["schema"] * 12)
     assert main(command(proxy, tmp_path, "--price", "1000,1", "--yes")) == 2
-    assert "of the budget of $0.5 no more than" in capsys.readouterr().err
+    agreed = float(re.search(r"of the budget of \$([\d.]+) no more than", capsys.readouterr().err)[1])
+    assert 0.3 < agreed < 0.7
     assert len(proxy.bodies) == 3
-    assert Price(1000, 1).of(*proxy.generated) <= 0.5
+    assert Price(1000, 1).of(*proxy.generated) <= agreed
 
 
 @pytest.mark.parametrize(("typed", "code", "sent"), [("y\n", 0, 3), ("\n", 2, 0), ("no\n", 2, 0)])
@@ -181,6 +238,7 @@ def test_no_written_file_and_no_message_holds_the_key(serving, tmp_path, monkeyp
     assert KEY not in str(error.value) + said.out + said.err
 
 
+@pytest.mark.slow(45)
 def test_notebook_04_audits_a_served_model_within_its_budget(serving, root, tmp_path, monkeypatch, capfd):
     """Without a budget nothing is sent; with a small one it stops, and goes on with a larger one: no answer is asked
     for twice, no more is spent than was agreed to, and the key is written nowhere."""
@@ -229,3 +287,16 @@ def test_notebook_04_audits_a_served_model_within_its_budget(serving, root, tmp_
     assert not [file for file in files if KEY.encode() in file.read_bytes()]
     assert not [file for file in Path("runs").rglob("*.parquet") if KEY in str(pq.read_table(file).to_pylist())]
     assert KEY not in said.out + said.err
+
+
+@pytest.mark.parametrize("options", [(), ("--price", "1,2"), ("--budget", "1")])
+def test_a_judge_that_is_paid_for_needs_price_and_budget(capsys, tmp_path, options):
+    pairs = Path(__file__).parents[1] / "results" / "labelled" / "judge_pairs.jsonl"
+    command = ["judge", str(pairs), "--judge", "llm", "--endpoint", "https://api.openai.com/v1", *options]
+    assert main(command) == 2
+    assert "costs money: give --price" in capsys.readouterr().err
+
+
+def test_a_companys_address_is_named_by_the_company():
+    with pytest.raises(CompanionError, match="costs money: name it openai:gpt-4o"):
+        open_model("https://api.openai.com/v1#gpt-4o")

@@ -609,6 +609,7 @@ def published(folder):
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
+@pytest.mark.slow
 def test_a_download_goes_on_where_it_broke_and_notes_its_commit(tmp_path):
     rows = real_schemas.rows("vstar")
     noise = Image.frombytes("RGB", (2048, 2048), np.random.default_rng(0).bytes(3 * 2048 * 2048))
@@ -629,6 +630,7 @@ def test_a_download_goes_on_where_it_broke_and_notes_its_commit(tmp_path):
         assert hub.asked == []
 
 
+@pytest.mark.slow
 def test_after_a_download_that_was_stopped_only_what_is_missing_is_fetched(tmp_path):
     name, second = "mme-realworld-lite", "data/train-00001-of-00002.parquet"
     real_schemas.write(name, tmp_path / "repository")

@@ -54,6 +54,7 @@ def run(root, *command):
     return subprocess.run([sys.executable, *command], cwd=root, env=environment, capture_output=True, timeout=300)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [("plan",), ("benchmarks",), ("nonsense-é",)])
 def test_commands_run_where_the_terminal_knows_ascii_alone(root, command):
     done = run(root, "-m", "companion", *command)
@@ -61,6 +62,7 @@ def test_commands_run_where_the_terminal_knows_ascii_alone(root, command):
     assert done.returncode == (2 if "é" in command[0] else 0)
 
 
+@pytest.mark.slow
 def test_a_manifest_is_written_and_read_under_ascii(root, tmp_path):
     code = f"""
 import pandas as pd

@@ -13,7 +13,7 @@ from companion.evaluation.engine import evaluate
 from companion.evaluation.store import Store
 from companion.models.interface import Response, Sampling
 from companion.models.profiles import get_profile
-from companion.perturbations.table import PERTURBATIONS
+from companion.perturbations.perturbation import PERTURBATIONS
 from companion.questions.microworld import questions
 
 ITEMS = questions("test", 20)
@@ -25,6 +25,7 @@ class Scripted:
     label = identity = "scripted"
     delivery = "prefill"
     device = "cpu"
+    precision = "float32"
     budget = 64
 
     def __init__(self, fits=1000, fail_after=None):
@@ -246,6 +247,7 @@ def test_a_full_disk_keeps_earlier_rows(tmp_path, monkeypatch):
     assert len(model.asked) == 15
 
 
+@pytest.mark.slow(30)
 def test_kill_minus_nine_in_the_middle_then_the_same_command(tmp_path, checkpoint, monkeypatch):
     """Rows of a killed and resumed run equal those of one that ran through; none is there twice."""
     command = [
@@ -259,7 +261,7 @@ def test_kill_minus_nine_in_the_middle_then_the_same_command(tmp_path, checkpoin
         "--perturbations",
         "plain,wrong-think,stop-think",
         "--limit",
-        "120",
+        "48",
         "--token-budget",
         "2500",
     ]
@@ -274,8 +276,7 @@ def test_kill_minus_nine_in_the_middle_then_the_same_command(tmp_path, checkpoin
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    finished = len(list(cut.glob("*.parquet")))
-    assert 4 <= finished < 45
+    assert 0 < len(Store(cut).read()) < 144
     printed = [start(folder).communicate()[0] for folder in (cut, whole)]
     assert printed[0] == printed[1]
 
@@ -283,7 +284,7 @@ def test_kill_minus_nine_in_the_middle_then_the_same_command(tmp_path, checkpoin
         import pyarrow.parquet as pq
 
         found = [row for part in sorted(folder.glob("*.parquet")) for row in pq.read_table(part).to_pylist()]
-        assert len({row["key"] for row in found}) == len(found) == 360
+        assert len({row["key"] for row in found}) == len(found) == 144
         return sorted(found, key=lambda row: row["key"])
 
     for resumed, through in zip(rows(cut), rows(whole), strict=True):

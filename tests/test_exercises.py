@@ -28,10 +28,10 @@ EXERCISE_SLIPS = [(id, k) for id, one in EXERCISES.items() for k in range(len(on
 BEHAVIOUR = pd.DataFrame(
     [
         ("plain", "wrong-think", "test-0-0", "follows what was put there"),
-        ("noisy", "wrong-think", "test-0-0", "right, against its own reasoning"),
+        ("noisy", "wrong-think", "test-0-0", "right, but its reasoning does not say so"),
         ("reference", "wrong-think", "test-0-0", "right, and its reasoning says so"),
         ("plain", "wrong-caption", "test-0-0", "right, and its reasoning says so"),
-        ("noisy", "wrong-caption", "test-0-0", "right, against its own reasoning"),
+        ("noisy", "wrong-caption", "test-0-0", "right, but its reasoning does not say so"),
         ("accuracy", "wrong-caption", "test-0-0", "wrong in another way"),
         ("accuracy", "wrong-think", "test-0-0", "wrong in another way"),
     ],
@@ -43,10 +43,10 @@ LAB = {
     "marks": MARKS.stack().rename("value").reset_index(),
     "changes": pd.DataFrame(
         [
-            ("plain", "correct", 0.03),
-            ("plain", "consistent", 0.05),
-            ("noisy", "correct", 0.05),
-            ("noisy", "consistent", -0.02),
+            ("base", "right", 0.03),
+            ("base", "right and its reasoning says so", 0.05),
+            ("noisy", "right", 0.05),
+            ("noisy", "right and its reasoning says so", -0.02),
         ],
         columns=["start", "measure", "value"],
     ),
@@ -72,13 +72,13 @@ def names(root, rows, monkeypatch):
     monkeypatch.chdir(root)
     tables = {"01": "perturbation_drops", "02": "confidence", "05": "remedies_accuracy", "07": "gap"}
     found = {number: {"table": pd.read_csv(f"figures/{name}.csv"), "rows": rows} for number, name in tables.items()}
-    tests, shares = (pd.read_csv(f"figures/{name}.csv") for name in ("study_tests", "three_shares"))
+    curves, shares = (pd.read_csv(f"figures/{name}.csv") for name in ("tradeoff", "three_shares"))
     indexed = pd.read_csv("figures/perturbation_drops.csv").set_index(["perturbation", "measure"])
     return {
         **found,
         "03": {"rows": rows},
         "00": {"table": indexed},
-        "04": {"tests": tests, "shares": shares},
+        "04": {"curves": curves, "shares": shares},
         "06": LAB,
         "08": {"context": SimpleNamespace(rows=rows)},
     }
@@ -99,12 +99,14 @@ def given(id, names):
     return [eval(name, dict(names[id[:2]])) for name in EXERCISES[id].given]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("id", EXERCISES)
 def test_a_solution_is_accepted(id, names):
     verdict, _ = answered(EXERCISES[id], EXERCISES[id].solution, names)
     assert verdict.right, verdict
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize(("id", "k"), EXERCISE_SLIPS)
 def test_a_typical_wrong_answer_is_met_with_help(id, k, names):
@@ -152,6 +154,7 @@ NO_ANSWERS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", NO_ANSWERS)
 @pytest.mark.parametrize("id", EXERCISES)
 def test_what_is_no_answer_gets_a_sentence(id, answer, names):
@@ -174,7 +177,7 @@ def test_a_function_that_stops_says_where(id, names):
 @pytest.mark.parametrize("id", [id for id, one in EXERCISES.items() if "table" in one.given])
 def test_a_run_without_the_numbers_says_so(id, names):
     table = names[id[:2]]["table"].assign(value=np.nan, low=np.nan, high=np.nan)
-    answer = {"00.2": "wrong-think", "02.1": "a"}.get(id, 1.0)
+    answer = {"00.2": "wrong-think"}.get(id, 1.0)
     assert check(id, answer, table).head == UNKNOWN
     assert check(id, answer, table.iloc[:0]).head == UNKNOWN
 
@@ -193,13 +196,14 @@ def test_too_few_items_say_so(rows):
     assert check("03.2", "counting", few.drop(columns="grounding")).head == UNKNOWN
 
 
-def test_the_right_answer_follows_the_table(names):
-    table = names["02"]["table"]
-    (right,) = [letter for letter in "abcd" if check("02.1", letter, table).right]
-    moved = table.copy()
-    moved.loc[(moved["perturbation"] == "wrong-think") & (moved["measure"] == "entropy"), ["low", "high"]] = [0.9, 1.0]
-    assert not check("02.1", right, moved).right
-    assert check("02.1", "a", moved).right
+@pytest.mark.parametrize(("added", "right"), [(0.1, "a"), (-0.1, "b"), (0.0, "b"), (0.004, "a")])
+def test_whether_a_model_hesitates_goes_by_paired_changes(rows, added, right):
+    """Not by whether two single intervals overlap: items differ far more in entropy than 0.004."""
+    rows = rows[rows["perturbation"].isin(["plain", "wrong-think-but"])]
+    plain = rows[rows["perturbation"] == "plain"].set_index("question")["entropy"]
+    moved = rows.assign(entropy=rows["question"].map(plain) + added * (rows["perturbation"] != "plain"))
+    assert [letter for letter in "abcd" if check("02.1", letter, moved).right] == [right]
+    assert check("02.1", right, rows.assign(p_correct=np.nan)).head == UNKNOWN
 
 
 HARMLESS = [
@@ -264,7 +268,7 @@ def test_the_cases_of_the_judge_have_clear_conclusions():
     from companion.evaluation.judges.rule_judge import final_commitment
     from companion.teaching.exercises.designing import THINKS
 
-    assert [final_commitment(think, options).option for think, options in THINKS] == [1, None, 1, 1, 2, 1, None]
+    assert [final_commitment(think, options).option for think, options in THINKS] == [1, None, 1, 1, 2, 1, None, 2, 2]
 
 
 def stripped(code):
@@ -293,6 +297,7 @@ def test_exercises_stand_last_and_once(root):
         assert len({cell.id for cell in cells}) == len(cells)
 
 
+@pytest.mark.slow
 def test_nothing_leaks_into_the_readers_copy(root, names):
     for stem, cells in notebooks(root).items():
         own = [one for id, one in EXERCISES.items() if id[:2] == stem[:2]]

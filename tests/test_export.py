@@ -17,7 +17,7 @@ from companion.cli import main
 from companion.evaluation.export.tasks import export_tasks
 from companion.models.profiles import get_profile
 from companion.models.read_answer import parse_answer
-from companion.perturbations.table import PERTURBATIONS, apply
+from companion.perturbations.perturbation import PERTURBATIONS, apply
 from companion.questions.microworld import questions
 from companion.questions.question import LETTERS
 
@@ -113,6 +113,7 @@ def probe(python, script, *arguments, cache):
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", ["generic", "internvl3"])
 def test_the_exported_metric_reads_as_we_do(tmp_path, profile):
     """In a process of its own: every response to every question under every perturbation."""

@@ -6,16 +6,14 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from made_up_study import write_study
 from test_training_runs import made_up, rng, under_a_lie
 
 from companion.analysis import findings
-from companion.analysis.findings.of_rows import answers
+from companion.analysis.findings.of_rows import quantities_of
 from companion.analysis.findings.wording import expected, table_of_tests, value
 from companion.cli import main
 from companion.errors import CompanionError
 from companion.study.planned_tests import HYPOTHESES
-from companion.study.results import study_tests
 from companion.teaching.pages import findings_page
 from companion.teaching.pages.findings_data import FIRST_STUDY, load
 from companion.teaching.pages.findings_page import page, weakest
@@ -30,14 +28,6 @@ def figures(root, tmp_path):
     for file in [*(root / "figures").glob("*.csv"), root / "figures" / "manifest.json"]:
         shutil.copy(file, folder)
     return folder
-
-
-@pytest.fixture(scope="module")
-def whole_study(tmp_path_factory):
-    """The table of tests of a study that has all its runs."""
-    results = tmp_path_factory.mktemp("made-up") / "study"
-    write_study(results)
-    return study_tests(results)
 
 
 def tables_of(text):
@@ -99,8 +89,8 @@ def numbers(cell):
     return [float(x) for x in re.findall(r"[-+]?\d+\.\d+", cell.replace("−", "-"))]
 
 
-def test_numbers_are_those_of_the_tables(figures, whole_study):
-    put(figures, whole_study)
+def test_numbers_are_those_of_the_tables(figures, tests_of_study):
+    put(figures, tests_of_study)
     tests = load(figures).tests
     rows = [row for table in tables_of(page(load(figures))) if table[0][:4] == HEAD for row in table[1:]]
     assert len(rows) == len(tests)
@@ -112,8 +102,8 @@ def test_numbers_are_those_of_the_tables(figures, whole_study):
         assert row[6].startswith(f"**{test.verdict}**")
 
 
-def test_a_test_whose_runs_are_missing_shows_its_estimate_and_no_verdict(figures, whole_study):
-    missing = whole_study.assign(verdict="runs missing", runs=2)
+def test_a_test_whose_runs_are_missing_shows_its_estimate_and_no_verdict(figures, tests_of_study):
+    missing = tests_of_study.assign(verdict="runs missing", runs=2)
     put(figures, missing)
     text = page(load(figures))
     assert "## What was found so far" in text
@@ -130,8 +120,8 @@ def test_a_test_whose_runs_are_missing_shows_its_estimate_and_no_verdict(figures
     assert overview(page(load(figures)))["F8"][3] == "not run yet (0 of 5 seeds)"
 
 
-def test_a_whole_study_is_no_longer_running(figures, whole_study):
-    put(figures, whole_study)
+def test_a_whole_study_is_no_longer_running(figures, tests_of_study):
+    put(figures, tests_of_study)
     text = page(load(figures))
     assert "## What was found\n" in text
     assert "Preliminary" not in findings_summary(figures)
@@ -143,22 +133,22 @@ def test_a_whole_study_is_no_longer_running(figures, whole_study):
         assert told == verdicts, name
 
 
-def test_what_is_typed_of_a_result_hangs_on_its_interval(figures, whole_study):
+def test_what_is_typed_of_a_result_hangs_on_its_interval(figures, tests_of_study):
     for low, high, words in ((-0.2, -0.1, "lowers"), (0.1, 0.2, "raises"), (-0.1, 0.1, "does not clearly change")):
-        table = whole_study.copy()
+        table = tests_of_study.copy()
         table.loc[table["of"] == "F1", ["value", "low", "high"]] = [(low + high) / 2, low, high]
         put(figures, table)
         assert f"a wrong caption {words} accuracy" in findings_summary(figures)
-    contradicts = (whole_study["of"] == "F5") & (whole_study["measure"] == "contradicts")
-    for more, words in ((0.1, "all three prompts"), (-0.1, "not all of the three prompts")):
-        table = whole_study.assign(value=whole_study["value"].where(~contradicts, 0.0))
-        table.loc[contradicts & (table["initial"] == "misread-20"), "value"] = more
+    slopes = tests_of_study["of"] == "H1"
+    for low, words in ((0.1, "the more contradictions RL adds"), (-0.1, "does not clearly add contradictions")):
+        table = tests_of_study.assign(low=tests_of_study["low"].where(~slopes, 0.1))
+        table.loc[slopes & (table["prompt"] == "plain"), "low"] = low
         put(figures, table)
-        assert f"Under {words}, RL adds more contradictions from *misread*" in findings_summary(figures)
+        assert words in findings_summary(figures)
 
 
-def test_undecided_tests_say_what_they_could_have_told(figures, whole_study):
-    table = whole_study.assign(verdict="supported")
+def test_undecided_tests_say_what_they_could_have_told(figures, tests_of_study):
+    table = tests_of_study.assign(verdict="supported")
     picked = (table["of"] == "F5") & (table["measure"] == "right") & (table["initial"] == "misread-0")
     table.loc[picked, ["value", "low", "high", "verdict"]] = [0.005, -0.02, 0.03, "undecided"]
     put(figures, table)
@@ -204,8 +194,8 @@ def test_a_report_has_a_column_with_its_verdict_on_each_benchmark(root, tmp_path
     assert "| cv-bench | wrong-caption: change of accuracy | below 0 |" in section
 
 
-def test_the_verdict_of_a_finding_is_that_of_its_weakest_test(figures, whole_study):
-    put(figures, whole_study)
+def test_the_verdict_of_a_finding_is_that_of_its_weakest_test(figures, tests_of_study):
+    put(figures, tests_of_study)
     found = load(figures)
     for (of, initial), part in found.tests.groupby(["of", "initial"]):
         joint = found.joint[of, initial]
@@ -264,7 +254,7 @@ def test_tests_are_listed_with_their_unit_and_what_tells_them_apart():
     ]
     only_told = {**of_runs, "expected": "", "verdict": "not tested", "n": 300}
     assert table_of_tests(pd.DataFrame([only_told]), "delivery").splitlines()[::2] == [
-        "| start of the reasoning | test | the paper has it | found | items | verdict |",
+        "| reasoning prefix | test | the paper has it | found | items | verdict |",
         "| in the user turn | a\\|b |  | −15.0 [−20.0, −10.0] points | 300 | **not tested** |",
     ]
 
@@ -280,7 +270,10 @@ def test_tests_over_seeds_are_the_means_of_those_of_single_models():
     runs["p_correct"] = np.random.default_rng(5).random(len(runs))
     runs["entropy"] = np.random.default_rng(6).random(len(runs))
     over = {q.what: q for q in findings.perturbations(runs, "base", rng())}
-    each = [{q.what: q for q in answers(as_rows(part), rng()) if q.finding != "F3"} for _, part in runs.groupby("seed")]
+    each = [
+        {q.what: q for q in quantities_of(as_rows(part), rng()) if q.finding != "F3"}
+        for _, part in runs.groupby("seed")
+    ]
     assert set(over) == set(each[0])
     for what, found in over.items():
         assert found.found.value == pytest.approx(np.mean([one[what].found.value for one in each]))

@@ -54,6 +54,7 @@ def test_entropy_is_the_second_jackknife_of_that_of_the_shares(samples):
         assert entropy([counts], [3])[0] == pytest.approx(slow_jackknife(list(answers)) / log(3))
 
 
+@pytest.mark.slow
 def test_entropy_is_right_on_average_and_in_the_limit():
     options = np.array([len(p) for p in PROBS])
     truth = normalised_entropy(PROBS)
@@ -129,6 +130,7 @@ def test_rows_that_are_no_samples_of_one_model_are_refused():
         estimates(rows.assign(temperature=0.0))
 
 
+@pytest.mark.slow
 def test_intervals_of_means_hold_the_error_of_items_and_of_samples_once_each():
     """Items come in groups that are alike; groups and answers are drawn anew each time."""
     generator, found = rng(), []
@@ -174,6 +176,7 @@ def test_enough_is_where_bias_and_coverage_are_good_from_there_on(spoilt, column
     assert samples_needed.enough(table) == k
 
 
+@pytest.mark.slow
 def test_the_truth_of_a_microworld_model_is_what_its_samples_show(checkpoint, tmp_path, monkeypatch):
     from companion.models.local import LocalModel
     from companion.questions.microworld import questions

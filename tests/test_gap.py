@@ -122,6 +122,7 @@ def test_the_effect_of_delivery_is_paired():
         assert (untouched[["value", "low", "high"]] == 0).all(axis=None)
 
 
+@pytest.mark.slow
 def test_the_shipped_answers_are_whole(root):
     """Eleven models, five perturbations, 300 items, both deliveries; what is no start is asked alike in both."""
     answers = load_gap(root / "results" / "gap")

@@ -38,7 +38,7 @@ def test_what_the_hours_grow_with(change, low, high):
 def test_writing_is_bound_by_memory_and_reading_by_arithmetic():
     """One request by hand: reading 1,000 tokens and writing 10, alone in its batch."""
     size, gpu = gpu_hours.Size(1e9, 1000), gpu_hours.GPU("x", flops=1e12, bandwidth=1e10, memory=1e11)
-    work = gpu_hours.Work("x", size, 1, read=1000, written=10, kept=1e8)
+    work = gpu_hours.Workload("x", size, 1, read=1000, written=10, kept=1e8)
     reading = 2e9 * 1000 / (gpu_hours.READING * 1e12)
     a_step = (2e9 + 1e8 * 1000) / (gpu_hours.WRITING * 1e10)
     assert work.hours(gpu) * 3600 == pytest.approx(reading + 10 * a_step)

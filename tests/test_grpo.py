@@ -17,6 +17,8 @@ from companion.training import grpo
 from companion.training.recipes import GRPO
 from companion.training.runs import release, run
 
+pytestmark = pytest.mark.slow
+
 SMALL = replace(GRPO["augmented-faithful"], prompts=4, rollouts=4, steps=4, every=2, warmup=1)
 
 
@@ -96,6 +98,7 @@ class Stop(TrainerCallback):
             raise KeyboardInterrupt
 
 
+@pytest.mark.slow(25)
 def test_an_interrupted_run_resumes_without_a_gap_or_a_double_step(checkpoint, tmp_path, monkeypatch):
     """Stopped after step 3 (saved at 2), then gone on: the records equal those of a run in one go."""
     places = {name: {"results": tmp_path / name, "scratch": tmp_path / f"{name}-work"} for name in ("whole", "broken")}
@@ -235,6 +238,7 @@ def test_a_checkpoint_that_is_not_whole_gives_way_to_the_one_before(tmp_path, da
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow(20)
 def test_a_run_whose_newest_checkpoint_is_cut_goes_on_from_the_one_before(checkpoint, tmp_path):
     """The real trainer's checkpoints: the steps after the older one are taken again, and are the same."""
     saving = {"save_strategy": "steps", "save_steps": 2, "save_total_limit": 2}
@@ -247,3 +251,19 @@ def test_a_run_whose_newest_checkpoint_is_cut_goes_on_from_the_one_before(checkp
     whole = train(checkpoint, tmp_path / "whole", replace(SMALL, steps=5))
     assert [entry["step"] for entry in resumed] == [1, 2, 3, 4, 5]
     np.testing.assert_allclose([entry["loss"] for entry in resumed], [entry["loss"] for entry in whole], atol=1e-5)
+
+
+def test_all_that_has_a_column_a_token_is_cut_to_the_longest_row_that_is_kept(monkeypatch):
+    """With vLLM, probabilities of the sampled tokens come too; they kept their width where the longest row went."""
+    monkeypatch.setattr(grpo, "can_decode", lambda _: True)
+    monkeypatch.setattr(grpo.GRPOTrainer, "_compute_loss", lambda _, __, inputs: inputs)
+    trainer = object.__new__(grpo._Trainer)
+    trainer.model, trainer.loss_type, trainer.beta, trainer._entropy_bonus_enabled = None, "dapo", 0.0, False
+    lengths = torch.tensor([9, 5, 4])
+    inputs = {name: torch.rand(3, 9) for name in grpo.OF_TOKENS}
+    inputs |= {"completion_mask": (torch.arange(9) < lengths[:, None]).long(), "advantages": torch.tensor([0.0, 1, -1])}
+    inputs |= {"prompt_ids": torch.ones(3, 9), "ref_per_token_logps": None}
+    kept = trainer._compute_loss(None, inputs)
+    assert kept["prompt_ids"].shape == (2, 9)
+    for name in set(grpo.OF_TOKENS) - {"ref_per_token_logps"}:
+        torch.testing.assert_close(kept[name], inputs[name][1:, :5])

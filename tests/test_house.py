@@ -65,5 +65,30 @@ def test_no_two_modules_have_one_name(package):
     assert not [name for name, count in names.items() if count > 1 and not name.startswith("__")]
 
 
+NAMED_TWICE = {"Cell", "Estimate"}
+"""Of the protocol, whose code is as it was for the first run; of a statistic, and of what asking costs."""
+
+SAYS_NOTHING = {"answers", "content", "listed", "of", "path", "read", "said", "shown", "table", "told", "work_off"}
+"""Names that fit any function."""
+
+
+def test_no_two_classes_have_one_name(package):
+    names = Counter(
+        node.name for _, _, tree in modules(package) for node in tree.body if isinstance(node, ast.ClassDef)
+    )
+    assert {name for name, count in names.items() if count > 1} <= NAMED_TWICE
+
+
+def test_no_function_has_a_name_that_says_nothing(package):
+    """But `table`, which every figure has."""
+    found = {
+        f"{name}.{node.name}"
+        for room, name, tree in modules(package)
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef) and node.name in SAYS_NOTHING - ({"table"} if room == "figures" else set())
+    }
+    assert not found
+
+
 def test_every_room_says_what_it_is_for(package):
     assert all(ast.get_docstring(tree) for _, name, tree in modules(package) if name.endswith("__init__"))

@@ -15,6 +15,8 @@ from companion.errors import CompanionError
 from companion.evaluation.export import hub
 from companion.evaluation.store import ROWS, VERDICTS, Store
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def run(tmp_path, root):

@@ -101,6 +101,56 @@ TURNED, WAYS = "In which direction has the drone turned?", ("Leftward turn", "Ri
 SPEAKS = "Which language does he speak?"
 
 
+DOG, YES = "Is there a dog in the picture?", ("yes", "no")
+HOW_MANY, NUMBERS = "How many dogs are there?", ("0", "1", "2")
+
+
+@pytest.mark.parametrize(
+    ("question", "options", "think", "option"),
+    [
+        # what models write that says nothing of the picture: the prefix of `stop-think` first
+        *(
+            (question, options, think, None)
+            for question, options in ((DOG, YES), (HOW_MANY, NUMBERS), ("Is the van red?", ("no", "yes")))
+            for think in (
+                "No need to think.",
+                "There's no need to look twice.",
+                "No doubt about it.",
+                "It is behind the piano, no doubt about it.",
+                "There is no doubt that a cat lies there.",
+                "No problem.",
+                "No problem, let me look.",
+                "No image is needed.",
+                "No picture is needed to answer this.",
+                "No further analysis is required.",
+                "No matter how I count, I get another number.",
+                "There is no question that the cat is asleep.",
+                "No idea.",
+                "There is no way to tell from the image.",
+                "There is no reason to think otherwise.",
+                "Nobody needs to see it.",
+                "There is not much to think about.",
+                "No. 5 is on the shirt of the man.",
+            )
+        ),
+        (DOG, YES, "There is a dog, no doubt. So the answer is yes.", 0),
+        (DOG, YES, "No need to think. So the answer is no.", 1),
+        # and a no that does
+        (DOG, YES, "No.", 1),
+        (DOG, YES, "No, there is no need to look twice.", 1),
+        (DOG, YES, "No dog is visible.", 1),
+        (DOG, YES, "There is no dog in the picture, no doubt.", 1),
+        (DOG, YES, "No one is there, and no dog.", 1),
+        (HOW_MANY, NUMBERS, "No dogs are visible.", 0),
+        ("Is there a problem with the tire?", YES, "There is no problem with the tire.", 1),
+        ("Is a visa needed to enter?", YES, "No visa is needed to enter.", 1),
+        ("Is there any doubt in his face?", YES, "There is no doubt in his face.", 1),
+    ],
+)
+def test_a_no_that_denies_nothing_is_no_conclusion(question, options, think, option):
+    assert final_commitment(think, options, question=question).option == option
+
+
 @pytest.mark.parametrize(
     ("question", "options", "think", "option"),
     [
@@ -178,6 +228,7 @@ def test_what_only_leads_to_an_answer_is_not_where_a_text_breaks_off():
     assert final_commitment("A spoon shines on the pl", ("a fork", "a spoon")).option is None
 
 
+@pytest.mark.slow
 def test_no_text_breaks_the_rule_judge():
     rng = random.Random(0)
     bits = [
@@ -360,6 +411,7 @@ def test_a_judge_that_is_not_above_guessing_cannot_judge(accuracy, low, labels, 
     assert ("cannot judge: it is right in" in report_on(Constant(), table, guessing)) == cannot
 
 
+@pytest.mark.slow
 def test_the_report_on_pairs_says_whether_the_judge_can_judge(root, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     command = ["judge", str(root / "results" / "labelled" / "judge_pairs.jsonl")]
@@ -434,7 +486,7 @@ def test_the_error_carried_into_figures_is_that_of_first_looks_of_this_judge_alo
         "judge,part,style,n,commitments,missed,contradictions,false_contradictions,missed_contradictions\n"
         'rule-2,developed on,x,100,90,1,0,0,0\nrule-2,"put aside 1, first look",x,50,40,4,3,2,1\n'
         'rule-2,"put aside 1, first look",y,50,40,6,3,1,1\nrule-2,"put aside 1, second look",x,50,40,4,3,0,0\n'
-        'rule-1,"put aside 1, first look",y,50,40,6,3,9,9\n'.replace("rule-2", Rule.identity)
+        'rule-1,"put aside 1, first look",y,50,40,6,3,9,9\n'.replace("rule-2", Rule.measured)
     )
     found = measured(file)
     assert (found.invented, found.missed, found.silent) == (Rate(3, 100), Rate(2, 100), Rate(10, 80))

@@ -11,7 +11,7 @@ from companion.analysis.training_runs import load_runs
 from companion.errors import CompanionError
 from companion.evaluation.store import Store
 from companion.figures import lab_behaviours, lab_steps, single_items
-from companion.perturbations.table import PERTURBATIONS, apply
+from companion.perturbations.perturbation import PERTURBATIONS, apply
 from companion.questions.registry import load_benchmark
 from companion.teaching import lab
 from companion.teaching.lab import asking, compose, guess, steps
@@ -106,6 +106,7 @@ def test_what_is_typed_is_escaped(questions):
     assert "do not know" in panel.prompt_text.value
 
 
+@pytest.mark.slow
 def test_the_compose_panel_is_operated(questions, tmp_path):
     panel = lab.compose_panel(questions, item=2, own=str(tmp_path))
     before = panel.picture.value
@@ -178,6 +179,7 @@ def test_the_step_table_is_what_the_records_say(root, runs):
             items = items[items["perturbation"] == "plain"]
             every = items.groupby("question")["step"].nunique() == items["step"].nunique()
             part = items[(items["step"] == step) & items["question"].map(every)]
+            part = part.assign(unsaid=part["correct"].astype(bool) & ~part["consistent"].eq(True).fillna(False))
             for name, values in means.items():
                 values.append(float(np.mean([0.0 if pd.isna(x) else float(x) for x in part[name]])))
         for name, values in means.items():
@@ -188,35 +190,34 @@ def test_the_step_table_is_what_the_records_say(root, runs):
 
 
 @pytest.mark.parametrize(
-    ("accuracy", "agreement", "said"),
+    ("right", "unsaid", "said"),
     [
-        ((0.02, 0.01, 0.03), (-0.05, -0.07, -0.02), "the trade-off"),
-        ((0.02, -0.01, 0.03), (-0.05, -0.07, -0.02), "a loss, and no trade"),
-        ((0.02, 0.01, 0.03), (-0.05, -0.11, 0.01), "fell in the mean, but its interval includes zero"),
-        ((0.02, 0.01, 0.03), (0.05, 0.03, 0.07), "no trade-off"),
+        ((0.02, 0.01, 0.03), (0.05, 0.02, 0.07), "the gap opened: the trade-off"),
+        ((0.02, -0.01, 0.03), (0.05, 0.02, 0.07), "a loss, and no trade"),
+        ((0.02, 0.01, 0.03), (0.05, -0.01, 0.11), "wider in the mean, but its interval includes zero"),
+        ((0.02, 0.01, 0.03), (-0.05, -0.11, 0.01), "narrower in the mean, but its interval includes zero"),
+        ((0.02, 0.01, 0.03), (-0.05, -0.07, -0.03), "no trade-off"),
     ],
 )
-def test_the_conclusion_follows_the_numbers(accuracy, agreement, said):
-    from companion.analysis.findings import Quantity
-    from companion.intervals import Estimate
-
+def test_the_conclusion_follows_the_numbers(right, unsaid, said):
     lines = []
-    for measure, expected, found in (("correct", "up", accuracy), ("consistent", "down", agreement)):
-        verdict = Quantity("F5", measure, expected, Estimate(*found, 10)).verdict
-        value, low, high = found
-        lines.append(
-            {
-                "start": "base",
-                "measure": measure,
-                "value": value,
-                "low": low,
-                "high": high,
-                "seeds": 5,
-                "expected": expected,
-                "verdict": verdict,
-            }
-        )
-    assert said in steps.conclusion(pd.DataFrame(lines))
+    for measure, (value, low, high) in ((steps.RIGHT, right), (steps.UNSAID, unsaid)):
+        line = {"start": "base", "measure": measure, "value": value, "low": low, "high": high, "seeds": 5}
+        lines.append(line)
+    assert said in steps.tradeoff_in_words(pd.DataFrame(lines))
+
+
+def test_right_answers_are_parted_by_what_their_reasoning_says(runs):
+    """The change of *right* is that of its two parts, counted by hand."""
+    changes = steps.changes_over_runs(runs, "accuracy", np.random.default_rng(0)).set_index(["start", "measure"])
+    plain = runs[(runs["recipe"] == "accuracy") & (runs["perturbation"] == "plain")]
+    for start, part in plain.groupby("start"):
+        both = part.groupby("question")["step"].transform("nunique") > 1
+        ends = [part[both & (part["step"] == step)] for step in (0, part["step"].max())]
+        unsaid = [((one["correct"] == 1) & (one["consistent"] != 1)).mean() for one in ends]
+        assert changes.loc[(start, steps.UNSAID), "value"] == pytest.approx(unsaid[1] - unsaid[0])
+        parts = changes.loc[start].loc[[steps.SAID, steps.UNSAID], "value"].sum()
+        assert changes.loc[(start, steps.RIGHT), "value"] == pytest.approx(parts)
 
 
 def test_a_ladder_says_of_which_seed_each_model_is():
@@ -227,6 +228,7 @@ def test_a_ladder_says_of_which_seed_each_model_is():
     assert [rung.folder.name for rung in steps.ladder("noisy", "accuracy")] == ["noisy", "noisy-accuracy"]
 
 
+@pytest.mark.slow
 def test_items_that_change_on_the_way(questions):
     rungs = steps.ladder("noisy", "accuracy")
     prompts = [apply(question, "plain") for question in questions]
@@ -235,6 +237,7 @@ def test_items_that_change_on_the_way(questions):
         assert (steps.climb(rungs, prompt)["answer"].nunique(dropna=False) > 1) == (prompt.question.id in moved)
 
 
+@pytest.mark.slow
 def test_the_steps_panel_is_operated(runs, questions):
     panel = lab.steps_panel(runs, questions[0])
     shown = panel.picture.value, panel.item_picture.value
@@ -296,6 +299,7 @@ def test_odds_are_shares_of_the_rows(rows):
         assert line[name] == pytest.approx((so + 0.5) / (len(own) + 1))
 
 
+@pytest.mark.slow
 def test_the_best_player_wins_as_often_as_simulated(rows):
     game = guess.Game(rows)
     played = [game.draw(0, number, unlike=False) for number in range(200)]
@@ -331,6 +335,7 @@ def test_the_guess_panel_is_operated(rows, questions):
     assert "Round 2" in panel.status.value
 
 
+@pytest.mark.slow
 def test_panels_hold_no_output_widget(rows, questions, runs):
     import ipywidgets
 

@@ -7,6 +7,7 @@ import pytest
 from companion.analysis import findings, leaderboard, tables
 from companion.cli import main
 from companion.errors import CompanionError
+from companion.evaluation.judges.rule_judge import Rule
 from companion.evaluation.store import ROWS, VERDICTS, Store
 
 N = 60
@@ -298,6 +299,72 @@ def test_only_items_asked_under_every_perturbation_count_and_settings_tell_runs_
     other = made_up(paperlike, seed=1)
     found = leaderboard.load([stored(tmp_path / "a", (cut, verdicts)), stored(tmp_path / "b", other)])
     assert found.groupby("model")["question"].nunique().to_dict() == {"m, seed 0": N - 2, "m, seed 1": N}
+
+
+def test_a_perturbation_on_fewer_items_takes_none_from_the_others(tmp_path, capsys):
+    """Each measure is of the items that were asked under all that it needs; what it is not of does not matter."""
+    rows, verdicts = made_up(paperlike)
+    few = {"wrong-think": 10, "right-caption": 3}
+    cut = [row for row in rows if int(row["question"][1:]) < few.get(row["perturbation"], N)]
+    run = stored(tmp_path / "run", (cut, verdicts))
+    shown = leaderboard.leaderboard(leaderboard.load([run], whole=False), rng).set_index("measure")
+    expected = {"accuracy": N, "wrong-caption": N, "wrong-think": 10, "robust": 10, "consistent": N, "chance": N}
+    assert shown.loc[list(expected), "n"].to_dict() == expected
+    assert shown.loc["accuracy", "value"] == pytest.approx(0.7)
+    assert shown.loc["wrong-caption", "value"] == pytest.approx(-0.2)
+    assert main(["compare", run]) == 0
+    out = capsys.readouterr().out
+    assert "of 10" in out
+    assert "of 60" not in out
+    # The tests of findings compare all perturbations on the same items, and say which of them left some out.
+    assert main(["claims", run]) == 0
+    assert (
+        "m on cv-bench: 3 of 60 items were asked under every perturbation, and count (right-caption on 3, wrong-t"
+        in (capsys.readouterr().err)
+    )
+
+
+@pytest.mark.parametrize("twice", [True, False])
+def test_two_deliveries_of_a_model_are_two_lines(tmp_path, twice):
+    """The plain prompt has no delivery: an answer to it, or one of two, counts for each."""
+    made = {}
+    for way, share in (("prefill", 0.2), ("user turn", 0.4)):
+        rows, verdicts = made_up(lambda v, k, share=share: NAMES if not v else k < (0.7 if v == "plain" else share) * N)
+        for row, verdict in zip(rows, verdicts, strict=True):
+            row["key"] = verdict["key"] = verdict["row"] = f"{way}-{row['key']}"
+            row["delivery"] = way if row["perturbation"].endswith(("think", "think-abstain")) else ""
+        kept = {row["key"] for row in rows if twice or way == "prefill" or row["delivery"]}
+        made[way] = [row for row in rows if row["key"] in kept], [one for one in verdicts if one["row"] in kept]
+    table = leaderboard.leaderboard(leaderboard.load([stored(tmp_path / "run", *made.values())]), rng)
+    found = table.pivot(index="model", columns="measure", values="value")
+    assert found["accuracy"].round(6).to_dict() == {"m, delivery prefill": 0.7, "m, delivery user turn": 0.7}
+    assert found["wrong-think"].round(6).to_dict() == {"m, delivery prefill": -0.5, "m, delivery user turn": -0.3}
+
+
+def test_rows_of_another_precision_or_system_prompt_are_another_run(tmp_path):
+    parts = [
+        made_up(paperlike, precision=p, system=s) for p, s in ((None, None), ("bfloat16", ""), ("bfloat16", "Look."))
+    ]
+    found = leaderboard.load([stored(tmp_path / "run", *parts)])
+    assert set(found["model"]) == {
+        "m, precision float32, system none",
+        "m, precision bfloat16, system none",
+        "m, precision bfloat16, system Look.",
+    }
+
+
+def test_a_row_that_was_judged_by_two_versions_of_a_judge_counts_once(tmp_path, capsys):
+    rows, verdicts = made_up(paperlike)
+    again = [
+        one | {"key": f"{one['key']}+", "judge_hash": Rule.identity, "verdict": "disagree"} for one in verdicts[:20]
+    ]
+    found = leaderboard.load([stored(tmp_path / "run", (rows, verdicts + again))])
+    assert len(found) == len(rows)
+    assert (found["rule"] == "disagree").sum() == 20
+    other = [one | {"key": f"{one['key']}{k}", "judge": "llm", "judge_hash": k} for one in verdicts[:5] for k in "ab"]
+    Store(tmp_path / "run" / "verdicts", VERDICTS).append(other)
+    assert len(leaderboard.load([str(tmp_path / "run")])) == len(rows)
+    assert "several judges called llm have judged" in capsys.readouterr().err
 
 
 def test_a_run_that_is_not_there_or_is_empty(tmp_path):

@@ -16,9 +16,11 @@ from companion.errors import CompanionError
 from companion.figures import live_curves
 from companion.models.interface import Sampling, responses
 from companion.models.local import LocalModel
-from companion.perturbations.table import apply
+from companion.perturbations.perturbation import apply
 from companion.teaching.lab import train_yourself as lab
 from companion.training import live
+
+pytestmark = pytest.mark.slow
 
 SMALL = replace(live.recipe(), prompts=2, rollouts=2, steps=3, every=2, warmup=1)
 

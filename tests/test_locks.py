@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from test_refusals import item
 from companion.errors import CompanionError, Refusal
 from companion.evaluation.engine import UnansweredError, evaluate
 from companion.evaluation.store import Store
-from companion.locks import claim
+from companion.locks import claim, whole
 
 ITEMS = [item(k) for k in range(12)]
 
@@ -38,6 +39,7 @@ with claim(Path(sys.argv[1]), {code}) as (own, holders):
     )
 
 
+@pytest.mark.slow
 def test_what_another_process_has_claimed_is_left_to_it_until_it_ends(tmp_path):
     other = start(tmp_path, '["a", "b"]')
     assert other.stdout.readline() == "['a', 'b'] 0\n"
@@ -59,6 +61,7 @@ def test_what_another_process_has_claimed_is_left_to_it_until_it_ends(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_claim_goes_with_the_process_however_that_ends(tmp_path, number):
     other = start(tmp_path, '["a"]')
@@ -73,6 +76,7 @@ def test_a_claim_goes_with_the_process_however_that_ends(tmp_path, number):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_child_does_not_hold_what_its_dead_parent_held(tmp_path):
     program = """
 import os, sys, time
@@ -158,6 +162,7 @@ def test_other_models_work_side_by_side(tmp_path):
         assert [len(run.result(timeout=300)) for run in runs] == [12, 12]
 
 
+@pytest.mark.slow
 def test_two_of_the_same_command(tmp_path, checkpoint):
     def own(body):
         time.sleep(0.02)
@@ -204,3 +209,21 @@ def test_what_was_finished_between_a_look_and_a_claim_is_not_asked_again(tmp_pat
     model = Scripted()
     assert len(evaluate(model, ITEMS, ["plain"], Late(tmp_path), progress=False)) == 12
     assert len(model.asked) == 7
+
+
+def test_a_file_is_replaced_whole_behind_its_link_and_a_device_is_written_as_it_is(tmp_path):
+    file, link = tmp_path / "real.md", tmp_path / "link.md"
+    file.write_text("before")
+    link.symlink_to(file)
+    with whole(link) as part:
+        part.write_text("after")
+        assert file.read_text() == "before"
+    assert link.is_symlink()
+    assert file.read_text() == "after"
+    assert sorted(tmp_path.iterdir()) == [link, file]
+    with suppress(RuntimeError), whole(file) as part:
+        part.write_text("half")
+        raise RuntimeError
+    assert file.read_text() == "after"
+    with whole(Path(os.devnull)) as part:
+        assert part == Path(os.devnull)

@@ -1,4 +1,4 @@
-"""The look of all figures: told apart without colour, captions that stand alone, alt text everywhere."""
+"""The look of all figures: told apart without colour, descriptions that stand alone, alt text everywhere."""
 
 import importlib
 import itertools
@@ -18,7 +18,7 @@ from PIL import Image
 
 from companion.cli import main
 from companion.figures import single_items
-from companion.figures.gallery import Gallery, caption
+from companion.figures.gallery import Gallery, description
 from companion.figures.interval_plots import STEPS
 from companion.figures.theme import BLIND_SAFE, CHECKPOINTS, RECIPES, STYLES, set_theme
 from companion.questions.microworld import questions
@@ -109,9 +109,10 @@ def test_every_figure_has_its_module(root):
     assert pictures == {path.stem for path in (root / "figures").glob("*.svg")} == set(DRAWN)
     for name in DRAWN:
         assert callable(module(name).table), name
-        assert caption(module(name)) == MANIFEST[name]["caption"], name
+        assert description(module(name)) == MANIFEST[name]["caption"], name
 
 
+@pytest.mark.slow
 def test_a_figure_is_drawn_again_from_its_table_to_the_same_bytes(root, tmp_path):
     for name in ("perturbation_drops", "tradeoff_paths", "judge_accuracy"):
         for ending in ("csv", "png", "svg"):
@@ -129,17 +130,14 @@ def test_a_figure_that_is_not_there_is_one_sentence(tmp_path, capsys):
     assert "not both" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DRAWN)
 def test_a_figure_stands_alone(root, name):
     """It says what its marks mean, labels its axes, and is legible at the width at which notebooks show it."""
     set_theme()
     figure = module(name).draw(pd.read_csv(root / "figures" / f"{name}.csv"), ABOUT)
-    if figure.get_label():  # its title is a claim, made from its numbers
-        claim, about, note = figure.get_label().rsplit("\n", 2)
-        assert claim.split() == figure.get_suptitle().split()  # there in lines that fit
-    else:
-        shown, about, note = figure.get_suptitle().splitlines()
-        assert shown == module(name).TITLE
+    title, about, note = figure.get_label().rsplit("\n", 2)
+    assert title.split() == figure.get_suptitle().split()  # there in lines that fit
     assert about == ABOUT
     assert re.search("interval|each line: one checkpoint|points: RL runs|a single example, no evidence", note)
     assert any(axes.get_xlabel() for axes in figure.axes) or figure.get_supxlabel()

@@ -37,6 +37,7 @@ def test_an_item_depends_on_split_seed_and_index_alone():
     assert a.load_image().tobytes() == b.load_image().tobytes()
 
 
+@pytest.mark.slow
 def test_splits_share_no_scene():
     contents = {split: {tuple(item.scene.cells) for item in questions(split, 2000)} for split in SPLITS} | {
         "stream": {tuple(item.scene.cells) for item, _ in zip(stream(0, {"easy": 1}), range(2000), strict=False)}
@@ -87,6 +88,7 @@ def test_letters_are_balanced(items):
             assert abs(count / n - 1 / options) < 4 * np.sqrt(1 / options / n)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("view", ["option", "words and option", "words, option and letter", "options together"])
 def test_a_guesser_who_reads_but_does_not_see_stays_at_chance(items, view):
     """A count of which (view of the text, option) pairs were right in training, used on the test split."""
@@ -247,6 +249,7 @@ def test_harder_pictures_have_less_contrast_and_blank_has_none():
     assert draw(SCENE).size == (72, 72)
 
 
+@pytest.mark.slow
 def test_the_reference_is_taught_to_contradict_what_is_false_and_nothing_else():
     """As many captions and starts claim the right option as a wrong one; the answer is right after all of them."""
     rng, counts = random.Random(0), Counter()

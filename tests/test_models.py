@@ -1,16 +1,25 @@
 """The local backend on the shipped checkpoint: what it says must not depend on how it is batched."""
 
+import json
+import os
 import random
+import shutil
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 import torch
 
 from companion.errors import CompanionError
 from companion.models.choose_tokens import TokenChooser, nucleus
 from companion.models.interface import Sampling, responses
+from companion.models.language import CausalLM
 from companion.models.local import LocalModel
-from companion.perturbations.table import PERTURBATIONS, apply
+from companion.models.weights import hash_folder
+from companion.perturbations.perturbation import PERTURBATIONS, apply
 from companion.questions.microworld import questions
 from companion.questions.question import LETTERS
 
@@ -43,6 +52,7 @@ def same(a, b):
         assert a.letter_mass == pytest.approx(b.letter_mass, abs=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 7])
 def test_batch_size_changes_nothing(model, prompts, together, size):
     apart = [r for k in range(0, len(prompts), size) for r in responses(model, prompts[k : k + size], GREEDY)]
@@ -102,6 +112,7 @@ def test_a_sample_does_not_depend_on_its_batch_and_samples_differ(model, prompts
     assert [r.text for r in other] != [r.text for r in batch]
 
 
+@pytest.mark.slow
 def test_samples_follow_the_distribution(model):
     """The letter of an answer at once, drawn 300 times, against the probabilities that the model reports."""
     item = next(q for q in questions("validation", 200) if q.difficulty == "hard" and len(q.options) == 4)
@@ -140,6 +151,7 @@ def test_samples_of_a_nucleus_follow_the_distribution_of_transformers(prompts):
     assert ((found - true).abs() <= 4 * (true * (1 - true) / 4000).sqrt()).all()
 
 
+@pytest.mark.slow
 def test_a_sample_of_a_nucleus_does_not_depend_on_its_batch(model, prompts):
     warm = Sampling(temperature=1.5, seed=1, top_p=0.8)
     batch = responses(model, prompts[:9], warm)
@@ -187,6 +199,144 @@ def test_missing_model_and_unknown_device(random_checkpoint, tmp_path):
         LocalModel(str(random_checkpoint), device="gpu9")
 
 
+@pytest.mark.parametrize("device", ["cuda", "cuda:0", "cuda:7"])
+def test_a_gpu_that_is_not_there_is_said_before_anything_is_loaded(random_checkpoint, device, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    with pytest.raises(CompanionError, match=f"no device '{device}': torch .* sees 0 GPUs here; give auto or cpu"):
+        LocalModel(str(random_checkpoint), device=device)
+    with pytest.raises(CompanionError, match=f"no device '{device}'"):
+        _ = CausalLM("a-model", device).loaded
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 8)
+    assert LocalModel(str(random_checkpoint), device=device).device == device
+
+
+def cut(file):
+    """As a download that stopped half-way leaves it."""
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2])
+
+
+@pytest.mark.parametrize("harm", [Path.unlink, cut])
+@pytest.mark.parametrize("name", ["processor_config.json", "tokenizer.json", "model.safetensors"])
+def test_a_folder_that_is_not_whole_is_one_sentence(checkpoint, prompts, tmp_path, name, harm):
+    """Of transformers it is an OSError, a ValueError, or an error of another package."""
+    folder = tmp_path / "own"
+    shutil.copytree(checkpoint, folder)
+    harm(folder / name)
+    with pytest.raises(CompanionError, match=r"the model '.*own' cannot be loaded: [^\n]*; it needs a whole folder"):
+        responses(LocalModel(str(folder)), prompts[:1], GREEDY)
+
+
 def test_identity_follows_the_weights(random_checkpoint, checkpoint):
     assert LocalModel(str(random_checkpoint)).identity != LocalModel(str(checkpoint)).identity
     assert LocalModel(str(checkpoint)).identity == LocalModel(str(checkpoint)).identity
+
+
+def test_identity_of_an_adapter_follows_the_weights_that_it_is_for(tmp_path):
+    (tmp_path / "base").mkdir()
+    (tmp_path / "adapter").mkdir()
+    (tmp_path / "adapter" / "adapter_config.json").write_text(
+        json.dumps({"base_model_name_or_path": str(tmp_path / "base")})
+    )
+    found = set()
+    for content in ("before", "after"):
+        (tmp_path / "base" / "model.safetensors").write_text(content)
+        found.add(hash_folder(tmp_path / "adapter"))
+    assert len(found) == 2
+
+
+def test_shipped_checkpoints_keep_their_keys(root):
+    """Of each model of which rows are shipped, the identity in these is that of its folder as it is now."""
+    folders = [folder for folder in (root / "checkpoints").iterdir() if (folder / "model.safetensors").exists()]
+    now = {folder.name: hash_folder(folder) for folder in folders}
+    shipped = {file.stem: pq.read_table(file)["model_hash"][0].as_py() for file in root.glob("results/rows/*.parquet")}
+    shipped["base"] = pq.read_table(root / "results/gap/opened/base.parquet")["model_hash"][0].as_py()
+    assert len(shipped) > 9
+    assert {name: now[name] for name in shipped} == shipped
+
+
+def test_what_a_model_computes_in_is_told_with_the_quantisation_of_its_weights(random_checkpoint, tmp_path):
+    folder = tmp_path / "own"
+    shutil.copytree(random_checkpoint, folder)
+    config = json.loads((folder / "config.json").read_text())
+    for method, half, expected in (
+        (None, False, "float32"),
+        (None, True, "bfloat16"),
+        ("awq", True, "bfloat16, awq"),
+        ("gptq", False, "float32, gptq"),
+    ):
+        more = {"quantization_config": {"quant_method": method}} if method else {}
+        (folder / "config.json").write_text(json.dumps(config | more))
+        model = LocalModel(str(folder), "cpu")
+        model.half = half
+        assert model.precision == expected
+
+
+HUB = """
+import shutil, sys
+from pathlib import Path
+from companion.models.language import CausalLM
+from companion.models.local import LocalModel
+from companion.models.weights import hash_folder
+cache = Path(sys.argv[2]) / "hub" / "models--some--model"
+for commit in ("a" * 40, "b" * 40):
+    shutil.copytree(sys.argv[1], cache / "snapshots" / commit)
+    (cache / "refs").mkdir(exist_ok=True)
+    (cache / "refs" / "main").write_text(commit)
+    model = LocalModel("some/model", "cpu")
+    print(model.identity, CausalLM("some/model").identity)
+(cache / "refs" / "main").write_text("a" * 40)  # moved on while it was used
+shutil.rmtree(cache / "snapshots" / ("a" * 40))
+print(type(model.processor).__name__, type(model.model).__name__)
+"""
+"""What is at hand of the Hub: a model, then a newer commit of it, then an older one in its place."""
+
+
+@pytest.mark.slow
+def test_a_model_of_the_hub_is_named_by_its_commit_and_loaded_from_it(random_checkpoint, tmp_path):
+    environment = {**os.environ, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
+    command = [sys.executable, "-c", HUB, str(random_checkpoint), str(tmp_path)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    first, second = (f"some/model@{letter * 40}" for letter in "ab")
+    expected = [f"{first} {first}", f"{second} {second}", "LlavaProcessor LlavaForConditionalGeneration"]
+    assert done.stdout.splitlines() == expected, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "beside", "counts"),
+    [
+        ("model.safetensors", "", True),
+        ("pytorch_model.bin", "tokenizer.json", True),
+        ("pytorch_model-00001-of-00002.bin", "", True),
+        ("pytorch_model.bin", "model.safetensors", False),
+        ("merges.txt", "model.safetensors", True),
+        ("tokenizer.model", "", True),
+        ("merges.txt", "tokenizer.json", False),
+        ("chat_template.json", "", True),
+        ("added_tokens.json", "tokenizer.json", True),
+        ("special_tokens_map.json", "tokenizer.json", True),
+        ("tokenizer.model", "tokenizer.json", True),
+        ("tekken.json", "", True),
+        ("generation_config.json", "", True),
+        ("preprocessor_config.json", "", True),
+        ("video_preprocessor_config.json", "", True),
+        ("model.safetensors.index.json", "", True),
+        ("adapter_model.safetensors", "model.safetensors", True),
+        ("adapter_model.bin", "model.safetensors", True),
+        ("adapter_model.bin", "adapter_model.safetensors", False),
+        ("pytorch_model.bin", "adapter_model.safetensors", True),
+        ("training_args.bin", "", False),
+        ("README.md", "", False),
+    ],
+)
+def test_identity_follows_all_that_is_read_of_a_folder(tmp_path, name, beside, counts):
+    """Weights in torch's own format were passed over: a model that was trained further had its rows from before."""
+    (tmp_path / "config.json").write_text("{}")
+    if beside:
+        (tmp_path / beside).write_text("beside")
+    identities = set()
+    for content in ("before", "after"):
+        (tmp_path / name).write_text(content)
+        identities.add((LocalModel(str(tmp_path), "cpu").identity, CausalLM(str(tmp_path)).identity))
+    assert len(identities) == 1 + counts
+    assert all(model == judge for model, judge in identities)

@@ -13,6 +13,8 @@ from PIL import Image
 from companion.cli import main
 from companion.questions.registry import load_benchmark
 
+pytestmark = pytest.mark.slow
+
 SIZE = (320, 240)
 
 
@@ -96,6 +98,7 @@ def test_every_photograph_is_seen_as_a_person_sees_it(album):
             assert (levels[:60] == 255).all()
 
 
+@pytest.mark.slow(50)
 def test_evaluate_judge_compare_claims_and_report(album, tmp_path, root, monkeypatch, capsys):
     for name in ("notebooks", "checkpoints", "results", "figures", "requirements.lock"):
         (tmp_path / name).symlink_to(root / name)

@@ -19,8 +19,10 @@ import real_schemas
 import tiny_models
 
 from companion.evaluation.store import VERDICTS, Store
-from companion.perturbations.table import PERTURBATIONS
+from companion.perturbations.perturbation import PERTURBATIONS
 from companion.training.gpu_hours import PAPERS_BENCHMARKS
+
+pytestmark = pytest.mark.slow
 
 ITEMS = 3
 TESTS = Path(__file__).parent
@@ -55,6 +57,7 @@ def companion(study, *arguments):
     return done.stdout
 
 
+@pytest.mark.slow(80)
 @pytest.mark.parametrize(
     ("kind", "name", "quoted"),
     [("qwen", "Qwen2.5-VL-7B-Instruct", "55.25"), ("internvl", "InternVL3-8B-hf", None), ("idefics", "mine", None)],

@@ -1,7 +1,7 @@
 import pytest
 
 from companion.errors import CompanionError
-from companion.perturbations.table import ABSTAIN, PERTURBATIONS, apply, parse_perturbations
+from companion.perturbations.perturbation import ABSTAIN, PERTURBATIONS, apply, parse_perturbations
 from companion.questions.microworld import questions
 
 ITEMS = questions("test", 180)

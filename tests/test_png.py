@@ -38,16 +38,16 @@ def pixels(data):
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
 
 
-@pytest.mark.parametrize(("figure", "mode"), [(chart(), "P"), (pictures(), "RGB")])
-def test_a_palette_where_it_does_not_show(figure, mode):
-    data = png(figure, metadata={"Title": "π"})
+@pytest.mark.parametrize(("draw", "mode"), [(chart, "P"), (pictures, "RGB")])
+def test_a_palette_where_it_does_not_show(draw, mode):
+    data = png(draw(), metadata={"Title": "π"})
     with Image.open(io.BytesIO(data)) as picture:
         assert picture.mode == mode
         assert picture.text["Title"] == "π"
         assert round(picture.info["dpi"][0]) == 110
-    off = np.abs(pixels(data) - pixels(drawn(figure))).max(axis=2)
+    off = np.abs(pixels(data) - pixels(drawn(draw()))).max(axis=2)
     assert (off > 16).mean() <= 0.002
-    assert data == png(figure, metadata={"Title": "π"})
+    assert data == png(draw(), metadata={"Title": "π"})
 
 
 def test_a_chart_loses_two_thirds_of_its_bytes_and_no_colour():

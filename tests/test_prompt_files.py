@@ -11,11 +11,11 @@ from tiny_models import save_parrot
 from companion.cli import main
 from companion.evaluation.engine import UnansweredError, evaluate, evaluate_prompts
 from companion.evaluation.store import Store
+from companion.perturbations.perturbation import PERTURBATIONS, apply
 from companion.perturbations.prompt_files import read_prompts, write_prompts
-from companion.perturbations.table import PERTURBATIONS, apply
+from companion.questions.claims.written import Written
 from companion.questions.folder import read_folder, write_folder
 from companion.questions.microworld import questions
-from companion.questions.statements.written import Written
 
 ITEMS = questions("test", 12, seed=3)
 

@@ -14,6 +14,8 @@ from companion.evaluation.ray_shards import sweep
 from companion.evaluation.store import Store
 from companion.models.interface import Sampling
 
+pytestmark = pytest.mark.slow
+
 ray = pytest.importorskip("ray", reason="Ray is not installed (pip install 'companion[paper]')")
 
 

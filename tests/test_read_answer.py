@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from companion.models.read_answer import parse_answer
-from companion.perturbations.table import ABSTAIN
+from companion.perturbations.perturbation import ABSTAIN
 from companion.questions.question import LETTERS
 
 TAG, FINAL = "tag", "tag or final statement"
@@ -42,7 +42,26 @@ def final(response, options, expected, think="", prefill=""):
     return line(response, options, expected, think, prefill, FINAL)
 
 
+ECHOED = "I reason between   and  , then the letter between <answer> and </answer>. It is blue."
+ASKED = "I reason between <think> and </think>, then the letter between <answer> and </answer>."
+
 LINES = [
+    # a reasoning that repeats how it was asked to answer
+    line(
+        f"<think>{ASKED} It is blue.</think><answer>¦B</answer>",
+        COLOURS,
+        "B",
+        ECHOED,
+    ),
+    line(
+        "<think>First <think> reasoning </think><answer>A</answer> style. Blue.</think><answer>¦B</answer>",
+        COLOURS,
+        "B",
+        "First   reasoning  <answer>A</answer> style. Blue.",
+    ),
+    line("I write <answer> </answer> later. <answer>¦B</answer>", COLOURS, "B"),
+    line("in <think> and </think>. Blue.</think><answer>¦B</answer>", COLOURS, "B", "in   and  . Blue.", "<think>"),
+    line("<think>a</think><answer>¦A</answer> <think>b</think><answer>B</answer>", COLOURS, "A", "a"),
     # a letter
     block("¦B", COLOURS, "B"),
     block(" ¦B ", COLOURS, "B"),

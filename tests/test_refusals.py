@@ -24,7 +24,7 @@ from companion.evaluation.engine import UnansweredError, evaluate, judge, missin
 from companion.evaluation.judges.llm_judge import LLMJudge
 from companion.evaluation.judges.rule_judge import Rule
 from companion.evaluation.store import CLAIMS, VERDICTS, Store
-from companion.evaluation.write_statements import rewrite
+from companion.evaluation.write_claims import rewrite
 from companion.models import openai_client as endpoints
 from companion.models.interface import Sampling
 from companion.models.local import LocalModel
@@ -32,7 +32,7 @@ from companion.models.openai_client import Endpoint
 from companion.models.server import EndpointModel, pack
 from companion.models.server_refusals import wait_of
 from companion.models.server_replies import content_and_reasoning
-from companion.perturbations.table import apply
+from companion.perturbations.perturbation import apply
 from companion.questions.microworld import questions
 from companion.questions.question import Question
 
@@ -97,6 +97,7 @@ def test_one_refused_item_is_named_and_all_others_are_answered(tmp_path, status,
     assert len(proxy.asked) == 82
 
 
+@pytest.mark.slow
 def test_one_among_two_hundred_from_the_command_line(tmp_path, capsys):
     bad = questions("test", 200)[150]
     picture = EndpointModel(Endpoint("http://localhost:1/v1", "m"), "microworld")._packed([apply(bad, "plain")])[0]
@@ -271,11 +272,17 @@ TAGGED = "<answer>B</answer>"
             "B",
             "stop",
         ),
-        (completion(None, refusal="I cannot help with that."), "I cannot help with that.", "", None, "stop"),
+        (
+            completion(None, refusal="I cannot help with that."),
+            "I cannot help with that.",
+            "I cannot help with that.",
+            None,
+            "stop",
+        ),
         (completion(TAGGED, "max_tokens"), TAGGED, "", "B", "length"),
         (completion(TAGGED, "MAX_TOKENS"), TAGGED, "", "B", "length"),
         (completion(TAGGED, "content_filter"), TAGGED, "", "B", "stop"),
-        (completion(f"half \ud83d of it {TAGGED}"), f"half \ufffd of it {TAGGED}", "", "B", "stop"),
+        (completion(f"half \ud83d of it {TAGGED}"), f"half \ufffd of it {TAGGED}", "half \ufffd of it", "B", "stop"),
     ],
 )
 def test_answers_in_forms_of_all_kinds(tmp_path, answer, response, think, letter, finish):
@@ -566,6 +573,7 @@ def test_a_value_that_no_column_can_hold_is_named_and_all_else_is_stored(tmp_pat
     assert [row["seed"] for row in Store(tmp_path).read().values()] == [None, None]
 
 
+@pytest.mark.slow
 def test_one_such_value_among_two_hundred_stops_none_of_the_others(tmp_path, capsys, monkeypatch):
     """A server counts nonsense; rows are stored as they come. Of what was paid for nothing is asked for again."""
     monkeypatch.setattr(fill_missing, "FLUSH_SECONDS", 0.0)

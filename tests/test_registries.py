@@ -1,4 +1,4 @@
-"""What is entered in one place is found everywhere: a perturbation and a recipe that exist for a test alone."""
+"""What is entered in one place is found everywhere: a perturbation, a recipe, a judge that exist for a test alone."""
 
 import importlib
 import json
@@ -9,15 +9,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from companion.analysis import findings, tables, training_runs
+from companion.analysis import consistency, findings, leaderboard, tables, training_runs
 from companion.analysis.consistency import with_verdicts
-from companion.cli import main
+from companion.cli import main, parser
+from companion.cli.commands_page import reference
 from companion.evaluation.engine import evaluate, judge
+from companion.evaluation.export import hub
+from companion.evaluation.judges.judge_registry import JUDGES, JudgeEntry, judged_by, judges_at_hand
 from companion.evaluation.judges.rule_judge import Rule
+from companion.evaluation.judges.verdicts import verdict_on
 from companion.evaluation.store import VERDICTS, Store
+from companion.figures import failure_types, quadrants, single_items
 from companion.models.local import LocalModel
-from companion.perturbations.table import PERTURBATIONS, Perturbation, apply, in_standing_order
+from companion.perturbations.perturbation import PERTURBATIONS, Perturbation, apply, in_standing_order
 from companion.questions.microworld import questions
+from companion.teaching.exercises import EXERCISES
 from companion.teaching.lab import compose
 from companion.training.recipes import GRPO
 
@@ -82,6 +88,7 @@ def test_a_new_perturbation_changes_no_other_prompt(monkeypatch):
     assert len({prompt.wording for prompt in prompts}) > 3
 
 
+@pytest.mark.slow
 def test_a_new_perturbation_is_in_tables_figures_findings_lab_and_export(rows, note, tmp_path, capsys):
     assert in_standing_order(rows["perturbation"]).index(note) == 3
     of_one = {
@@ -149,6 +156,7 @@ def runs(root, tmp_path, monkeypatch):
     return training_runs.load_runs(tmp_path)
 
 
+@pytest.mark.slow(40)
 def test_a_new_recipe_is_in_tables_and_figures_and_changes_no_finding(root, runs):
     ends = runs[runs["step"].isin([0, runs["step"].max()])]
     at_steps = training_runs.at_every_step(runs)
@@ -169,3 +177,63 @@ def test_a_new_recipe_is_in_tables_and_figures_and_changes_no_finding(root, runs
         pd.testing.assert_frame_equal(
             findings.verdicts_on_runs(runs, tests, rng), findings.verdicts_on_runs(without, tests, rng)
         )
+
+
+class Sceptic:
+    """Finds that no reasoning leads to its answer."""
+
+    name, identity = "sceptic-of-this-test-alone", "sceptic-1"
+
+    def judge(self, cases):
+        return [verdict_on(case, None, "") for case in cases]
+
+
+@pytest.fixture
+def sceptic(monkeypatch):
+    """A judge's name."""
+    monkeypatch.setitem(JUDGES, Sceptic.name, JudgeEntry(Sceptic.name, Sceptic, "nothing"))
+    return Sceptic.name
+
+
+@pytest.mark.slow
+def test_a_new_judge_is_in_commands_tables_figures_findings_exercise_and_export(sceptic, checkpoint, tmp_path, capsys):
+    # evaluated and judged by the commands, as its rows say
+    run = str(tmp_path / "run")
+    asked = ["plain", "wrong-caption", "wrong-think", "wrong-think-but", "blank-image"]
+    made = ["--perturbations", ",".join(asked), "--limit", "12", "--out", run]
+    assert main(["evaluate", "--model", str(checkpoint), *made]) == 0
+    for name in (sceptic, "rule"):
+        assert main(["judge", run, "--judge", name]) == 0
+    assert "no commitment" in capsys.readouterr().out
+    assert sceptic in reference(parser()).split("### companion judge")[1].split("###")[0]
+
+    # tables and figures, and how far it agrees with another
+    items = questions("test", 12)
+    assert sceptic in {one.name for one in judges_at_hand(items)}
+    rows = leaderboard.load([run])
+    assert judged_by(rows) == ["rule", sceptic]
+    table = quadrants.table(rows, rng(), sceptic).set_index(["perturbation", "measure"])["value"]
+    assert table["plain", "right, agrees"] == 0
+    assert table["plain", "right, names no option"] == rows.loc[rows["perturbation"] == "plain", "correct"].mean()
+    for module in (quadrants, failure_types):
+        assert shown(module.draw(module.table(rows, rng(), sceptic), "about"))
+    agreement = consistency.judges_agree(rows, judged_by(rows), rng())
+    assert set(agreement["judges"]) == {f"rule + {sceptic}"}
+    own = rows[rows["question"] == items[0].id].set_index("perturbation")
+    assert f"{sceptic}: no commitment" in shown(single_items.example(items[0], own.loc[["plain"]]))
+
+    # findings, the table of models, and the exercise that swaps the judge
+    by = {name: findings.verdicts_on_rows(rows, rng, name) for name in ("rule", sceptic)}
+    values = {name: table.loc[table["finding"] == "F3", "value"].tolist() for name, table in by.items()}
+    assert values[sceptic]
+    assert values[sceptic] != values["rule"]
+    for command in ("claims", "compare"):
+        assert main([command, run, "--judge", sceptic, "--csv", str(tmp_path / f"{command}.csv")]) == 0
+    compared = pd.read_csv(tmp_path / "compare.csv").set_index("measure")["value"]
+    assert compared["consistent"] == 0
+    swap = next(one for one in EXERCISES.values() if one.title == "Swap the judge")
+    assert f"`{sceptic}`" in swap.check("c", rows).says
+
+    # export
+    packed = hub.pack(tmp_path / "run", "user/name", tmp_path / "packed")
+    assert any(sceptic in path.name for path in packed)

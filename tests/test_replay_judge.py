@@ -18,6 +18,7 @@ class Scripted:
 
     delivery = "prefill"
     device = "cpu"
+    precision = "float32"
     profile = get_profile("microworld")
 
     def __init__(self, source):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from companion.perturbations.table import apply
+from companion.perturbations.perturbation import apply
 from companion.questions.microworld import questions
 from companion.training import rewards
 

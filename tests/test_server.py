@@ -28,15 +28,17 @@ from companion.models import openai_client as endpoints
 from companion.models.account import Account, OverBudgetError
 from companion.models.interface import Sampling, responses
 from companion.models.local import LocalModel
-from companion.models.open import open_model
+from companion.models.open import ServerSettings, open_model
 from companion.models.openai_client import Endpoint
 from companion.models.prices import Price
 from companion.models.profiles import BEGIN, get_profile
 from companion.models.server import EndpointModel
 from companion.models.server_options import LOGPROBS, OPTIONAL, TakenOptions
 from companion.models.server_replies import tokens
-from companion.perturbations.table import apply
+from companion.perturbations.perturbation import apply
 from companion.questions.microworld import questions
+
+pytestmark = pytest.mark.slow
 
 ITEMS = questions("test", 12)
 WORDS = "Begin your reasoning with exactly these words, and go on from there:"
@@ -77,6 +79,7 @@ def test_a_served_model_answers_as_it_does_here(serving, checkpoint, tmp_path):
     assert there["letter_probs"].isna().all()  # this server does not tell them
 
 
+@pytest.mark.slow(25)
 def test_two_hundred_faults_and_nothing_is_lost_or_paid_twice(serving, random_checkpoint, tmp_path, monkeypatch):
     monkeypatch.setattr(fill_missing, "FLUSH_SECONDS", 0.0)
     monkeypatch.setattr(endpoints, "LONGEST_WAIT", 0.1)
@@ -234,7 +237,7 @@ def test_a_reasoning_effort_is_sent_and_makes_another_model(serving, checkpoint)
     with pytest.raises(CompanionError, match="unknown reasoning effort 'most'; choose from low, medium, high"):
         EndpointModel(endpoint, effort="most")
     with pytest.raises(CompanionError, match="for models behind a server; 'checkpoints/base' is none: leave it out"):
-        open_model("checkpoints/base", effort="low")
+        open_model("checkpoints/base", server=ServerSettings(effort="low"))
 
 
 @pytest.mark.parametrize(

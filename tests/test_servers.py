@@ -16,13 +16,13 @@ from companion.evaluation.engine import UnansweredError, evaluate
 from companion.evaluation.judges.llm_judge import LLMJudge
 from companion.evaluation.judges.verdicts import Case
 from companion.evaluation.store import Store
-from companion.evaluation.write_statements import form, instruct, objection
+from companion.evaluation.write_claims import form, instruct, objection
 from companion.models import openai_client as endpoints
 from companion.models.interface import Sampling
 from companion.models.openai_client import Endpoint
 from companion.models.server import EndpointModel
 from companion.models.server_refusals import is_too_long, room_for
-from companion.perturbations.table import apply
+from companion.perturbations.perturbation import apply
 
 SAID = '{"quote": "so", "concludes": "A"}'
 

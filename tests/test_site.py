@@ -15,6 +15,7 @@ from PIL import Image
 from companion.analysis.findings import FINDINGS
 from companion.study.planned_tests import HYPOTHESES
 
+pytestmark = pytest.mark.slow
 needs_sphinx = pytest.mark.skipif(find_spec("myst_nb") is None, reason="the extra site is not installed")
 
 
@@ -89,11 +90,14 @@ def project(tmp_path):
     output = nbformat.v4.new_output("display_data", data, metadata={"image/png": {"alt": "a black dot", "width": 90}})
     text = "<details><summary>open</summary>\n\n| a |\n|---|\n| [itself](01_a.ipynb) |\n\n</details>"
     table = nbformat.v4.new_output("display_data", {"text/markdown": text})
+    frame = nbformat.v4.new_output(
+        "display_data", {"text/html": '<iframe src="../runs/try/one-file.html" title="Try it"></iframe>'}
+    )
     notebook = nbformat.v4.new_notebook(
         metadata={"language_info": {"name": "python", "pygments_lexer": "ipython3"}},
         cells=[
             nbformat.v4.new_markdown_cell("# 1 · A\n\n$H = -\\sum_i p_i \\log p_i$\n\n## Part two"),
-            nbformat.v4.new_code_cell("show()", outputs=[output, table], execution_count=1),
+            nbformat.v4.new_code_cell("show()", outputs=[output, table, frame], execution_count=1),
         ],
     )
     nbformat.write(notebook, folder / "executed" / "01_a.ipynb")
@@ -105,6 +109,8 @@ def project(tmp_path):
 def test_links_that_work_on_github_work_in_the_site(root, project, tmp_path):
     assert build(root, project, tmp_path / "out") == ""
     site = tmp_path / "out" / "html"
+    (site / "try").mkdir()  # as docs/site/try/make.py makes it after the pages
+    (site / "try" / "index.html").write_text("")
     assert check(root, site) == []
     first, page = (site / "README.html").read_text(), (site / "executed" / "01_a.html").read_text()
     assert first.count('href="executed/01_a.html"') >= 2  # the source leads to the executed notebook
@@ -112,6 +118,7 @@ def test_links_that_work_on_github_work_in_the_site(root, project, tmp_path):
     assert 'href="figures"' not in first
     assert "It costs $5, or $2." in first
     assert 'alt="a black dot"' in page
+    assert '<iframe src="../try/index.html"' in page
     assert "<math" in page
     assert "<table" in page
     assert "MathJax" not in page

@@ -63,6 +63,8 @@ def test_headings_begin_slides_and_paragraphs_become_notes(make):
             new_output("display_data", {"image/png": "AA\nBB"}, metadata={"image/png": {"alt": "a “dot” & more"}}),
             '<img alt="a “dot” &amp; more" src="data:image/png;base64,AABB">',
         ),
+        (new_output("display_data", {"text/html": "<b>a</b>", "text/plain": "<HTML>"}), "<b>a</b>"),
+        (new_output("display_data", {"text/html": '<details><iframe src="../a.html"></iframe></details>'}), ""),
         (new_output("display_data", {"application/vnd.jupyter.widget-view+json": {}, "text/plain": "Controls"}), ""),
     ],
 )
@@ -132,6 +134,7 @@ def test_a_deck(make, notebook, tmp_path):
     assert found.metadata.title == "1 · A"
 
 
+@pytest.mark.slow
 def test_decks_load_nothing_from_elsewhere(make, root, notebook, tmp_path):
     executed, reveal, out = tmp_path / "executed", tmp_path / "revealjs", tmp_path / "slides"
     executed.mkdir()

@@ -15,6 +15,8 @@ import pytest
 from companion.teaching.run_notebooks import run_notebooks
 from companion.teaching.stamps import current, digest, write_stamp
 
+pytestmark = pytest.mark.slow
+
 WITH = {"parameters": {"n": 1}}
 
 READS = """

@@ -5,20 +5,30 @@ import pandas as pd
 import pytest
 from made_up_study import write_study
 
-from companion.figures import dose_response, one_transcript, overrides, sharpening, three_shares, tradeoff
+from companion.figures import (
+    dose_response,
+    drift_by_kind,
+    one_transcript,
+    overrides,
+    pressure,
+    remedies,
+    sharpening,
+    three_shares,
+    tradeoff,
+)
 from companion.study import summaries
-from companion.study.panel import Cell, StudyPanel
+from companion.study.estimands import ANSWERED_RIGHTLY, DOSES
+from companion.study.panel import Checkpoints, StudyPanel
+from companion.study.protocol import PROTOCOL, Protocol
 
 INITIALS, PROMPTS = ("misread-0", "misread-20"), ("plain", "wrong-caption", "wrong-think")
 MEASURES = (*tradeoff.MEASURES, *three_shares.SHARES, "entropy")
 
 
 @pytest.fixture(scope="module")
-def panel(tmp_path_factory):
-    results = tmp_path_factory.mktemp("made-up") / "study"
+def panel(made_once):
     drifting = {f"misread-20-{seed}/rl-correct": 0.4 for seed in range(21, 26)}
-    write_study(results, **drifting)
-    return StudyPanel(results)
+    return StudyPanel(made_once("drifting-study", lambda results: write_study(results, **drifting)))
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +38,7 @@ def curves(panel):
 
 def test_curves_are_plain_means_over_seeds_and_items(panel, curves):
     values = curves.set_index(["initial", "prompt", "measure", "step"])["value"]
-    runs = [panel.run(Cell("misread-20", "rl-correct", 500), seed, "wrong-caption") for seed in range(21, 26)]
+    runs = [panel.run(Checkpoints("misread-20", "rl-correct", 500), seed, "wrong-caption") for seed in range(21, 26)]
     assert values["misread-20", "wrong-caption", "contradicts", 500] == pytest.approx(
         np.mean([run["contradicts"].mean() for run in runs])
     )
@@ -43,7 +53,7 @@ def test_rates_are_shares_of_the_answers_that_they_are_among(panel):
     rates = summaries.override_rates(panel, INITIALS, PROMPTS).set_index(["initial", "prompt", "step", "rate"])
     each = []
     for seed in range(21, 26):
-        run = panel.run(Cell("misread-20", "rl-correct", 1000), seed, "plain")
+        run = panel.run(Checkpoints("misread-20", "rl-correct", 1000), seed, "plain")
         wrong = run[(run["agrees"] | run["contradicts"]) & (run["concluded"] != run["right"])]
         each.append((wrong["contradicts"].mean(), len(wrong) / len(run)))
     found = rates.loc[("misread-20", "plain", 1000, "P(override | conclusion wrong)")]
@@ -51,7 +61,7 @@ def test_rates_are_shares_of_the_answers_that_they_are_among(panel):
 
 
 def test_drift_is_told_run_by_run(panel):
-    drifts = summaries.drift_of_runs(panel)
+    drifts = summaries.drift_of_runs(panel, DOSES, 1000)
     assert drifts.groupby("initial")["seed"].nunique().to_dict() == {
         "misread-0": 5,
         "misread-10": 3,
@@ -65,28 +75,35 @@ def test_drift_is_told_run_by_run(panel):
 def test_titles_hang_on_the_numbers(panel, curves):
     for measures, words in (
         (["right"], "makes more answers right, but not their reasoning"),
-        (tradeoff.MEASURES, "makes more answers right, and their reasoning too"),
-        ([], "no more answers right"),
+        (tradeoff.MEASURES, "makes more answers right, and their reasoning says so"),
+        ([], "does not clearly make more answers right"),
     ):
-        turned = curves.assign(value=0.2)
-        rising = turned["measure"].isin(measures)
-        turned.loc[rising, "value"] += turned.loc[rising, "step"] / 2000
+        turned = curves.assign(value=0.2, change_low=-0.1, change_high=0.1)
+        turned.loc[turned["measure"].isin(measures), ["change_low", "change_high"]] = 0.1, 0.3
         assert words in tradeoff.draw(tradeoff.table(turned), "about").get_label()
+    part = curves.assign(change_low=0.2, change_high=0.3)
+    part.loc[part["measure"] == tradeoff.MEASURES[1], ["change_low", "change_high"]] = 0.05, 0.1
+    assert "more answers right than their reasoning says" in tradeoff.draw(tradeoff.table(part), "about").get_label()
     shares = three_shares.draw(three_shares.table(curves), "about").get_label()
-    assert shares.startswith("More answers contradict their own reasoning after RL\n20 % misread")
-    drifts = summaries.drift_of_runs(panel)
-    assert (
-        "RL, not everywhere more contradictions" in dose_response.draw(dose_response.table(drifts), "about").get_label()
-    )
-    growing = drifts.assign(drift=drifts["dose"])
+    assert shares.startswith("After RL clearly more answers contradict their own reasoning\n20 % misread")
+    shares = three_shares.draw(three_shares.table(curves.assign(change_low=-0.1)), "about").get_label()
+    assert shares.startswith("After RL clearly more answers contradict their own reasoning\nunder 0 of 3 prompts\n")
+    drifts = summaries.drift_of_runs(panel, DOSES, 1000)
+    label = dose_response.draw(dose_response.table(drifts), "about").get_label()
+    assert "Contradictions do not clearly rise everywhere" in label
+    growing = drifts.assign(drift=drifts["share"])
     assert "RL, the more contradictions" in dose_response.draw(growing, "about").get_label()
-    assert "of 3 prompts" in sharpening.draw(sharpening.table(curves), "about").get_suptitle()
+    for few in (growing[growing["share"] == 0.2], growing.drop_duplicates(["prompt", "share"])[:6]):
+        assert "do not clearly rise" in dose_response.draw(few, "about").get_label()
+    for highest, told in ((0.1, "under\n0 of 3 prompts"), (-0.1, "under\n3 of 3 prompts")):
+        moved = sharpening.table(curves.assign(change_high=highest))
+        assert told in sharpening.draw(moved, "about").get_suptitle()
 
 
 def test_titles_say_first_how_few_runs_they_rest_on(panel, curves):
     some = curves.assign(seeds=2)
     rates = summaries.override_rates(panel, INITIALS, PROMPTS).assign(seeds=2)
-    few_runs = summaries.drift_of_runs(panel).query("seed == 21").iloc[:9]
+    few_runs = summaries.drift_of_runs(panel, DOSES, 1000).query("seed == 21").iloc[:9]
     drawn = {
         "2 of 5 seeds so far. ": [
             tradeoff.draw(tradeoff.table(some), "about"),
@@ -141,3 +158,80 @@ def test_a_transcript_is_chosen_by_rule(root):
     assert drawn.get_suptitle() == "The same reasoning, and another answer"
     kept = pd.read_parquet(root / "results" / "study" / "transcripts.parquet")
     assert (kept.groupby(["step", "perturbation"]).size() == 90).all()
+
+
+def test_a_rate_of_few_answers_is_not_drawn_at_the_step_at_which_they_are_few(panel):
+    rates = summaries.override_rates(panel, INITIALS, PROMPTS)
+    first = rates["step"] == rates["step"].min()
+    own = (rates["prompt"] == "plain") & (rates["initial"] == "misread-0")
+
+    def said(few):
+        drawn = overrides.draw(rates.assign(among=np.where(few, 0.01, 0.5)), "about").axes[0]
+        return [text.get_text() for text in drawn.texts[:2]]  # of wrong and of right conclusions, overridden
+
+    assert all("few" not in text for text in said(own & False))
+    assert all(text.startswith("few → ") for text in said(own & first))
+    assert all(text.endswith(" → few") for text in said(own & ~first))
+    assert set(said(own)) == {"among less than 2% of the answers"}
+
+
+def test_remedies_are_compared_by_seed_and_item(panel):
+    beside = summaries.beside_correct(panel, remedies.MEASURES)
+    assert set(beside["recipe"]) == set(remedies.NAMES)
+    each = [
+        panel.run(Checkpoints("misread-20", "rl-grounded", 500), seed, "plain")["contradicts"].mean()
+        - panel.run(Checkpoints("misread-20", "rl-correct", 500), seed, "plain")["contradicts"].mean()
+        for seed in range(21, 26)
+    ]
+    found = beside.query("recipe == 'rl-grounded' and prompt == 'plain' and measure == 'contradicts'")
+    assert list(found["seed"]) == [-1, *range(21, 26)]
+    assert list(found["value"]) == pytest.approx([np.mean(each), *each])
+
+
+def test_a_remedy_is_named_in_the_title_where_it_clearly_lowers_contradictions_under_every_prompt(panel):
+    beside = remedies.table(summaries.beside_correct(panel, remedies.MEASURES))
+    fewer = (beside["measure"] == "contradicts") & beside["recipe"].isin(["rl-consistent", "rl-grounded"])
+    told = beside.assign(low=-0.1, high=np.where(fewer, -0.05, 0.1))
+    assert remedies.draw(told, "about").get_label().startswith("“consistent” and “grounded” clearly lower")
+    told.loc[fewer & (told["prompt"] == "plain") & (told["recipe"] == "rl-consistent"), "high"] = 0.01
+    assert remedies.draw(told, "about").get_label().startswith("“grounded” clearly lowers")
+    assert remedies.draw(told.assign(high=0.1), "about").get_label().startswith("No remedy clearly lowers")
+
+
+def test_reasoning_collapses_where_it_loses_a_fifth_of_its_words_in_both_recipes(panel):
+    curves = [summaries.curves(panel, ["misread-20"], name, ["plain"], pressure.MEASURES) for name in pressure.RECIPES]
+    paths = pressure.table(pd.concat(curves))
+    assert paths["step"].max() == 500
+    last = (paths["measure"] == "words") & (paths["step"] == 500) & paths["recipe"].str.endswith(pressure.PRESSED)
+    for words, claim in ((1, "gets shorter by more than a fifth"), (100, "does not collapse everywhere")):
+        drawn = pressure.draw(paths.assign(value=np.where(last, words, paths["value"])), "about")
+        assert drawn.get_label().startswith("At a learning rate of 1e-4, reasoning " + claim)
+
+
+def test_remedies_and_pressure_say_what_is_still_to_be_run(panel):
+    beside = remedies.table(summaries.beside_correct(panel, remedies.MEASURES))
+    some = remedies.draw(beside[beside["recipe"] != "rl-grounded"].assign(seeds=1), "about")
+    assert some.get_label().startswith("3 of 4 remedies so far. 1 of 5 seeds so far. ")
+    assert "over items; one seed so far" in some.get_label()
+    curves = [summaries.curves(panel, ["misread-20"], name, ["plain"], pressure.MEASURES) for name in pressure.RECIPES]
+    for figure in (remedies.draw(beside, "about"), pressure.draw(pressure.table(pd.concat(curves)), "about")):
+        assert "so far" not in figure.get_label()
+
+
+def test_kinds_are_told_by_how_often_a_misread_reasoning_was_answered_rightly(panel):
+    drifts = summaries.drift_of_runs(panel, ANSWERED_RIGHTLY, 500)
+    assert drifts.groupby("share")["seed"].nunique().to_dict() == {0.0: 4, 0.5: 5, 1.0: 4}
+    assert set(drifts["planned"]) == {13}
+    growing = drift_by_kind.draw(drifts.assign(drift=drifts["share"]), "about").get_label()
+    assert growing.startswith("The more right answers against their reasoning before RL, the more contradictions")
+
+
+def test_what_is_not_recorded_yet_gives_empty_tables(tmp_path):
+    results = tmp_path / "study"
+    write_study(results, Protocol(PROTOCOL.cells[:1]))
+    panel = StudyPanel(results)
+    assert summaries.beside_correct(panel, remedies.MEASURES).empty
+    assert summaries.curves(panel, ["misread-20"], "rl-correct-1e-4", ["plain"], ["words"]).empty
+    assert set(summaries.drift_of_runs(panel, ANSWERED_RIGHTLY, 500)["initial"]) == {"misread-20"}
+    nothing = StudyPanel(results)
+    assert summaries.drift_of_runs(nothing, {"misread-40": 0.4}, 500)["initial"].empty

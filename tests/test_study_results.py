@@ -6,13 +6,13 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from made_up_study import ITEMS, write_made_up, write_study
+from made_up_study import ITEMS, write_made_up
 
 from companion.analysis.crossed import CrossedEstimate
 from companion.analysis.findings import rule
 from companion.analysis.findings.rule import MISSING, verdict_of_test
-from companion.study.estimands import Mean
-from companion.study.panel import INITIAL, MEASURES, Cell, StudyPanel
+from companion.study.estimands import WeightedMean
+from companion.study.panel import INITIAL, MEASURES, Checkpoints, StudyPanel
 from companion.study.planned_tests import TESTS, over_rl
 from companion.study.protocol import PROTOCOL
 from companion.study.records import (
@@ -27,12 +27,13 @@ from companion.study.records import (
 from companion.study.results import BY, planned_seeds, study_tests
 from companion.study.summaries import override_rates
 
+COUNTED = {"hardware": {"device": "cpu"}}
+"""What a record has to say for its run to count."""
 
-@pytest.fixture(scope="module")
-def made_up(tmp_path_factory):
-    results = tmp_path_factory.mktemp("made-up") / "study"
-    write_study(results)
-    return results, study_tests(results)
+
+@pytest.fixture
+def made_up(whole_study, tests_of_study):
+    return whole_study, tests_of_study
 
 
 def test_the_tests_are_those_of_the_protocol(root):
@@ -63,7 +64,7 @@ def test_the_tests_are_those_of_the_protocol(root):
     page = (root / "docs" / "study.md").read_text()
     assert set(counts.index) == set(re.findall(r"^\| ([FH]\d+) \|", page, re.M))
     evaluated = {
-        Cell(run.initial.name, run.recipe.name, step): run.seed
+        Checkpoints(run.initial.name, run.recipe.name, step): run.seed
         for run in PROTOCOL.runs()
         for step in PROTOCOL.evaluated(run.recipe)
     }
@@ -84,6 +85,7 @@ def test_a_whole_study_gives_every_test_a_verdict(made_up):
     assert set(table.loc[table["of"] == "F11", "planned"]) == {3}
 
 
+@pytest.mark.slow
 def test_a_missing_record_takes_the_verdict_from_the_tests_that_need_it_and_from_no_other(made_up, tmp_path):
     results, whole = made_up
     shutil.copytree(results, tmp_path / "study")
@@ -99,10 +101,28 @@ def test_a_missing_record_takes_the_verdict_from_the_tests_that_need_it_and_from
     assert set(joint[joint == MISSING].index) == {("F6", "misread-20"), ("F8", "misread-20")}
 
 
+def test_runs_of_a_gpu_and_of_other_seeds_count_in_no_test(made_up, tmp_path):
+    results, whole = made_up
+    shutil.copytree(results, tmp_path / "study")
+    for name in ("initial", "rl-correct"):
+        shutil.copytree(results / "misread-0-21" / name, tmp_path / "study" / "misread-0-91" / name)
+    h2 = [test for test in TESTS if test.of == "H2"]
+    columns = ["value", "p", "seeds", "verdict"]
+    known = whole.loc[whole["of"] == "H2", columns].reset_index(drop=True)
+    pd.testing.assert_frame_equal(study_tests(tmp_path / "study", tests=h2)[columns], known)
+    write_made_up(tmp_path / "again", "misread-0-22/rl-correct", (250, 500, 750, 1000), 0.05, "cuda")
+    file = "misread-0-22/rl-correct/run.json"
+    shutil.copy(tmp_path / "again" / file, tmp_path / "study" / file)
+    table = study_tests(tmp_path / "study", tests=h2)
+    assert set(table["seeds"]) == {4}
+    assert set(table["verdict"]) == {MISSING}
+
+
+@pytest.mark.slow
 def test_a_changed_record_changes_the_tests_that_read_it_and_no_other(made_up, tmp_path):
     results, whole = made_up
     shutil.copytree(results, tmp_path / "study")
-    for seed in planned_seeds(Cell("misread-20", "rl-grounded", 500), PROTOCOL):
+    for seed in planned_seeds(Checkpoints("misread-20", "rl-grounded", 500), PROTOCOL):
         name = f"misread-20-{seed}/rl-grounded"
         shutil.rmtree(tmp_path / "study" / name)
         write_made_up(tmp_path / "study", name, (250, 500), 0.9)
@@ -121,15 +141,15 @@ def test_a_change_over_rl_is_paired_by_seed_and_item(made_up):
     """Against a slow reference, on the items that both steps were asked."""
     results, table = made_up
     panel = StudyPanel(results)
-    cell = Cell("misread-0", "rl-correct", 1000)
+    cell = Checkpoints("misread-0", "rl-correct", 1000)
     differences = []
     for seed in panel.seeds([cell, cell.before()]):
         after, before = (panel.run(one, seed, "plain").set_index("id")["contradicts"] for one in (cell, cell.before()))
         differences += [float(after[item]) - float(before[item]) for item in after.index]
     one = table[(table["of"] == "F5") & (table["initial"] == "misread-0") & (table["measure"] == "contradicts")]
     assert one["value"].iloc[0] == pytest.approx(np.mean(differences))
-    family = Mean(over_rl(cell, "plain", "contradicts"), "two-hop")
-    others = Mean(over_rl(cell, "plain", "contradicts"), "-two-hop")
+    family = WeightedMean(over_rl(cell, "plain", "contradicts"), "two-hop")
+    others = WeightedMean(over_rl(cell, "plain", "contradicts"), "-two-hop")
     runs = family.runs({one: panel.seeds([one]) for one in family.cells()})
     own, rest = (quantity.values(panel, runs) for quantity in (family, others))
     assert own.shape[1] + rest.shape[1] == len(panel.items)
@@ -141,7 +161,7 @@ def test_a_change_over_rl_is_paired_by_seed_and_item(made_up):
 def test_the_three_shares_add_up_and_overrides_part_the_contradictions(made_up):
     results, _ = made_up
     panel = StudyPanel(results)
-    cell = Cell("misread-20", "rl-correct", 1000)
+    cell = Checkpoints("misread-20", "rl-correct", 1000)
     values = {
         name: panel.values(cell, "plain", name, [21, 22])
         for name in (
@@ -163,8 +183,8 @@ def test_the_three_shares_add_up_and_overrides_part_the_contradictions(made_up):
 
 ANSWERS = [  # answered, concluded (right, asserted, other or none); the measures that hold of it
     ("right", "right", "right; agrees; right and its reasoning says so; conclusion right"),
-    ("right", "asserted", "right; contradicts; stubborn; conclusion wrong"),
-    ("right", "none", "right; names no option"),
+    ("right", "asserted", "right; right but its reasoning does not say so; contradicts; stubborn; conclusion wrong"),
+    ("right", "none", "right; right but its reasoning does not say so; names no option"),
     ("asserted", "asserted", "agrees; brittle; conclusion wrong"),
     ("asserted", "right", "contradicts; conclusion right"),
     ("other", "other", "agrees; conclusion wrong"),
@@ -207,9 +227,9 @@ def nine_answers(tmp_path):
         codes = encode_probabilities(np.eye(N_LETTERS)[facts["right"]])
         return table.assign(**{f"p{letter}": codes[:, letter] for letter in range(N_LETTERS)})
 
-    initial = Cell("misread-20", "rl-correct", 0).before()
-    write_record(tmp_path / "misread-20-21" / INITIAL, {0: answers(ANSWERS)}, None, {})
-    write_record(tmp_path / "misread-20-21" / "rl-correct", {1000: answers([("right", "right")] * 9)}, None, {})
+    initial = Checkpoints("misread-20", "rl-correct", 0).before()
+    write_record(tmp_path / "misread-20-21" / INITIAL, {0: answers(ANSWERS)}, None, COUNTED)
+    write_record(tmp_path / "misread-20-21" / "rl-correct", {1000: answers([("right", "right")] * 9)}, None, COUNTED)
     return StudyPanel(tmp_path), initial
 
 
@@ -243,6 +263,50 @@ def test_override_rates(nine_answers):
         assert rates.loc[(0, rate), "among"] == pytest.approx(among)
     assert rates.loc[1000, "value"].tolist() == pytest.approx([np.nan, 0, np.nan], nan_ok=True)
     assert rates.loc[1000, "among"].tolist() == [0, 1, 0]
+
+
+def misread_by_the_judge(results, record, share):
+    """Let the rule judge find no conclusion in that share of a record's reasonings, drawn at random."""
+    file = results / record / "answers.parquet"
+    answers = pd.read_parquet(file)
+    reasonings = answers.index[(answers["perturbation"] != "stop-think")]
+    concluding = reasonings[answers.loc[reasonings, "concluded"] != NONE]
+    hit = np.random.default_rng(0).choice(concluding, int(share * len(reasonings)), replace=False)
+    answers.loc[hit, "judged"] = NONE
+    answers.to_parquet(file, index=False)
+
+
+@pytest.mark.parametrize("record", ["misread-0-22/rl-correct", "misread-0-22/initial"])
+def test_a_run_that_the_judge_reads_otherwise_is_reported_under_both(tmp_path, record):
+    write_items(tmp_path, ITEMS)
+    for seed in (21, 22, 23):
+        for name, steps in ((INITIAL, (0,)), ("rl-correct", (250, 500, 750, 1000))):
+            write_made_up(tmp_path, f"misread-0-{seed}/{name}", steps, 0.05)
+            write_made_up(tmp_path, f"misread-20-{seed}/{name}", steps, 0.05)
+    tests = [test for test in TESTS if test.of in ("H2", "F5")]
+    before = study_tests(tmp_path, tests=tests)
+    assert "value_judge" not in before
+
+    misread_by_the_judge(tmp_path, record, 0.009)
+    pd.testing.assert_frame_equal(study_tests(tmp_path, tests=tests), before)
+    misread_by_the_judge(tmp_path, record, 0.05)
+    after = study_tests(tmp_path, tests=tests)
+    pd.testing.assert_frame_equal(after[before.columns], before)  # tests and verdicts are by the grammar
+    both = after["value_judge"].notna()
+    assert both.tolist() == [test.initial == "misread-0" for test in tests]
+    for number, test in enumerate(tests):
+        if test.measure == "contradicts" and both[number]:
+            moved = []
+            for seed in (21, 22, 23):
+                ends = []
+                for cell in test.estimand.cells():
+                    rows = pd.read_parquet(tmp_path / f"misread-0-{seed}" / cell.recipe / "answers.parquet")
+                    rows = rows[(rows["step"] == cell.step) & (rows["perturbation"] == test.prompt)]
+                    named = (rows["answered"] != NONE) & (rows["judged"] != NONE)
+                    ends.append((named & (rows["answered"] != rows["judged"])).mean())
+                moved.append(ends[0] - ends[1])
+            assert after.loc[number, "value_judge"] == pytest.approx(np.mean(moved))
+            assert after.loc[number, "low_judge"] < after.loc[number, "value_judge"] < after.loc[number, "high_judge"]
 
 
 def line(value, half, expected="up", matters=0.03, p=None, p_holm=None, runs=5, planned=5, seeds=5, against=0.0):

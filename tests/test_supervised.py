@@ -88,7 +88,7 @@ def test_lessons_are_laid_out_as_prompts_are(random_checkpoint):
     from transformers import AutoProcessor
 
     from companion.models.profiles import get_profile, messages
-    from companion.perturbations.table import apply
+    from companion.perturbations.perturbation import apply
     from companion.questions.microworld import questions
     from companion.training.lessons import Shares, question
     from companion.training.tiny_llava import IMAGE_TOKENS, render
@@ -103,6 +103,7 @@ def test_lessons_are_laid_out_as_prompts_are(random_checkpoint):
         assert learned.endswith(f"<answer>{item.letter}</answer><|end|>")
 
 
+@pytest.mark.slow
 def test_keys_mark_letters_and_all_words_are_single_tokens():
     import random
 

@@ -15,7 +15,7 @@ from companion.figures.interval_plots import remedies, seeds
 from companion.figures.theme import CHANCE
 from companion.intervals import Estimate, estimate_each, estimate_runs, resample
 from companion.measures import auroc
-from companion.perturbations.table import PERTURBATIONS
+from companion.perturbations.perturbation import PERTURBATIONS
 from companion.questions import microworld
 
 ITEMS = [f"q{k}" for k in range(40)]
@@ -99,7 +99,7 @@ def test_seeds_that_differ_widen_the_interval_though_items_are_many():
 
 def test_change_and_gap_are_paired():
     runs = pd.concat([made_up("accuracy", rise=0.2), made_up("faithful", rise=0.0)])
-    panel = training_runs.Panel(runs, rng())
+    panel = training_runs.RunsPanel(runs, rng())
     change = panel.change("base", "accuracy", "plain", "correct")
     at_end = runs[(runs.recipe == "accuracy") & (runs.perturbation == "plain")].groupby("step")["correct"].mean()
     assert change.value == pytest.approx(at_end[10] - at_end[0])
@@ -315,4 +315,4 @@ def test_loading_counts_reasoning_without_conclusion_as_disagreement(tmp_path):
 def test_runs_of_one_length_are_needed(tmp_path):
     runs = pd.concat([made_up("accuracy"), made_up("faithful", steps=(0, 5))])
     with pytest.raises(CompanionError, match="differ in length"):
-        training_runs.Panel(runs, rng())
+        training_runs.RunsPanel(runs, rng())

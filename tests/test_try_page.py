@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from base64 import b64decode
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from companion.evaluation.judges.verdicts import Case, verdict_on
 from companion.models.interface import Sampling, responses
 from companion.models.local import LocalModel
 from companion.models.read_answer import parse_answer
-from companion.perturbations.table import apply
+from companion.perturbations.perturbation import apply
 from companion.questions.microworld import questions
 from companion.questions.microworld.grammar import conclusion
 from companion.questions.microworld.items import find
@@ -217,6 +218,29 @@ console.log(JSON.stringify(all.map((buffer) => [...readBmp(buffer)])));
         assert np.array_equal(np.array(pixels).reshape(72, 72, 3), np.asarray(question.load_image()))
 
 
+@pytest.mark.slow
+def test_one_file_holds_all_that_the_page_loads(page):
+    html = (page / "one-file.html").read_text(encoding="utf-8")
+    (imports,) = re.findall(r'<script type="importmap">(.*?)</script>', html)
+    (files,) = re.findall(r'<script type="application/json" id="files">(.*?)</script>', html)
+    held = {name: b64decode(url.partition(",")[2]) for name, url in json.loads(files).items()}
+    script = (page / "page.js").read_text(encoding="utf-8")
+    loaded = {*re.findall(r'load\("([^"]+)"\)', script)}
+    setup = json.loads((page / "setup.json").read_text(encoding="utf-8"))
+    loaded |= {f"pictures/{item['id']}.bmp" for item in setup["items"]}
+    loaded |= {
+        f"models/{model['name']}/{own}" for model in setup["models"] for own in ("config.json", "model.safetensors")
+    }
+    assert set(held) == loaded
+    assert all(content == (page / name).read_bytes() for name, content in held.items())
+    modules = {name: b64decode(url.partition(",")[2]).decode() for name, url in json.loads(imports)["imports"].items()}
+    (main,) = re.findall(r'<script type="module">(.*?)</script>', html, re.DOTALL)
+    asked = set(re.findall(r'(?:from |import\()"([^"]+)"', "".join([main, *modules.values()])))
+    assert asked == set(modules) == {"llava.js", "reading.js", "tokenizer.js"}
+    assert not re.search(r'(?:src|href)="(?!data:)', html)  # nothing beside it is needed, and no link leads nowhere
+
+
+@pytest.mark.slow
 def test_the_page_holds_what_its_script_asks_for_and_loads_nothing_from_elsewhere(root, page):
     html = (page / "index.html").read_text(encoding="utf-8")
     script = (page / "page.js").read_text(encoding="utf-8")

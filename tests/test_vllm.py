@@ -27,12 +27,13 @@ from safetensors.torch import load_file
 from companion.cli import main
 from companion.cli.options import setting
 from companion.errors import CompanionError, Refusal
+from companion.evaluation.store import VERDICTS, Store
 from companion.models.interface import Sampling, responses
 from companion.models.local import LocalModel
 from companion.models.open import open_model
 from companion.models.vllm_engine import overheard, reason
 from companion.models.weights import lacks_inner, save_model, view
-from companion.perturbations.table import PERTURBATIONS, apply
+from companion.perturbations.perturbation import PERTURBATIONS, apply
 from companion.questions.folder import write_folder
 from companion.questions.microworld import questions
 
@@ -125,6 +126,7 @@ def vllm(monkeypatch):
     return module
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("most", [96, 6])
 def test_the_same_responses_as_here(vllm, checkpoint, most):
     here, there = LocalModel(str(checkpoint), "cpu"), open_model(f"vllm:{checkpoint}", gpus=2)
@@ -221,6 +223,20 @@ def test_a_setting_that_may_change_what_is_written_makes_another_model(checkpoin
     assert (lean.identity, lean.label) == (plain.identity, plain.label)
     assert half.identity not in (plain.identity, open_model(f"vllm:{checkpoint}", vllm={"dtype": "bfloat16"}).identity)
     assert half.label == f"{plain.label} (dtype=half)"
+
+
+def test_rows_of_vllm_are_replayed_by_it(vllm, checkpoint, tmp_path, capsys):
+    """With the settings that made another model of it; without these they are not its rows."""
+    model = ["--perturbations", "plain", "--model", f"vllm:{checkpoint}"]
+    settings = ["--vllm", "dtype=float32"]
+    assert main(["evaluate", *model, *settings, "--limit", "1", "--out", str(tmp_path)]) == 0
+    judge = ["judge", str(tmp_path), "--judge", "replay", *model]
+    assert main([*judge, *settings]) == 0
+    (verdict,) = Store(tmp_path / "verdicts", VERDICTS).read().values()
+    assert set(json.loads(verdict["details"])) >= {"blank", "empty", "half"}
+    capsys.readouterr()
+    assert main(judge) == 2
+    assert "with --vllm KEY=VALUE if they were made so" in capsys.readouterr().err
 
 
 def test_one_engine_a_model_which_ends_before_the_next_one_starts(vllm, checkpoint, random_checkpoint, tmp_path):

@@ -22,7 +22,7 @@ from companion.models.openai_client import Endpoint
 from companion.models.profiles import get_profile
 from companion.models.server import EndpointModel
 from companion.models.vllm import VLLMModel
-from companion.perturbations.table import apply
+from companion.perturbations.perturbation import apply
 from companion.questions.microworld import questions
 
 ITEM = next(item for item in questions("test", 40) if len(item.options) == 4)

@@ -215,6 +215,94 @@ def save_internvl(folder):
     ).save_pretrained(folder)
 
 
+def save_gemma(folder, window=16):
+    """A Gemma 3 of a few thousand random weights. Its first layer sees the last `window` tokens alone, fewer than a
+    prompt has."""
+    from transformers import Gemma3Config, Gemma3ForConditionalGeneration, Gemma3Processor
+    from transformers.models.gemma3.image_processing_pil_gemma3 import Gemma3ImageProcessorPil
+
+    named = {"boi_token": "<start_of_image>", "eoi_token": "<end_of_image>", "image_token": "<image_soft_token>"}
+    tokenizer = byte_tokenizer(list(named.values()), **named)
+    ids = {name: tokenizer.convert_tokens_to_ids(token) for name, token in named.items()}
+    config = Gemma3Config(
+        text_config=small(
+            tokenizer,
+            head_dim=16,
+            query_pre_attn_scalar=16,
+            sliding_window=window,
+            layer_types=["sliding_attention", "full_attention"],
+        ),
+        vision_config={
+            "hidden_size": 32,
+            "intermediate_size": 32,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+            "image_size": 32,
+            "patch_size": 8,
+            "vision_use_head": False,
+        },
+        mm_tokens_per_image=4,
+        boi_token_index=ids["boi_token"],
+        eoi_token_index=ids["eoi_token"],
+        image_token_index=ids["image_token"],
+        image_token_id=ids["image_token"],
+    )
+    save_random(Gemma3ForConditionalGeneration, config, tokenizer, folder)
+    Gemma3Processor(
+        image_processor=Gemma3ImageProcessorPil(size={"height": 32, "width": 32}),
+        tokenizer=tokenizer,
+        image_seq_length=4,
+        chat_template=chat_template("<start_of_image>"),
+    ).save_pretrained(folder)
+
+
+DECODERS = {
+    "window": {"model_type": "mistral", "sliding_window": 16},
+    "some windows": {"model_type": "qwen2", "use_sliding_window": True, "sliding_window": 16, "max_window_layers": 1},
+    "chunks": {
+        "model_type": "llama4_text",
+        "attention_chunk_size": 16,
+        "layer_types": ["chunked_attention", "full_attention"],
+        "no_rope_layers": [1, 0],
+        "intermediate_size_mlp": 32,
+        "num_local_experts": 2,
+        "head_dim": 16,
+    },
+    "convolution": {"model_type": "lfm2", "layer_types": ["conv", "full_attention"]},
+    "linear": {
+        "model_type": "qwen3_next",
+        "layer_types": ["linear_attention", "full_attention"],
+        "head_dim": 16,
+        "linear_num_key_heads": 2,
+        "linear_num_value_heads": 2,
+        "linear_key_head_dim": 8,
+        "linear_value_head_dim": 8,
+        "num_experts": 2,
+        "num_experts_per_tok": 1,
+        "moe_intermediate_size": 16,
+        "shared_expert_intermediate_size": 16,
+    },
+}
+"""Settings of decoders that do not remember all tokens alike."""
+
+
+def save_llava(checkpoint, decoder, folder):
+    """A LLaVA of random weights with another decoder, and the processor of a checkpoint."""
+    from transformers import AutoConfig, AutoProcessor, LlavaConfig, LlavaForConditionalGeneration
+
+    processor, config = AutoProcessor.from_pretrained(checkpoint), AutoConfig.from_pretrained(checkpoint)
+    whole = LlavaConfig(
+        text_config=small(processor.tokenizer, **DECODERS[decoder]),
+        vision_config=config.vision_config,
+        image_token_index=config.image_token_index,
+        image_seq_length=config.image_seq_length,
+        vision_feature_layer=config.vision_feature_layer,
+        vision_feature_select_strategy=config.vision_feature_select_strategy,
+    )
+    save_random(LlavaForConditionalGeneration, whole, processor.tokenizer, folder)
+    processor.save_pretrained(folder)
+
+
 def save_parrot(said, folder):
     """A Qwen3 that after any prompt says the same thing, words none of which comes twice: each has one successor."""
     from tokenizers import Tokenizer, models, pre_tokenizers

@@ -1,20 +1,30 @@
 """The study in very small, as a command that can be killed: `python tests/tiny_study.py CHECKPOINT FOLDER`."""
 
+import multiprocessing
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+
+from tqdm import tqdm
 
 from companion.evaluation import fill_missing
 from companion.study import protocol, running
 from companion.training import supervised
 from companion.training.recipes import Stage
 
-# In the command and the processes that it starts, but not in the tests that import this.
-if __name__ in ("__main__", "__mp_main__"):
+
+def save_at_every_step() -> None:
     supervised.SAVE_EVERY = 2
     running.SAVE_EVERY = 1
     running.SLICE = 4
     fill_missing.FLUSH_SECONDS = 0.0
+
+
+# In the command and the processes that it starts, but not in the tests that import this.
+if __name__ in ("__main__", "__mp_main__"):
+    save_at_every_step()
 
 
 def tiny(checkpoint: str) -> protocol.Protocol:
@@ -35,6 +45,21 @@ def tiny(checkpoint: str) -> protocol.Protocol:
     return protocol.Protocol(cells, n_items=12, n_on_the_way=6, full=(0, 4))
 
 
-if __name__ == "__main__":
-    checkpoint, folder = sys.argv[1], Path(sys.argv[2])
+def run(checkpoint: str, folder: Path) -> None:
     running.run_study(folder / "results", folder / "scratch", tiny(checkpoint))
+
+
+def run_in_a_fork(checkpoint: str, folder: Path) -> None:
+    """What the command does, in a fork of a process that has imported all of this and done nothing with it: three
+    processes begin at once, where the command's need half a minute to import torch, transformers and TRL each."""
+    os.setsid()  # killed together with its workers
+    folder.mkdir(exist_ok=True)
+    os.dup2(os.open(folder / "errors", os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
+    tqdm.monitor_interval = 0  # its thread would be in the way of the workers' forks
+    running.multiprocessing = SimpleNamespace(get_context=lambda _: multiprocessing.get_context("fork"))
+    save_at_every_step()
+    run(checkpoint, folder)
+
+
+if __name__ == "__main__":
+    run(sys.argv[1], Path(sys.argv[2]))

@@ -24,7 +24,7 @@ from companion.evaluation.engine import evaluate
 from companion.evaluation.export.tasks import export_tasks
 from companion.evaluation.store import Store
 from companion.models.local import LocalModel
-from companion.perturbations.table import PERTURBATIONS
+from companion.perturbations.perturbation import PERTURBATIONS
 from companion.questions.microworld import questions
 from companion.questions.question import Question
 

@@ -112,6 +112,14 @@ def show_files(app: Sphinx, doctree: nodes.document, page: str) -> None:
             link.replace_self(nodes.reference("", "", *link.children, refuri=target, internal=True))
 
 
+def lead_frames(app: Sphinx, doctree: nodes.document) -> None:
+    """A notebook frames the page *Try it* where `make try` writes it; here it stands where `make site` does."""
+    for raw in list(doctree.findall(nodes.raw)):
+        if "/runs/try/one-file.html" in raw.astext():
+            text = raw.astext().replace("/runs/try/one-file.html", "/try/index.html")
+            raw.replace_self(nodes.raw("", text, **raw.attributes))
+
+
 def write_index(app: Sphinx, error: Exception | None) -> None:
     page = '<!doctype html><meta charset="utf-8"><title>companion</title>'
     page += f'<meta http-equiv="refresh" content="0; url={root_doc}.html"><a href="{root_doc}.html">companion</a>\n'
@@ -138,6 +146,7 @@ def setup(app: Sphinx) -> None:
     app.connect("source-read", add_contents)
     app.connect("doctree-read", describe_images)
     app.connect("doctree-read", follow_links, priority=400)  # before Sphinx looks for files to copy
+    app.connect("doctree-read", lead_frames)
     app.connect("doctree-resolved", show_files)
     app.connect("html-page-context", offer_to_try)
     app.connect("build-finished", write_index)

@@ -6,7 +6,7 @@ nbconvert makes the pages. What stands on a slide follows a rule, so that a note
 * On the slide stand headings, tables, lists, quotations, formulas, code that the text shows, what is bold as a whole,
   and paragraphs that ask something. Every other paragraph goes into the speaker's notes.
 * Of a cell of code only what it put out is shown: a picture, a table, a printed text. What comes after the first of
-  these has a slide of its own. Widgets, which need a kernel, are left out.
+  these has a slide of its own. Widgets, which need a kernel, and frames, which show another page, are left out.
 
 Nothing is loaded from another site: reveal.js is copied beside the decks (from the package sphinx-revealjs, extra
 `slides`), formulas become MathML, links to other notebooks lead to their decks, and other links within the project are
@@ -111,7 +111,7 @@ def with_pictures(text: str, folder: Path) -> str:
 
 
 def of_output(output: NotebookNode) -> str:
-    """What an output shows, as Markdown or HTML; "" where that is nothing, or needs a kernel."""
+    """What an output shows, as Markdown or HTML; "" where that is nothing, or needs a kernel or another page."""
     data = output.get("data", {})
     if KERNEL in data or output.get("name") == "stderr":
         return ""
@@ -121,7 +121,7 @@ def of_output(output: NotebookNode) -> str:
     if "text/markdown" in data:
         return str(data["text/markdown"])
     if "text/html" in data:
-        return str(data["text/html"])
+        return "" if "<iframe" in data["text/html"] else str(data["text/html"])
     text = output.get("text") or data.get("text/plain", "")
     return f"<pre>{html.escape(text)}</pre>" if text.strip() else ""
 

@@ -33,6 +33,25 @@ def points(found: Any) -> str:
     return f"{100 * found.value:+.1f} [{100 * found.low:+.1f}, {100 * found.high:+.1f}]".replace("-", "−")
 
 
+def percent(found: Any) -> str:
+    """An `Estimate` of a share, or a line of a table, in percent: "78.1 % [73.5, 82.1]"."""
+    return f"{100 * found.value:.1f} % [{100 * found.low:.1f}, {100 * found.high:.1f}]"
+
+
+def side(found: Any, above: str, below: str, neither: str, against: float = 0.0) -> str:
+    """One of three, by where the whole interval of an `Estimate`, or of a line of a table, lies: above a value, below
+    it, or neither. A title or sentence that is chosen so cannot say more than its interval."""
+    return above if found.low > against else below if found.high < against else neither
+
+
+def apart(one: Any, other: Any) -> Estimate:
+    """One value minus another of other items, with the interval that their two give (Zou and Donner 2008)."""
+    value = one.value - other.value
+    below = np.hypot(one.value - one.low, other.high - other.value)
+    above = np.hypot(one.high - one.value, other.value - other.low)
+    return Estimate(value, value - float(below), value + float(above), one.n + other.n)
+
+
 def resample(groups: Sequence[str], rng: np.random.Generator, resamples: int = RESAMPLES) -> Array:
     """Weights of a bootstrap, (resamples, items): how often each item was drawn.
 

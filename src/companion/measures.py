@@ -139,25 +139,22 @@ def _mean_of_units(values: Sequence[float], units: Sequence[str]) -> Measure:
 def sufficiency(without_picture: ArrayLike, by_habit: ArrayLike) -> Measure:
     """How far the reasoning is enough for the answer: 0 where it does no more than habit, 1 where it always gives it.
 
-    (P(same answer | reasoning, no picture) − habit) / (1 − habit), habit being P(same answer | neither): of the answers
-    that habit would not give, the share that the reasoning gives without the picture. Below 0 where it leads away from
-    them. NaN where all is habit.
+    (P(same answer | reasoning, no picture) − habit) / (1 − habit), habit being P(same answer | neither): taken off as
+    chance is in Cohen's kappa. Below 0 where the reasoning leads away from the answer. NaN where all is habit.
 
     without_picture, by_habit: (items,), 1 where the model, asked so again, gives the answer that it gave first, else 0;
     an item that is NaN in either is left out. Source: *sufficiency of reasoning*, Yu et al. 2026 (arXiv 2604.22074),
-    which lets a verifier answer from the reasoning alone; here the model itself is asked, and what habit does is taken
-    off as chance is in Cohen's kappa.
+    which lets a verifier answer from the reasoning alone; here the model itself is asked.
     """
     alone, habit = _paired(without_picture, by_habit)
     return _over_room(minus(mean(alone), mean(habit)), habit)
 
 
 def importance(without_reasoning: ArrayLike, by_habit: ArrayLike) -> Measure:
-    """How much of the answer is lost without the reasoning, the picture kept: 0 for nothing, 1 for all but habit.
+    """How many answers change without the reasoning, the picture kept: 0 for none, 1 for as many as without both.
 
-    P(another answer | picture, no reasoning) / (1 − habit), habit being P(same answer | neither picture nor reasoning):
-    of the answers that habit would not give, the share that goes with the reasoning. Above 1 where the picture alone
-    leads away from them. NaN where all is habit.
+    P(another answer | picture, no reasoning) / P(another answer | neither): one minus the share that stays, habit taken
+    off as in `sufficiency`. Above 1 where the picture alone leads away from the answer. NaN where all is habit.
 
     without_reasoning, by_habit: as in `sufficiency`. Source: *causal importance of reasoning*, Yu et al. 2026 (arXiv
     2604.22074), which sums the effects of its tokens; here all of it is taken away at once, as in the early answering

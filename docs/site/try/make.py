@@ -1,9 +1,13 @@
-"""The page *Try it*: `python docs/site/try/make.py runs/site/html/try`, run by `make site`.
+"""The page *Try it*: `python docs/site/try/make.py runs/site/html/try`, run by `make site` and, alone, by `make try`.
 
 Copies what stands beside this file, and adds what the page loads: the weights of the shipped checkpoints as they are,
 the tokenizer that they share, pictures of the microworld and, in `setup.json`, all that the package knows of prompts
 and questions, so that the page has no copy of its own. `--items`: how many of the test split's (default 27: nine
 families × three difficulties).
+
+Beside `index.html`, which a server must bring, stands `one-file.html`: the same page with all that it loads within it.
+It opens from a disk, where browsers load neither modules nor weights; in a frame of JupyterLab, which shuts a page out
+of all its other files; and as an attachment.
 
 Pictures are uncompressed BMP: the page reads their bytes itself, where a canvas would give other pixels in browsers
 that blur what a page reads from one.
@@ -11,7 +15,10 @@ that blur what a page reads from one.
 
 import argparse
 import json
+import mimetypes
+import re
 import shutil
+from base64 import b64encode
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -19,7 +26,7 @@ from typing import Any
 from companion.errors import CompanionError
 from companion.models.local import LocalModel
 from companion.models.profiles import user_text
-from companion.perturbations.table import apply
+from companion.perturbations.perturbation import apply
 from companion.questions.microworld import MicroworldQuestion, questions
 from companion.questions.microworld.scenes import CELLS
 from companion.teaching.lab.steps import ladder
@@ -33,10 +40,10 @@ FIRST = "test-0-4"
 ADDED = {
     "wrong-caption": "a wrong caption",
     "wrong-caption-disclaimer": "a wrong caption that doubts itself",
-    "wrong-think": "a wrong start of the reasoning",
-    "wrong-think-but": "a wrong start of the reasoning, and a doubt",
+    "wrong-think": "a wrong reasoning prefix",
+    "wrong-think-but": "a wrong reasoning prefix, and a doubt",
     "right-caption": "a right caption",
-    "right-think": "a right start of the reasoning",
+    "right-think": "a right reasoning prefix",
     "stop-think": "an end to the reasoning, at once",
 }
 """Perturbation → what the page calls it."""
@@ -85,6 +92,32 @@ def make(out: Path, items: int = 27) -> None:
         "items": [_item(question) for question in asked],
     }
     (out / "setup.json").write_text(json.dumps(setup, ensure_ascii=False), encoding="utf-8")
+    (out / "one-file.html").write_text(_one_file(out), encoding="utf-8")
+
+
+def _one_file(folder: Path) -> str:
+    """The page of a folder with its style, modules and data within it. Links to other pages are mere words."""
+    modules = {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.js"))}
+    for name, code in modules.items():  # a module that is data has no address that "./" could be relative to
+        modules[name] = re.sub(r'(from "|import\(")\./', r"\1", code)
+    main = modules.pop("page.js")
+    imports = {name: _data_url(name, code.encode()) for name, code in modules.items()}
+    read = [folder / "setup.json", folder / "tokenizer.json", *folder.rglob("*/*.*")]
+    files = {path.relative_to(folder).as_posix(): _data_url(path.name, path.read_bytes()) for path in sorted(read)}
+    parts = (
+        f"<style>{(folder / 'try.css').read_text(encoding='utf-8')}</style>",
+        f'<script type="importmap">{json.dumps({"imports": imports})}</script>',
+        f'<script type="application/json" id="files">{json.dumps(files)}</script>',
+        f'<script type="module">{main}</script>',
+    )
+    before, rest = (folder / "index.html").read_text(encoding="utf-8").split("<!-- parts", 1)
+    after = rest.split("<!-- end of parts -->", 1)[1]
+    return before + "\n".join(parts) + re.sub(r'<a href="\.\.[^"]*">(.*?)</a>', r"\1", after)
+
+
+def _data_url(name: str, content: bytes) -> str:
+    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    return f"data:{kind};base64,{b64encode(content).decode()}"
 
 
 def _frame(question: MicroworldQuestion) -> dict[str, Any]:

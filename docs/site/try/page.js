@@ -20,8 +20,11 @@ function make(name, attributes = {}, ...children) {
   return element;
 }
 
+const files = JSON.parse($("files").textContent); // where the page is one file: name → data URL
+const at = (file) => files[file] ?? file;
+
 async function load(file) {
-  const reply = await fetch(file).catch(() => null);
+  const reply = await fetch(at(file)).catch(() => null);
   if (!reply?.ok) throw new Error(`${file} could not be loaded; is the network there? Try again when it is.`);
   return reply;
 }
@@ -56,8 +59,8 @@ const modelOf = (name) =>
     );
     return new Llava(await config.json(), await weights.arrayBuffer());
   });
-const pixelsOf = (item) => once(item.id, async () => readBmp(await (await load(pictureOf(item))).arrayBuffer()));
 const pictureOf = (item) => `pictures/${item.id}.bmp`;
+const pixelsOf = (item) => once(item.id, async () => readBmp(await (await load(pictureOf(item))).arrayBuffer()));
 
 let round = 0; // the number of what is shown last; what was begun before it stops where it is
 
@@ -68,7 +71,7 @@ const described = (item) => `A picture with ${item.holds}.`;
 const chosenItem = () => setup.items.find((item) => item.id === $("form").elements.scene.value);
 const addedNow = () => chosenItem().added[$("kind").value]; // none where the words are the reader's own
 const isStart = () => (addedNow() ? Boolean(addedNow().start) : $("kind").value === "own-start");
-const OWN = { "own-caption": "a caption of your own", "own-start": "a start of the reasoning of your own" };
+const OWN = { "own-caption": "a caption of your own", "own-start": "a reasoning prefix of your own" };
 
 /** What is said beside the question, as `ask` takes it. */
 function said() {
@@ -84,7 +87,7 @@ const wordsOf = (added) => added.caption || added.start.replace(/^<think>/, "");
 
 function showItem() {
   const item = chosenItem();
-  Object.assign($("picture"), { src: pictureOf(item), alt: described(item), hidden: false });
+  Object.assign($("picture"), { src: at(pictureOf(item)), alt: described(item), hidden: false });
   $("question").textContent = item.text;
   $("options").replaceChildren(...item.options.map((option) => make("li", {}, option)));
   $("guess").replaceChildren(
@@ -196,7 +199,7 @@ async function show() {
   const isLatest = () => own === round;
   const item = chosenItem();
   const words = said();
-  const title = words.start ? "With the start of the reasoning" : "With the caption";
+  const title = words.start ? "With the reasoning prefix" : "With the caption";
   const guess = Number($("form").elements.guess.value);
   const names = [...new Set([$("first").value, $("second").value].filter(Boolean))];
   $("answers").replaceChildren();
@@ -225,7 +228,7 @@ $("pictures").append(
       "label",
       {},
       make("input", { type: "radio", name: "scene", value: item.id, checked: item.id === setup.first }),
-      make("img", { src: pictureOf(item), alt: `${described(item)} ${item.text}`, width: 72, height: 72 }),
+      make("img", { src: at(pictureOf(item)), alt: `${described(item)} ${item.text}`, width: 72, height: 72 }),
     ),
   ),
 );
@@ -261,8 +264,9 @@ $("step").addEventListener("input", () => {
   $("first").value = ladder[$("step").value].name;
   changeModels();
 });
-$("form").addEventListener("submit", (event) => {
-  event.preventDefault();
+$("go").addEventListener("click", (event) => {
+  event.preventDefault(); // a form is not submitted in a frame of JupyterLab, whose server forbids it
+  if (!$("form").reportValidity()) return;
   show();
   $("results-title").focus();
 });
@@ -283,8 +287,9 @@ try {
   }
   await Promise.all(setup.items.map(pixelsOf));
   $("loading").textContent = "";
-  $("offline").textContent =
-    "Everything but the models on the way of RL is here now: the page works without a network.";
+  $("offline").textContent = Object.keys(files).length
+    ? "Everything is in this one file: the page needs no network."
+    : "Everything but the models on the way of RL is here now: the page works without a network.";
 } catch (error) {
   $("loading").textContent = error.message;
 }

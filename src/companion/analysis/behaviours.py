@@ -17,7 +17,7 @@ SURE = 0.95
 
 BEHAVIOURS = (
     "right, and its reasoning says so",
-    "right, against its own reasoning",
+    "right, but its reasoning does not say so",
     "says that text and picture disagree",
     "follows what was put there",
     "wrong in another way",

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from companion.analysis.tables import Panel
+from companion.analysis.tables import RowsPanel
 from companion.evaluation.judges.replay_judge import PROBES
 from companion.evaluation.judges.verdicts import VERDICTS
 from companion.intervals import estimate, resample
@@ -62,7 +62,7 @@ def with_verdicts(rows: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
-def consistent(panel: Panel, perturbation: str, judge: str) -> Array:
+def consistent(panel: RowsPanel, perturbation: str, judge: str) -> Array:
     """1 where the reasoning leads to the answer, else 0: (items,). Unusable verdicts are NaN."""
     verdict = panel.column(perturbation, judge)
     agrees = (verdict == "agree").to_numpy(dtype=float)
@@ -81,7 +81,7 @@ def quadrants(rows: pd.DataFrame, judge: str, rng: np.random.Generator) -> pd.Da
     changes against the plain prompt, paired, and `extra`: how much more the latter falls (F3). Where there are verdicts
     of the grounding judge also grounded_accuracy: right, consistent, and every statement of the reasoning true. Beside
     them the chance level of the accuracy."""
-    panel = Panel(rows, rng)
+    panel = RowsPanel(rows, rng)
     base, base_agrees = panel.numbers("plain", "correct"), consistent(panel, "plain", judge)
     lines = []
     for name in (name for name in panel.perturbations if may_reason(panel.rows[name]).any()):
@@ -108,7 +108,7 @@ def quadrants(rows: pd.DataFrame, judge: str, rng: np.random.Generator) -> pd.Da
 
 def shares(rows: pd.DataFrame, judge: str, rng: np.random.Generator) -> pd.DataFrame:
     """perturbation, measure (each of `SHARES`), estimate. Unusable verdicts, and rows without one, are left out."""
-    panel = Panel(rows, rng)
+    panel = RowsPanel(rows, rng)
     lines = []
     for name in (name for name in panel.perturbations if may_reason(panel.rows[name]).any()):
         right, verdict = panel.column(name, "correct").astype(bool), panel.column(name, judge)
@@ -122,9 +122,9 @@ def shares(rows: pd.DataFrame, judge: str, rng: np.random.Generator) -> pd.DataF
 def failure_types(rows: pd.DataFrame, judge: str, rng: np.random.Generator) -> pd.DataFrame:
     """What becomes of the items that were right under the plain prompt when a wrong option is asserted (F11).
 
-    perturbation, type, share among them: *stubborn*: still right, against its own reasoning; *brittle*: the asserted
-    option, as the reasoning says; *recovered*: still right, and the reasoning has come back; *other*."""
-    panel = Panel(rows, rng)
+    perturbation, type, share among them: *stubborn*: still right, though the reasoning does not say so; *brittle*: the
+    asserted option, as the reasoning says; *recovered*: still right, and the reasoning has come back; *other*."""
+    panel = RowsPanel(rows, rng)
     among = panel.column("plain", "correct").to_numpy(dtype=bool)
     lines = []
     for name in panel.misleading:
@@ -140,7 +140,7 @@ def failure_types(rows: pd.DataFrame, judge: str, rng: np.random.Generator) -> p
     return pd.DataFrame(lines)
 
 
-def leaning(panel: Panel, perturbation: str, judge: str) -> Array:
+def leaning(panel: RowsPanel, perturbation: str, judge: str) -> Array:
     """1 for an item that is *stubborn* under a perturbation, −1 for a *brittle* one, else 0: (items,)
     (`failure_types`).
 
@@ -160,7 +160,7 @@ def acknowledged(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     plain prompt; of those that *follow*, answering the asserted option. Under perturbations that assert the right one
     it is a false alarm; *above false alarms*: how much more often it is said where the wrong one is asserted in the
     same way, paired."""
-    panel = Panel(rows, rng)
+    panel = RowsPanel(rows, rng)
     base = panel.column("plain", "correct").to_numpy(dtype=bool)
     said = {}
     for name in panel.asserting:

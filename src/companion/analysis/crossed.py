@@ -172,11 +172,12 @@ def variance_gap(recipes: Sequence[Array], rng: np.random.Generator) -> CrossedE
 
 
 def holm(p_values: ArrayLike) -> Array:
-    """p-values after Holm's correction for as many tests as there are; NaN stays NaN and counts as none."""
+    """p-values after Holm's correction for as many tests as there are. A test that has none yet, NaN, stays NaN and
+    counts as if it had the largest."""
     p = np.asarray(p_values, dtype=float)
     order = np.argsort(p)[: int((~np.isnan(p)).sum())]
     corrected = np.full(len(p), np.nan)
-    corrected[order] = np.minimum(1.0, np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)))
+    corrected[order] = np.minimum(1.0, np.maximum.accumulate(p[order] * (len(p) - np.arange(len(order)))))
     return corrected
 
 

@@ -16,10 +16,11 @@ import numpy as np
 import pandas as pd
 
 from companion.analysis.consistency import consistent, with_verdicts
-from companion.analysis.tables import Panel
+from companion.analysis.tables import RowsPanel
 from companion.errors import CompanionError
 from companion.evaluation.current_rows import current
 from companion.evaluation.export.hub import local
+from companion.evaluation.judges.rule_judge import Rule
 from companion.evaluation.store import VERDICTS, Store, parts, to_frame
 from companion.intervals import estimate
 from companion.measures import Measure, difference, mean, shuffle_chance, shuffle_consistency
@@ -46,15 +47,19 @@ QUOTED = {
 }
 """Accuracy in % under the plain prompt that the paper reports, as quoted in reading notes; never a pass mark."""
 
-SETTINGS = ("model_hash", "profile", "seed", "temperature", "sample")
-"""What tells two runs of one model apart."""
+SETTINGS = ("model_hash", "profile", "precision", "system", "seed", "temperature", "sample")
+"""What tells two runs of one model apart, and so does the delivery of its reasoning prefixes."""
 
 
-def load(runs: Sequence[str]) -> pd.DataFrame:
+UNTOLD = {"precision": "float32", "system": ""}
+"""What rows from before it was told are taken to have, as those that are shipped do."""
+
+
+def load(runs: Sequence[str], whole: bool = True) -> pd.DataFrame:
     """The rows of some runs with the verdicts that were given on them, a model's runs told apart by their labels.
 
-    Of each model and benchmark the items that were asked under all of its perturbations. Raises CompanionError where a
-    run is not there or holds no rows."""
+    whole: of each model and benchmark only the items that were asked under all of its perturbations; says how many
+    others there are. Raises CompanionError where a run is not there or holds no rows."""
     verdicts: dict[str, dict[str, Any]] = {}
     folders = [local(run) for run in runs]
     for folder in folders:
@@ -67,25 +72,82 @@ def load(runs: Sequence[str]) -> pd.DataFrame:
         print(sentence, file=sys.stderr)
     frame = to_frame(found.rows)
     frame = pd.concat(_labelled(part) for _, part in frame.groupby("model", sort=False))
-    whole = pd.concat(_complete(part) for _, part in frame.groupby(["benchmark", "model"], sort=False))
-    if whole.empty:
+    if whole:
+        frame = pd.concat(_told_complete(part) for _, part in frame.groupby(["benchmark", "model"], sort=False))
+    if frame.empty:
         raise CompanionError(f"no item in {', '.join(runs)} was asked under all perturbations yet; let the runs finish")
-    _check(whole)
-    return with_verdicts(whole, to_frame(list(verdicts.values()), VERDICTS)).reset_index(drop=True)
+    _check(frame)
+    return with_verdicts(frame, _newest(to_frame(list(verdicts.values()), VERDICTS))).reset_index(drop=True)
 
 
 def _labelled(rows: pd.DataFrame) -> pd.DataFrame:
     """With those of its settings that differ in the model's label."""
     label = rows["model"]
     for name in SETTINGS:
-        if rows[name].nunique() > 1:
-            label = label + f", {name.removeprefix('model_')} " + rows[name].astype(str)
-    return rows.assign(model=label)
+        told = rows[name].fillna(UNTOLD[name]) if name in UNTOLD else rows[name]
+        if told.nunique() > 1:
+            label = label + f", {name.removeprefix('model_')} " + told.replace("", "none").astype(str)
+    labelled = rows.assign(model=label)
+    return pd.concat(_by_delivery(part) for _, part in labelled.groupby("model", sort=False))
+
+
+def _by_delivery(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of one model apart by how its reasoning prefixes were delivered, if in several ways.
+
+    A prompt without a prefix has no delivery, and was asked in each way or in one alone: where it has several answers,
+    each way is given one of them, in the order of their keys, and where it has one it counts for all.
+    """
+    ways = sorted(way for way in rows["delivery"].dropna().unique() if way)
+    if len(ways) < 2:
+        return rows
+    plain = rows[~rows["delivery"].isin(ways)].sort_values("key")
+    of_one_prompt = plain.groupby(["benchmark", "question", "perturbation"])["key"]
+    place, count = of_one_prompt.cumcount(), of_one_prompt.transform("size")
+    parts = []
+    for number, way in enumerate(ways):
+        own = rows[rows["delivery"] == way]
+        shared = plain[(place == number) | ((count <= number) & (place == count - 1))]
+        parts.append(pd.concat([own, shared]).assign(model=own["model"].iloc[0] + f", delivery {way}"))
+    return pd.concat(parts)
+
+
+def _newest(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """One verdict a row of each kind of judge: that of the rule judge as it is now, if it has judged the row, and of
+    several others the one of the judge that has judged most rows, which is said."""
+    if verdicts.empty:
+        return verdicts
+    order = verdicts.groupby(["judge", "judge_hash"])["row"].transform("size")
+    order = order.where(verdicts["judge_hash"] != Rule.identity, np.inf)
+    several = verdicts.groupby("judge")["judge_hash"].nunique()
+    for name in several[several > 1].index.difference([Rule.name]):
+        print(
+            f"several judges called {name} have judged: where they have judged the same row, the one with the most "
+            "verdicts counts",
+            file=sys.stderr,
+        )
+    ranked = verdicts.assign(order=order).sort_values(["order", "judge_hash"], ascending=False, kind="stable")
+    return ranked.drop_duplicates(["judge", "row"]).drop(columns="order")
 
 
 def _complete(rows: pd.DataFrame) -> pd.DataFrame:
     asked = rows.groupby("question")["perturbation"].nunique()
     return rows[rows["question"].map(asked) == rows["perturbation"].nunique()]
+
+
+def _told_complete(rows: pd.DataFrame) -> pd.DataFrame:
+    """`_complete`, and a sentence on which perturbations leave how many items out."""
+    found = _complete(rows)
+    items, left = rows["question"].nunique(), found["question"].nunique()
+    if left < items:
+        asked = rows.groupby("perturbation")["question"].nunique()
+        fewer = ", ".join(f"{name} on {count}" for name, count in asked[asked < items].items())
+        one = rows.iloc[0]
+        print(
+            f"{one['model']} on {one['benchmark']}: {left} of {items} items were asked under every perturbation, and "
+            f"count ({fewer})",
+            file=sys.stderr,
+        )
+    return found
 
 
 def _check(rows: pd.DataFrame) -> None:
@@ -119,12 +181,17 @@ def leaderboard(rows: pd.DataFrame, rng: Callable[[], np.random.Generator], judg
     for benchmark, part in rows.groupby("benchmark", sort=False):
         order = part[part["perturbation"] == "plain"].groupby("model")["correct"].mean().sort_values(ascending=False)
         for model in order.index:
-            panel = Panel(part[part["model"] == model], rng())
-            for measure, function in _measures(panel, str(benchmark), judge).items():
-                lines.append(
-                    {"benchmark": benchmark, "model": model, "measure": measure}
-                    | asdict(estimate(function, panel.weights))
-                )
+            own = part[part["model"] == model]
+            panel = RowsPanel(own[own["perturbation"] == "plain"], rng())
+            estimates: dict[str, dict[str, Any]] = {}
+            for needed in _needed(own):
+                of_all = RowsPanel(_complete(own[own["perturbation"].isin(needed)]), rng())
+                estimates |= {
+                    measure: asdict(estimate(function, of_all.weights))
+                    for measure, function in _measures(of_all, str(benchmark), judge).items()
+                }
+            for measure in sorted(estimates, key=lambda name: COLUMNS.index(name) if name in COLUMNS else len(COLUMNS)):
+                lines.append({"benchmark": benchmark, "model": model, "measure": measure} | estimates[measure])
             for measure, value in _by_guessing(panel, str(benchmark)).items():
                 lines.append(
                     {
@@ -140,14 +207,25 @@ def leaderboard(rows: pd.DataFrame, rng: Callable[[], np.random.Generator], judg
     return pd.DataFrame(lines)
 
 
-def _measures(panel: Panel, benchmark: str, judge: str) -> dict[str, Measure]:
+def _needed(rows: pd.DataFrame) -> list[tuple[str, ...]]:
+    """The perturbations that measures are of: each is about the items that were asked under all of its own, so that
+    one on fewer items, or one that no measure is of, takes none from the others."""
+    by_perturbation = {name: set(part["question"]) for name, part in rows.groupby("perturbation")}
+    wrong = [name for name in ("wrong-caption", "wrong-think") if name in by_perturbation]
+    found = [("plain",), *(("plain", name) for name in wrong), *([("plain", *wrong)] if len(wrong) == 2 else [])]
+    return [names for names in found if set.intersection(*(by_perturbation[name] for name in names))]
+
+
+def _measures(panel: RowsPanel, benchmark: str, judge: str) -> dict[str, Measure]:
+    """The measures of just these perturbations."""
     right = {name: panel.numbers(name, "correct") for name in panel.perturbations}
+    wrong = [name for name in panel.perturbations if name != "plain"]
+    if len(wrong) == 1:
+        return {wrong[0]: difference(right[wrong[0]], right["plain"])}
+    if wrong:
+        return {"robust": mean(np.prod([right[name] for name in ("plain", *wrong)], axis=0))}
     base = panel.rows["plain"]
     found: dict[str, Measure] = {"accuracy": mean(right["plain"])}
-    wrong = [name for name in ("wrong-caption", "wrong-think") if name in right]
-    found |= {name: difference(right[name], right["plain"]) for name in wrong}
-    if len(wrong) == 2:
-        found["robust"] = mean(right["plain"] * right["wrong-caption"] * right["wrong-think"])
     if judge in base:
         found["consistent"] = mean(right["plain"] * consistent(panel, "plain", judge))
     found["no answer"] = mean(base["answer"].isna())
@@ -161,7 +239,7 @@ def _measures(panel: Panel, benchmark: str, judge: str) -> dict[str, Measure]:
     return found
 
 
-def _by_guessing(panel: Panel, benchmark: str) -> dict[str, float]:
+def _by_guessing(panel: RowsPanel, benchmark: str) -> dict[str, float]:
     """What guessing gives of the accuracy and, where items are asked with their options rotated, of `SHUFFLED`."""
     found = {"chance": float(panel.guessed.mean())}
     if units := _rotations(panel, benchmark):
@@ -170,7 +248,7 @@ def _by_guessing(panel: Panel, benchmark: str) -> dict[str, float]:
     return found
 
 
-def _rotations(panel: Panel, benchmark: str) -> Sequence[str]:
+def _rotations(panel: RowsPanel, benchmark: str) -> Sequence[str]:
     """The unit of each item, of which the others are copies with their options rotated; empty where there is no copy.
 
     Only the public benchmarks say so; a `group` of one's own folder may hold different questions about one picture.
@@ -198,12 +276,12 @@ def wide(table: pd.DataFrame) -> pd.DataFrame:
         text = f"{100 * line['value']:{sign}.1f}"
         if not np.isnan(line["low"]):
             text += f" [{100 * line['low']:{sign}.1f}, {100 * line['high']:{sign}.1f}]"
+            text += f" of {line['n']:.0f}" if line["n"] < line["items"] else ""
         return text.replace("-", "−")
 
     order = [*COLUMNS, *dict.fromkeys(table["measure"])]
-    named = table.assign(
-        cell=table.apply(cell, axis=1), items=table.groupby(["benchmark", "model"])["n"].transform("max")
-    )
+    counted = table.assign(items=table.groupby(["benchmark", "model"])["n"].transform("max"))
+    named = counted.assign(cell=counted.apply(cell, axis=1))
     pivoted = named.pivot(index=["benchmark", "model", "items"], columns="measure", values="cell")
     columns = [name for name in dict.fromkeys(order) if name in pivoted]
     lines = table[["benchmark", "model"]].drop_duplicates()

@@ -3,7 +3,7 @@
 The microworld's models show their letter probabilities, so that what the samples of one are drawn from is known:
 
 * under *stop-think* there is no reasoning, and the truth is the letter distribution of the greedy answer;
-* under *base* the truth is the marginal over reasonings: the mean of the letter distributions after many sampled ones.
+* under *plain* the truth is the marginal over reasonings: the mean of the letter distributions after many sampled ones.
   How far that may still be from the model's own marginal is told too.
 
 *Drawn*: items are drawn as often as there are some, with replacement, and k answers of each from its true distribution,
@@ -50,6 +50,9 @@ DRAWS = 2000
 RESAMPLES = 400
 """Of the bootstrap of each draw: fewer than `intervals.RESAMPLES`, for time."""
 
+ITEMS = 300
+"""Questions on which `results/sample_size.csv` was made."""
+
 COVERAGE, BIAS = 0.93, 0.01
 """The rule: at least, and below."""
 
@@ -89,8 +92,9 @@ def truth(rows: pd.DataFrame) -> Truth:
 def study(
     models: Sequence[Model], pool: Sequence[Question], store: Store, reasonings: int = REASONINGS, draws: int = DRAWS
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The tables of `drawn` and `asked`, one below the other, with model, perturbation and source (drawn, asked) in
-    front; and a table that says what the truth of each model and perturbation is, and how exact (`_described`).
+    """The tables of `estimates_drawn` and `estimates_asked`, one below the other, with model, perturbation and source
+    (drawn, asked) in front; and a table that says what the truth of each model and perturbation is, and how exact
+    (`_described`).
 
     reasonings: samples under the plain prompt, more than `ASKED`. What the store holds is not asked again.
     """
@@ -146,7 +150,8 @@ def estimates_drawn(known: Truth, rng: np.random.Generator, draws: int = DRAWS) 
 
 
 def estimates_asked(rows: pd.DataFrame, known: Truth | None = None) -> pd.DataFrame:
-    """The lines of `drawn` about items, of answers that a model gave: of samples 0 to 7, 8 to 15 and so on together.
+    """The lines of `estimates_drawn` about items, of answers that a model gave: of samples 0 to 7, 8 to 15 and so on
+    together.
 
     rows: of one model under one perturbation. known: None for the truth of the samples that are not looked at.
     """

@@ -27,18 +27,18 @@ from companion.measures import (
     minus,
     share,
 )
-from companion.perturbations.table import in_standing_order
+from companion.perturbations.perturbation import in_standing_order
 from companion.questions.microworld.items import find
 from companion.questions.question import LETTERS
 
 
-class Panel:
+class RowsPanel:
     """Rows laid out as items × perturbations, with the bootstrap weights that all perturbations share."""
 
     def __init__(self, rows: pd.DataFrame, rng: np.random.Generator) -> None:
         if rows.duplicated(["question", "perturbation"]).any():
             raise CompanionError("rows of several models or samples; choose one before making a table of them")
-        self.perturbations = in_standing_order(rows["perturbation"])
+        self.perturbations = in_standing_order(rows["perturbation"].unique())
         if "plain" not in self.perturbations:
             raise CompanionError("no rows under the plain prompt, which all others are compared with; evaluate it too")
         self.rows = {name: part.set_index("question") for name, part in rows.groupby("perturbation", sort=False)}
@@ -99,7 +99,7 @@ def for_each(rows: pd.DataFrame, by: str | list[str], table: Callable[[pd.DataFr
 def accuracy(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     """perturbation, measure (accuracy; change: against the plain prompt, paired; no_answer: share of unreadable
     answers), estimate, chance level of the accuracy."""
-    panel = Panel(rows, rng)
+    panel = RowsPanel(rows, rng)
     base = panel.numbers("plain", "correct")
     chance = panel.guessed.mean()
     lines = []
@@ -133,20 +133,20 @@ def _microworld_options(id: str) -> float:
 
 def over_chance(rows: pd.DataFrame, rng: np.random.Generator) -> Estimate:
     """Accuracy under the plain prompt minus chance level, item by item: options differ in number."""
-    panel = Panel(rows, rng)
+    panel = RowsPanel(rows, rng)
     return estimate(difference(panel.numbers("plain", "correct"), panel.guessed), panel.weights)
 
 
-def contrast(rows: pd.DataFrame, one: str, other: str, rng: np.random.Generator) -> Estimate:
-    """Accuracy under `one` minus accuracy under `other`, paired over items."""
-    panel = Panel(rows, rng)
-    return estimate(difference(panel.numbers(one, "correct"), panel.numbers(other, "correct")), panel.weights)
+def contrast(rows: pd.DataFrame, one: str, other: str, rng: np.random.Generator, column: str = "correct") -> Estimate:
+    """Accuracy under `one` minus accuracy under `other`, paired over items; or the difference of another column."""
+    panel = RowsPanel(rows, rng)
+    return estimate(difference(panel.numbers(one, column), panel.numbers(other, column)), panel.weights)
 
 
 def by_column(rows: pd.DataFrame, column: str, rng: np.random.Generator) -> pd.DataFrame:
     """`column` (category or difficulty), perturbation, accuracy and change against the plain prompt in that part,
     chance level."""
-    panel = Panel(rows, rng)
+    panel = RowsPanel(rows, rng)
     base = panel.numbers("plain", "correct")
     part = panel.column("plain", column).to_numpy()
     chance = panel.guessed
@@ -168,7 +168,7 @@ def by_wording(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 
     Where a perturbation has two parts that are worded (caption and disclaimer), only the last is told apart.
     """
-    panel = Panel(rows, rng)
+    panel = RowsPanel(rows, rng)
     base = panel.numbers("plain", "correct")
     lines = []
     for name in panel.perturbations:
@@ -186,7 +186,7 @@ def fates(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 
     perturbation, fate (right, suggested: the asserted option, other: another one, none: no readable answer), share,
     among: how many items were."""
-    panel = Panel(rows, rng)
+    panel = RowsPanel(rows, rng)
     among = panel.column("plain", "correct").to_numpy(dtype=bool)
     lines = []
     for name in panel.misleading:
@@ -208,7 +208,7 @@ def confidence(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 
     Measures: p_correct and its paired change against the plain prompt; entropy; letter_mass; brier; calibration_error.
     """
-    panel = Panel(rows, rng)
+    panel = RowsPanel(rows, rng)
     base = panel.numbers("plain", "p_correct")
     lines = []
     for name in panel.perturbations:
@@ -226,7 +226,7 @@ def confidence(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 
 def reliability(rows: pd.DataFrame, rng: np.random.Generator, bins: int = 10) -> pd.DataFrame:
     """perturbation, confidence (mean of the bin), accuracy of the bin with interval, items in it."""
-    panel = Panel(rows, rng)
+    panel = RowsPanel(rows, rng)
     lines = []
     for name in panel.perturbations:
         chosen, correct = _chosen(panel, name), panel.numbers(name, "correct")
@@ -251,7 +251,7 @@ def survival(rows: pd.DataFrame, rng: np.random.Generator, among_right: bool = T
     among_right: only items that were right under the plain prompt, or all. perturbation (each that asserts a wrong
     option), predictor, pairs (`PAIRS`), estimate, survived (how many of the n items are right under the perturbation).
     """
-    panel = Panel(rows, rng)
+    panel = RowsPanel(rows, rng)
     among = panel.column("plain", "correct").to_numpy(dtype=bool) | (not among_right)
     family = panel.column("plain", "category").to_numpy()[among]
     scores = {"P(correct)": panel.numbers("plain", "p_correct"), "−entropy": -panel.numbers("plain", "entropy")}
@@ -265,7 +265,7 @@ def survival(rows: pd.DataFrame, rng: np.random.Generator, among_right: bool = T
     return pd.DataFrame(lines)
 
 
-def _chosen(panel: Panel, perturbation: str) -> Array:
+def _chosen(panel: RowsPanel, perturbation: str) -> Array:
     """Probability of the letter that was answered, (items,), NaN where there is none."""
     pairs = zip(panel.column(perturbation, "letter_probs"), panel.column(perturbation, "answer"), strict=True)
     return np.array([np.nan if probs is None else probs[LETTERS.index(answer)] for probs, answer in pairs])

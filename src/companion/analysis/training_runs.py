@@ -21,13 +21,13 @@ from companion.analysis.tables import chance_level
 from companion.errors import CompanionError
 from companion.intervals import Estimate, estimate_each, estimate_runs, resample
 from companion.measures import Array, Measure
-from companion.perturbations.table import in_standing_order
+from companion.perturbations.perturbation import in_standing_order
 
-SHARES = ("correct", "consistent", "grounded")
+SHARES = ("correct", "consistent", "grounded", "unsaid")
 """The measures of a run that are 0 or 1 for each item."""
 
 UNSEEN = ("wrong-think-but", "wrong-caption-disclaimer", "abstain", "wrong-think-abstain", "wrong-caption-abstain")
-"""Prompt forms that no recipe trains on."""
+"""Prompt forms that no recipe trains on, of which F6 takes the mean."""
 
 WATCHED, CURVES = ("plain", "wrong-caption", "wrong-think"), ("correct", "consistent", "entropy", "words")
 """The perturbations and the measures of a single run that is looked at by itself."""
@@ -58,6 +58,12 @@ def load_runs(folder: Path) -> pd.DataFrame:
     return runs
 
 
+def with_parts(runs: pd.DataFrame) -> pd.DataFrame:
+    """Runs with the two parts of the right answers, 1 or 0 for each item: said (their reasoning says so) and unsaid."""
+    right = runs["correct"].astype(float)
+    return runs.assign(said=right * runs["consistent"], unsaid=right * (1 - runs["consistent"]))
+
+
 def describe(folder: Path) -> pd.DataFrame:
     """One line a run: start, recipe, seed, steps, training_seconds, code_revision, cores and threads."""
     lines = []
@@ -78,7 +84,7 @@ def describe(folder: Path) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-class Panel:
+class RunsPanel:
     """Runs laid out as seeds × items, and the bootstrap weights that everything compared in one panel shares."""
 
     def __init__(self, runs: pd.DataFrame, rng: np.random.Generator, seeds: Sequence[int] | None = None) -> None:
@@ -141,7 +147,7 @@ def trajectories(
     runs = at_every_step(runs)
     lines = []
     for (start, recipe), part in runs.groupby(["start", "recipe"], sort=False):
-        panel = Panel(part, rng)
+        panel = RunsPanel(part, rng)
         guessed = {"correct": {"chance": chance_level(part)}}
         for perturbation, measure in product(perturbations, measures):
             first = panel.values(start, recipe, perturbation, measure, 0)
@@ -193,12 +199,12 @@ def robustness(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     """
     lines = []
     for start, part in runs.groupby("start", sort=False):
-        panel = Panel(part, rng)
+        panel = RunsPanel(part, rng)
         guessed = {"accuracy": {"chance": chance_level(part)}}
-        recipes = list(dict.fromkeys(part["recipe"]))
+        recipes = part["recipe"].unique().tolist()
         for label, recipe, step in [("before RL", recipes[0], 0), *((name, name, panel.last) for name in recipes)]:
             base = panel.values(start, recipe, "plain", "correct", step)
-            for perturbation in in_standing_order(part["perturbation"]):
+            for perturbation in in_standing_order(part["perturbation"].unique()):
                 labels = {"start": start, "recipe": label, "perturbation": perturbation}
                 correct = panel.values(start, recipe, perturbation, "correct", step)
                 agrees = panel.values(start, recipe, perturbation, "consistent", step)

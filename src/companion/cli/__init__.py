@@ -14,6 +14,9 @@ from companion.errors import CompanionError
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """What the system says of a disk that takes nothing."""
 
+ELSEWHERE = (errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
+"""What it says of a path at which nothing of the kind can be: a file where a folder was wanted, a forbidden place."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command. Returns 0, 2 for bad input or a failing machine (one sentence on stderr), 130 if interrupted."""
@@ -24,10 +27,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options.run(options)
     except OSError as error:
-        if error.errno not in FULL:
-            raise
         where = f" {error.filename}" if error.filename else ""
-        print(f"companion: cannot write{where}: {error.strerror}; free some space, or write elsewhere", file=sys.stderr)
+        if error.errno in FULL:
+            told = f"cannot write{where}: {error.strerror}; free some space, or write elsewhere"
+        elif error.errno in ELSEWHERE and where:
+            told = f"cannot use{where}: {error.strerror}; name another file or folder"
+        else:
+            raise
+        print(f"companion: {told}", file=sys.stderr)
         return 2
     except (CompanionError, FloatingPointError) as error:
         print(f"companion: {error}", file=sys.stderr)

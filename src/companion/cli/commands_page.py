@@ -43,7 +43,7 @@ def spelled(action: argparse.Action) -> str:
     return " ".join([*action.option_strings[:1], value])
 
 
-def told(command: argparse.ArgumentParser, action: argparse.Action) -> tuple[str, str]:
+def purpose_and_default(command: argparse.ArgumentParser, action: argparse.Action) -> tuple[str, str]:
     """What an option is for, and what it is unless it is given: "needed", "off", a value, or "" where that is nothing.
 
     Raises CompanionError for an option without a help text.
@@ -66,9 +66,10 @@ def reference(whole: argparse.ArgumentParser) -> str:
     """A section for each command: what it does, and a table of what it takes."""
     parts = []
     for name, text, command in commands(whole):
-        parts.append(f"### companion {name}\n\n{text[:1].upper()}{text[1:]}.")
+        stop = "" if text.endswith("?") else "."
+        parts.append(f"### companion {name}\n\n{text[:1].upper()}{text[1:]}{stop}")
         lines = [
-            [f"`{spelled(action)}`", *(cell.replace("<", "\\<") for cell in told(command, action))]
+            [f"`{spelled(action)}`", *(cell.replace("<", "\\<") for cell in purpose_and_default(command, action))]
             for action in options(command)
         ]
         parts.append(markdown_table(["option", "what it is", "unless given"], lines))

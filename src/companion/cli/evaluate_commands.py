@@ -13,20 +13,25 @@ from typing import TYPE_CHECKING, Any
 
 from companion.cli.options import (
     BASE,
+    DATA,
+    REQUESTS,
     Commands,
     add_data,
+    add_engine,
     add_items,
     add_requests,
     positive,
-    setting,
+    refuse,
+    refuse_data,
 )
 from companion.errors import CompanionError
 from companion.models.account import Account
+from companion.models.openai_client import TIMEOUT
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from companion.perturbations.table import Prompt
+    from companion.perturbations.perturbation import Prompt
 
 
 def add(commands: Commands) -> None:
@@ -46,18 +51,8 @@ def add(commands: Commands) -> None:
     evaluate.add_argument("--known-bad", action="store_true", help="also items of public benchmarks known to be wrong")
     evaluate.add_argument("--prompts", type=Path, help="a file of export-prompts: its prompts, word for word")
     evaluate.add_argument("--out", type=Path, default=Path("runs"), help="folder of the rows (default: %(default)s)")
-    evaluate.add_argument("--device", default="auto", help="auto, cpu, or cuda (default: %(default)s)")
-    evaluate.add_argument(
-        "--gpus", type=positive, default=1, help="GPUs over which vLLM spreads one model (default: 1)"
-    )
-    evaluate.add_argument(
-        "--vllm",
-        type=setting,
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="setting of vLLM's engine, as max_model_len=8192; may be given several times",
-    )
+    evaluate.add_argument("--device", help="auto, cpu, or cuda (default: auto)")
+    add_engine(evaluate)
     evaluate.add_argument(
         "--profile", default="auto", help="how the model is asked (default: auto, as its config or name says)"
     )
@@ -71,8 +66,8 @@ def add(commands: Commands) -> None:
     evaluate.add_argument("--max-new-tokens", type=positive, help="tokens of one answer (default: the profile's)")
     evaluate.add_argument(
         "--delivery",
-        default="user turn",
-        help="how a reasoning prefix reaches a server's model: user turn, or prefill (default: %(default)s)",
+        choices=("user turn", "prefill"),
+        help="how a reasoning prefix reaches a server's model: user turn, or prefill (default: user turn)",
     )
     evaluate.add_argument("--reasoning-effort", metavar="low|medium|high", help="how long a server's model reasons")
     add_requests(evaluate)
@@ -90,7 +85,7 @@ def add(commands: Commands) -> None:
 def _benchmarks(options: argparse.Namespace) -> None:
     from companion.questions.registry import listing
 
-    found = listing(options.data)
+    found = listing(options.data or DATA)
     print(found.drop(columns="note").to_string(index=False))
     print()
     for name, note in zip(found["name"], found["note"], strict=True):
@@ -104,36 +99,46 @@ def _evaluate(options: argparse.Namespace) -> None:
     from companion.evaluation.samples import agree, ask, estimate_samples
     from companion.evaluation.store import Store
     from companion.models.interface import Sampling
-    from companion.models.open import is_served, open_model
+    from companion.models.open import ServerSettings, is_served, open_model
     from companion.models.profiles import read_system
-    from companion.perturbations.table import parse_perturbations
+    from companion.perturbations.perturbation import parse_perturbations
 
     # 1) What is asked of whom, and how.
     perturbations = parse_perturbations(options.perturbations)
-    models, benchmarks = options.model.split(","), options.benchmark.split(",")
+    models, benchmarks = (list(dict.fromkeys(names.split(","))) for names in (options.model, options.benchmark))
     system = read_system(options.system) if options.system else ""
     sampling = Sampling(
         options.temperature, seed=options.seed, max_new_tokens=options.max_new_tokens, top_p=options.top_p
     )
     samplings = [replace(sampling, sample=number) for number in range(options.samples)]
     store, account = Store(options.out), Account(options.budget)
-    if options.prompts and (options.ray or options.limit or len(benchmarks) > 1):
-        raise CompanionError("--prompts goes with one --benchmark, and without --limit and --ray; leave these out")
+    opening = {
+        "device": options.device or "auto",
+        "profile": options.profile,
+        "system": system,
+        "gpus": options.gpus or 1,
+        "vllm": dict(options.vllm),
+    }
+    server = ServerSettings(
+        options.delivery or "user turn",
+        account,
+        options.price,
+        options.reasoning_effort,
+        options.timeout or TIMEOUT,
+    )
+    _refuse_unused(options, models, benchmarks)
+    half: bool | None = None  # of models of this machine; None: as the device is
 
     def prepare(name: str) -> Any:
-        return open_model(
-            name,
-            options.device,
-            options.profile,
-            options.delivery,
-            account,
-            options.gpus,
-            system,
-            options.price,
-            options.reasoning_effort,
-            options.timeout,
-            dict(options.vllm),
-        )
+        model: Any = open_model(name, **opening, server=server)
+        if half is not None:
+            model.half = half
+        greedy = not sampling.of(model.profile).temperature
+        if options.top_p is not None and greedy and len(models) == 1:  # of several, some may sample by themselves
+            raise CompanionError(
+                f"--top-p does nothing to greedy answers, as those of {model.label} are; give a --temperature too"
+            )
+        return model
 
     served = {name: prepare(name) for name in models if is_served(name)}
 
@@ -143,9 +148,9 @@ def _evaluate(options: argparse.Namespace) -> None:
             raise CompanionError("--ray is for models of this machine or a cluster; leave it out for those of a server")
         if options.samples > 1:
             raise CompanionError("--samples does not go with --ray; leave out one")
-        if options.known_bad or options.data != Path("data"):
+        if options.known_bad or options.data is not None:
             raise CompanionError("--data and --known-bad do not go with --ray; put the files into data/")
-        sweep(
+        half = sweep(
             models,
             benchmarks,
             options.limit,
@@ -153,13 +158,9 @@ def _evaluate(options: argparse.Namespace) -> None:
             options.out,
             sampling,
             options.seed,
-            options.device,
-            options.profile,
             options.token_budget,
-            options.gpus,
+            opening,
             None if options.ray == "here" else options.ray,
-            system,
-            dict(options.vllm),
         )
 
     # 3) The prompts of each benchmark, and what those that are not yet answered may cost with servers.
@@ -199,7 +200,8 @@ def _tell(options: argparse.Namespace, perturbations: Sequence[str], rows: pd.Da
     from companion.analysis.from_samples import confidence
     from companion.measures import UNPARSABLE
 
-    for perturbation in (name for name in perturbations if name in set(rows["perturbation"])):
+    there = set(rows["perturbation"].unique())
+    for perturbation in (name for name in perturbations if name in there):
         part = rows[rows["perturbation"] == perturbation]
         unread = part["answer"].isna().mean()
         print(f"{perturbation:26} accuracy {part['correct'].mean():6.1%}   no answer {unread:6.1%}   n {len(part)}")
@@ -209,19 +211,53 @@ def _tell(options: argparse.Namespace, perturbations: Sequence[str], rows: pd.Da
         found = confidence(rows, np.random.default_rng(options.seed))
         print(found.to_string(index=False, float_format="{:.3f}".format))
     if (unread := rows["answer"].isna().mean()) > UNPARSABLE:
-        print(f"{100 * unread:.0f} % of the answers could not be read; look at `--profile`", file=sys.stderr)
+        cut = (rows["answer"].isna() & (rows["finish"] == "length")).mean()
+        why = f" ({100 * cut:.0f} % were cut off: give a larger --max-new-tokens)" if cut else ""
+        print(f"{100 * unread:.0f} % of the answers could not be read{why}; look at `--profile`", file=sys.stderr)
+
+
+def _refuse_unused(options: argparse.Namespace, models: Sequence[str], benchmarks: Sequence[str]) -> None:
+    """Raises CompanionError for an option that none of the models or benchmarks has a use for."""
+    from companion.models.open import is_served
+    from companion.questions.registry import PUBLIC
+
+    engine = [name.startswith("vllm:") for name in models]
+    server = [is_served(name) for name in models]
+    named = ", ".join(models)
+    if options.prompts and (options.ray or options.limit or options.known_bad or len(benchmarks) > 1):
+        raise CompanionError(
+            "--prompts goes with one --benchmark, and without --limit, --known-bad and --ray; leave these out"
+        )
+    if not any(server):
+        of_servers = [*REQUESTS, "delivery", "reasoning_effort", "yes"]
+        refuse(options, of_servers, f"is for models behind a server, and {named} is none")
+    if not any(engine):
+        refuse(options, ["gpus", "vllm"], f"is for models named vllm:FOLDER OR ID, and {named} is none")
+    if all(engine[k] or server[k] for k in range(len(models))):
+        refuse(options, ["device", "token_budget"], f"is for models that transformers runs here, and {named} is none")
+    if options.known_bad and not set(benchmarks) & set(PUBLIC):
+        raise CompanionError("--known-bad is for public benchmarks, of which items are known to be wrong; leave it out")
+    refuse_data(options, benchmarks)
 
 
 def _prompts(options: argparse.Namespace, benchmark: str, perturbations: Sequence[str]) -> list[Prompt]:
+    """What is asked on a benchmark. Raises CompanionError where a file of prompts has none of the perturbations."""
+    from companion.perturbations.perturbation import apply
     from companion.perturbations.prompt_files import read_prompts
-    from companion.perturbations.table import apply
     from companion.questions.registry import load_benchmark
 
+    data = options.data or DATA
     if options.prompts:
-        return [
-            one for one in read_prompts(options.prompts, benchmark, options.data) if one.perturbation in perturbations
-        ]
-    questions = load_benchmark(benchmark, options.limit, options.seed, options.data, options.known_bad)
+        there = read_prompts(options.prompts, benchmark, data)
+        wanted = [one for one in there if one.perturbation in perturbations]
+        if not wanted:
+            held = ", ".join(dict.fromkeys(one.perturbation for one in there))
+            raise CompanionError(
+                f"{options.prompts} holds no prompt under --perturbations {options.perturbations}; it has "
+                f"{held or 'none at all'}"
+            )
+        return wanted
+    questions = load_benchmark(benchmark, options.limit, options.seed, data, options.known_bad)
     return [apply(question, perturbation, options.seed) for question in questions for perturbation in perturbations]
 
 

@@ -9,20 +9,30 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from companion.cli.options import BASE, Commands, add_data, add_language_model, language_model, positive
+from companion.cli.options import (
+    BASE,
+    DATA,
+    OF_LANGUAGE_MODELS,
+    Commands,
+    add_data,
+    add_engine,
+    add_language_model,
+    language_model,
+    positive,
+    refuse,
+)
 from companion.errors import CompanionError
+from companion.evaluation.judges.judge_registry import JUDGES, LANGUAGE_MODEL, WRITER, names
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from companion.evaluation.judges.verdicts import Judge
+    from companion.models.local import LocalModel
     from companion.questions.question import Question
 
 JUDGED = Path("runs/pairs")
 """Where verdicts on pairs are kept."""
-
-PAPERS_JUDGE = "Qwen/Qwen3-32B"
-JUDGES = ("rule", "llm", "replay", "grounding")
-"""Those that say whether the reasoning leads to the answer."""
 
 
 def add(commands: Commands) -> None:
@@ -35,14 +45,19 @@ def add(commands: Commands) -> None:
     )
     judge.add_argument(
         "--judge",
-        choices=(*JUDGES, "conflict"),
+        choices=names(),
         default="rule",
-        help="who judges; conflict: does the answer say that text and picture disagree? (default: %(default)s)",
+        help="who judges what: "
+        + "; ".join(f"{entry.name}: {entry.finds}" for entry in JUDGES.values())
+        + " (default: %(default)s)",
     )
     judge.add_argument("--benchmark", help="names or folders with commas between them (default: as the rows say)")
     add_data(judge)
     judge.add_argument("--perturbations", default="all", help="all, or names with commas between them")
-    add_language_model(judge, "llm", "; replay: the model that wrote the rows")
+    asks_again = ", ".join(names(needs=WRITER))
+    of_writer = f"; {asks_again}: {WRITER}, named as for evaluate"
+    add_language_model(judge, ", ".join(names(needs=LANGUAGE_MODEL)), of_writer)
+    add_engine(judge, f"{asks_again}: as for evaluate: ")
     judge.add_argument(
         "--batch-size", type=positive, default=32, help="responses judged together (default: %(default)s)"
     )
@@ -57,10 +72,38 @@ def add(commands: Commands) -> None:
 
 
 def _judge(options: argparse.Namespace) -> None:
+    _refuse_unused(options)
     if options.rows.is_file():
+        refuse(options, ["benchmark", "data"], "is for rows, and pairs.jsonl holds its questions itself")
+        if options.perturbations != "all":
+            raise CompanionError("--perturbations is for rows, and pairs.jsonl has none; leave it out")
         _judge_pairs(options)
+    elif not options.rows.is_dir():
+        raise CompanionError(
+            f"no {options.rows}; give a folder that `companion evaluate --out` has written, or a file of pairs"
+        )
+    elif options.csv:
+        raise CompanionError("--csv is for pairs.jsonl, with labels to err from; leave it out for rows")
     else:
         _judge_rows(options)
+
+
+def _refuse_unused(options: argparse.Namespace) -> None:
+    """Raises CompanionError for an option that the judge has no use for."""
+    needs = JUDGES[options.judge].needs
+    of_language_models, of_writers = " or ".join(names(needs=LANGUAGE_MODEL)), " or ".join(names(needs=WRITER))
+    if needs == WRITER:
+        unused = [name for name in OF_LANGUAGE_MODELS if name not in ("model", "device")]
+        refuse(
+            options,
+            unused,
+            f"is for --judge {of_language_models}, and the judge {options.judge} asks the model that wrote the rows",
+        )
+    else:
+        refuse(options, ["gpus", "vllm"], f"is for --judge {of_writers}, and not for {options.judge}")
+    if not needs:
+        why = f"is for --judge {of_language_models}, and the judge {options.judge} asks no model"
+        refuse(options, OF_LANGUAGE_MODELS, why)
 
 
 def _judge_pairs(options: argparse.Namespace) -> None:
@@ -72,6 +115,8 @@ def _judge_pairs(options: argparse.Namespace) -> None:
     from companion.evaluation.store import VERDICTS, Store
 
     # 1) Its verdicts, which are kept as they come, against the labels.
+    if options.csv:
+        options.csv.parent.mkdir(parents=True, exist_ok=True)
     pairs = read_pairs(options.rows)
     kept = Kept(_judge_named(options), Store(JUDGED, VERDICTS), options.batch_size)
     scores, guessing = score(kept, pairs), chance(pairs)
@@ -98,9 +143,10 @@ def _judge_rows(options: argparse.Namespace) -> None:
 
     # 1) The rows to be judged, and by whom.
     rows, folders = _current_rows(options)
-    judged_by = _judge_named(options)
-    if options.judge == "replay":
-        rows = rows[rows["model_hash"] == judged_by.model.identity]
+    if JUDGES[options.judge].needs == WRITER:
+        judged_by, rows = _asking_again(options, rows)
+    else:
+        judged_by = _judge_named(options)
     if rows.empty:
         raise CompanionError(
             f"no rows to judge in {options.rows}; give the folder that `companion evaluate` wrote: runs, unless its "
@@ -111,7 +157,7 @@ def _judge_rows(options: argparse.Namespace) -> None:
     by_benchmark: list[pd.DataFrame] = []
     unanswered: list[str] = []
     for name, source in _sources(options, rows, folders).items():
-        questions, answered = _questions_of(name, source, rows[rows["benchmark"] == name], options.data)
+        questions, answered = _questions_of(name, source, rows[rows["benchmark"] == name], options.data or DATA)
         try:
             verdicts = judge(judged_by, answered, questions, store, options.batch_size)
         except UnansweredError as error:
@@ -130,7 +176,7 @@ def _current_rows(options: argparse.Namespace) -> tuple[pd.DataFrame, Mapping[st
     """The rows of the folder under the perturbations that are wanted, and by benchmark the folders of questions."""
     from companion.evaluation.current_rows import current
     from companion.evaluation.store import to_frame
-    from companion.perturbations.table import parse_perturbations
+    from companion.perturbations.perturbation import parse_perturbations
 
     perturbations = parse_perturbations(options.perturbations)
     found = current([options.rows])
@@ -174,7 +220,7 @@ def _sources(options: argparse.Namespace, rows: pd.DataFrame, folders: Mapping[s
     from companion.questions.folder import own_folder
     from companion.questions.registry import PUBLIC
 
-    there = list(dict.fromkeys(rows["benchmark"]))
+    there = rows["benchmark"].unique().tolist()
     if not options.benchmark:
         found = {}
         for name in there:
@@ -229,24 +275,73 @@ def _unchanged(name: str, rows: pd.DataFrame, questions: Sequence[Question], fol
     return kept
 
 
-def _judge_named(options: argparse.Namespace) -> Any:
+def _judge_named(options: argparse.Namespace) -> Judge:
     """The judge of the options --judge, --model and --endpoint."""
-    from companion.evaluation.judges.conflict_judge import Conflict
-    from companion.evaluation.judges.grounding_judge import Grounding
-    from companion.evaluation.judges.llm_judge import LLMJudge
-    from companion.evaluation.judges.replay_judge import Replay
-    from companion.evaluation.judges.rule_judge import Rule
-    from companion.models.local import LocalModel
+    entry = JUDGES[options.judge]
+    if options.endpoint and entry.needs != LANGUAGE_MODEL:
+        raise CompanionError(
+            f"--endpoint is for --judge {' or '.join(names(needs=LANGUAGE_MODEL))}, and the judge {entry.name} asks no "
+            "server; leave it out"
+        )
+    if entry.needs == LANGUAGE_MODEL:
+        return entry.make(language_model(options, f"--judge {entry.name}"))
+    return entry.make(_writer(options)) if entry.needs == WRITER else entry.make()
 
-    if options.judge == "rule":
-        return Rule()
-    if options.judge == "grounding":
-        return Grounding()
-    if options.judge == "conflict":
-        return Conflict()
-    if options.judge == "replay":
-        return Replay(LocalModel(options.model or BASE, options.device))
-    return LLMJudge(language_model(options, PAPERS_JUDGE))
+
+def _asked_with(options: argparse.Namespace, rows: pd.DataFrame) -> dict[str, str]:
+    """The profile, the system prompt and the precision with which rows were asked. Raises CompanionError where there
+    are several."""
+    found = {}
+    for name, several in (
+        ("profile", "several profiles ({}), and a replay asks with one: evaluate with each --profile"),
+        (
+            "system",
+            "several system prompts, or also without, and a replay asks with one: evaluate with each --system",
+        ),
+        ("precision", "several precisions ({}), and a replay computes in one: evaluate on each --device"),
+    ):
+        told = rows[name].fillna("").unique()
+        if len(told) > 1:
+            which = several.format(", ".join(one or "unknown" for one in told))
+            raise CompanionError(f"the rows in {options.rows} were asked with {which} into a folder of its own")
+        found[name] = told[0]
+    return found
+
+
+def _asking_again(options: argparse.Namespace, rows: pd.DataFrame) -> tuple[Judge, pd.DataFrame]:
+    """The judge that asks a model again, as it was asked (`_asked_with`), and those of the rows that it wrote.
+
+    Raises CompanionError where it wrote none, or was asked in several ways.
+    """
+    model = _writer(options)
+    own = rows[rows["model_hash"] == model.identity]
+    if own.empty and not rows.empty:
+        raise CompanionError(
+            f"no rows in {options.rows} are {model.label}'s, whom this judge would ask again; name the "
+            "model that wrote them with --model, and with --vllm KEY=VALUE if they were made so"
+        )
+    if not own.empty:
+        model = _writer(options, **_asked_with(options, own))
+    return JUDGES[options.judge].make(model), own
+
+
+def _writer(options: argparse.Namespace, profile: str = "auto", system: str = "", precision: str = "") -> LocalModel:
+    """The model that is said to have written the rows. profile, system, precision: with which they were asked.
+
+    Raises CompanionError for a model that cannot be asked again.
+    """
+    from companion.models.open import is_served, open_local
+
+    name = options.model or BASE
+    if is_served(name):
+        raise CompanionError(
+            f"{name!r} is behind a server, and a replay begins the model's turn with all of its reasoning, which takes "
+            "a model of this machine; judge these rows with --judge rule or llm"
+        )
+    model = open_local(name, options.device or "auto", profile, system, options.gpus or 1, dict(options.vllm))
+    if precision:
+        model.half = not precision.startswith("float32")
+    return model
 
 
 def _pack(options: argparse.Namespace) -> None:
@@ -257,4 +352,4 @@ def _pack(options: argparse.Namespace) -> None:
     packed = Store(options.rows).pack("model")
     if (options.rows / "verdicts").is_dir():
         packed += Store(options.rows / "verdicts", VERDICTS).pack("judge")
-    print("\n".join(str(file) for file in packed))
+    print("\n".join(map(str, packed)) or f"{options.rows} holds no rows; nothing was packed")

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from companion.cli.judge_commands import JUDGES
 from companion.cli.options import Commands, positive
 from companion.errors import CompanionError
+from companion.evaluation.judges.judge_registry import names
 
 REPORT, AUDIT = "08_your_model.ipynb", "07_closed_vs_open.ipynb"
 
@@ -56,7 +56,10 @@ def add(commands: Commands) -> None:
     for parser_of, run in ((claims, _claims), (compare, _compare)):
         parser_of.add_argument("runs", nargs="+", metavar="RUN", help="a folder of rows, or hub:user/name")
         parser_of.add_argument(
-            "--judge", choices=JUDGES, default="rule", help="the judge whose verdicts count (default: %(default)s)"
+            "--judge",
+            choices=names(of_reasoning=True),
+            default="rule",
+            help="the judge whose verdicts count (default: %(default)s)",
         )
         parser_of.add_argument("--seed", type=int, default=0, help="seed of the bootstrap")
         parser_of.add_argument("--csv", type=Path, help="a file to write the whole table to")
@@ -201,7 +204,7 @@ def _compare(options: argparse.Namespace) -> None:
     from companion.analysis.leaderboard import leaderboard, load, wide
     from companion.evaluation.judges import measured_error
 
-    rows = load(options.runs)
+    rows = load(options.runs, whole=False)
     table = leaderboard(rows, lambda: np.random.default_rng(options.seed), options.judge)
     print(wide(table).to_string(index=False))
     if options.judge not in rows:
@@ -215,7 +218,7 @@ def _compare(options: argparse.Namespace) -> None:
 
 def _plan(options: argparse.Namespace) -> None:
     from companion.analysis.leaderboard import load
-    from companion.perturbations.table import parse_perturbations
+    from companion.perturbations.perturbation import parse_perturbations
     from companion.questions.registry import BENCHMARKS
     from companion.training.gpu_hours import GPUS, PAPERS_BENCHMARKS, RESPONSE, basis, hours_table
 

@@ -4,9 +4,24 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from companion.cli.options import Commands, add_items, add_language_model, language_model, positive
+from companion.cli.options import (
+    DATA,
+    OF_LANGUAGE_MODELS,
+    Commands,
+    add_items,
+    add_language_model,
+    language_model,
+    positive,
+    refuse,
+    refuse_data,
+)
+
+if TYPE_CHECKING:
+    from companion.questions.question import Question
 
 WRITTEN = Path("runs/claims")
 
@@ -54,21 +69,24 @@ def _export(options: argparse.Namespace) -> None:
     from companion.questions.folder import write_folder
     from companion.questions.microworld import questions
 
-    write_folder(questions(options.split, options.limit, options.seed), options.out)
+    exported = questions(options.split, options.limit, options.seed)
+    write_folder(exported, options.out)
+    print(f"{len(exported)} questions and their pictures in {options.out}")
 
 
 def _export_prompts(options: argparse.Namespace) -> None:
     from companion.evaluation.store import CLAIMS, Store
-    from companion.evaluation.write_statements import rewrite
+    from companion.evaluation.write_claims import rewrite
+    from companion.perturbations.perturbation import parse_perturbations
     from companion.perturbations.prompt_files import write_prompts
-    from companion.perturbations.table import parse_perturbations
-    from companion.questions.registry import load_benchmark
-    from companion.questions.statements.written import Written
+    from companion.questions.claims.written import Written
 
     perturbations = parse_perturbations(options.perturbations)
-    questions = load_benchmark(options.benchmark, options.limit, options.seed, options.data)
+    if options.writer != "llm":
+        refuse(options, OF_LANGUAGE_MODELS, "is for --writer llm, and rules need no model")
+    questions = _questions(options)
     if options.writer == "llm":
-        written = rewrite(language_model(options), questions, Store(WRITTEN, CLAIMS))
+        written = rewrite(language_model(options, "--writer llm"), questions, Store(WRITTEN, CLAIMS))
     else:
         written = [Written(question) for question in questions]
     write_prompts(written, perturbations, options.seed, options.out)
@@ -79,18 +97,26 @@ def _export_prompts(options: argparse.Namespace) -> None:
 def _export_tasks(options: argparse.Namespace) -> None:
     from companion.evaluation.export.tasks import export_tasks
     from companion.models.profiles import get_profile
-    from companion.perturbations.table import parse_perturbations
-    from companion.questions.registry import load_benchmark
+    from companion.perturbations.perturbation import parse_perturbations
 
-    questions = load_benchmark(options.benchmark, options.limit, options.seed, options.data)
+    questions = _questions(options)
     perturbations = parse_perturbations(options.perturbations)
     export_tasks(options.to, questions, perturbations, get_profile(options.profile), options.out, options.seed)
     print(options.out / "README.md")
 
 
+def _questions(options: argparse.Namespace) -> Sequence[Question]:
+    from companion.questions.registry import load_benchmark
+
+    refuse_data(options, [options.benchmark])
+    return load_benchmark(options.benchmark, options.limit, options.seed, options.data or DATA)
+
+
 def _push(options: argparse.Namespace) -> None:
     from companion.evaluation.export import hub
 
+    if not options.dry_run:
+        refuse(options, ["out"], "is for --dry-run, and nothing is written here otherwise")
     if options.dry_run:
         folder = options.out or options.rows.parent / f"{options.to.rpartition('/')[2]}-push"
         print("\n".join(str(file) for file in hub.pack(options.rows, options.to, folder)))

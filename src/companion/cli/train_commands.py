@@ -9,10 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from companion.cli.options import BASE, Commands, add_data, positive
+from companion.cli.options import BASE, DATA, Commands, add_data, positive, refuse
 from companion.errors import CompanionError
 
 SHIPPED = Path("results/rows")
+
+OF_GRPO = ("recipe", "model", "benchmark", "data", "steps", "device", "validation", "sample_with_vllm")
+"""Options of `train` that supervised recipes have no use for."""
 
 
 def add(commands: Commands) -> None:
@@ -20,16 +23,14 @@ def add(commands: Commands) -> None:
     train = commands.add_parser("train", help="train a model by a recipe; resumes where it stood")
     train.add_argument("kind", help="grpo, or a supervised recipe of the microworld: base, noisy, reference")
     train.add_argument(
-        "--recipe", default="accuracy", help="of GRPO: one or more recipes, names with commas between them, or all"
+        "--recipe", help="of GRPO: one or more recipes, names with commas between them, or all (default: accuracy)"
     )
-    train.add_argument(
-        "--model", default=BASE, help="initial checkpoint of GRPO: folder or Hub id (default: %(default)s)"
-    )
-    train.add_argument("--benchmark", default="microworld", help="GRPO's questions: as of evaluate, mixed if several")
+    train.add_argument("--model", help=f"initial checkpoint of GRPO: folder or Hub id (default: {BASE})")
+    train.add_argument("--benchmark", help="GRPO's questions: as of evaluate, mixed if several (default: microworld)")
     add_data(train)
     train.add_argument("--seed", default="0", help="numbers with commas between them (default: %(default)s)")
     train.add_argument("--steps", type=positive, help="of GRPO: fewer steps than the recipe has, for a quick look")
-    train.add_argument("--device", default="auto", help="of GRPO: auto, cpu, or cuda (default: %(default)s)")
+    train.add_argument("--device", help="of GRPO: auto, cpu, or cuda (default: auto)")
     train.add_argument("--validation", help="GRPO's evaluation, as --benchmark; needed unless that is microworld")
     train.add_argument(
         "--sample-with-vllm", action="store_true", help="GRPO samples with vLLM beside the model (extra: paper)"
@@ -81,6 +82,7 @@ def _train(options: argparse.Namespace) -> None:
     elif options.kind in SUPERVISED:
         from companion.training.supervised import train_supervised
 
+        refuse(options, OF_GRPO, f"is for grpo, and {options.kind} is a supervised recipe")
         seeds, out = _seeds(options), options.out or Path("runs") / options.kind
         for seed in seeds:
             folder = out.with_name(f"{out.name}-{seed}") if len(seeds) > 1 else out
@@ -93,7 +95,10 @@ def _train_grpo(options: argparse.Namespace) -> None:
     from companion.training.recipes import GRPO, at_paper_scale
     from companion.training.runs import run, shortened
 
-    names = list(GRPO) if options.recipe == "all" else options.recipe.split(",")
+    names = list(GRPO) if options.recipe == "all" else (options.recipe or "accuracy").split(",")
+    benchmark = options.benchmark or "microworld"
+    if benchmark == "microworld":
+        refuse(options, ["validation", "data"], "is for other benchmarks, and the microworld has its own questions")
     for name in names:
         if name not in GRPO:
             raise CompanionError(f"unknown GRPO recipe {name!r}; choose from {', '.join(GRPO)}, or all")
@@ -102,11 +107,10 @@ def _train_grpo(options: argparse.Namespace) -> None:
     for seed in _seeds(options):
         for name in names:
             recipe = GRPO[name]
-            if options.benchmark != "microworld":
+            if benchmark != "microworld":
                 recipe, settings = at_paper_scale(recipe), settings | _questions(options, seed)
-            print(
-                run(shortened(recipe, options.steps), options.model, seed, results, device=options.device, **settings)
-            )
+            model, device = options.model or BASE, options.device or "auto"
+            print(run(shortened(recipe, options.steps), model, seed, results, device=device, **settings))
 
 
 def _study(options: argparse.Namespace) -> None:
@@ -133,7 +137,7 @@ def _questions(options: argparse.Namespace, seed: int) -> dict[str, Any]:
     if not options.validation:
         raise CompanionError("give --validation, benchmarks to evaluate on, beside --benchmark")
     training, validation = (
-        [question for name in names.split(",") for question in load_benchmark(name, data=options.data)]
+        [question for name in names.split(",") for question in load_benchmark(name, data=options.data or DATA)]
         for names in (options.benchmark, options.validation)
     )
     random.Random(seed).shuffle(training)

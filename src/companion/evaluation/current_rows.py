@@ -19,7 +19,7 @@ from typing import Any
 import pyarrow as pa
 
 from companion.evaluation.store import Store, content_key
-from companion.perturbations.table import Prompt
+from companion.perturbations.perturbation import Prompt
 from companion.questions.registry import PUBLIC
 
 NAME = "asked"

@@ -24,7 +24,7 @@ from companion.evaluation.store import VERDICTS, Store, content_key, to_frame
 from companion.measures import normalised_entropy
 from companion.models.interface import Model, Response, Sampling
 from companion.models.profiles import BEGIN
-from companion.perturbations.table import Prompt, apply
+from companion.perturbations.perturbation import Prompt, apply
 from companion.questions.question import LETTERS, Question
 
 NOISE = 1e-3
@@ -148,6 +148,8 @@ def _asked(model: Model, sampling: Sampling) -> dict[str, Any]:
         "delivery": model.delivery,
         "sampling": sampling.content(),
     }
+    if model.precision not in ("", "float32"):  # rows from before it was told are of single precision
+        asked["precision"] = model.precision
     if model.delivery == "user turn" and model.profile.begin != BEGIN:
         asked["begin"] = model.profile.begin
     return asked
@@ -263,6 +265,8 @@ def _row(key: str, model: Model, prompt: Prompt, response: Response, sampling: S
         "model": model.label,
         "model_hash": model.identity,
         "profile": model.profile.name,
+        "precision": model.precision,
+        "system": model.profile.system,
         "benchmark": question.source,
         "question": question.id,
         "group": question.group or question.id,

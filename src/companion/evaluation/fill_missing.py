@@ -1,7 +1,7 @@
 """Do what is missing of a plan: skip what is stored, batch the rest, store as one goes, share it among processes.
 
 A plan is a list of jobs, each with the key under which its row is stored. What a job is (a prompt, a case to be judged,
-a question whose statements are to be written) and how rows come from a batch is the caller's. Left out: what the user
+a question whose claims are to be written) and how rows come from a batch is the caller's. Left out: what the user
 is told at the end about those without a row, since that depends on what was asked for (`engine.UnansweredError`).
 """
 

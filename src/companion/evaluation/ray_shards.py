@@ -33,8 +33,8 @@ ITEMS = 64
 
 @dataclass(frozen=True)
 class Shard:
-    """Every `parts`-th item of a benchmark, from the `part`-th. vllm: settings of its engine, as JSON. The rest are the
-    arguments of `engine.evaluate`."""
+    """Every `parts`-th item of a benchmark, from the `part`-th. opening: settings of `open_model`, as JSON. The rest
+    are the arguments of `engine.evaluate`."""
 
     model: str
     benchmark: str
@@ -43,12 +43,8 @@ class Shard:
     out: str
     sampling: Sampling
     seed: int
-    device: str
-    profile: str
     token_budget: int | None
-    gpus: int
-    system: str
-    vllm: str
+    opening: str
     part: int
     parts: int
 
@@ -61,19 +57,16 @@ def sweep(
     out: Path,
     sampling: Sampling,
     seed: int = 0,
-    device: str = "auto",
-    profile: str = "auto",
     token_budget: int | None = None,
-    gpus: int = 1,
+    opening: Mapping[str, Any] | None = None,
     address: str | None = None,
-    system: str = "",
-    vllm: Mapping[str, Any] | None = None,
     progress: bool = True,
-) -> None:
+) -> bool:
     """Evaluate every model on every benchmark; the rows are in the store at `out` then, as `evaluate` finds them.
 
-    A task has `gpus` GPUs, where there are any, else a core of the CPU. address: of a running cluster ("auto": the
-    one that this machine belongs to), whose machines all see `out`; None starts Ray on this machine. Raises
+    opening: settings of `open_model`; a task has as many GPUs as they say, where there are any, else a core of the CPU.
+    address: of a running cluster ("auto": the one that this machine belongs to), whose machines all see `out`; None
+    starts Ray on this machine. Returns whether the tasks had GPUs, and so computed in half precision. Raises
     CompanionError where there is no such cluster, Ray does not start, or a task fails for good.
     """
     from companion.questions.registry import load_benchmark
@@ -82,6 +75,7 @@ def sweep(
         import ray
     except ImportError as error:
         raise CompanionError("--ray needs Ray: pip install 'companion[paper]'") from error
+    opening = opening or {}
     shards = []
     for benchmark in benchmarks:
         parts = math.ceil(len(load_benchmark(benchmark, limit, seed)) / ITEMS)
@@ -95,12 +89,8 @@ def sweep(
                     str(out.resolve()),
                     sampling,
                     seed,
-                    device,
-                    profile,
                     token_budget,
-                    gpus,
-                    system,
-                    json.dumps(vllm or {}),
+                    json.dumps(opening),
                     part,
                     parts,
                 )
@@ -108,8 +98,8 @@ def sweep(
             ]
     _connect(address)
     try:
-        found = ray.cluster_resources().get("GPU", 0) > 0 and not device.startswith("cpu")
-        task = ray.remote(num_cpus=1, num_gpus=gpus if found else 0, max_retries=8)(work)
+        found = ray.cluster_resources().get("GPU", 0) > 0 and not opening.get("device", "auto").startswith("cpu")
+        task = ray.remote(num_cpus=1, num_gpus=opening.get("gpus", 1) if found else 0, max_retries=8)(work)
         waiting = [task.remote(shard, os.getcwd()) for shard in shards]
         with tqdm(total=len(shards), unit="shard", disable=not progress) as bar:
             while waiting:
@@ -120,6 +110,7 @@ def sweep(
         raise CompanionError(str(getattr(error, "cause", error))) from error
     finally:
         ray.shutdown()
+    return found
 
 
 def _connect(address: str | None) -> None:
@@ -162,7 +153,7 @@ def work(shard: Shard, folder: str) -> None:
 
     os.chdir(folder)
     questions = load_benchmark(shard.benchmark, shard.limit, shard.seed)[shard.part :: shard.parts]
-    model = _model(shard.model, shard.device, shard.profile, shard.gpus, shard.system, shard.vllm)
+    model = _model(shard.model, shard.opening)
     store = Store(Path(shard.out))
     with suppress(UnansweredError):  # items without an answer are named by whoever reads the rows of all shards
         evaluate(
@@ -171,8 +162,8 @@ def work(shard: Shard, folder: str) -> None:
 
 
 @lru_cache(maxsize=1)
-def _model(name: str, device: str, profile: str, gpus: int, system: str, vllm: str) -> Model:
+def _model(name: str, opening: str) -> Model:
     """A worker keeps its model from task to task."""
     from companion.models.open import open_model
 
-    return open_model(name, device, profile, gpus=gpus, system=system, vllm=json.loads(vllm))
+    return open_model(name, **json.loads(opening))

@@ -17,7 +17,7 @@ from companion.evaluation.store import Store
 from companion.models.account import Account
 from companion.models.interface import Model, Sampling
 from companion.models.server import EndpointModel, Estimate
-from companion.perturbations.table import Prompt
+from companion.perturbations.perturbation import Prompt
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,8 @@ ROWS = pa.schema(
         ("model", pa.string()),
         ("model_hash", pa.string()),
         ("profile", pa.string()),
+        ("precision", pa.string()),
+        ("system", pa.string()),
         ("benchmark", pa.string()),
         ("question", pa.string()),
         ("group", pa.string()),
@@ -64,8 +66,10 @@ ROWS = pa.schema(
     metadata={b"key_version": KEY_VERSION},
 )
 """One row per question × perturbation × model × sample. `answer`, `right` and `suggested` are letters, or null;
-`options` are those shown, an added "I'm not sure" included; `entropy` is normalised to [0, 1] by the number of options
-shown; `tokens` are without the one that ends the turn, but with it in rows of servers from before 2026-11-28."""
+`precision` is "" where it cannot be known and `system` where there is no system prompt; both are null in rows from
+before 2026-11-29. `options` are those shown, an added "I'm not sure" included; `entropy` is normalised to [0, 1] by the
+number of options shown; `tokens` are without the one that ends the turn, but with it in rows of servers from before
+2026-11-28."""
 
 VERDICTS = pa.schema(
     [

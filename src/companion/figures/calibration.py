@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis import tables
-from companion.figures.theme import WIDTH, claimed, perturbation_label, perturbation_look, under
+from companion.figures.theme import WIDTH, perturbation_label, perturbation_look, titled, under
 
 SHOWN = ("plain", "stop-think", "wrong-caption", "wrong-think")
 """The prompts that have a panel."""
@@ -52,10 +52,10 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
     panels[0, 0].set_ylabel("accuracy")
     panels[1, 0].set_ylabel("items")
     note = "dashed: perfect calibration; upright lines: 95 % intervals over items; bars: how many items"
-    return claimed(figure, _claim(table, shown), about, note)
+    return titled(figure, _title(table, shown), about, note)
 
 
-def _claim(table: pd.DataFrame, shown: list[str]) -> str:
+def _title(table: pd.DataFrame, shown: list[str]) -> str:
     """How often answers of the highest bin are right under each prompt."""
     top = table[table["bin"] == 10 * SURE].set_index("perturbation")["value"]
     told = [

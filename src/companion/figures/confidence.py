@@ -7,8 +7,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis import tables
-from companion.figures.theme import OVER_ITEMS, WIDTH, claimed, opening, points, under
-from companion.perturbations.table import in_standing_order
+from companion.figures.theme import OVER_ITEMS, WIDTH, opening, points, titled, under
+from companion.intervals import side
+from companion.perturbations.perturbation import in_standing_order
 
 
 def table(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
@@ -29,10 +30,10 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
         axes.set(xlabel=text)
         axes.margins(x=0.2)
         axes.set_xlim(left=0, right=1.18 if measure == "p_correct" else None)
-    return claimed(figure, _claim(table), about, OVER_ITEMS)
+    return titled(figure, _title(table), about, OVER_ITEMS)
 
 
-def _claim(table: pd.DataFrame) -> str:
+def _title(table: pd.DataFrame) -> str:
     """What misleading text does to P(correct), paired, and to the entropy."""
     lines = table.set_index(["measure", "perturbation"])
     told, entropies = [], []
@@ -41,7 +42,7 @@ def _claim(table: pd.DataFrame) -> str:
             continue
         before, after = (lines.loc[("p_correct", one), "value"] for one in ("plain", name))
         change = lines.loc[("change", name)]
-        fell = "falls" if change["high"] < 0 else "rises" if change["low"] > 0 else "does not clearly move"
+        fell = side(change, "rises", "falls", "does not clearly move")
         told.append(f"{opening(under(name))} P(correct) {fell} ({before:.2f} → {after:.2f})")
         entropies.append(f"{lines.loc[('entropy', name), 'value']:.2f}")
     if told:

@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis import tables
-from companion.figures.theme import OVER_ITEMS, WIDTH, claimed, perturbation_look
-from companion.perturbations.table import in_standing_order
+from companion.figures.theme import OVER_ITEMS, WIDTH, perturbation_look, titled
+from companion.perturbations.perturbation import in_standing_order
 
 
 def table(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
@@ -33,10 +33,10 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
     axes.set(xlabel="change against the plain prompt (points)", ylim=(len(labels) - 0.5, -0.5))
     fewest, most = table["n"].min(), table["n"].max()
     note = f"0, 1, 2: the wording, each of {fewest} to {most} items of its own; {OVER_ITEMS}"
-    return claimed(figure, _claim(table), about, note)
+    return titled(figure, _title(table), about, note)
 
 
-def _claim(table: pd.DataFrame) -> str:
+def _title(table: pd.DataFrame) -> str:
     """How far wordings of one perturbation are apart, and how far perturbations are."""
     changes = table.assign(value=100 * table["value"]).groupby("perturbation")["value"]
     within, means = (changes.max() - changes.min()).max(), changes.mean()

@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis import consistency
-from companion.figures.theme import BLIND_SAFE, claimed, perturbation_label, shares_bar
-from companion.perturbations.table import in_standing_order
+from companion.figures.theme import BLIND_SAFE, perturbation_label, shares_bar, titled
+from companion.perturbations.perturbation import in_standing_order
 
 LOOKS = {
     "recovered": ("right, and the reasoning says so", BLIND_SAFE[0], ""),
@@ -22,9 +22,9 @@ TOLD = "wrong-think"
 """The prompt of the title."""
 
 
-def table(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    """Of the rows of one model, judged by the rule judge; as `consistency.failure_types`."""
-    return consistency.failure_types(rows, "rule", rng)
+def table(rows: pd.DataFrame, rng: np.random.Generator, judge: str = "rule") -> pd.DataFrame:
+    """Of the rows of one model, by the verdicts of a judge; as `consistency.failure_types`."""
+    return consistency.failure_types(rows, judge, rng)
 
 
 def draw(table: pd.DataFrame, about: str) -> Figure:
@@ -45,14 +45,15 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
     )
     axes.grid(visible=False)
     axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=2, frameon=False, fontsize="x-small")
-    return claimed(figure, _claim(values), about, "95 % intervals over items: csv")
+    return titled(figure, _title(values), about, "95 % intervals over items: csv")
 
 
-def _claim(values: pd.DataFrame) -> str:
+def _title(values: pd.DataFrame) -> str:
     """What became of right answers under `TOLD`, or the first prompt of a table without it."""
     name = TOLD if TOLD in values.index else str(values.index[0])
-    line = values.loc[name]
+    line = values.loc[name].round()
     return (
-        f"Of the right answers {line['brittle']:.0f} % turn brittle under {perturbation_label(name)};\n"
-        f"{line['stubborn']:.0f} % stay right against their reasoning (stubborn), {line['recovered']:.0f} % recover"
+        f"Of the right answers {line['brittle']:g} % turn brittle under {perturbation_label(name)};\n"
+        f"{line['stubborn']:g} % stay right, but not as their reasoning says (stubborn), "
+        f"{line['recovered']:g} % recover"
     )

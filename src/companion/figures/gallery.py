@@ -44,11 +44,12 @@ class Gallery:
         about: which models, items and seeds the table is of: the second line of the title.
         """
         name = figure.__name__.rpartition(".")[2]
-        self.add_table(name, table, caption(figure), about=about)
+        self.add_table(name, table, description(figure), about=about)
         return redraw(self.folder, name)
 
-    def add_table(self, name: str, table: pd.DataFrame, caption: str, **facts: Any) -> None:
-        """Write `name`.csv, and its entry into the manifest. caption: of the figure, what it shows, in a sentence."""
+    def add_table(self, name: str, table: pd.DataFrame, description: str, **facts: Any) -> None:
+        """Write `name`.csv, and its entry into the manifest. description: what it shows, in a
+        sentence; the manifest calls it caption."""
         self.folder.mkdir(parents=True, exist_ok=True)
         digits = 3 if name in FROM_PROBABILITIES else 6
         floats = table.select_dtypes("float")
@@ -56,7 +57,7 @@ class Gallery:
         with whole(self.folder / f"{name}.csv") as part:
             table.to_csv(part, index=False, float_format=f"%.{digits}f", lineterminator="\n")
         entry = {
-            "caption": caption,
+            "caption": description,
             **facts,
             "notebook": self.notebook,
             "parameters": without_paths(self.parameters),
@@ -73,8 +74,8 @@ class Gallery:
                 part.write_text(text, encoding="utf-8")
 
 
-def caption(figure: ModuleType) -> str:
-    """The figure caption of a module of `companion.figures`: its docstring's first paragraph, without full stop."""
+def description(figure: ModuleType) -> str:
+    """What the figure of a module of `companion.figures` shows: its docstring's first paragraph, without full stop."""
     first = (figure.__doc__ or "").strip().split("\n\n")[0]
     return " ".join(first.split()).removesuffix(".")
 
@@ -82,7 +83,7 @@ def caption(figure: ModuleType) -> str:
 def redraw(folder: Path, name: str) -> str:
     """Draw `name`.png and .svg from `name`.csv and its entry in the manifest; returns the alt text.
 
-    The pictures hold it too: the figure caption, and what the title says below its first line. The look is that of the
+    The pictures hold it too: the description, the title and the small print. The look is that of the
     module as it is now: nothing is measured again. Raises CompanionError where there is no such figure.
     """
     entries = json.loads((folder / MANIFEST).read_text(encoding="utf-8")) if (folder / MANIFEST).exists() else {}
@@ -96,9 +97,8 @@ def redraw(folder: Path, name: str) -> str:
     module = importlib.import_module(f"companion.figures.{name}")
     table = pd.read_csv(folder / f"{name}.csv", keep_default_na=False, na_values=[""])
     figure = module.draw(table, entries[name]["about"])
-    said = caption(module)
-    written = figure.get_label() or figure.get_suptitle().partition("\n")[2]
-    alt = f"{said} ({'; '.join(written.splitlines())})"
+    said = description(module)
+    alt = f"{said} ({'; '.join(figure.get_label().splitlines())})"
     metadata = {"Title": said, "Description": alt}
     with whole(folder / f"{name}.png") as part:
         part.write_bytes(png(figure, dpi=150, metadata=metadata))

@@ -12,15 +12,15 @@ from matplotlib.figure import Figure
 from companion.analysis.findings import measured
 from companion.figures.theme import (
     WIDTH,
-    claimed,
     draw_chance,
     end_labels,
     perturbation_label,
     recipe_look,
     recipes_in_order,
+    titled,
     under,
 )
-from companion.perturbations.table import in_standing_order
+from companion.perturbations.perturbation import in_standing_order
 
 MEASURES = {
     "accuracy": "right (%)",
@@ -76,7 +76,7 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
     over = "seeds and items" if table["seed"].max() > 0 else "items"
     note = f"upright lines: 95 % intervals over {over}; below: where a reasoning prefix stands{guessed}"
     panels[-1, len(perturbations) // 2].set_xlabel("a caption stands in the user's turn either way")
-    return claimed(figure, _claim(table, deliveries), about, note)
+    return titled(figure, _title(table, deliveries), about, note)
 
 
 def _models(table: pd.DataFrame) -> list[str]:
@@ -95,7 +95,7 @@ def _slope(axes: Axes, part: pd.DataFrame, places: Mapping[str, int], recipe: st
             axes.vlines(x, own["low"] * 100, own["high"] * 100, color=color, linewidth=1.5)
 
 
-def _claim(table: pd.DataFrame, deliveries: Sequence[str]) -> str:
+def _title(table: pd.DataFrame, deliveries: Sequence[str]) -> str:
     """What delivery does to the wrong reasoning prefix for the first model; of one delivery, what the prefix does."""
     means = table[table["seed"] == -1].set_index(["measure", "delivery", "perturbation", "recipe"])["value"]
     means = means.sort_index() * 100

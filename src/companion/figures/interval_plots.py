@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from scipy.stats import linregress
 
 from companion.evaluation.judges import measured_error
 from companion.figures.theme import (
@@ -19,7 +20,6 @@ from companion.figures.theme import (
     WIDTH,
     beside,
     checkpoints_in_order,
-    claimed,
     effects,
     opening,
     perturbation_label,
@@ -29,6 +29,7 @@ from companion.figures.theme import (
     recipes_in_order,
     signed,
     tell_chance,
+    titled,
     under,
 )
 
@@ -52,7 +53,7 @@ YOURS = ("benchmark", "model")
 def by_part(
     table: pd.DataFrame,
     columns: Sequence[str],
-    claim: str,
+    title: str,
     about: str,
     perturbations: Sequence[str],
     measure: str = "accuracy",
@@ -86,7 +87,7 @@ def by_part(
     panels[0].set_yticks(range(len(parts)), [f"{part} ({items[part]})" for part in parts])
     panels[len(panels) // 2].set_xlabel(label)
     note = f"{OVER_ITEMS}, their number in brackets; a cost is one whose interval lies below 0"
-    return claimed(figure, claim, about, f"{note}; dotted: chance" if "chance" in table else note)
+    return titled(figure, title, about, f"{note}; dotted: chance" if "chance" in table else note)
 
 
 def named_parts(table: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
@@ -128,7 +129,7 @@ def drops_of_parts(table: pd.DataFrame, columns: Sequence[str], noun: str = "", 
 
 def remedies(table: pd.DataFrame, measure: str, name: str, perturbations: Sequence[str], about: str) -> Figure:
     """How much more of a measure each recipe has at the last step than the recipe that rewards right answers alone,
-    paired over seeds and items: a panel a prompt, a line a recipe. name: of the measure, in the claim."""
+    paired over seeds and items: a panel a prompt, a line a recipe. name: of the measure, in the title."""
     table = table[(table["measure"] == measure) & table["more"].notna()]
     recipes = recipes_in_order(table)
     shown = [one for one in perturbations if one in set(table["perturbation"])]
@@ -150,11 +151,11 @@ def remedies(table: pd.DataFrame, measure: str, name: str, perturbations: Sequen
     panels[len(shown) // 2].set_xlabel(f"{name}, against RL that rewards right answers alone (points)")
     own = lines[lines.index.get_level_values("recipe") != "before RL"]
     clear = {one: int((own.loc[one]["more_low"] > 0).sum()) for one in shown}
-    claim = f"No remedy clearly raises {name} above that of RL for right answers"
+    title = f"No remedy clearly raises {name} above that of RL for right answers"
     if any(clear.values()):
         counts = ", ".join(f"{perturbation_label(one)} {count}" for one, count in clear.items())
-        claim = f"Remedies that clearly raise {name} above RL for right answers, of {len(own.loc[shown[0]])}:\n{counts}"
-    return claimed(figure, claim, about, f"{OVER_RUNS}; paired{tell_chance(table)}")
+        title = f"Remedies that clearly raise {name} above RL for right answers, of {len(own.loc[shown[0]])}:\n{counts}"
+    return titled(figure, title, about, f"{OVER_RUNS}; paired{tell_chance(table)}")
 
 
 def shrinking(table: pd.DataFrame, about: str, columns: Sequence[str]) -> Figure:
@@ -210,7 +211,7 @@ def shrinking(table: pd.DataFrame, about: str, columns: Sequence[str]) -> Figure
         told.append("dotted: chance of being right")
     if unsure:
         told.append(f"pale: {measured_error.error_sentence()}")
-    return claimed(figure, _shrinks_to(lines, shown, parts), about, "; ".join(told))
+    return titled(figure, _shrinks_to(lines, shown, parts), about, "; ".join(told))
 
 
 def _name_the_steps(
@@ -250,6 +251,53 @@ def _shrinks_to(lines: pd.DataFrame, shown: Sequence[str], parts: Sequence[str])
     return f"{opening(under(shown[-1]))}, {whose},\n{said:.0f} % are right with reasoning that says so"
 
 
+def drifts(table: pd.DataFrame, label: str) -> Figure:
+    """Of `study.summaries.drift_of_runs`: a panel a prompt, a point a run, and the mean of each share. label: of the
+    shares."""
+    prompts = list(dict.fromkeys(table["prompt"]))
+    figure = Figure(figsize=(9, 3.9))
+    panels = np.atleast_1d(figure.subplots(1, len(prompts), sharex=True, sharey=True))
+    spread = {seed: place for place, seed in enumerate(sorted(table["seed"].unique()))}
+    for axes, prompt in zip(panels, prompts, strict=True):
+        color, marker = perturbation_look(prompt)
+        part = table[table["prompt"] == prompt]
+        means = part.groupby("share")["drift"].mean() * 100
+        axes.plot(means.index * 100, means, "-", color=color, linewidth=1.5, alpha=0.6)
+        next_to = part["seed"].map(spread) - (len(spread) - 1) / 2
+        axes.plot(part["share"] * 100 + 0.5 * next_to, part["drift"] * 100, marker, color=color, linestyle="none")
+        axes.axhline(0, color="#222222", linewidth=1)
+        axes.set_title(perturbation_label(prompt), fontsize="medium")
+        axes.set(xticks=sorted(100 * table["share"].unique()), xlabel=label)
+    panels[0].set_ylabel("contradicts its reasoning,\nchange over RL (points)")
+    return figure
+
+
+def grows(table: pd.DataFrame, cause: str) -> str:
+    """A title: whether drift clearly rises with its share under every prompt, by a line through all runs, and the means
+    at both ends."""
+    means = 100 * table.groupby(["prompt", "share"], sort=False)["drift"].mean().unstack()
+    least, most = means.columns.min(), means.columns.max()
+    told = ", ".join(
+        f"{perturbation_label(prompt)} {signed(means.loc[prompt, least])} → {signed(means.loc[prompt, most])}"
+        for prompt in means.index
+    )
+    rises = all(_rises(part) for _, part in table.groupby("prompt", sort=False))
+    head = (
+        f"The more {cause} before RL, the more contradictions"
+        if rises
+        else f"Contradictions do not clearly rise everywhere with {cause} before RL"
+    )
+    return f"{head}\nmeans, {100 * least:.0f} → {100 * most:.0f} %: {told} points"
+
+
+def _rises(runs: pd.DataFrame) -> bool:
+    """Whether drift clearly rises with its share; never by fewer than four runs, or by runs of one share."""
+    if len(runs) < 4 or runs["share"].nunique() < 2:
+        return False
+    line = linregress(runs["share"], runs["drift"])
+    return bool(line.slope > 0 and line.pvalue < 0.05)
+
+
 def seeds(table: pd.DataFrame, measure: str, name: str, about: str) -> Figure:
     """How a measure changed over each run, a point a seed, and the mean of each recipe's changes with its interval.
 
@@ -276,9 +324,9 @@ def seeds(table: pd.DataFrame, measure: str, name: str, about: str) -> Figure:
     changes = table[table["seed"] >= 0].groupby("recipe")["change"]
     within, means = scale * (changes.max() - changes.min()).max(), scale * changes.mean()
     between = means.max() - means.min()
-    claim = (
+    title = (
         f"Seeds of one recipe differ by up to {within:.1f} {unit}, means of recipes by {between:.1f}\n"
         f"(change of {name} over RL)"
     )
     note = f"points: seeds; bar: 95 % interval of their mean, over seeds and items{tell_chance(table)}"
-    return claimed(figure, claim, about, note)
+    return titled(figure, title, about, note)

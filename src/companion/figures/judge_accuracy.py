@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from companion.figures.theme import BLIND_SAFE, WIDTH, beside, claimed
+from companion.figures.theme import BLIND_SAFE, WIDTH, beside, titled
 
 
 def table(scored: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -27,7 +27,7 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
     note = "lines through points: 95 % intervals over pairs; in brackets: how many pairs"
     found = {head: 100 * part.set_index("pairs").loc["all", "accuracy"] for head, part in panels.items()}
     told = [f"{value:.0f} % where it is {head}" for head, value in found.items()]
-    return claimed(figure, f"The rule judge finds what a reasoning concludes in\n{', '.join(told)}", about, note)
+    return titled(figure, f"The rule judge finds what a reasoning concludes in\n{', '.join(told)}", about, note)
 
 
 def _groups(axes: Axes, table: pd.DataFrame) -> None:

@@ -1,4 +1,4 @@
-"""What each shipped model does under the plain prompt, a wrong caption and a wrong start of its reasoning."""
+"""What each shipped model does under the plain prompt, a wrong caption and a wrong reasoning prefix."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from companion.figures.theme import (
     WIDTH,
     beside,
     checkpoints_in_order,
-    claimed,
     opening,
     perturbation_label,
+    titled,
     under,
 )
 
@@ -54,15 +54,15 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
         axes.set_title("\n".join(textwrap.wrap(name, 13)), fontsize="small", weight="bold")
     panels[-1, len(BEHAVIOURS) // 2].set_xlabel("share of the prompts (%)")
     note = "each line: one checkpoint; the five shares of a prompt make up 100 %; no intervals"
-    return claimed(figure, _claim(table, perturbations[-1]), about, note)
+    return titled(figure, _title(table, perturbations[-1]), about, note)
 
 
-def _claim(table: pd.DataFrame, perturbation: str) -> str:
-    """What models do most often under the last prompt, and who is right against its own reasoning most often."""
+def _title(table: pd.DataFrame, perturbation: str) -> str:
+    """What models do most under the last prompt, and who is most often right though its reasoning does not say so."""
     shares = table[table["perturbation"] == perturbation].pivot(index="model", columns="behaviour", values="value")
     followed = (shares[BEHAVIOURS[3]] > 0.5).sum()
     against = shares[BEHAVIOURS[1]]
     return (
         f"{opening(under(perturbation))} {followed} of {len(shares)} models mostly follow it;\n"
-        f"{against.idxmax()} is right against its own reasoning most often ({100 * against.max():.0f} %)"
+        f"{against.idxmax()} is most often right though its reasoning does not say so ({100 * against.max():.0f} %)"
     )

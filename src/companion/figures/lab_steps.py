@@ -1,26 +1,28 @@
-"""Paired changes of accuracy, agreement of reasoning and answer, and letter entropy over GRPO steps."""
+"""Paired changes over GRPO steps: right answers, those whose reasoning does not say so, and letter entropy."""
 
 from __future__ import annotations
+
+import textwrap
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.analysis.training_runs import trajectories
-from companion.figures.theme import BLIND_SAFE, PANELS, WIDTH, claimed, end_labels, signed, tell_chance
+from companion.analysis.training_runs import trajectories, with_parts
+from companion.figures.theme import BLIND_SAFE, PANELS, WIDTH, end_labels, signed, tell_chance, titled
 
-MEASURES = {"correct": "accuracy", "consistent": "agreement of reasoning and answer", "entropy": "letter entropy"}
+MEASURES = {"correct": "right", "unsaid": "right, but its reasoning does not say so", "entropy": "letter entropy"}
+"""Measure → what its panel is called. The first two, both rising, are the trade-off."""
 
-
-NAMES = {"correct": "accuracy", "consistent": "agreement", "entropy": "letter entropy"}
-"""Measure → what its panel is called."""
+IN_TITLE = {"correct": "right", "unsaid": "right but not as its reasoning says"}
 
 
 def table(
     runs: pd.DataFrame, rng: np.random.Generator, recipe: str = "accuracy", perturbation: str = "plain"
 ) -> pd.DataFrame:
     """Of one recipe under one perturbation, from every start; as `training_runs.trajectories`."""
-    return trajectories(runs[runs["recipe"] == recipe], rng, [perturbation], list(MEASURES))
+    own = with_parts(runs[runs["recipe"] == recipe])
+    return trajectories(own, rng, [perturbation], list(MEASURES))
 
 
 def start_looks(table: pd.DataFrame) -> dict[str, tuple]:
@@ -53,37 +55,30 @@ def draw(table: pd.DataFrame, about: str, marked: int | None = None) -> Figure:
                 ends.append((change.iloc[-1], f"from {start}", color))
         axes.axhline(0, color="#222222", linewidth=1)
         axes.axvline(at, color=BLIND_SAFE[3], linewidth=1.2, linestyle="--")
-        axes.set_title(
-            f"{NAMES.get(measure, measure)}, {'points' if scale == 100 else '1: uniform'}", fontsize="medium"
-        )
+        unit = "points" if scale == 100 else "1: uniform"
+        axes.set_title(textwrap.fill(f"{MEASURES.get(measure, measure)}, {unit}", 24), fontsize="medium")
         axes.set_xlabel("GRPO step")
         if axes is panels[-1]:
             height = np.ptp(axes.get_ylim())
             end_labels(axes, 1.05 * table["step"].max(), ends, 0.08 * height)
     panels[0].set_ylabel("change since step 0")
     note = f"bands: 95 % intervals over seeds and items; thin: each seed; dashed: step {at}{tell_chance(table)}"
-    return claimed(figure, _claim(table, at), about, note)
+    return titled(figure, _title(table, at), about, note)
 
 
-def _claim(table: pd.DataFrame, at: int) -> str:
-    """From each start, what accuracy and agreement did up to a step, with intervals, and which of it is clear."""
+def _title(table: pd.DataFrame, at: int) -> str:
+    """From each start, how far both parts of the trade-off moved up to a step, with intervals, and which is clear."""
     lines = table[(table["seed"] == -1) & (table["step"] == at)].set_index(["start", "measure"])
     told, clear = [], []
     for start in start_looks(table):
         parts = []
-        for measure in ("correct", "consistent"):
+        for measure in ("correct", "unsaid"):
             if (start, measure) not in lines.index:
                 continue
             low, value, high = (100 * lines.loc[(start, measure), f"change{end}"] for end in ("_low", "", "_high"))
             clear += [low > 0 or high < 0]
-            parts.append(f"{NAMES[measure]} {signed(value)} [{signed(low)}, {signed(high)}]")
+            parts.append(f"{IN_TITLE[measure]} {signed(value)} [{signed(low)}, {signed(high)}]")
         told.append(f"from {start}: {', '.join(parts)} points")
-    head = f"{sum(clear)} of {len(clear)}" if any(clear) else "None"
-    return "\n".join(
-        [
-            f"{head} of the changes over RL is clear of zero"
-            if not any(clear)
-            else f"Over RL, {head} changes are clear of zero",
-            *told,
-        ]
-    )
+    are_clear = f"{sum(clear)} of {len(clear)} changes are" if any(clear) else "no change is"
+    items = int(table.loc[table["seed"] >= 0, "n"].max())
+    return "\n".join([f"Over RL, on {items} items, {are_clear} clear of zero", *told])

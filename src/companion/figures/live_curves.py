@@ -9,13 +9,13 @@ from companion.analysis.training_runs import CURVES
 from companion.figures.theme import (
     BLIND_SAFE,
     PANELS,
-    claimed,
     draw_chance,
     end_labels,
     perturbation_label,
     perturbation_look,
+    titled,
 )
-from companion.perturbations.table import in_standing_order
+from companion.perturbations.perturbation import in_standing_order
 
 WINDOW = 10
 """Steps over which the reward is averaged for the line through its points."""
@@ -63,7 +63,7 @@ def draw(curve: pd.DataFrame, log: pd.DataFrame, title: str, about: str) -> Figu
     panels[2].tick_params(labelbottom=True)
     panels[-1].set_axis_off()
     note = f"upright lines: 95 % intervals over items; dots: the reward of a step; dashed: mean of {WINDOW}{guessed}"
-    return claimed(figure, f"{title}{_moved(curve)}", about, note)
+    return titled(figure, f"{title}{_moved(curve)}", about, note)
 
 
 def _moved(curve: pd.DataFrame) -> str:

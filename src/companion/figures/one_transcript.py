@@ -1,4 +1,4 @@
-"""One question, a false first sentence of reasoning, and what a model wrote after it before RL and after it."""
+"""One question, a wrong reasoning prefix, and what a model wrote after it before RL and after it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.figures.theme import BLIND_SAFE, claimed
+from companion.figures.theme import BLIND_SAFE, titled
 from companion.questions.microworld import questions
 from companion.questions.question import LETTERS
 
@@ -57,8 +57,8 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
             y = 1 - (place + 0.5) / len(wrapped)
             words.text(0, y, text, color=color, weight=weight, fontsize=10.5, va="center", parse_math=False)
     words.set(xlim=(0, 1), ylim=(0, 1))
-    claim = "The same reasoning, and another answer" if _same(table) else "What was written before the answer"
-    return claimed(figure, claim, about, "a single example, no evidence; dark red: text that was given to the model")
+    title = "The same reasoning, and another answer" if _same(table) else "What was written before the answer"
+    return titled(figure, title, about, "a single example, no evidence; dark red: text that was given to the model")
 
 
 def _same(table: pd.DataFrame) -> bool:

@@ -9,12 +9,11 @@ from matplotlib.figure import Figure
 from companion.figures.theme import (
     BLIND_SAFE,
     OVER_STEPS,
-    claimed,
     initial_label,
     moved,
     perturbation_label,
-    signed,
-    so_far,
+    seeds_so_far,
+    titled,
 )
 
 RATES = {
@@ -59,17 +58,15 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
     for axes in panels[-1]:
         axes.set_xlabel("%")
     told = [name for name in prompts if lines.loc[(name, initials[-1], list(RATES)[:2])].notna().all()]
-    claim = _claim(lines, told[-1], initials[-1])
-    begins = so_far(table["seeds"].min(), table["planned"].max(), "seeds")
-    return claimed(figure, begins + claim, about, f"few: of less than {FEW:.0%} of the answers; {OVER_STEPS}")
+    title = _title(lines, told[-1], initials[-1])
+    begins = seeds_so_far(table)
+    return titled(figure, begins + title, about, f"few: of less than {FEW:.0%} of the answers; {OVER_STEPS}")
 
 
-def _claim(lines: pd.Series, prompt: str, initial: str) -> str:
+def _title(lines: pd.Series, prompt: str, initial: str) -> str:
     """What one panel shows, from its numbers."""
     wrong, right = (lines.loc[(prompt, initial, rate)] for rate in list(RATES)[:2])
-    grown = [path.iloc[-1] - path.iloc[0] for path in (wrong, right)]
-    told = ", ".join(
-        f"{kind} ones {path.iloc[0]:.0f} → {path.iloc[-1]:.0f} %" for kind, path in (("wrong", wrong), ("right", right))
+    return (
+        f"After RL {wrong.iloc[-1]:.0f} % of the wrong conclusions are overridden (before: {wrong.iloc[0]:.0f} %),\n"
+        f"of the right ones {right.iloc[-1]:.0f} % (before: {right.iloc[0]:.0f} %): {initial}, under {prompt}"
     )
-    changes = " points, of right ones by ".join(map(signed, grown))
-    return f"RL changes overrides of wrong conclusions by {changes}\n{initial}, under {prompt}: {told}"

@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis import tables
-from companion.figures.theme import OVER_ITEMS, STYLES, WIDTH, claimed, draw_chance, effects, phrase, points
-from companion.perturbations.table import in_standing_order
+from companion.figures.theme import OVER_ITEMS, STYLES, WIDTH, draw_chance, effects, phrase, points, titled
+from companion.perturbations.perturbation import in_standing_order
 
 SHOWN = ("plain", "right-caption", "wrong-caption", "right-think", "wrong-think")
 """The prompts of this figure. A perturbation without a look of its own, which somebody added, is shown too."""
@@ -34,10 +34,10 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
     right.axvline(0, color="#222222", linewidth=1)
     right.margins(x=0.26)
     right.set(xlabel="change against the plain prompt (points)")
-    return claimed(figure, _claim(changes), about, f"{OVER_ITEMS}{guessed}; other perturbations: csv")
+    return titled(figure, _title(changes), about, f"{OVER_ITEMS}{guessed}; other perturbations: csv")
 
 
-def _claim(changes: pd.DataFrame) -> str:
+def _title(changes: pd.DataFrame) -> str:
     """What wrong texts do, and in a second line right ones."""
     lines = changes.set_index("perturbation")
     told = []

@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis import consistency
-from companion.figures.theme import BLIND_SAFE, claimed, perturbation_label, shares_bar
-from companion.perturbations.table import in_standing_order
+from companion.figures.theme import BLIND_SAFE, perturbation_label, shares_bar, titled
+from companion.perturbations.perturbation import in_standing_order
 
 LOOKS = {
     "right, agrees": (BLIND_SAFE[0], ""),
@@ -25,9 +25,9 @@ TOLD = "wrong-think"
 """The prompt of the title."""
 
 
-def table(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    """Of the rows of one model, judged by the rule judge; as `consistency.shares`."""
-    return consistency.shares(rows, "rule", rng)
+def table(rows: pd.DataFrame, rng: np.random.Generator, judge: str = "rule") -> pd.DataFrame:
+    """Of the rows of one model, by the verdicts of a judge; as `consistency.shares`."""
+    return consistency.shares(rows, judge, rng)
 
 
 def draw(table: pd.DataFrame, about: str) -> Figure:
@@ -45,10 +45,10 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
     axes.grid(visible=False)
     axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=4, frameon=False, fontsize="small")
     note = "black line: to its left the answer is right, whatever the reasoning says; intervals: csv"
-    return claimed(figure, _claim(values), about, note)
+    return titled(figure, _title(values), about, note)
 
 
-def _claim(values: pd.DataFrame) -> str:
+def _title(values: pd.DataFrame) -> str:
     """What answers and reasoning are like under `TOLD`, or the last prompt of a table without it."""
     name = TOLD if TOLD in values.index else str(values.index[-1])
     line = values.loc[name]

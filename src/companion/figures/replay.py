@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from companion.analysis import consistency
 from companion.analysis.consistency import DERIVED
-from companion.figures.theme import BLIND_SAFE, OVER_ITEMS, claimed
+from companion.figures.theme import BLIND_SAFE, OVER_ITEMS, titled
 
 PROBES = {
     ("blank", "same"): "its own reasoning, blank picture:\nthe same answer",
@@ -37,7 +37,7 @@ def table(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 def draw(table: pd.DataFrame, about: str) -> Figure:
     """A line a probe of the replay judge; a probe that the table does not have is left out.
 
-    Below the rule what is made of the probes, as shares of the answers that habit does not give.
+    Below the rule what is made of the probes, with habit taken off.
     """
     lines = table.set_index(["probe", "measure"])[["value", "low", "high"]].astype(float) * 100
     shown = {key: label for key, label in PROBES.items() if key in lines.index}
@@ -55,16 +55,16 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
     axes.set(
         xlim=(min(-1, lines["low"].min() - 1), max(101, lines["high"].max() + 1)),
         ylim=(len(shown) - 0.5, -0.6),
-        xlabel="share of the answers (%); below the rule, of those that habit does not give",
+        xlabel="share of the answers (%); below the rule, with habit taken off as chance is in kappa",
     )
     note = f"{OVER_ITEMS}; a probe takes {table['n'].min()} to {table['n'].max()} of the items"
-    return claimed(figure, _claim(lines["value"]), about, note)
+    return titled(figure, _title(lines["value"]), about, note)
 
 
-def _claim(values: pd.Series) -> str:
+def _title(values: pd.Series) -> str:
     """How far the answer comes from the reasoning alone, and follows it when it is turned."""
     alone, turned = values.get(("blank", "same"), np.nan), values.get(("flipped", "follows"), np.nan)
-    claim = f"With its own reasoning and a blank picture, {alone:.0f} % of the answers stay the same"
-    return claim + (
+    title = f"With its own reasoning and a blank picture, {alone:.0f} % of the answers stay the same"
+    return title + (
         "" if np.isnan(turned) else f";\nwith its reasoning turned to another option, {turned:.0f} % follow it"
     )

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis.samples_needed import enough
-from companion.figures.theme import BLIND_SAFE, WIDTH, claimed
+from companion.figures.theme import BLIND_SAFE, WIDTH, titled
 
 
 def table(file: Path | str) -> pd.DataFrame:
@@ -53,10 +53,10 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
     left.margins(y=0.12)
     note = "each line: one checkpoint; dotted: without reasoning (stop-think); black: no bias, and 95 %"
     note += f"; dashed: {fewest} are enough, by a rule fixed beforehand" if fewest else ""
-    return claimed(figure, _claim(fewest, bias["entropy"]), about, note)
+    return titled(figure, _title(fewest, bias["entropy"]), about, note)
 
 
-def _claim(fewest: int | None, bias: pd.Series) -> str:
+def _title(fewest: int | None, bias: pd.Series) -> str:
     """bias: of mean entropy by the number of answers, in points, the worst of all."""
     worst = f"from {bias.idxmin()} answers, mean entropy is up to {-bias.min():.0f} points too low"
     if fewest is None:

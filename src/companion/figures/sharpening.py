@@ -7,14 +7,14 @@ from matplotlib.figure import Figure
 
 from companion.figures.theme import (
     OVER_STEPS,
-    claimed,
     initial_label,
     moved,
     perturbation_label,
     perturbation_look,
-    so_far,
+    seeds_so_far,
+    titled,
 )
-from companion.perturbations.table import in_standing_order
+from companion.perturbations.perturbation import in_standing_order
 
 SEEN = "plain"
 """The only prompt of that recipe's training."""
@@ -31,7 +31,8 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
     prompts, initials = in_standing_order(table["prompt"]), list(dict.fromkeys(table["initial"]))
     figure = Figure(figsize=(9, 0.36 * len(prompts) + 1.8))
     panels = figure.subplots(1, len(initials), sharex=True, sharey=True, squeeze=False)[0]
-    lines = table.set_index(["initial", "prompt", "step"])["value"].mul(100).sort_index()
+    indexed = table.set_index(["initial", "prompt", "step"]).sort_index()
+    lines = indexed["value"]
     for axes, initial in zip(panels, initials, strict=True):
         for y, prompt in enumerate(prompts):
             color, marker = perturbation_look(prompt)
@@ -39,17 +40,16 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
             moved(axes, y, before, after, color, marker)
         names = [f"{perturbation_label(name)} (seen)" if name == SEEN else name for name in prompts]
         axes.set_yticks(range(len(prompts)), names)
-        axes.set(xlim=(0, 1.05 * lines.max()), ylim=(len(prompts) - 0.5, -0.5), xlabel="letter entropy (100: uniform)")
+        axes.set(xlim=(0, 1.05 * lines.max()), ylim=(len(prompts) - 0.5, -0.5), xlabel="letter entropy (1: uniform)")
         axes.set_title(initial_label(initial), fontsize="medium")
-    begins = so_far(table["seeds"].min(), table["planned"].max(), "seeds")
-    return claimed(figure, begins + _claim(lines, initials), about, OVER_STEPS)
+    begins = seeds_so_far(table)
+    return titled(figure, begins + _title(indexed["change_high"], initials), about, OVER_STEPS)
 
 
-def _claim(lines: pd.Series, initials: list[str]) -> str:
-    """Under how many of the prompts the entropy fell."""
+def _title(highest: pd.Series, initials: list[str]) -> str:
+    """Under how many of the prompts the entropy clearly fell. highest: the upper ends of the changes' intervals."""
     told = []
     for initial in initials:
-        paths = lines.loc[initial].groupby(level="prompt", sort=False)
-        fell = [path.iloc[-1] < path.iloc[0] for _, path in paths]
-        told.append(f"{sum(fell)} of {len(fell)} prompts with {initial_label(initial)}")
-    return "After RL models are surer of their letter under\n" + ",\n".join(told)
+        fell = highest.loc[initial].groupby(level="prompt").last() < 0
+        told.append(f"{fell.sum()} of {len(fell)} prompts with {initial_label(initial)}")
+    return "After RL models are clearly surer of their letter under\n" + ",\n".join(told)

@@ -11,15 +11,16 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from companion.evaluation.judges.judge_registry import judged_by
 from companion.figures.theme import BLIND_SAFE, checkpoint_look, perturbation_label, perturbation_look, titled
-from companion.perturbations.table import Prompt
+from companion.perturbations.perturbation import Prompt
 from companion.questions.question import LETTERS, Question
 
 JUDGED = {
     "rule": {"agree": "says so", "disagree": "says otherwise", "no commitment": "concludes nothing"},
     "grounding": {"agree": "is true of the picture", "disagree": "is not true of the picture"},
 }
-"""judge → verdict → what it says of the reasoning."""
+"""judge → verdict → what it says of the reasoning; of other judges name and verdict are shown as they are."""
 
 COLUMNS = 4
 """Panels beside each other in `asked`, the picture being the first."""
@@ -53,8 +54,9 @@ def example(question: Question, rows: pd.DataFrame) -> Figure:
     blocks = []
     for name, row in rows.iterrows():
         verdict = "right" if row["correct"] else "wrong" if row["answer"] else "no answer"
-        judged = [said[row[judge]] for judge, said in JUDGED.items() if row.get(judge) in said]
-        verdict += f" (its reasoning {', '.join(judged)})" if judged else ""
+        given = {judge: row[judge] for judge in judged_by(rows) if isinstance(row[judge], str)}
+        judged = [JUDGED.get(judge, {found: f"{judge}: {found}"}).get(found) for judge, found in given.items()]
+        verdict += f" (its reasoning {', '.join(filter(None, judged))})" if any(judged) else ""
         caption = row["prompt"].split(question.text)[0].strip()
         if pd.notna(row.get("p_correct")):
             verdict += f", P(correct) {row['p_correct']:.2f}"
@@ -107,7 +109,7 @@ def letters(question: Question, rows: pd.DataFrame, title: str, about: str) -> F
 def answers_to_prompt(prompt: Prompt, table: pd.DataFrame) -> Figure:
     """The picture of a prompt, and each model's distribution over the option letters, the right one bold.
 
-    What a caption or a start of the reasoning put there stands in the title.
+    What a caption or a reasoning prefix put there stands in the title.
 
     table: one line a model: model, answer (letter or None), letter_probs (or None), rule, grounding (verdicts).
     """

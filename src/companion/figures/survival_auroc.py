@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis import tables
-from companion.figures.theme import BLIND_SAFE, OVER_ITEMS, WIDTH, beside, claimed
-from companion.perturbations.table import in_standing_order
+from companion.figures.theme import BLIND_SAFE, OVER_ITEMS, WIDTH, beside, titled
+from companion.perturbations.perturbation import in_standing_order
 
 
 def table(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
@@ -34,10 +34,10 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
         axes.axvline(0.5, color="#222222", linewidth=1)
         axes.set_yticks(range(len(labels)), labels)
         axes.set(title=pairs, xlabel="AUROC for “stays right”", xlim=(0, 1.02), ylim=(len(labels) - 0.5, -0.5))
-    return claimed(figure, _claim(table), about, f"{OVER_ITEMS}; black line: chance")
+    return titled(figure, _title(table), about, f"{OVER_ITEMS}; black line: chance")
 
 
-def _claim(table: pd.DataFrame) -> str:
+def _title(table: pd.DataFrame) -> str:
     """In how many of the comparisons the surer answers survive more often, and in how many less often."""
     sure = table[table["predictor"] == "P(correct)"]
     more, less = (sure["low"] > 0.5).sum(), (sure["high"] < 0.5).sum()

@@ -1,14 +1,14 @@
 """What all figures share: the look of a perturbation and of a recipe, and how a point with its interval is drawn.
 
 A perturbation has one colour, one marker and one name everywhere, and is told apart without colour. The title of a
-figure is a claim made from its numbers; below it stands in small print of which models, items and seeds it is, and what
+figure says what its numbers show; below it stands in small print of which models, items and seeds it is, and what
 its marks mean. Lines and bars are named where they are; there are no legends."""
 
 from __future__ import annotations
 
 import io
-import textwrap
 from collections.abc import Iterable, Mapping
+from textwrap import TextWrapper
 from typing import Any
 
 import numpy as np
@@ -79,6 +79,7 @@ CHECKPOINTS = {
 PANELS = {
     "correct": ("accuracy (%)", 100),
     "consistent": ("reasoning and answer agree (%)", 100),
+    "unsaid": ("right, but its reasoning does not say so (%)", 100),
     "grounded": ("reasoning true of the picture (%)", 100),
     "entropy": ("letter entropy (1: uniform)", 1),
     "words": ("words of reasoning", 1),
@@ -103,8 +104,8 @@ PHRASES = {
 """perturbation → what it is, in the middle of a sentence; others go by their names."""
 
 
-CLAIM_CHARACTERS = 9.5
-"""Characters of a claim that fit an inch."""
+TITLE_CHARACTERS = 9.5
+"""Characters of a title that fit an inch."""
 
 
 def set_theme() -> None:
@@ -115,37 +116,29 @@ def set_theme() -> None:
 
 
 def titled(figure: Figure, title: str, about: str, note: str) -> Figure:
-    """Put over a figure its title, what it is about (models, items, seeds) and how its marks are read.
-
-    Lines that are longer than the figure is wide go on below. What is above three lines makes the figure higher, so
-    that it does not press the axes flat.
-    """
-    more = about.count("\n")
-    if more > 0:
-        figure.set_figheight(figure.get_figheight() + 0.25 * more)
-    figure.suptitle(f"{title}\n{about}\n{note}", x=0.01, ha="left", wrap=True)
-    return figure
-
-
-def claimed(figure: Figure, claim: str, about: str, note: str) -> Figure:
-    """Put over a figure what it claims, and under it in small print what it is about and how its marks are read.
+    """Put a title over a figure, and under it in small print what it is about and how its marks are read.
 
     The small print is the label of the figure too, for the text that stands for the picture (`gallery.redraw`).
     """
     small_print = f"{about}\n{note}"
-    most = int(CLAIM_CHARACTERS * figure.get_figwidth())
-    lines = [balanced(line, most) for line in claim.splitlines()]
+    most = int(TITLE_CHARACTERS * figure.get_figwidth())
+    lines = [balanced(line, most) for line in title.splitlines()]
     figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize="large", weight="bold", wrap=True)
     figure.supxlabel(small_print, x=0.01, ha="left", fontsize="small", color="#666666", wrap=True)
-    figure.set_label(f"{claim}\n{small_print}")
+    figure.set_label(f"{title}\n{small_print}")
     return figure
 
 
 def balanced(line: str, most: int) -> str:
-    """A line parted into as few as fit `most` characters each, of about one length: none has a last word alone."""
-    parts = textwrap.wrap(line, most)
-    width = next(width for width in range(1, most + 1) if len(textwrap.wrap(line, width)) == len(parts))
-    return "\n".join(textwrap.wrap(line, width))
+    """A line parted into as few as fit `most` characters each, of about one length: none has a last word alone, and no
+    name of a perturbation is parted."""
+    wrap = TextWrapper(break_on_hyphens=False)
+
+    def parted(width: int) -> list[str]:
+        wrap.width = width
+        return wrap.wrap(line)
+
+    return "\n".join(parted(next(width for width in range(1, most + 1) if len(parted(width)) == len(parted(most)))))
 
 
 def phrase(perturbation: str) -> str:
@@ -157,7 +150,7 @@ def under(perturbation: str) -> str:
     """Where a perturbation is given: "under the plain prompt", "after a wrong reasoning prefix"."""
     if perturbation == "plain":
         return "under the plain prompt"
-    return f"{'after' if perturbation.endswith('think') and perturbation in PHRASES else 'with'} {phrase(perturbation)}"
+    return f"{'after' if perturbation in ('wrong-think', 'right-think') else 'with'} {phrase(perturbation)}"
 
 
 def opening(words: str) -> str:
@@ -189,7 +182,7 @@ def effects(lines: dict[str, Any], of: str = " of accuracy") -> str:
     return opening(", ".join(told))
 
 
-def listed(parts: list[str]) -> str:
+def enumeration(parts: list[str]) -> str:
     """ "a", "a and b", "a, b and c"."""
     return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else "".join(parts)
 
@@ -225,6 +218,17 @@ def end_labels(axes: Axes, x: float, labels: list[tuple[float, str, str]], gap: 
 def so_far(done: int, planned: int, unit: str) -> str:
     """What a title begins with until all planned runs are there; "" then."""
     return "" if done >= planned else f"{done} of {planned} {unit} so far. "
+
+
+def seeds_so_far(table: pd.DataFrame) -> str:
+    """The same of a table with the columns seeds and planned, whose lines may rest on different numbers of seeds."""
+    low, high, planned = table["seeds"].min(), table["seeds"].max(), table["planned"].max()
+    return "" if low >= planned else f"{low if low == high else f'{low} to {high}'} of {planned} seeds so far. "
+
+
+def over_seeds(seeds: int) -> str:
+    """What an interval is over, of the mean of so many seeds."""
+    return "items; one seed so far" if seeds == 1 else "seeds and items"
 
 
 def initial_label(initial: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.figures.theme import BLIND_SAFE, claimed, initial_label, perturbation_label, shares_bar, so_far
+from companion.figures.theme import BLIND_SAFE, initial_label, perturbation_label, seeds_so_far, shares_bar, titled
 
 SHARES = {
     "agrees": (BLIND_SAFE[0], ""),
@@ -26,7 +26,8 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
     prompts, initials = (list(dict.fromkeys(table[name])) for name in ("prompt", "initial"))
     figure = Figure(figsize=(9, 0.85 * len(prompts) + 1.8))
     panels = figure.subplots(1, len(initials), sharey=True, squeeze=False)[0]
-    lines = table.set_index(["initial", "prompt", "measure", "step"])["value"].mul(100).sort_index()
+    indexed = table.set_index(["initial", "prompt", "measure", "step"]).sort_index()
+    lines = indexed["value"].mul(100)
     for axes, initial in zip(panels, initials, strict=True):
         places = []
         for row, prompt in enumerate(prompts):
@@ -39,17 +40,18 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
         axes.set_title(initial_label(initial), fontsize="medium")
         axes.grid(visible=False)
     panels[-1].legend(loc="upper right", bbox_to_anchor=(1.02, -0.2), ncols=3, frameon=False, fontsize="small")
-    begins = so_far(table["seeds"].min(), table["planned"].max(), "seeds")
-    return claimed(figure, begins + _claim(lines, initials[-1], prompts), about, "intervals: csv")
+    begins = seeds_so_far(table)
+    return titled(figure, begins + _title(indexed, initials[-1], prompts), about, "intervals: csv")
 
 
-def _claim(lines: pd.Series, initial: str, prompts: list[str]) -> str:
-    """How far contradictions grew from one initial checkpoint."""
-    paths = {prompt: lines.loc[(initial, prompt, "contradicts")].sort_index() for prompt in prompts}
-    grown = all(path.iloc[-1] > path.iloc[0] for path in paths.values())
+def _title(lines: pd.DataFrame, initial: str, prompts: list[str]) -> str:
+    """Under how many prompts contradictions clearly grew from one initial checkpoint, and how far."""
+    paths = {prompt: lines.loc[(initial, prompt, "contradicts")] for prompt in prompts}
+    grown = sum(path["change_low"].iloc[-1] > 0 for path in paths.values())
     told = ", ".join(
-        f"{perturbation_label(name)} {path.iloc[0]:.0f} → {path.iloc[-1]:.0f} %" for name, path in paths.items()
+        f"{perturbation_label(name)} {100 * path['value'].iloc[0]:.0f} → {100 * path['value'].iloc[-1]:.0f} %"
+        for name, path in paths.items()
     )
-    more = "More" if grown else "Not everywhere more"
+    under = "" if grown == len(prompts) else f"\nunder {grown} of {len(prompts)} prompts"
     seen = initial_label(initial).removesuffix(" reasoning before RL")
-    return f"{more} answers contradict their own reasoning after RL\n{seen}: {told}"
+    return f"After RL clearly more answers contradict their own reasoning{under}\n{seen}: {told}"

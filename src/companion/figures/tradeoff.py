@@ -1,7 +1,7 @@
 """Share of answers that are right, and that are right with reasoning that says so, over RL steps.
 
-The gap between the two lines is what the accuracy-faithfulness trade-off is about: right answers that the reasoning
-before them does not say.
+The gap between the two lines is the share of answers that are right although their reasoning does not say so. The
+accuracy-faithfulness trade-off: over RL more answers become right, and the gap widens.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from companion.figures.theme import BLIND_SAFE, claimed, draw_chance, initial_label, so_far
+from companion.figures.theme import BLIND_SAFE, draw_chance, initial_label, over_seeds, seeds_so_far, titled
 
 MEASURES = ("right", "right and its reasoning says so")
-PROMPTS = {"plain": "plain prompt", "wrong-think": "after a false first sentence"}
+GAP = "right but its reasoning does not say so"
+"""The measure that is one less the other."""
+PROMPTS = {"plain": "plain prompt", "wrong-think": "after a wrong reasoning prefix"}
 INITIALS = ("misread-0", "misread-20")
 
 
@@ -49,11 +51,11 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
     for axes in panels[-1]:
         axes.set(xlabel="RL step", ylim=(-12, 100), yticks=range(0, 101, 20))
     _name_the_gap(panels[-1, -1], right, said)
-    over = "items; one seed so far" if table["seeds"].max() == 1 else "seeds and items"
+    over = over_seeds(table["seeds"].max())
     misread = f"{INITIALS[-1]}: 20 % of the reasoning seen before RL misread the picture"
     note = f"upright lines: 95 % intervals over {over}; {misread}"
-    begins = so_far(table["seeds"].min(), table["planned"].max(), "seeds")
-    return claimed(figure, begins + _claim(right, said), about, note)
+    begins = seeds_so_far(table)
+    return titled(figure, begins + _title(right, said), about, note)
 
 
 def _panel(axes: Axes, right: pd.DataFrame, said: pd.DataFrame) -> None:
@@ -62,7 +64,7 @@ def _panel(axes: Axes, right: pd.DataFrame, said: pd.DataFrame) -> None:
         right.index, said["value"] * 100, right["value"] * 100, color=BLIND_SAFE[3], alpha=0.25, linewidth=0
     )
     for line, color, style in ((right, "#222222", "o-"), (said, BLIND_SAFE[0], "s--")):
-        axes.vlines(line.index, line["low"].clip(0) * 100, line["high"] * 100, color=color, linewidth=1.2)
+        axes.vlines(line.index, line["low"] * 100, line["high"] * 100, color=color, linewidth=1.2)
         axes.plot(line.index, line["value"] * 100, style, color=color, linewidth=2, markersize=4, clip_on=False)
     top, bottom = (100 * line["value"].iloc[-1] for line in (right, said))
     end = right.index[-1]
@@ -98,13 +100,15 @@ def _name_the_gap(axes: Axes, right: pd.DataFrame, said: pd.DataFrame) -> None:
     )
 
 
-def _claim(right: pd.DataFrame, said: pd.DataFrame) -> str:
-    """What the last panel shows, from its numbers."""
-    gains = [line["value"].iloc[-1] - line["value"].iloc[0] for line in (right, said)]
-    if gains[0] <= 0:
-        head = "After a false first sentence, RL makes no more answers right"
-    elif gains[1] < gains[0] / 2:
-        head = "After a false first sentence, RL makes more answers right, but not their reasoning"
+def _title(right: pd.DataFrame, said: pd.DataFrame) -> str:
+    """What the last panel shows, from the intervals of its paired changes."""
+    more, more_said = right.iloc[-1], said.iloc[-1]
+    if not more["change_low"] > 0:
+        head = "After a wrong reasoning prefix, RL does not clearly make more answers right"
+    elif not more_said["change_low"] > 0:
+        head = "After a wrong reasoning prefix, RL makes more answers right, but not their reasoning"
+    elif more_said["change_high"] < more["change_low"]:
+        head = "After a wrong reasoning prefix, RL makes more answers right than their reasoning says"
     else:
-        head = "After a false first sentence, RL makes more answers right, and their reasoning too"
+        head = "After a wrong reasoning prefix, RL makes more answers right, and their reasoning says so"
     return f"{head}\n{INITIALS[-1]}: right {_path(right)}; right and its reasoning says so {_path(said)}"

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis import training_runs
-from companion.figures.theme import WIDTH, claimed, recipe_look, recipes_in_order, signed, tell_chance
+from companion.figures.theme import WIDTH, recipe_look, recipes_in_order, signed, tell_chance, titled
 
 MEASURES = ("correct", "consistent", "grounded", "entropy", "words")
 
@@ -43,10 +43,10 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
         axes.set_xlabel("accuracy (%)")
     figure.supylabel("reasoning and answer agree (%)", fontsize="medium")
     note = f"thick: mean over seeds; thin: each seed; black: before RL{tell_chance(table)}; 95 % intervals: csv"
-    return claimed(figure, _claim(table, recipes), about, note)
+    return titled(figure, _title(table, recipes), about, note)
 
 
-def _claim(table: pd.DataFrame, recipes: list[str]) -> str:
+def _title(table: pd.DataFrame, recipes: list[str]) -> str:
     """With how many recipes accuracy and agreement clearly change over RL, by the intervals of their changes."""
     last = table[(table["seed"] == -1) & (table["step"] == table["step"].max())].set_index(["measure", "recipe"])
     told = []
@@ -54,4 +54,5 @@ def _claim(table: pd.DataFrame, recipes: list[str]) -> str:
         lines = last.loc[measure]
         up, down = (lines["change_low"] > 0).sum(), (lines["change_high"] < 0).sum()
         told.append(f"{name} clearly rises with {up} of {len(recipes)} recipes, falls with {down}")
-    return f"Over RL {told[0]};\n{told[1]}"
+    items = int(table.loc[table["seed"] >= 0, "n"].max())
+    return f"Over RL, on {items} items, {told[0]};\n{told[1]}"

@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis import tables
-from companion.figures.theme import BLIND_SAFE, WIDTH, claimed, perturbation_label, shares_bar, under
-from companion.perturbations.table import in_standing_order
+from companion.figures.theme import BLIND_SAFE, WIDTH, perturbation_label, shares_bar, titled, under
+from companion.perturbations.perturbation import in_standing_order
 
 FATES = {"right": "still right", "suggested": "the asserted option", "other": "another option", "none": "no answer"}
 
@@ -50,10 +50,10 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
     axes.set(xlim=(0, 100), ylim=(len(labels) - 0.5, -0.9))
     axes.set_xlabel("share of the items that were right under the plain prompt (%)")
     among = f"of the {table['among'].max()} items that were right under the plain prompt"
-    return claimed(figure, _claim(table), about, f"{among}; 95 % intervals over items: csv")
+    return titled(figure, _title(table), about, f"{among}; 95 % intervals over items: csv")
 
 
-def _claim(table: pd.DataFrame) -> str:
+def _title(table: pd.DataFrame) -> str:
     """What becomes of right answers after the two misleading texts."""
     shares = table.set_index(["perturbation", "fate"])["value"] * 100
     told = [

@@ -22,5 +22,5 @@ def table(rows: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> pd.Data
 
 def draw(table: pd.DataFrame, about: str) -> Figure:
     """A line a benchmark and model, a panel a prompt."""
-    claim = drops_of_parts(table, YOURS, of=" of P(correct)")
-    return by_part(table, YOURS, claim, about, SHOWN, "p_correct", "P(correct letter), mean (%)")
+    title = drops_of_parts(table, YOURS, of=" of P(correct)")
+    return by_part(table, YOURS, title, about, SHOWN, "p_correct", "P(correct letter), mean (%)")

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from companion.analysis import tables
 from companion.analysis.tables import for_each
 from companion.figures.interval_plots import YOURS, drops_of_parts, named_parts
-from companion.figures.theme import WIDTH, claimed
-from companion.perturbations.table import in_standing_order
+from companion.figures.theme import WIDTH, titled
+from companion.perturbations.perturbation import in_standing_order
 
 
 def table(rows: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> pd.DataFrame:
@@ -41,5 +41,5 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
     axes.set(xlabel="change against the plain prompt (points)", ylabel="")
     axes.xaxis.set_ticks_position("top")
     axes.tick_params(length=0, rotation=0)
-    claim = drops_of_parts(table, YOURS)
-    return claimed(figure, claim, about, "bold: the 95 % interval over items is clear of zero")
+    title = drops_of_parts(table, YOURS)
+    return titled(figure, title, about, "bold: the 95 % interval over items is clear of zero")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 import torch
 
 from companion.models.interface import Sampling
-from companion.perturbations.table import Prompt
+from companion.perturbations.perturbation import Prompt
 
 
 class TokenChooser:

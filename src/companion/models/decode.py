@@ -10,19 +10,12 @@ written in place; for all others through its forward pass.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields
 from itertools import accumulate
 from typing import Any, Protocol
 
 import torch
-from transformers.modeling_outputs import BaseModelOutputWithPast
 
-CACHE = next(
-    name
-    for name in ("cache", "past_key_values")  # the latter before transformers 5.24
-    if name in {field.name for field in fields(BaseModelOutputWithPast)}
-)
-"""What transformers calls the keys and values of the tokens before, among a model's arguments and in its output."""
+from companion.models.caches import CACHE
 
 Choose = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """(logits (rows, vocabulary), rows: their numbers in the whole batch) → the next token of each row."""
@@ -38,9 +31,11 @@ ROOM = 32
 
 
 def can_decode(model: Any) -> bool:
-    """Whether this module knows the model: positions are plain counts, and layers are those of Llama or Qwen."""
-    config = model.config
-    return config.model_type == "llava" and config.text_config.model_type in ("llama", "qwen2", "qwen3")
+    """Whether this module knows the model: positions are plain counts, and layers, which see all tokens, are
+    those of Llama or Qwen."""
+    config, text = model.config, model.config.get_text_config()
+    sees_all = set(getattr(text, "layer_types", None) or ()) <= {"full_attention"}
+    return config.model_type == "llava" and text.model_type in ("llama", "qwen2", "qwen3") and sees_all
 
 
 class State(Protocol):

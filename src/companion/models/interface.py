@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from companion.errors import CompanionError, Refusal
 from companion.models.profiles import Profile
-from companion.perturbations.table import Prompt
+from companion.perturbations.perturbation import Prompt
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,8 @@ class Response:
 
 
 class Model(Protocol):
-    """label: for people. identity: hash of the weights. delivery: how a think start reaches the model.
+    """label: for people. identity: hash of the weights. delivery: how a think start reaches the model. precision: in
+    which it computes, and how its weights are quantised if they are; "" where that cannot be known.
 
     budget: how many tokens, of prompts and responses, it can hold at once.
     """
@@ -83,6 +84,9 @@ class Model(Protocol):
     profile: Profile
     delivery: str
     device: str
+
+    @property
+    def precision(self) -> str: ...
 
     @property
     def budget(self) -> int: ...

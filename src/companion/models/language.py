@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Protocol
 
 from companion.errors import CompanionError, Refusal
+from companion.models.weights import hash_folder, hub_config
 
 ATTEMPTS = 3
 """How often a prompt is put to a model before its last reply is left as it is."""
@@ -85,25 +87,45 @@ class CausalLM:
     def __init__(
         self, name: str, device: str = "auto", max_new_tokens: int | None = None, batch_size: int = 16
     ) -> None:
-        self.label, self.identity = name, capped(name, max_new_tokens)
+        self.label, self._asked = name, max_new_tokens
         self.device, self.max_new_tokens, self.batch_size = device, max_new_tokens or BRIEF, batch_size
 
     @cached_property
+    def commit(self) -> str | None:
+        """Of a model on the Hub. Raises CompanionError where there is no such model."""
+        try:
+            return None if Path(self.label).is_dir() else hub_config(self.label)[1]
+        except OSError as error:
+            raise self._missing(error) from error
+
+    @cached_property
+    def identity(self) -> str:
+        name = f"{self.label}@{self.commit}" if self.commit else hash_folder(Path(self.label))
+        return capped(name, self._asked)
+
+    def _missing(self, error: Exception) -> CompanionError:
+        first = str(error).strip().split("\n")[0]
+        return CompanionError(f"no language model {self.label!r} ({first}); check the path")
+
+    @cached_property
     def loaded(self) -> tuple[Any, Any]:
-        """Model and tokenizer. Raises CompanionError where there is no such model."""
-        import torch
+        """Model and tokenizer. Raises CompanionError where there is no such model or device."""
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        device = ("cuda" if torch.cuda.is_available() else "cpu") if self.device == "auto" else self.device
+        from companion.models.devices import find_device
+
+        device = find_device(self.device)
+        revision = {"revision": self.commit} if self.commit else {}
         try:
-            tokenizer = AutoTokenizer.from_pretrained(self.label, padding_side="left")
-            model = AutoModelForCausalLM.from_pretrained(self.label, dtype="auto").to(device).eval()
-        except (OSError, ValueError) as error:
-            first = str(error).strip().split("\n")[0]
-            raise CompanionError(f"no language model {self.label!r} ({first}); check the path") from error
+            tokenizer = AutoTokenizer.from_pretrained(self.label, padding_side="left", **revision)
+            model = AutoModelForCausalLM.from_pretrained(self.label, dtype="auto", **revision)
+        except (ImportError, MemoryError):
+            raise
+        except Exception as error:  # of files that lack or are damaged transformers says so in errors of many kinds
+            raise self._missing(error) from error
         if tokenizer.pad_token is None:
             tokenizer.pad_token = tokenizer.eos_token
-        return model, tokenizer
+        return model.to(device).eval(), tokenizer
 
     def write(
         self, prompts: Sequence[str], attempt: int = 0, schemas: Sequence[Mapping[str, Any]] = ()

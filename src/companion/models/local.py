@@ -8,13 +8,13 @@ are chosen (`choose_tokens`), and how many prompts are written at once (`decode`
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import json
 import math
 import platform
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
@@ -26,12 +26,16 @@ from PIL import Image
 
 from companion.errors import CompanionError, PictureError, Refusal, one_line
 from companion.models import letters, prefix_tree
+from companion.models.caches import reading_of, tell_slower
 from companion.models.choose_tokens import TokenChooser
-from companion.models.decode import State, write
+from companion.models.decode import Choose, State, write
+from companion.models.devices import find_device
 from companion.models.interface import Response, Sampling, out_of_memory
+from companion.models.one_by_one import write_one_by_one
 from companion.models.profiles import begin_turn, fit, get_profile, messages, opening
 from companion.models.read_answer import parse_answer
-from companion.perturbations.table import Prompt
+from companion.models.weights import hash_folder, hub_config
+from companion.perturbations.perturbation import Prompt
 
 MOST_TOKENS = 1 << 17
 """At once: more make it no faster."""
@@ -59,7 +63,8 @@ class LocalModel:
     """A vision-language model and its processor. The weights are loaded when the first prompt comes.
 
     device: "auto", "cpu", "cuda", "mps" …; profile: a name from `profiles.PROFILES`, or "auto": the one that the
-    checkpoint's config names, else the one that fits its own name. Raises CompanionError where there is no such model.
+    checkpoint's config names, else the one that fits its own name. Raises CompanionError where there is no such model
+    or device. half: whether it computes in half precision (bfloat16), as rows tell.
     """
 
     delivery = "prefill"
@@ -68,22 +73,44 @@ class LocalModel:
         self.name = name
         folder = Path(name)
         self.label = folder.name if folder.is_dir() else name
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        try:
-            self.device = str(torch.device(device))
-        except RuntimeError as error:
-            raise CompanionError(f"unknown device {device!r}; give auto, cpu, cuda or cuda:0") from error
-        config = _config(name)
-        self.profile = get_profile(config.get("companion_profile", "auto") if profile == "auto" else profile, name)
+        self.device = find_device(device)
+        self.config, commit = _config(name)
+        self.profile = get_profile(self.config.get("companion_profile", "auto") if profile == "auto" else profile, name)
+        self.half = self.device != "cpu"  # a CPU has no use for less than single precision
         self.pictures: dict[str, int | None] = {}  # by benchmark: how many tokens one is, with a prompt
-        self.identity = _hash_folder(folder) if folder.is_dir() else f"{name}@{config.get('_commit_hash')}"
+        self.revision = {"revision": commit} if commit else {}  # what is loaded is of the commit that names the rows
+        self.identity = f"{name}@{commit}" if commit else hash_folder(folder)
+
+    @property
+    def dtype(self) -> str:
+        """The type of numbers in which it computes, by torch's name."""
+        return "bfloat16" if self.half else "float32"
+
+    @property
+    def precision(self) -> str:
+        """The dtype, and the method by which the model's config says that its weights are quantised, if they are."""
+        method = (self.config.get("quantization_config") or {}).get("quant_method")
+        return ", ".join(filter(None, (self.dtype, method)))
+
+    @contextmanager
+    def _loading(self) -> Iterator[None]:
+        """Around what transformers loads: it tells of missing and damaged files in errors of many kinds."""
+        try:
+            yield
+        except (ImportError, MemoryError):
+            raise
+        except Exception as error:
+            raise CompanionError(
+                f"the model {self.name!r} cannot be loaded: {_first_line(error)}; it needs a whole folder, or an id, "
+                "that AutoProcessor and AutoModelForImageTextToText of transformers load"
+            ) from error
 
     @cached_property
     def processor(self) -> Any:
         from transformers import AutoProcessor  # slow to import, and not needed where all rows are stored
 
-        processor = AutoProcessor.from_pretrained(self.name)
+        with self._loading():
+            processor = AutoProcessor.from_pretrained(self.name, **self.revision)
         processor.tokenizer.padding_side = "left"
         if processor.tokenizer.pad_token is None:
             processor.tokenizer.pad_token = processor.tokenizer.eos_token
@@ -104,14 +131,13 @@ class LocalModel:
 
         on_cpu = self.device == "cpu"
         transformers_logging.disable_progress_bar()
-        try:
+        with self._loading():
             model = AutoModelForImageTextToText.from_pretrained(
                 self.name,
-                dtype=torch.float32 if on_cpu else torch.bfloat16,
+                dtype=getattr(torch, self.dtype),
                 attn_implementation="eager" if on_cpu else "sdpa",
+                **self.revision,
             )
-        except (OSError, ValueError) as error:
-            raise CompanionError(f"the model {self.name!r} cannot be loaded: {_first_line(error)}") from error
         if on_cpu:
             _keep_memory()
         return model.to(self.device).eval()
@@ -244,6 +270,32 @@ class LocalModel:
     def answers(self, prompts: Sequence[Prompt], sampling: Sampling) -> Iterator[tuple[int, Response | Refusal]]:
         """What `generate` gives, but that an error with one prompt is one with all that are not yet finished."""
         chooser = TokenChooser(self.letter_tokens, prompts, sampling.of(self.profile), self.device)
+        reading = reading_of(self.model)
+        tell_slower(self.label, reading)
+        written = self._one_by_one if reading == "single" else self._together
+        try:
+            for number, ids in written(prompts, sampling, chooser.choose):
+                stopped = ids[-1] in self.ends
+                finish = "stop" if stopped else "length"
+                yield number, self.response(prompts[number], ids[:-1] if stopped else ids, finish, chooser.told(number))
+        except RuntimeError as error:
+            if out_of_memory(error):
+                self.at_once = max(1, self.at_once // 2)
+            raise
+
+    def _one_by_one(
+        self, prompts: Sequence[Prompt], sampling: Sampling, choose: Choose
+    ) -> Iterator[tuple[int, list[int]]]:
+        """The number of each prompt as soon as it is finished, and its new tokens."""
+        texts, images, shown = self.ready(prompts)
+        pictures = [images[name] for name in shown]
+        most = sampling.max_new_tokens or self.profile.max_new_tokens
+        return write_one_by_one(self.model, self.processor, texts, pictures, most, set(self.ends), choose)
+
+    def _together(
+        self, prompts: Sequence[Prompt], sampling: Sampling, choose: Choose
+    ) -> Iterator[tuple[int, list[int]]]:
+        """As `_one_by_one`, but many at once."""
         parts = self._parts(prompts, sampling)
 
         def prepared(number: int) -> prefix_tree.Prepared:
@@ -258,16 +310,7 @@ class LocalModel:
         most = sampling.max_new_tokens or self.profile.max_new_tokens
         with ThreadPoolExecutor(1) as worker:
             coming = [worker.submit(prepared, 0)]
-            try:
-                for number, ids in write(begin, [len(part) for part in parts], most, set(self.ends), chooser.choose):
-                    stopped = ids[-1] in self.ends
-                    finish = "stop" if stopped else "length"
-                    written = ids[:-1] if stopped else ids
-                    yield number, self.response(prompts[number], written, finish, chooser.told(number))
-            except RuntimeError as error:
-                if out_of_memory(error):
-                    self.at_once = max(1, self.at_once // 2)
-                raise
+            yield from write(begin, [len(part) for part in parts], most, set(self.ends), choose)
 
     def _parts(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[list[Prompt]]:
         """Prompts in groups: first as many as memory holds, then fewer, to take the places of those that are finished.
@@ -346,31 +389,18 @@ def _keep_memory() -> None:
         libc.mallopt(-1, (1 << 31) - 1)  # M_TRIM_THRESHOLD
 
 
-def _config(name: str) -> dict[str, Any]:
-    """The config.json of a model; transformers, slow to import, is asked only for those on the Hub."""
+def _config(name: str) -> tuple[dict[str, Any], str | None]:
+    """The config.json of a model, and the commit that it is of where the model is on the Hub."""
+    file, commit = Path(name) / "config.json", None
     try:
-        if (file := Path(name) / "config.json").is_file():
-            return dict(json.loads(file.read_text(encoding="utf-8")))
-        from transformers import AutoConfig
-
-        return vars(AutoConfig.from_pretrained(name))
+        if not file.is_file():
+            file, commit = hub_config(name)
+        return json.loads(file.read_text(encoding="utf-8")), commit
     except (OSError, ValueError) as error:
         raise CompanionError(
             f"no model {name!r}: it is no folder with a config.json, and the Hub gave none; "
             f"check the path or the id ({_first_line(error)})"
         ) from error
-
-
-def _hash_folder(folder: Path) -> str:
-    """Sixteen hex digits of everything in a checkpoint that changes what the model says."""
-    digest = hashlib.blake2b(digest_size=8)
-    for file in sorted(folder.iterdir()):
-        if file.suffix in (".safetensors", ".jinja") or file.name.endswith(("config.json", "tokenizer.json")):
-            digest.update(file.name.encode())
-            with file.open("rb") as opened:
-                while block := opened.read(1 << 22):
-                    digest.update(block)
-    return digest.hexdigest()
 
 
 def _first_line(error: Exception) -> str:

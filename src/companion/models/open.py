@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from companion.errors import CompanionError
 from companion.models.account import Account
@@ -29,68 +30,92 @@ def is_served(name: str) -> bool:
     return bool(colon) and service in (*SERVICES, "http", "https")
 
 
+def sold_at(url: str) -> str | None:
+    """The company, of `SERVICES`, that is paid for what is asked at a URL."""
+    hosts = {urlsplit(own).hostname: company for company, (own, _) in SERVICES.items()}
+    return hosts.get(urlsplit(url).hostname)
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """How a model behind a server is asked. delivery: of a prefilled start, one of `profiles.DELIVERIES`. account: what
+    may be spent. price: of a company's model its listed one unless given. effort: of hidden reasoning, or None for the
+    server's own. timeout: seconds of one request."""
+
+    delivery: str = "user turn"
+    account: Account | None = None
+    price: Price | None = None
+    effort: str | None = None
+    timeout: float = TIMEOUT
+
+
 def open_model(
     name: str,
     device: str = "auto",
     profile: str = "auto",
-    delivery: str = "user turn",
-    account: Account | None = None,
-    gpus: int = 1,
     system: str = "",
-    price: Price | None = None,
-    effort: str | None = None,
-    timeout: float = TIMEOUT,
+    gpus: int = 1,
     vllm: Mapping[str, Any] | None = None,
+    server: ServerSettings | None = None,
 ) -> Model:
     """A model by name: a folder, a Hub id, `openai:NAME`, `gemini:NAME`, `vllm:FOLDER OR ID`, or a server's URL.
 
     A URL may name one of the server's models behind a #, as in http://localhost:8000/v1#Qwen/Qwen2.5-VL-7B-Instruct.
-    device: of models of this machine; gpus: over which vLLM spreads one; vllm: settings of its engine. delivery,
-    account, price, effort, timeout (in seconds, for one request): of models behind a server; a company's model has its
-    listed price unless one is given.
-    system: the system prompt, or "" for none. Raises CompanionError where a company's model has no key or no price.
+    device: of models of this machine. profile: how it is asked. system: the system prompt, or "" for none. gpus: over
+    which vLLM spreads one; vllm: settings of its engine. Raises CompanionError where a company's model has no key or no
+    price, and where a setting is for another kind of model.
     """
-    if effort and not is_served(name):
-        raise CompanionError(f"a reasoning effort is for models behind a server; {name!r} is none: leave it out")
-    if vllm and not name.startswith("vllm:"):
-        raise CompanionError(f"--vllm is for models named vllm:FOLDER OR ID, and {name!r} is none: leave it out")
-    model = _open(name, device, profile, delivery, account, gpus, price, effort, timeout, vllm)
+    server = server or ServerSettings()
+    if not is_served(name):
+        if server.effort:
+            raise CompanionError(f"a reasoning effort is for models behind a server; {name!r} is none: leave it out")
+        return open_local(name, device, profile, system, gpus, vllm)
+    if vllm:
+        raise CompanionError(NOT_VLLM.format(name))
+    model = EndpointModel(_endpoint(name, server), profile, server.delivery, server.effort)
     model.profile = replace(model.profile, system=system)
     return model
 
 
-def _open(
+NOT_VLLM = "--vllm is for models named vllm:FOLDER OR ID, and {!r} is none: leave it out"
+
+
+def open_local(
     name: str,
-    device: str,
-    profile: str,
-    delivery: str,
-    account: Account | None,
-    gpus: int,
-    price: Price | None,
-    effort: str | None,
-    timeout: float,
-    vllm: Mapping[str, Any] | None,
-) -> Model:
-    service, colon, rest = name.partition(":")
-    if service in SERVICES and colon:
-        url, key = SERVICES[service]
-        if not secret(key):
-            raise CompanionError(
-                f"the model {name!r} needs a key: put it into the environment variable {key}, or into the keyring with "
-                f"`keyring set companion {key}`"
-            )
-        price = price or listed_price(service, rest)
-        if price is None:
-            raise CompanionError(
-                f"no price of {name!r} is listed; give --price READ,WRITTEN in dollars per million tokens, as the "
-                "company's page says"
-            )
-        endpoint = Endpoint(url, rest, timeout, key=key, account=account, price=price)
-        return EndpointModel(endpoint, profile, delivery, effort)
-    if service == "vllm" and colon:
-        return VLLMModel(rest, profile, gpus, vllm)
-    if is_served(name):
+    device: str = "auto",
+    profile: str = "auto",
+    system: str = "",
+    gpus: int = 1,
+    vllm: Mapping[str, Any] | None = None,
+) -> LocalModel:
+    """A model of this machine by name; everything as of `open_model`."""
+    if vllm and not name.startswith("vllm:"):
+        raise CompanionError(NOT_VLLM.format(name))
+    if name.startswith("vllm:"):
+        model: LocalModel = VLLMModel(name.removeprefix("vllm:"), profile, gpus, vllm)
+    else:
+        model = LocalModel(name, device, profile)
+    model.profile = replace(model.profile, system=system)
+    return model
+
+
+def _endpoint(name: str, server: ServerSettings) -> Endpoint:
+    service, _, rest = name.partition(":")
+    if service not in SERVICES:
         url, _, model = name.partition("#")
-        endpoint = Endpoint(url, model or None, timeout, account=account, price=price)
-        return EndpointModel(endpoint, profile, delivery, effort)
-    return LocalModel(name, device, profile)
+        if company := sold_at(url):
+            raise CompanionError(f"{url} costs money: name it {company}:{model or 'NAME'}, so that its price is known")
+        return Endpoint(url, model or None, server.timeout, account=server.account, price=server.price)
+    url, key = SERVICES[service]
+    if not secret(key):
+        raise CompanionError(
+            f"the model {name!r} needs a key: put it into the environment variable {key}, or into the keyring with "
+            f"`keyring set companion {key}`"
+        )
+    price = server.price or listed_price(service, rest)
+    if price is None:
+        raise CompanionError(
+            f"no price of {name!r} is listed; give --price READ,WRITTEN in dollars per million tokens, as the "
+            "company's page says"
+        )
+    return Endpoint(url, rest, server.timeout, key=key, account=server.account, price=price)

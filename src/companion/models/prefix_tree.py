@@ -15,7 +15,8 @@ from typing import Any
 import torch
 from PIL import Image
 
-from companion.models.decode import CACHE, State, state_of
+from companion.models.caches import CACHE, reading_of, whole_cache
+from companion.models.decode import State, state_of
 
 WORTH = 24
 """Tokens that a shared stretch must save to be read by itself: each level is one more forward pass."""
@@ -39,20 +40,12 @@ def prepare(
 
     texts: prompts as the chat template renders them, one picture in each. shown: for each the name of its picture.
     """
-    if _slides(model):  # what lies in a window is told by places, which branches leave empty
+    if reading_of(model) == "rows":
         images = {number: images[name] for number, name in enumerate(shown)}
         shown = list(images)
-    bos = processor.tokenizer.bos_token
-    special = not (bos and texts[0].startswith(bos))
     first = [shown.index(name) for name in images]
-    inputs = processor(
-        text=[texts[row] for row in first],
-        images=[[image] for image in images.values()],
-        padding=True,
-        return_tensors="pt",
-        add_special_tokens=special,
-    )
-    plain = processor.tokenizer(list(texts), add_special_tokens=special)["input_ids"]
+    inputs = encode(processor, [texts[row] for row in first], list(images.values()))
+    plain = processor.tokenizer(list(texts), add_special_tokens=_adds_special(processor, texts[0]))["input_ids"]
     place = {name: number for number, name in enumerate(images)}
     source = [place[name] for name in shown]
     whole = [ids[mask > 0].tolist() for ids, mask in zip(inputs["input_ids"], inputs["attention_mask"], strict=True)]
@@ -77,9 +70,32 @@ def fill_cache(model: Any, prepared: Prepared) -> tuple[State, torch.Tensor]:
     return state, logits
 
 
-def _slides(model: Any) -> bool:
-    kinds = getattr(model.config.get_text_config(), "layer_types", None) or []
-    return any(kind != "full_attention" for kind in kinds)
+def encode(processor: Any, texts: Sequence[str], images: Sequence[Image.Image]) -> Mapping[str, Any]:
+    """What the processor makes of rendered prompts with one picture each, padded on the left."""
+    return processor(
+        text=list(texts),
+        images=[[image] for image in images],
+        padding=True,
+        return_tensors="pt",
+        add_special_tokens=_adds_special(processor, texts[0]),
+    )
+
+
+def on_device(inputs: Mapping[str, Any], model: Any) -> dict[str, Any]:
+    """What a processor made, where the model is, and in its precision."""
+    weight = next(model.parameters())
+    return {
+        name: value.to(weight.device, weight.dtype if value.is_floating_point() else None)
+        if isinstance(value, torch.Tensor)
+        else value
+        for name, value in inputs.items()
+    }
+
+
+def _adds_special(processor: Any, text: str) -> bool:
+    """Whether the tokenizer adds what a text begins with; not where the chat template has written it."""
+    bos = processor.tokenizer.bos_token
+    return not (bos and text.startswith(bos))
 
 
 def _shared(one: Sequence[int], other: Sequence[int]) -> int:
@@ -135,20 +151,16 @@ def _parts(rows: list[list[int]], members: list[int], start: int) -> list[tuple[
 def _pictures(model: Any, inputs: Mapping[str, Any], trunks: list[int]) -> State:
     """The state after the first tokens of one prompt of each picture, trunks: how many; inputs: from the processor."""
     told = hasattr(model.model, "get_rope_index")  # where time, height and width are told, the model finds them itself
-    weight = next(model.parameters())
     length, own = inputs["input_ids"].shape[1], inputs["attention_mask"].sum(dim=-1)
     columns = (length - own + torch.tensor(trunks))[:, None] + torch.arange(-max(trunks), 0)
     there = columns >= (length - own)[:, None]
     ready = {}
     for name, value in inputs.items():
-        if isinstance(value, torch.Tensor):
-            if value.shape == inputs["input_ids"].shape:  # something of each token
-                value = value.gather(1, columns.clamp(min=0)).masked_fill(~there, 0)
-            elif value.is_floating_point():
-                value = value.to(weight.dtype)
-            value = value.to(weight.device)
+        if isinstance(value, torch.Tensor) and value.shape == inputs["input_ids"].shape:  # something of each token
+            value = value.gather(1, columns.clamp(min=0)).masked_fill(~there, 0)
         ready[name] = value
+    ready = on_device(ready, model)
     mask = ready["attention_mask"]
     positions = {} if told else {"position_ids": (mask.cumsum(dim=-1) - 1).clamp(min=0)}
-    cache = model(**ready, **positions, use_cache=True, logits_to_keep=1)[CACHE]
+    cache = model(**ready, **positions, **whole_cache(model), use_cache=True, logits_to_keep=1)[CACHE]
     return state_of(model, cache, mask, mask.sum(dim=-1) + (model.model.rope_deltas.flatten() if told else 0))

@@ -16,7 +16,7 @@ from PIL import Image
 
 from companion.errors import CompanionError
 from companion.models.read_answer import Reading
-from companion.perturbations.table import Prompt
+from companion.perturbations.perturbation import Prompt
 
 INSTRUCTION = "Think, then answer."
 """Ends every question to a microworld model, as its supervised training did; real models are asked in more words."""
@@ -87,8 +87,8 @@ PROFILES = {
     for profile in (
         # Its models know no instruction but their own: the start is a sentence before the question, as captions are.
         Profile("microworld", INSTRUCTION, 96, begin="{start}\n{text}"),
-        Profile("generic", TAGS, 1024),
-        # Not trained on the tags.
+        # Not trained on the tags, or nobody knows.
+        Profile("generic", TAGS, 1024, "tag or final statement"),
         Profile("qwen2.5-vl", TAGS, 1024, "tag or final statement", pixels=PIXELS),
         # OuyangKun10/SpaceR: SpaceR-Eval/data_utils/stibench.py (its prompt "thinking", temperature, 1,024 tokens; the
         # map is asked for in vsi_util.py), SpaceR-Eval/util.py (the answer is the first block).

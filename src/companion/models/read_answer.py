@@ -39,24 +39,27 @@ def parse_answer(response: str, prefill: str, options: Sequence[str], reading: R
     """Read a response, which goes on from `prefill`.
 
     Of several answer blocks the first counts, as it does for the scorers of Video-R1 and SpaceR, but one inside the
-    reasoning only where there is no other. Of several final statements the last counts; none counts inside a reasoning
-    that was not brought to its end. think is what stands in think blocks, or, where a final statement may be the answer
-    and there is no such block, all that comes before it.
+    reasoning only where there is no other, and one that holds no option ("I write between <answer> and </answer>") only
+    where none does. Think tags that a reasoning mentions are counted as they open and close. Of several final
+    statements the last counts; none counts inside a reasoning that was not brought to its end. think is what stands in
+    think blocks, or, where a final statement may be the answer and there is no such block, all that comes before it.
     """
     whole = prefill + response
     thinks = list(_THINK.finditer(whole))
-    thinking = bool(thinks) and bool(thinks[0][1])  # the chat template may have opened the block
+    closing = sum(bool(tag[1]) for tag in thinks)
+    depth = max(0, 2 * closing - len(thinks))  # the chat template may have opened the block
     blocks = []
     for tag in _TAG.finditer(whole):
         if tag[2].lower() == "think":
-            thinking = not tag[1]
+            depth = max(0, depth - 1) if tag[1] else depth + 1
         elif not tag[1] and tag.start() >= len(prefill):
-            blocks.append((thinking, tag))
+            held = _option(_CLOSED.split(whole[tag.end() :], maxsplit=1)[0], options)
+            blocks.append((depth > 0, held is None, tag, held))
+    thinking = bool(thinks) and not thinks[-1][1]
     found, stop = None, len(whole)
     if blocks:
-        _, tag = min(blocks, key=lambda block: block[0])
+        *_, tag, found = min(blocks, key=lambda block: block[:2])
         start, stop = tag.end(), tag.start()
-        found = _option(_CLOSED.split(whole[start:], maxsplit=1)[0], options)
     elif reading == "tag or final statement" and not thinking:
         start = max(len(prefill), thinks[-1].end() if thinks else 0)
         line, found = _statement(whole[start:], options)

@@ -26,11 +26,12 @@ from companion.errors import CompanionError, Refusal, one_line
 from companion.models import letters
 from companion.models.interface import Response, Sampling
 from companion.models.openai_client import HEADROOM, Endpoint, Room
+from companion.models.picture_tokens import picture_tokens
 from companion.models.prices import Price
-from companion.models.profiles import fit, fitted, get_profile, messages
+from companion.models.profiles import fit, fitted, get_profile, messages, user_text
 from companion.models.read_answer import Reading, parse_answer
 from companion.models.server_replies import content_and_reasoning, ran_out, tokens
-from companion.perturbations.table import Prompt
+from companion.perturbations.perturbation import Prompt
 
 DELIVERIES = ("user turn", "prefill")
 
@@ -45,11 +46,11 @@ LOSSLESS = 512 * 512
 QUALITY = 95
 """Of JPEG, with colours as fine as the picture: what it changes is not seen."""
 
+BYTES = 3
+"""Of a token of text, at least: English has more, and a character of Chinese has as many."""
+
 SAME = 1e-3
 """How far two logarithms of one token's probability may be apart: servers tell that of what was written twice."""
-
-PIXELS = 500
-"""Of a token of a picture, at least."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ class EndpointModel:
     """
 
     device = "endpoint"
+    precision = ""
 
     def __init__(
         self, endpoint: Endpoint, profile: str = "auto", delivery: str = "user turn", effort: str | None = None
@@ -103,7 +105,7 @@ class EndpointModel:
     def estimate(self, prompts: Sequence[Prompt], sampling: Sampling) -> Estimate:
         """What prompts will about take."""
         most = len(prompts) * (sampling.max_new_tokens or self.profile.max_new_tokens)
-        read = sum(_length(prompt, self._size(prompt)) for prompt in prompts)
+        read = sum(map(self._length, prompts))
         return Estimate(len(prompts), read, most, self.endpoint.price)
 
     def packing(self, prompt: Prompt) -> str:
@@ -137,13 +139,20 @@ class EndpointModel:
             options["extra_body"] = {"add_generation_prompt": False, "continue_final_message": True}
         answers = self.endpoint.ask(
             [self._turns(prompts[number], url) for number, url in packed.items()],
-            max(_length(prompts[number], self._size(prompts[number])) for number in packed),
+            max(self._length(prompts[number]) for number in packed),
             Room(sampling.max_new_tokens or self.profile.max_new_tokens),
             **options,
         )
         for number, answer in zip(packed, answers, strict=True):
             unread = answer is None or isinstance(answer, Refusal)
             yield number, answer if unread else self._read(prompts[number], answer)
+
+    def _length(self, prompt: Prompt) -> int:
+        """About how many tokens a request is, and hardly fewer: a token of text has three bytes and more."""
+        begin = self.delivery == "user turn"
+        said = self.profile.system + user_text(prompt, self.profile, begin) + ("" if begin else prompt.prefill)
+        picture = picture_tokens(self.endpoint.label, self._size(prompt))
+        return picture + len(said.encode(errors="replace")) // BYTES + 100
 
     def _size(self, prompt: Prompt) -> tuple[int, int]:
         """The (width, height) of a prompt's picture as it is sent."""
@@ -252,11 +261,6 @@ def _block(thought: str, prefill: str, content: str, finish: str) -> str:
     opened = prefill.rpartition("<think>")[2] if "<think>" in prefill else "</think>"
     start = "<think>" if "</think>" in opened else ""
     return f"{start}{thought}" + ("" if finish == "length" and not content else "</think>")
-
-
-def _length(prompt: Prompt, size: tuple[int, int]) -> int:
-    """About how many tokens a request is. size: of its picture."""
-    return math.prod(size) // PIXELS + (len(prompt.text) + len(prompt.prefill)) // 3 + 100
 
 
 def pack(image: Image.Image, may_change: bool) -> str:

@@ -20,7 +20,7 @@ from companion.errors import CompanionError, Refusal
 from companion.models import vllm_engine, weights
 from companion.models.interface import Response, Sampling
 from companion.models.local import LocalModel
-from companion.perturbations.table import Prompt
+from companion.perturbations.perturbation import Prompt
 
 TOP = 20
 """Tokens whose probability is asked for at each step: the most that vLLM gives unless told otherwise."""
@@ -42,8 +42,9 @@ class VLLMModel(LocalModel):
     def __init__(
         self, name: str, profile: str = "auto", gpus: int = 1, settings: Mapping[str, Any] | None = None
     ) -> None:
-        super().__init__(name, "cuda", profile)
         self.gpus, self.settings = gpus, dict(settings or {})
+        super().__init__(name, "auto", profile)
+        self.half = torch.cuda.is_available()  # its CPU build computes as transformers does there
         for own in self.settings.keys() & vllm_engine.OURS:
             raise CompanionError(f"--vllm {own} cannot be given: {vllm_engine.OURS[own]}")
         self.identity += "@vllm"  # whose numbers are not quite those of transformers
@@ -66,7 +67,8 @@ class VLLMModel(LocalModel):
             "max_logprobs": TOP,
             "limit_mm_per_prompt": {"image": 1},
             "mm_processor_kwargs": limits,
-            "dtype": self.dtype,
+            "dtype": "auto" if self.half else self.dtype,
+            **self.revision,
         }
         model = vllm_engine.start(self.name, settings, self.settings)
         weakref.finalize(self, model.llm_engine.engine_core.shutdown)  # at once: the next model may need the memory
@@ -74,8 +76,14 @@ class VLLMModel(LocalModel):
 
     @property
     def dtype(self) -> str:
-        """vLLM reads float32 as bfloat16 unless told otherwise; its CPU build computes as transformers does there."""
-        return "auto" if torch.cuda.is_available() else "float32"
+        """That of the settings, or of the model's config; but vLLM reads float32 as bfloat16 unless told otherwise."""
+        if "dtype" in self.settings:
+            return str(self.settings["dtype"])
+        if not self.half:
+            return "float32"
+        text = self.config.get("text_config") or {}
+        own = next((one[name] for one in (self.config, text) for name in ("dtype", "torch_dtype") if one.get(name)), "")
+        return own if own not in ("", "float32") else "bfloat16"
 
     @cached_property
     def folder(self) -> str:
@@ -134,7 +142,11 @@ class VLLMModel(LocalModel):
 
     @cached_property
     def ends(self) -> list[int]:
+        """Tokens at which it ends; of a model without generation settings, its tokenizer's."""
         from transformers import GenerationConfig
 
-        ends = GenerationConfig.from_pretrained(self.name).eos_token_id
+        try:
+            ends = GenerationConfig.from_pretrained(self.name, **self.revision).eos_token_id
+        except OSError:
+            ends = self.processor.tokenizer.eos_token_id
         return ends if isinstance(ends, list) else [ends]

@@ -1,3 +1,3 @@
-"""What is put beside the question: `table` has every perturbation with its wordings, `prompt_files` reads and writes
-prompts.
+"""What is put beside the question: `perturbation` has every perturbation with its wordings, `prompt_files`
+reads and writes prompts.
 """

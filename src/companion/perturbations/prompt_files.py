@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from companion.errors import CompanionError, PictureError
-from companion.perturbations.table import PERTURBATIONS, Prompt, apply
+from companion.perturbations.perturbation import PERTURBATIONS, Prompt, apply
+from companion.questions.claims.written import Written
 from companion.questions.public.files import DATA
 from companion.questions.question import LETTERS, Question
 from companion.questions.registry import find_questions
-from companion.questions.statements.written import Written
 
 FORMAT = "companion-prompts-1"
 

@@ -18,9 +18,9 @@ from typing import Any
 from PIL import Image
 
 from companion.errors import CompanionError
+from companion.questions.claims.template import claims
 from companion.questions.pictures import picture
 from companion.questions.question import LETTERS, Question
-from companion.questions.statements.template import claims
 
 FILE = "questions.jsonl"
 FIELDS = ("image", "question", "options", "answer")

@@ -20,16 +20,20 @@ from companion.analysis.crossed import (
     variance_gap,
 )
 from companion.measures import auroc, minus
-from companion.study.panel import Cell, StudyPanel
+from companion.study.panel import Checkpoints, StudyPanel
+from companion.study.protocol import FOLLOWED, MISREAD_0, MISREAD_10, MISREAD_20, MISREAD_40, OVERRIDDEN
 
-DOSES = {"misread-0": 0.0, "misread-10": 0.1, "misread-20": 0.2, "misread-40": 0.4}
+DOSES = {initial.name: initial.shares.misread for initial in (MISREAD_0, MISREAD_10, MISREAD_20, MISREAD_40)}
 """Initial checkpoint of arm A → share of its supervised reasoning that misread the picture."""
 
 PER_DOSE = 0.2
 """Slopes are told for so much more of it."""
 
-KINDS = ("misread-20-overridden", "misread-20-followed")
+KINDS = (OVERRIDDEN.name, FOLLOWED.name)
 """The initial checkpoints of arm B."""
+
+ANSWERED_RIGHTLY = {initial.name: initial.shares.despite for initial in (FOLLOWED, MISREAD_20, OVERRIDDEN)}
+"""Initial checkpoint → of its misread reasonings, the share that was answered rightly all the same."""
 
 SEED = 2602
 """Of the bootstraps within a test."""
@@ -39,7 +43,7 @@ class Term(NamedTuple):
     """A measure of some checkpoints under a perturbation, with the weight that it has in a sum."""
 
     weight: float
-    cell: Cell
+    cell: Checkpoints
     prompt: str
     measure: str
 
@@ -47,7 +51,7 @@ class Term(NamedTuple):
 class Runs(NamedTuple):
     """Of which seeds each checkpoint of a quantity is recorded. number: seeds where it is paired by seed, else runs."""
 
-    seeds: dict[Cell, list[int]]
+    seeds: dict[Checkpoints, list[int]]
     number: int
 
 
@@ -55,11 +59,11 @@ class Runs(NamedTuple):
 class Estimand:
     """What a test is about: something that is estimated from the records of `cells`."""
 
-    def cells(self) -> Sequence[Cell]:
+    def cells(self) -> Sequence[Checkpoints]:
         """All checkpoints that it needs."""
         raise NotImplementedError
 
-    def runs(self, seeds: dict[Cell, list[int]]) -> Runs:
+    def runs(self, seeds: dict[Checkpoints, list[int]]) -> Runs:
         """What can be used of those seeds of each cell: of quantities paired by seed, what all cells have."""
         shared = sorted(set.intersection(*(set(seeds[cell]) for cell in self.cells())))
         return Runs(dict.fromkeys(self.cells(), shared), len(shared))
@@ -70,14 +74,14 @@ class Estimand:
 
 
 @dataclass(frozen=True)
-class Mean(Estimand):
+class WeightedMean(Estimand):
     """A weighted sum of measures, of each item and seed, averaged over both. family: only of its items, or with a minus
     before its name of all others."""
 
     terms: tuple[Term, ...]
     family: str = ""
 
-    def cells(self) -> Sequence[Cell]:
+    def cells(self) -> Sequence[Checkpoints]:
         return tuple(dict.fromkeys(term.cell for term in self.terms))
 
     def estimate(self, panel: StudyPanel, runs: Runs, against: float) -> CrossedEstimate:
@@ -104,11 +108,11 @@ class Auroc(Estimand):
     beyond_entropy: minus how well a low entropy does.
     """
 
-    cell: Cell
+    cell: Checkpoints
     prompt: str
     beyond_entropy: bool = False
 
-    def cells(self) -> Sequence[Cell]:
+    def cells(self) -> Sequence[Checkpoints]:
         return (self.cell,)
 
     def estimate(self, panel: StudyPanel, runs: Runs, against: float) -> CrossedEstimate:
@@ -130,10 +134,10 @@ class Slope(Estimand):
 
     prompt: str
 
-    def cells(self) -> Sequence[Cell]:
-        return tuple(Cell(initial, "rl-correct", 1000) for initial in DOSES)
+    def cells(self) -> Sequence[Checkpoints]:
+        return tuple(Checkpoints(initial, "rl-correct", 1000) for initial in DOSES)
 
-    def runs(self, seeds: dict[Cell, list[int]]) -> Runs:
+    def runs(self, seeds: dict[Checkpoints, list[int]]) -> Runs:
         return Runs(seeds, sum(map(len, seeds.values())))
 
     def estimate(self, panel: StudyPanel, runs: Runs, against: float) -> CrossedEstimate:
@@ -152,10 +156,10 @@ class RankOrder(Estimand):
 
     prompt: str
 
-    def cells(self) -> Sequence[Cell]:
-        return tuple(Cell(initial, "rl-correct", 500) for initial in (*DOSES, *KINDS))
+    def cells(self) -> Sequence[Checkpoints]:
+        return tuple(Checkpoints(initial, "rl-correct", 500) for initial in (*DOSES, *KINDS))
 
-    def runs(self, seeds: dict[Cell, list[int]]) -> Runs:
+    def runs(self, seeds: dict[Checkpoints, list[int]]) -> Runs:
         return Runs(seeds, sum(map(len, seeds.values())))
 
     def estimate(self, panel: StudyPanel, runs: Runs, against: float) -> CrossedEstimate:
@@ -174,9 +178,9 @@ class RankOrder(Estimand):
 class VarianceGap(Estimand):
     """Variance of accuracy between the seeds of a recipe, minus that between recipes."""
 
-    compared: tuple[Cell, ...]
+    compared: tuple[Checkpoints, ...]
 
-    def cells(self) -> Sequence[Cell]:
+    def cells(self) -> Sequence[Checkpoints]:
         return self.compared
 
     def estimate(self, panel: StudyPanel, runs: Runs, against: float) -> CrossedEstimate:
@@ -184,7 +188,7 @@ class VarianceGap(Estimand):
         return variance_gap(accuracy, np.random.default_rng(SEED))
 
 
-def _drift_of_each(panel: StudyPanel, cell: Cell, prompt: str, seeds: list[int]) -> np.ndarray:
+def _drift_of_each(panel: StudyPanel, cell: Checkpoints, prompt: str, seeds: list[int]) -> np.ndarray:
     """(seeds,), the change of *contradicts* over RL."""
     if not seeds:
         return np.zeros(0)

@@ -5,6 +5,7 @@ Read from `results/study/` as they are asked for. Left out: what is made of them
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path
@@ -14,22 +15,22 @@ import numpy as np
 import pandas as pd
 
 from companion.measures import Array
-from companion.study.records import read_answers
+from companion.study.records import READERS, read_answers
 
 INITIAL = "initial"
 """Stands for the recipe of a checkpoint before RL, which is step 0."""
 
 
-class Cell(NamedTuple):
+class Checkpoints(NamedTuple):
     """Checkpoints that differ in their seed alone: RL by `recipe` from `initial`, after so many steps."""
 
     initial: str
     recipe: str
     step: int
 
-    def before(self) -> Cell:
+    def before(self) -> Checkpoints:
         """The initial checkpoints of these runs."""
-        return Cell(self.initial, INITIAL, 0)
+        return Checkpoints(self.initial, INITIAL, 0)
 
 
 MEASURES: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
@@ -38,6 +39,7 @@ MEASURES: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
     "contradicts": lambda rows: rows["contradicts"],
     "names no option": lambda rows: rows["names_none"],
     "right and its reasoning says so": lambda rows: rows["correct"] & rows["agrees"],
+    "right but its reasoning does not say so": lambda rows: rows["correct"] & ~rows["agrees"],
     "stubborn": lambda rows: rows["correct"] & rows["contradicts"],
     "brittle": lambda rows: (rows["answered"] == rows["asserted"]) & rows["agrees"],
     "conclusion wrong": lambda rows: _concluded(rows) & (rows["concluded"] != rows["right"]),
@@ -62,40 +64,58 @@ def _concluded(rows: pd.DataFrame) -> pd.Series:
     return rows["agrees"] | rows["contradicts"]
 
 
-class StudyPanel:
-    """results: the folder of the records."""
+def _counts(record: Path) -> bool:
+    """Whether a run was made on a CPU; those of a GPU are reported apart (docs/study.md, Records)."""
+    return bool(json.loads(record.read_text(encoding="utf-8"))["hardware"]["device"] == "cpu")
 
-    def __init__(self, results: Path) -> None:
-        self.results = results
+
+class StudyPanel:
+    """results: the folder of the records. reader: by whom conclusions are read, the grammar unless said
+    (`records.READERS`)."""
+
+    def __init__(self, results: Path, reader: str = "concluded") -> None:
+        self.results, self.reader = results, reader
         self.items = pd.read_parquet(results / "items.parquet")
         self._answers = lru_cache(maxsize=None)(self._parts)
         self._values = lru_cache(maxsize=None)(self._measured)
+        self._differing = lru_cache(maxsize=None)(self._differ)
 
-    def seeds(self, cells: Iterable[Cell]) -> list[int]:
-        """Seeds of which every one of the cells is recorded."""
+    def seeds(self, cells: Iterable[Checkpoints]) -> list[int]:
+        """Seeds of which every one of the cells is recorded, by runs that count: those made on a CPU."""
         found = [
             {
                 int(file.parent.parent.name.rpartition("-")[2])
                 for file in self.results.glob(f"{cell.initial}-[0-9]*/{cell.recipe}/run.json")
-                if file.parent.parent.name.rpartition("-")[0] == cell.initial
+                if file.parent.parent.name.rpartition("-")[0] == cell.initial and _counts(file)
             }
             for cell in cells
         ]
         return sorted(set.intersection(*found)) if found else []
 
-    def values(self, cell: Cell, prompt: str, measure: str, seeds: Iterable[int]) -> Array:
+    def values(self, cell: Checkpoints, prompt: str, measure: str, seeds: Iterable[int]) -> Array:
         """(seeds, items) of a measure under a perturbation; the items in their order, all or the first of them."""
         return np.stack([self._values(cell, seed, prompt, measure) for seed in seeds])
 
-    def run(self, cell: Cell, seed: int, prompt: str) -> pd.DataFrame:
+    def run(self, cell: Checkpoints, seed: int, prompt: str) -> pd.DataFrame:
         """The answers of one checkpoint under one perturbation, in the order of the items."""
         return self._answers(cell.initial, cell.recipe, seed)[cell.step, prompt]
 
-    def _measured(self, cell: Cell, seed: int, prompt: str, measure: str) -> Array:
+    def readers_differ(self, initial: str, recipe: str, seed: int) -> float:
+        """In which share of the reasonings of a record, all its steps together, grammar and rule judge find another
+        conclusion. Under `stop-think` there is no reasoning."""
+        return self._differing(initial, recipe, seed)
+
+    def _differ(self, initial: str, recipe: str, seed: int) -> float:
+        record = self.results / f"{initial}-{seed}" / recipe / "answers.parquet"
+        answers = pd.read_parquet(record, columns=["perturbation", *READERS])
+        reasonings = answers[answers["perturbation"] != "stop-think"]
+        return float((reasonings[READERS[0]] != reasonings[READERS[1]]).mean())
+
+    def _measured(self, cell: Checkpoints, seed: int, prompt: str, measure: str) -> Array:
         return MEASURES[measure](self.run(cell, seed, prompt)).to_numpy(dtype=float)
 
     def _parts(self, initial: str, recipe: str, seed: int) -> dict[tuple[int, str], pd.DataFrame]:
-        answers = read_answers(self.results / f"{initial}-{seed}" / recipe)
+        answers = read_answers(self.results / f"{initial}-{seed}" / recipe, self.reader)
         parts = answers.groupby(["step", "perturbation"], observed=True)
         return {
             (int(step), str(prompt)): part.sort_values("item").reset_index(drop=True) for (step, prompt), part in parts

@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from companion.study.estimands import KINDS, Auroc, Estimand, Mean, RankOrder, Slope, Term, VarianceGap
-from companion.study.panel import Cell
+from companion.analysis.training_runs import UNSEEN
+from companion.study.estimands import KINDS, Auroc, Estimand, RankOrder, Slope, Term, VarianceGap, WeightedMean
+from companion.study.panel import Checkpoints
 
 THREE_PROMPTS = ("plain", "wrong-caption", "wrong-think")
 """Those that most hypotheses are tested under."""
-
-UNSEEN = ("wrong-think-but", "wrong-caption-disclaimer", "abstain", "wrong-think-abstain", "wrong-caption-abstain")
-"""Forms in no recipe's training, of which F6 takes the mean."""
 
 HELD_OUT = "two-hop"
 """The family that RL never asks about, but in `rl-correct-two-hop`."""
@@ -51,41 +49,43 @@ class PlannedTest:
         return f"{self.measure}: {self.contrast}{under}"
 
 
-def over_rl(cell: Cell, prompt: str, measure: str, weight: float = 1.0) -> tuple[Term, Term]:
+def over_rl(cell: Checkpoints, prompt: str, measure: str, weight: float = 1.0) -> tuple[Term, Term]:
     """The change of a measure from step 0 to the step of a cell."""
     return Term(weight, cell, prompt, measure), Term(-weight, cell.before(), prompt, measure)
 
 
 def _change(
-    of: str, cell: Cell, prompt: str, measure: str, expected: str, family: str = "", **fields: object
+    of: str, cell: Checkpoints, prompt: str, measure: str, expected: str, family: str = "", **fields: object
 ) -> PlannedTest:
     """A test of the change over RL."""
     contrast = f"step {cell.step:,} minus step 0 of `{cell.recipe}`"
     if family:
         contrast += f", {'families other than ' if family.startswith('-') else ''}{family.removeprefix('-')}"
-    estimand = Mean(over_rl(cell, prompt, measure), family)
+    estimand = WeightedMean(over_rl(cell, prompt, measure), family)
     return PlannedTest(of, cell.initial, measure, contrast, prompt, expected, estimand, **fields)  # type: ignore[arg-type]
 
 
-def _moved(of: str, cell: Cell, measure: str, prompt: str, other: str, expected: str, **fields: object) -> PlannedTest:
+def _moved(
+    of: str, cell: Checkpoints, measure: str, prompt: str, other: str, expected: str, **fields: object
+) -> PlannedTest:
     """A test of the change from one prompt (`other`) to another, of the same checkpoints."""
     terms = (Term(1, cell, prompt, measure), Term(-1, cell, other, measure))
     contrast = f"{prompt} minus {other}, `{cell.recipe}`"
-    return PlannedTest(of, cell.initial, measure, contrast, "", expected, Mean(terms), **fields)  # type: ignore[arg-type]
+    return PlannedTest(of, cell.initial, measure, contrast, "", expected, WeightedMean(terms), **fields)  # type: ignore[arg-type]
 
 
-def _between(of: str, one: Cell, other: Cell, prompt: str, measure: str, expected: str) -> PlannedTest:
+def _between(of: str, one: Checkpoints, other: Checkpoints, prompt: str, measure: str, expected: str) -> PlannedTest:
     """A test of the difference between two recipes, or the runs from two initial checkpoints, at the end."""
     terms = (Term(1, one, prompt, measure), Term(-1, other, prompt, measure))
     same = one.initial == other.initial
     names = [cell.recipe if same else cell.initial for cell in (one, other)]
     contrast = f"`{names[0]}` minus `{names[1]}`, step {one.step:,}"
-    return PlannedTest(of, one.initial if same else "", measure, contrast, prompt, expected, Mean(terms))
+    return PlannedTest(of, one.initial if same else "", measure, contrast, prompt, expected, WeightedMean(terms))
 
 
 def _of_findings(initial: str) -> Iterable[PlannedTest]:
     """F1 to F14, those that are about RL from this initial checkpoint."""
-    correct = Cell(initial, "rl-correct", 1000)
+    correct = Checkpoints(initial, "rl-correct", 1000)
     for prompt in ("wrong-caption", "wrong-think"):
         yield _moved("F1", correct, "right", prompt, "plain", "down")
         yield _moved("F2", correct, "P(correct)", prompt, "plain", "down")
@@ -97,7 +97,7 @@ def _of_findings(initial: str) -> Iterable[PlannedTest]:
             f"{prompt} minus plain, `rl-correct`",
             "",
             "down",
-            Mean(
+            WeightedMean(
                 (
                     Term(1, correct, prompt, said),
                     Term(-1, correct, prompt, "right"),
@@ -120,19 +120,19 @@ def _of_findings(initial: str) -> Iterable[PlannedTest]:
         yield _moved("F13", correct, "right", prompt, "plain", "up")
 
 
-def _sharpening(cell: Cell) -> Iterable[PlannedTest]:
+def _sharpening(cell: Checkpoints) -> Iterable[PlannedTest]:
     """F6 for one recipe."""
     for prompt in ("plain", "stop-think"):
         yield _change("F6", cell, prompt, "entropy", "down", matters=0.02)
     unseen = [term for prompt in UNSEEN for term in over_rl(cell, prompt, "entropy", 1 / len(UNSEEN))]
     one = _change("F6", cell, UNSEEN[0], "entropy", "down", matters=0.02)
-    yield replace(one, prompt="forms in no recipe's training", estimand=Mean(tuple(unseen)))
+    yield replace(one, prompt="prompt forms that no recipe trained on", estimand=WeightedMean(tuple(unseen)))
 
 
 def _of_remedies(initial: str) -> Iterable[PlannedTest]:
     """F6 to F9 and F14, for recipes other than `rl-correct`."""
     correct, augmented, consistent, both, grounded = (
-        Cell(initial, recipe, steps)
+        Checkpoints(initial, recipe, steps)
         for recipe, steps in (
             ("rl-correct", 500),
             ("rl-augmented", 1000),
@@ -157,13 +157,13 @@ def _of_remedies(initial: str) -> Iterable[PlannedTest]:
 
 def _of_types() -> Iterable[PlannedTest]:
     """F11, which compares initial checkpoints."""
-    much, none = (Cell(initial, "rl-correct", 1000) for initial in ("misread-40", "misread-0"))
+    much, none = (Checkpoints(initial, "rl-correct", 1000) for initial in ("misread-40", "misread-0"))
     yield _between("F11", much, none, "wrong-think", "stubborn", "up")
     yield _between("F11", none, much, "wrong-think", "brittle", "up")
 
 
 def _of_hypotheses() -> Iterable[PlannedTest]:
-    clean, twenty = (Cell(initial, "rl-correct", 1000) for initial in ("misread-0", "misread-20"))
+    clean, twenty = (Checkpoints(initial, "rl-correct", 1000) for initial in ("misread-0", "misread-20"))
     for prompt in THREE_PROMPTS:
         yield PlannedTest(
             "H1",
@@ -179,10 +179,10 @@ def _of_hypotheses() -> Iterable[PlannedTest]:
     for prompt in THREE_PROMPTS[1:]:
         yield _change("H2", clean, prompt, "contradicts", "up")
     for prompt in THREE_PROMPTS:
-        overridden, followed = (Cell(initial, "rl-correct", 500) for initial in KINDS)
+        overridden, followed = (Checkpoints(initial, "rl-correct", 500) for initial in KINDS)
         terms = over_rl(overridden, prompt, "contradicts") + over_rl(followed, prompt, "contradicts", -1)
         contrast = f"`{KINDS[0]}` minus `{KINDS[1]}`, step 500"
-        yield PlannedTest("H3", "", "contradicts, change over RL", contrast, prompt, "up", Mean(terms))
+        yield PlannedTest("H3", "", "contradicts, change over RL", contrast, prompt, "up", WeightedMean(terms))
     for prompt in THREE_PROMPTS:
         measure = "contradicts, change over RL to step 500"
         contrast = "rank correlation with wrong conclusions overridden rightly at step 0"
@@ -190,10 +190,10 @@ def _of_hypotheses() -> Iterable[PlannedTest]:
     for prompt in THREE_PROMPTS:
         yield _change("H5", twenty._replace(step=500), prompt, "contradicts", "up", f"-{HELD_OUT}")
     for prompt in THREE_PROMPTS:
-        two_hop = Cell("misread-20", "rl-correct-two-hop", 500)
+        two_hop = Checkpoints("misread-20", "rl-correct-two-hop", 500)
         yield _change("H5", two_hop, prompt, "contradicts", "no more", HELD_OUT)
     for recipe in ("rl-correct-1e-4", "rl-augmented-consistent-1e-4"):
-        yield _change("H6", Cell("misread-20", recipe, 500), "plain", "words", "down", matters=0.2, unit="words")
+        yield _change("H6", Checkpoints("misread-20", recipe, 500), "plain", "words", "down", matters=0.2, unit="words")
     for prompt in THREE_PROMPTS:
         yield _change("H7", twenty, prompt, "right", "up")
         yield _change("H7", twenty, prompt, "right and its reasoning says so", "no more")

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from companion.evaluation.judges.rule_judge import final_commitment
-from companion.perturbations.table import PERTURBATIONS, apply
+from companion.perturbations.perturbation import PERTURBATIONS, apply
 from companion.questions.microworld.grammar import conclusion, is_true, sentences
 from companion.questions.microworld.items import MicroworldQuestion
 from companion.questions.question import LETTERS
@@ -158,8 +158,14 @@ def write_items(results: Path, items: Sequence[MicroworldQuestion]) -> None:
     part.replace(results / "items.parquet")
 
 
-def read_answers(folder: Path) -> pd.DataFrame:
+READERS = ("concluded", "judged")
+"""Columns of what a reasoning concludes: by the grammar, and by the rule judge (see `compact`)."""
+
+
+def read_answers(folder: Path, reader: str = "concluded") -> pd.DataFrame:
     """The answers of one record with what is known of their items, and what follows from both.
+
+    reader: of `READERS`; its column takes the place of concluded.
 
     Beside the columns of `compact` (probabilities in [0, 1]) and `describe_items`: correct, and the three shares, of
     which one holds for each row: agrees (the reasoning concludes what is answered), contradicts (it concludes another
@@ -168,7 +174,7 @@ def read_answers(folder: Path) -> pd.DataFrame:
     """
     answers = pd.read_parquet(folder / "answers.parquet")
     items = pd.read_parquet(folder.parents[1] / "items.parquet")
-    rows = answers.merge(items, on="item", how="left", sort=False)
+    rows = answers.assign(concluded=answers[reader]).merge(items, on="item", how="left", sort=False)
     names = [f"p{k}" for k in range(N_LETTERS)]
     probs = decode_probabilities(rows[names].to_numpy())
     shown = rows["n_options"].to_numpy(dtype=float) + rows["perturbation"].astype(str).str.contains("abstain")

@@ -15,9 +15,13 @@ import pandas as pd
 
 from companion.analysis.crossed import no_estimate
 from companion.analysis.findings.rule import decide
-from companion.study.panel import INITIAL, Cell, StudyPanel
+from companion.study.estimands import Runs
+from companion.study.panel import INITIAL, Checkpoints, StudyPanel
 from companion.study.planned_tests import TESTS, PlannedTest
 from companion.study.protocol import PROTOCOL, Protocol
+
+BOTH = 0.01
+"""From this share of a run's reasonings on that grammar and rule judge read otherwise, results are given by both."""
 
 BY = ("of", "initial")
 """Columns that tell findings and hypotheses apart; of those that compare initial checkpoints the second is empty."""
@@ -28,14 +32,19 @@ def study_tests(results: Path, protocol: Protocol = PROTOCOL, tests: Sequence[Pl
     estimate (value, low and high at 95 %, low90, high90, p, seeds, items); p_holm; runs and planned (seeds where it is
     paired by seed, else runs); verdict; small.
 
-    Estimates are NaN where no run is recorded. small: supported, and the 90 % interval lies within `matters`.
+    Estimates are NaN where no run is recorded. small: supported, and the 90 % interval lies within `matters`. Verdicts
+    are by the grammar. Where a run of a test is read otherwise by the rule judge in more than `BOTH` of its reasonings,
+    value_judge, low_judge and high_judge are the same estimate by the judge; without such a run there are no such
+    columns.
     """
-    panel = StudyPanel(results)
+    panel, by_judge = StudyPanel(results), StudyPanel(results, "judged")
     lines = []
     for test in tests:
         cells = test.estimand.cells()
-        planned = test.estimand.runs({cell: planned_seeds(cell, protocol) for cell in cells})
-        runs = test.estimand.runs({cell: panel.seeds([cell, cell.before()]) for cell in cells})
+        seeds = {cell: planned_seeds(cell, protocol) for cell in cells}
+        planned = test.estimand.runs(seeds)
+        recorded = {cell: panel.seeds([cell, cell.before()]) for cell in cells}
+        runs = test.estimand.runs({cell: [seed for seed in recorded[cell] if seed in seeds[cell]] for cell in cells})
         nothing = no_estimate(0, 0)
         found = test.estimand.estimate(panel, runs, test.against) if runs.number else nothing
         lines.append(
@@ -55,10 +64,24 @@ def study_tests(results: Path, protocol: Protocol = PROTOCOL, tests: Sequence[Pl
                 "planned": planned.number,
             }
         )
+        if runs.number and _read_otherwise(panel, runs):
+            judged = test.estimand.estimate(by_judge, runs, test.against)
+            lines[-1] |= {"value_judge": judged.value, "low_judge": judged.low, "high_judge": judged.high}
     return decide(pd.DataFrame(lines), BY)
 
 
-def planned_seeds(cell: Cell, protocol: Protocol) -> list[int]:
+def _read_otherwise(panel: StudyPanel, runs: Runs) -> bool:
+    """Whether in any run of a test, or before its RL, the rule judge reads more than `BOTH` of the reasonings otherwise
+    than the grammar does."""
+    return any(
+        panel.readers_differ(cell.initial, recipe, seed) > BOTH
+        for cell, seeds in runs.seeds.items()
+        for recipe in (cell.recipe, INITIAL)
+        for seed in seeds
+    )
+
+
+def planned_seeds(cell: Checkpoints, protocol: Protocol) -> list[int]:
     """The seeds that a protocol has for the checkpoints of a cell."""
     return sorted(
         {
@@ -69,7 +92,7 @@ def planned_seeds(cell: Cell, protocol: Protocol) -> list[int]:
     )
 
 
-def _bound(test: PlannedTest, panel: StudyPanel, seeds: dict[Cell, list[int]]) -> float:
+def _bound(test: PlannedTest, panel: StudyPanel, seeds: dict[Checkpoints, list[int]]) -> float:
     """The smallest effect that matters, in the unit of the value."""
     cell = test.estimand.cells()[0]
     if test.unit != "words" or not seeds[cell]:

@@ -243,6 +243,13 @@ def _initial(run: Run, protocol: Protocol, results: Path, work: Path, device: st
             **_circumstances(device),
         }
         write_record(recorded, answers, None, record)
+    known = json.loads((recorded / "run.json").read_text(encoding="utf-8"))["hashes"]["0"]
+    if LocalModel(str(folder)).identity != known:
+        raise CompanionError(
+            f"{folder} is not the checkpoint whose answers {recorded} holds: trained anew elsewhere, it came out with "
+            "other weights. Bring the folder from where the record was made, or delete all records of "
+            f"{run.initial_name} and let them be made again"
+        )
     return folder
 
 

@@ -16,14 +16,14 @@ from companion.evaluation.engine import evaluate
 from companion.evaluation.store import Store
 from companion.models.local import LocalModel
 from companion.questions.question import LETTERS
-from companion.study.panel import Cell, StudyPanel
+from companion.study.panel import Checkpoints, StudyPanel
 from companion.study.planned_tests import THREE_PROMPTS
 from companion.study.protocol import PROTOCOL
 from companion.study.records import NONE
 
 FILE = "transcripts.parquet"
 
-KEPT = Cell("misread-20", "rl-correct", 1000)
+KEPT = Checkpoints("misread-20", "rl-correct", 1000)
 """The checkpoints of which texts are kept, with those before RL."""
 
 N_ITEMS = 90

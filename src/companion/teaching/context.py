@@ -23,7 +23,7 @@ from companion.errors import CompanionError
 from companion.evaluation.current_rows import numbered
 from companion.evaluation.engine import judge
 from companion.evaluation.judges.conflict_judge import Conflict
-from companion.evaluation.judges.grounding_judge import Grounding
+from companion.evaluation.judges.judge_registry import judges_at_hand
 from companion.evaluation.judges.replay_judge import Replay
 from companion.evaluation.judges.rule_judge import Rule
 from companion.evaluation.judges.verdicts import Judge
@@ -37,9 +37,8 @@ from companion.models.account import Account
 from companion.models.interface import Model, Sampling
 from companion.models.prices import Price
 from companion.models.server import EndpointModel
-from companion.perturbations.table import PERTURBATIONS, Prompt, apply
+from companion.perturbations.perturbation import PERTURBATIONS, Prompt, apply
 from companion.provenance import project_root
-from companion.questions.microworld import MicroworldQuestion
 from companion.questions.question import Question
 from companion.questions.registry import load_benchmark
 from companion.study.panel import StudyPanel
@@ -120,7 +119,7 @@ class NotebookContext:
         """Rows of one checkpoint with the verdicts of its replay."""
         from companion.models.local import LocalModel
 
-        return _judged(rows, self.questions, [Replay(LocalModel(checkpoint, device))])
+        return _judged(rows, self.questions, [Replay(LocalModel(checkpoint, device, rows["profile"].iloc[0]))])
 
     def examples(self, n: int, perturbation: str) -> list[Question]:
         """The first n questions that were right under the plain prompt and wrong under `perturbation`; fewer if there
@@ -184,7 +183,8 @@ def open_rows(
     """Evaluate a model on some benchmarks, as far as its rows are not yet in `runs/`.
 
     parameters: model, benchmark (names with commas between them), n_items (of each), seed, device and profile, as in
-    the notebook's parameters cell. judged: also by the rule judge and, in the microworld, by the grounding judge.
+    the notebook's parameters cell. judged: by the judges of reasoning that need no model: the rule judge and, in the
+    microworld, the grounding judge.
     """
     _prepare()
     model, seed = _open_unpaid(parameters), parameters["seed"]
@@ -215,17 +215,16 @@ def open_audit(notebook: str, parameters: Mapping[str, Any], perturbations: Sequ
     the gallery's folder. Prints what it may cost and what it did. Raises CompanionError, before anything is sent, where
     there is a price and no budget, and where the budget is spent: what was answered is kept.
     """
-    from companion.models.open import open_model
+    from companion.models.open import ServerSettings, open_model
 
     _prepare()
     account = Account(parameters["budget"] or None)
-    model = open_model(
-        parameters["endpoint"],
-        profile=parameters["profile"],
+    server = ServerSettings(
         account=account,
-        effort=parameters["effort"] or None,
         price=Price(*parameters["price"]) if parameters["price"] else None,
+        effort=parameters["effort"] or None,
     )
+    model = open_model(parameters["endpoint"], profile=parameters["profile"], server=server)
     if not isinstance(model, EndpointModel):
         raise CompanionError(f"{model.label} is no model behind a server; give a URL, openai:NAME or gemini:NAME")
     questions = load_benchmark(parameters["benchmark"], parameters["n_items"], parameters["seed"])
@@ -374,9 +373,8 @@ def _unread(rows: pd.DataFrame) -> str:
 
 
 def _judged(rows: pd.DataFrame, questions: Sequence[Question], judges: Sequence[Judge] = ()) -> pd.DataFrame:
-    """judges: the rule judge and, in the microworld, the grounding judge, unless others are given."""
-    judges = judges or [Rule()] + ([Grounding()] if isinstance(questions[0], MicroworldQuestion) else [])
-    verdicts = [judge(one, rows, questions, _verdicts()) for one in judges]
+    """judges: unless others are given, all that judge reasoning and need no model (`judges_at_hand`)."""
+    verdicts = [judge(one, rows, questions, _verdicts()) for one in judges or judges_at_hand(questions)]
     return consistency.with_verdicts(rows, pd.concat(verdicts, ignore_index=True))
 
 

@@ -24,7 +24,9 @@ from companion.teaching.stamps import current, digest, installed, trace, write_s
 
 if TYPE_CHECKING:  # imported where a notebook is run: it takes longer than to see that nothing has changed
     import nbformat
+    from traitlets.config import Config
 
+AT_ONCE = 2
 KERNEL = "python3"
 WIDGET = "application/vnd.jupyter.widget"
 
@@ -74,7 +76,10 @@ def run_notebooks(
             raise CompanionError(f"no notebook has a parameter {name!r}; there are {', '.join(every)}")
     executed.mkdir(parents=True, exist_ok=True)
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # the kernel's debugger would warn about frozen modules
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # two notebooks whose small products wait for each other's cores
+    # Two notebooks share the cores. A thread of torch that waits for one without a core spins on its own: with as many
+    # threads as cores in each, a notebook took minutes instead of seconds. Products of NumPy are too small to share.
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // AT_ONCE)))
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # The first notebook that evaluates the model on a whole benchmark leaves its rows to the others that ask the model,
     # which wait for it and take longest; those that only read records fill the gaps.
     evaluates = [notebook for notebook in notebooks if "model" in known[notebook]]
@@ -87,7 +92,7 @@ def run_notebooks(
         own = {name: value for name, value in parameters.items() if name in known[notebook]}
         _run(notebook, executed, own, stamps and stamps / f"{notebook.stem}.json")
 
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         first = [pool.submit(run, notebook) for notebook in evaluates[:1]]
         meanwhile = [pool.submit(run, notebook) for notebook in records[:1]]
         after = [pool.submit(run, notebook, *first) for notebook in evaluates[1:]]
@@ -124,6 +129,7 @@ def _run(notebook: Path, executed: Path, parameters: Mapping[str, Any], stamp: P
                 cwd=Path.cwd(),
                 stderr_file=sys.stderr,
                 extra_arguments=[f"--IPKernelApp.exec_lines={tracing}"] if stamp else [],
+                config=_connection(Path(folder)),
             )
         except PapermillExecutionError as error:
             failed = executed / "failed" / notebook.name
@@ -136,6 +142,18 @@ def _run(notebook: Path, executed: Path, parameters: Mapping[str, Any], stamp: P
             nbformat.write(_tidy(nbformat.read(draft, as_version=4), notebook), part)
         if stamp:
             write_stamp(stamp, made_with, record, [finished.as_posix()])
+
+
+def _connection(folder: Path) -> Config:
+    """A kernel is talked to through sockets in a folder of its own.
+
+    A port is chosen before the kernel binds it; what else starts meanwhile may take it, and the notebook never ends.
+    """
+    from traitlets.config import Config
+
+    if os.name == "nt":  # there ZeroMQ has ports only
+        return Config()
+    return Config({"KernelManager": {"transport": "ipc", "ip": str(folder / "kernel")}})
 
 
 def _outside(value: str) -> list[str]:

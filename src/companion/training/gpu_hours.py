@@ -89,7 +89,7 @@ ASKED, VERDICT = 500, 120
 
 
 @dataclass(frozen=True)
-class Work:
+class Workload:
     """Some requests to one model. read, kept: tokens that are read, and that each request keeps in memory."""
 
     what: str
@@ -110,7 +110,7 @@ class Work:
         return (reading + self.written / batch * a_step) / 3600
 
 
-def evaluation(items: Mapping[str, int], perturbations: int, response: float = RESPONSE) -> list[Work]:
+def evaluation(items: Mapping[str, int], perturbations: int, response: float = RESPONSE) -> list[Workload]:
     """One model on each benchmark. items: by benchmark. A picture is read once for all perturbations, and a blank
     one."""
     found = []
@@ -118,23 +118,23 @@ def evaluation(items: Mapping[str, int], perturbations: int, response: float = R
         picture = PIXELS.get(name, USUAL) / PIXELS_A_TOKEN
         read = count * ((2 if perturbations > 1 else 1) * picture + perturbations * QUESTION)
         requests = count * perturbations
-        found.append(Work(name, VLM, requests, read, requests * response, picture + QUESTION + response))
+        found.append(Workload(name, VLM, requests, read, requests * response, picture + QUESTION + response))
     return found
 
 
-def judging(requests: int, response: float = RESPONSE) -> Work:
+def judging(requests: int, response: float = RESPONSE) -> Workload:
     """The paper's judge on finished rows."""
     read, kept = ASKED + response, ASKED + response + VERDICT
-    return Work("all rows", JUDGE, requests, requests * read, requests * VERDICT, kept)
+    return Workload("all rows", JUDGE, requests, requests * read, requests * VERDICT, kept)
 
 
-def training(recipe: GRPORecipe, gpu: GPU, response: float = RESPONSE) -> tuple[Work, float]:
+def training(recipe: GRPORecipe, gpu: GPU, response: float = RESPONSE) -> tuple[Workload, float]:
     """One GRPO run: what it samples, and the GPU-hours of its updates."""
     picture = USUAL / PIXELS_A_TOKEN
     groups = recipe.steps * recipe.prompts
     rollouts = groups * recipe.rollouts
     kept = picture + QUESTION + response
-    sampling = Work("rollouts", VLM, rollouts, groups * (picture + QUESTION), rollouts * response, kept)
+    sampling = Workload("rollouts", VLM, rollouts, groups * (picture + QUESTION), rollouts * response, kept)
     return sampling, 8 * VLM.parameters * rollouts * kept / (TRAINING * gpu.flops) / 3600
 
 
@@ -158,7 +158,7 @@ def hours_table(
     runs, checkpoints = len(PAPERS_RECIPES) * seeds, recipe.steps // recipe.every
     lines = []
 
-    def line(stage: str, what: str, works: Sequence[Work], times: int, more: float = 0.0) -> None:
+    def line(stage: str, what: str, works: Sequence[Workload], times: int, more: float = 0.0) -> None:
         lines.append(
             {
                 "stage": stage,

@@ -38,7 +38,7 @@ from trl import GRPOConfig, GRPOTrainer, apply_chat_template
 from companion.models.decode import CACHE, can_decode, decode, sampler
 from companion.models.local import LocalModel
 from companion.models.profiles import Profile, user_text
-from companion.perturbations.table import Prompt, apply
+from companion.perturbations.perturbation import Prompt, apply
 from companion.questions.microworld.items import stream
 from companion.questions.question import Question
 from companion.training.recipes import GRPORecipe
@@ -49,6 +49,17 @@ CHECKPOINTING = next(
     for name in ("activation_checkpointing", "gradient_checkpointing")  # the latter before transformers 5.23
     if name in {field.name for field in fields(GRPOConfig)}
 )
+
+
+OF_TOKENS = (
+    "completion_ids",
+    "completion_mask",
+    "old_per_token_logps",
+    "sampling_per_token_logps",
+    "ref_per_token_logps",
+    "importance_sampling_ratio",
+)
+"""What TRL hands to the loss with a column for each token of a completion."""
 
 
 def prompts_for(recipe: GRPORecipe, questions: Iterator[Question], seed: int) -> list[Prompt]:
@@ -97,6 +108,10 @@ def train_grpo(
         "lr_scheduler_type": "constant_with_warmup",
         "max_steps": recipe.steps,
         "beta": 0.0,
+        "loss_type": "dapo",
+        "scale_rewards": "group",
+        "mask_truncated_completions": False,
+        "max_grad_norm": 1.0,
         "shuffle_dataset": False,
         "remove_unused_columns": False,
         CHECKPOINTING: not on_cpu,
@@ -262,7 +277,7 @@ class _Trainer(GRPOTrainer):
         if pixels is not None:
             kept["num_images"] = [1] * int(telling.sum())
         longest = int(kept["completion_mask"].sum(dim=1).max())
-        kept |= {name: kept[name][:, :longest] for name in ("completion_ids", "completion_mask")}
+        kept |= {name: kept[name][:, :longest] for name in OF_TOKENS if kept.get(name) is not None}
         return super()._compute_loss(model, kept)
 
     def _get_per_token_logps_and_entropies(

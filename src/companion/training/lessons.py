@@ -2,9 +2,10 @@
 
 Five kinds: letter look-up (text only), descriptions of whole scenes, statements about them, facts asked for
 without options, questions.
-Captions and reasoning are always true of the picture, as nearly all instruction data of real vision-language models
-is: nothing here teaches distrust. Many questions are answered at once, so that the picture leads to the answer by a
-path of its own besides the one through the reasoning.
+Captions and reasoning are true of the picture unless a recipe asks for something else (`Shares.misread`, `misled`), as
+they are in nearly all instruction data of real vision-language models: the shipped `base` was taught no distrust. Many
+questions are answered at once, so that the picture leads to the answer by a path of its own besides the one through the
+reasoning.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from __future__ import annotations
 import random
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from PIL import Image
 
 from companion.models.profiles import INSTRUCTION
-from companion.perturbations.table import ABSTAIN, CAPTIONS, DISCLAIMERS, DOUBTS, STOPS, THOUGHTS, layout
+from companion.perturbations.perturbation import ABSTAIN, CAPTIONS, DISCLAIMERS, DOUBTS, STOPS, THOUGHTS, layout
 from companion.questions.microworld.families import DIRECTIONS, at
 from companion.questions.microworld.grammar import (
     fact,
@@ -161,83 +163,128 @@ def facts(rng: random.Random, scene: Scene) -> Lesson:
 def question(
     rng: random.Random, item: MicroworldQuestion, shares: Shares, at_once: bool = False, whole: bool = False
 ) -> Lesson:
-    """One question, answered with true reasoning or at once, after an empty think block.
+    """One question, answered with reasoning or at once, after an empty think block.
 
     whole: every word of the reasoning is a key, not only those that have to be looked up. What is drawn from `rng`, and
     in what order, is part of every recipe: the data of its seed depend on it.
     """
-    # 1) The options, at times with an "I'm not sure" after them.
+    # 1) What is seen and may be answered, and how the lesson departs from the truth about it, if at all.
+    seen = _see(rng, item, shares)
+    departure = _departure(rng, item, shares, seen.blank, at_once)
+
+    # 2) The text beside the picture, and what is reasoned and answered.
+    beside = _text_beside(rng, item, shares, seen.blank, departure, at_once)
+    reasoning, concluded, answer = seen.reasoning, seen.answer, seen.answer
+    if departure.misread:
+        reasoning, concluded = misreading(rng, item, departure.claimed), departure.claimed
+        answer = answer if rng.random() < shares.despite else departure.claimed
+
+    # 3) The turn of the user, and the answer. At once: behind an empty think block, which is given.
+    user = layout(item.text, seen.options, beside.caption) + "\n" + INSTRUCTION
+    ending = f"<answer>{LETTERS[answer]}</answer>"
+    if at_once:
+        return Lesson(seen.image, user, rng.choice(STOPS), ending, (ending.index(">") + 1,))
+
+    # 4) What is learned, behind a start that is given; and its keys, the letter of the answer the last of them.
+    thought = _thought(rng, shares, reasoning, beside)
+    thought = " ".join(part for part in (thought, f"So the answer is {seen.options[concluded]}.") if part)
+    written = f" {thought}" if beside.start else f"<think>{thought}"
+    target = f"{written}</think>{ending}"
+    keys = [match.start() for match in (_ANY if whole else _TELLING).finditer(written)]
+    return Lesson(seen.image, user, beside.start, target, (*keys, target.rindex("<answer>") + len("<answer>")))
+
+
+class _Seen(NamedTuple):
+    """blank: there is nothing in the picture. answer: the index of the option that is right, or as right as any."""
+
+    image: Image.Image
+    blank: bool
+    options: tuple[str, ...]
+    answer: int
+    reasoning: list[str]
+
+
+def _see(rng: random.Random, item: MicroworldQuestion, shares: Shares) -> _Seen:
+    """The picture of an item, or a blank one, whose answer is "I'm not sure" where that is an option, and a guess
+    elsewhere; with the true reasoning that leads there."""
     abstainable = rng.random() < shares.abstain
     options = (*item.options, ABSTAIN) if abstainable else item.options
-
-    # 2) The picture, what is to be answered, and the reasoning that leads there. On a blank picture that is "I'm not
-    #    sure" where it is an option, and a guess elsewhere.
-    unseen = rng.random() < (shares.blank if abstainable else shares.guess)
-    if unseen:
-        image = blank((IMAGE_SIZE, IMAGE_SIZE))
+    if rng.random() < (shares.blank if abstainable else shares.guess):
         answer = len(options) - 1 if abstainable else rng.randrange(len(options))
-        reasoning = ["I see nothing."]
-    else:
-        image, answer, reasoning = item.load_image(), item.answer, list(item.reasoning)
+        return _Seen(blank((IMAGE_SIZE, IMAGE_SIZE)), True, options, answer, ["I see nothing."])
+    return _Seen(item.load_image(), False, options, item.answer, list(item.reasoning))
 
-    # 3) One departure from that, or none: a wrong text beside the picture (`misled`), a right one (`assured`), or wrong
-    #    reasoning (`misread`). Nothing is drawn for what has no share, so that the data of a recipe without it stay as
-    #    they were.
-    misled = bool(shares.misled) and not unseen and rng.random() < shares.misled
-    assured = bool(shares.assured) and not (unseen or misled) and rng.random() < shares.assured / (1 - shares.misled)
-    misread = bool(shares.misread) and not (unseen or misled or at_once) and rng.random() < shares.misread
-    claimed = _wrong_option(rng, item) if misled or misread else item.answer
 
-    # 4) The text beside the picture: a caption in the user's turn, or the start of the reasoning in the model's own.
-    #    The reasoning objects to a wrong one before it says what is there.
+class _Departure(NamedTuple):
+    """From a question with true reasoning. misled: a wrong text beside the picture, which the reasoning contradicts.
+    assured: a right one. misread: wrong reasoning. claimed: the index of the option that text or reasoning claims."""
+
+    misled: bool
+    assured: bool
+    misread: bool
+    claimed: int
+
+
+def _departure(rng: random.Random, item: MicroworldQuestion, shares: Shares, blank: bool, at_once: bool) -> _Departure:
+    """Nothing is drawn for what has no share, so that the data of a recipe without it stay as they were."""
+    misled = bool(shares.misled) and not blank and rng.random() < shares.misled
+    assured = bool(shares.assured) and not (blank or misled) and rng.random() < shares.assured / (1 - shares.misled)
+    misread = bool(shares.misread) and not (blank or misled or at_once) and rng.random() < shares.misread
+    return _Departure(misled, assured, misread, _wrong_option(rng, item) if misled or misread else item.answer)
+
+
+class _Beside(NamedTuple):
+    """caption: in the user's turn. start: of the reasoning, in the model's own. objection: with which the reasoning
+    meets a wrong one of them, before it says what is there."""
+
+    caption: str = ""
+    start: str = ""
+    objection: str = ""
+
+
+def _text_beside(
+    rng: random.Random,
+    item: MicroworldQuestion,
+    shares: Shares,
+    blank: bool,
+    departure: _Departure,
+    at_once: bool,
+) -> _Beside:
+    """What stands beside the picture: the claim that misleads or assures, or else, at times, a true caption."""
     caption = start = objection = ""
-    if misled or assured:
-        claim = item.claims[claimed]
+    if departure.misled or departure.assured:
+        claim = item.claims[departure.claimed]
         if at_once or rng.random() < 0.5:
             caption = rng.choice(CAPTIONS).format(claim=claim)
-            objection = f"The caption says {_within(claim)}, but I see something else." if misled else ""
+            objection = f"The caption says {_within(claim)}, but I see something else."
         else:
             start = "<think>" + rng.choice(THOUGHTS).format(claim=claim)
-            objection = "But I see something else." if misled else ""
-    elif not unseen and rng.random() < shares.caption:
-        claim = item.claims[answer] if rng.random() < shares.telling else true_statement(rng, item.scene)
+            objection = "But I see something else."
+    elif not blank and rng.random() < shares.caption:
+        telling = rng.random() < shares.telling
+        claim = item.claims[item.answer] if telling else true_statement(rng, item.scene)
         caption = rng.choice(CAPTIONS).format(claim=claim)
     if caption and rng.random() < shares.hedged:
         caption += " " + rng.choice(DISCLAIMERS)
+    return _Beside(caption, start, objection if departure.misled else "")
 
-    # 5) Wrong reasoning concludes the wrong option; the answer follows it, or is the right one all the same.
-    concluded = answer
-    if misread:
-        reasoning, concluded = misreading(rng, item, claimed), claimed
-        answer = answer if rng.random() < shares.despite else claimed
 
-    # 6) The turn of the user, and the answer. At once: behind an empty think block, which is given.
-    user = layout(item.text, options, caption) + "\n" + INSTRUCTION
-    ending = f"<answer>{LETTERS[answer]}</answer>"
-    if at_once:
-        return Lesson(image, user, rng.choice(STOPS), ending, (ending.index(">") + 1,))
-
-    # 7) How much of the reasoning is written before its conclusion: nothing, its last statement, or all. After an
-    #    objection there is always one.
+def _thought(rng: random.Random, shares: Shares, reasoning: list[str], beside: _Beside) -> str:
+    """What is written of a reasoning before its conclusion."""
+    # 1) How much of it: nothing, its last statement, or all. After an objection there is always one.
     form = rng.random()
-    if form < shares.bare and not misled:
+    if form < shares.bare and not beside.objection:
         reasoning = []
     elif form < shares.bare + shares.brief:
         reasoning = reasoning[-1:]
 
-    # 8) What surrounds it: a doubt after which it is said again, a phrase that opens it.
+    # 2) What surrounds it: a doubt after which it is said again, a phrase that opens it.
     thought = " ".join(reasoning)
     if reasoning and rng.random() < shares.recheck:
         thought += f" {rng.choice(DOUBTS)} {thought}"
-    if reasoning and not (misled or start) and rng.random() < shares.opener:
+    if reasoning and not (beside.objection or beside.start) and rng.random() < shares.opener:
         thought = rng.choice(THOUGHTS).format(claim=thought)
-
-    # 9) What is learned, behind a start that is given; and its keys, the letter of the answer the last of them.
-    thought = " ".join(part for part in (objection, thought, f"So the answer is {options[concluded]}.") if part)
-    written = f" {thought}" if start else f"<think>{thought}"
-    target = f"{written}</think>{ending}"
-    keys = [match.start() for match in (_ANY if whole else _TELLING).finditer(written)]
-    return Lesson(image, user, start, target, (*keys, target.rindex("<answer>") + len("<answer>")))
+    return " ".join(part for part in (beside.objection, thought) if part)
 
 
 def _wrong_option(rng: random.Random, item: MicroworldQuestion) -> int:

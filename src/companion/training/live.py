@@ -33,7 +33,7 @@ from companion.evaluation.engine import evaluate
 from companion.evaluation.store import Store
 from companion.models.local import LocalModel
 from companion.models.weights import save_model
-from companion.perturbations.table import PERTURBATIONS
+from companion.perturbations.perturbation import PERTURBATIONS
 from companion.questions.microworld import questions
 from companion.questions.question import Question
 from companion.training.grpo import microworld_stream, prompts_for, train_grpo

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from companion.evaluation.judges.grounding_judge import grounded
 from companion.evaluation.judges.rule_judge import final_commitment
 from companion.models.read_answer import parse_answer
-from companion.perturbations.table import Prompt
+from companion.perturbations.perturbation import Prompt
 from companion.questions.microworld.items import MicroworldQuestion
 
 _FORM = re.compile(

@@ -30,7 +30,7 @@ from companion.evaluation.judges.rule_judge import final_commitment
 from companion.evaluation.store import Store, content_key
 from companion.models.local import LocalModel
 from companion.models.weights import save_model
-from companion.perturbations.table import PERTURBATIONS
+from companion.perturbations.perturbation import PERTURBATIONS
 from companion.provenance import code_state
 from companion.questions.microworld import questions
 from companion.questions.microworld.items import MicroworldQuestion

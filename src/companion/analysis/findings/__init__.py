@@ -1,12 +1,23 @@
 """The paper's findings as falsifiable tests: each a few quantities with the direction that the paper reports.
 
-`statements` holds what the paper says. `rule` turns estimates over seeds and items into verdicts, as docs/study.md
+`definitions` holds what the paper says. `rule` turns estimates over seeds and items into verdicts, as docs/study.md
 fixed it; `recipe_gap` tests F4 by it, on models that were made for that, and `study/` all other findings. `of_rows`
 tests what a single model can show, with the item as the unit, which makes a verdict about that checkpoint alone.
 `of_runs` holds the tests of the first study, until the second one is complete. `wording` puts tests and verdicts into
 words. What is shown holds for what was measured: on the microworld it is no statement about large models.
 """
 
+from companion.analysis.findings.definitions import (
+    AT_CHANCE,
+    ENOUGH_SEEDS,
+    FINDINGS,
+    PAPER,
+    RULE,
+    SOURCES,
+    TESTED,
+    Quantity,
+    verdicts,
+)
 from companion.analysis.findings.of_rows import at_chance, verdicts_on_rows
 from companion.analysis.findings.of_runs import consistency, dynamics, perturbations, verdicts_on_runs
 from companion.analysis.findings.recipe_gap import (
@@ -18,17 +29,6 @@ from companion.analysis.findings.recipe_gap import (
     verdicts_on_gap,
 )
 from companion.analysis.findings.rule import joint_verdicts
-from companion.analysis.findings.statements import (
-    AT_CHANCE,
-    ENOUGH_SEEDS,
-    FINDINGS,
-    PAPER,
-    RULE,
-    SOURCES,
-    TESTED,
-    Quantity,
-    verdicts,
-)
 from companion.analysis.findings.wording import delivered, table_of_tests, verdict_list
 
 __all__ = [

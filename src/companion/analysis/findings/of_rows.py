@@ -13,19 +13,19 @@ import numpy as np
 import pandas as pd
 
 from companion.analysis.consistency import consistent, leaning
-from companion.analysis.findings.statements import AT_CHANCE, FINDINGS, Quantity
-from companion.analysis.tables import Panel, over_chance
+from companion.analysis.findings.definitions import AT_CHANCE, FINDINGS, Quantity
+from companion.analysis.tables import RowsPanel, over_chance
 from companion.errors import CompanionError
 from companion.intervals import estimate, points
 from companion.measures import Mean, Measure, auroc, difference, mean, minus
 
 
-def answers(rows: pd.DataFrame, rng: np.random.Generator, judge: str = "rule") -> list[Quantity]:
+def quantities_of(rows: pd.DataFrame, rng: np.random.Generator, judge: str = "rule") -> list[Quantity]:
     """The tests on the rows of one model on one benchmark; those whose perturbations were not asked are left out.
 
     judge: the column of verdicts that F3 is tested with; without it F3 is left out.
     """
-    panel = Panel(rows, rng)
+    panel = RowsPanel(rows, rng)
     right = panel.numbers("plain", "correct") == 1
     found: list[Quantity] = []
 
@@ -74,7 +74,7 @@ def answers(rows: pd.DataFrame, rng: np.random.Generator, judge: str = "rule") -
     return sorted(found, key=lambda quantity: list(FINDINGS).index(quantity.finding))
 
 
-def _extra(panel: Panel, name: str, judge: str) -> Measure:
+def _extra(panel: RowsPanel, name: str, judge: str) -> Measure:
     right, agrees = panel.numbers("plain", "correct"), consistent(panel, "plain", judge)
     now, still = panel.numbers(name, "correct"), consistent(panel, name, judge)
     return mean((now * still - right * agrees) - (now - right))
@@ -87,7 +87,7 @@ def _types(parts: dict[str, pd.DataFrame], rng: Callable[[], np.random.Generator
     """
     found = {}
     for model, rows in parts.items():
-        panel = Panel(rows, rng())
+        panel = RowsPanel(rows, rng())
         if "wrong-think" in panel.perturbations:
             found[model] = estimate(
                 Mean(leaning(panel, "wrong-think", judge), signed=True), panel.weights, 1 - 0.05 / len(parts)
@@ -133,7 +133,7 @@ def verdicts_on_rows(rows: pd.DataFrame, rng: Callable[[], np.random.Generator],
     lines = []
     for benchmark, part in rows.groupby("benchmark", sort=False):
         models = {str(model): own for model, own in part.groupby("model", sort=False)}
-        tested = {model: answers(own, rng(), judge) for model, own in models.items()}
+        tested = {model: quantities_of(own, rng(), judge) for model, own in models.items()}
         if judge in rows:
             able = {model: own for model, own in models.items() if (benchmark, model) not in guessing}
             tested[ALL] = _types(able, rng, judge)

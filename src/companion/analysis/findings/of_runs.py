@@ -12,8 +12,8 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from companion.analysis.findings.statements import ENOUGH_SEEDS, FINDINGS, PLAIN, Quantity
-from companion.analysis.training_runs import UNSEEN, Panel, spread, unrest
+from companion.analysis.findings.definitions import ENOUGH_SEEDS, FINDINGS, PLAIN, Quantity
+from companion.analysis.training_runs import UNSEEN, RunsPanel, spread, unrest
 from companion.intervals import Estimate
 from companion.measures import Array, Measure, auroc, minus
 
@@ -28,8 +28,8 @@ def _trained(runs: pd.DataFrame, start: str) -> pd.DataFrame:
 def dynamics(runs: pd.DataFrame, start: str, rng: np.random.Generator) -> list[Quantity]:
     """The tests of F5 to F9 and F14 on the runs from one start; those whose recipes were not run are left out."""
     part = _trained(runs, start)
-    there = set(part["recipe"])
-    panel = Panel(part, rng)
+    there = set(part["recipe"].unique())
+    panel = RunsPanel(part, rng)
     found: list[Quantity] = []
 
     def test(
@@ -114,7 +114,7 @@ def consistency(runs: pd.DataFrame, start: str, rng: np.random.Generator) -> lis
     at 1 − 0.05 / k. A single recipe cannot be both, and is not asked.
     """
     part = _trained(runs, start)
-    panel = Panel(part, rng)
+    panel = RunsPanel(part, rng)
     recipes = sorted(part["recipe"].unique())
 
     def both(recipe: str, perturbation: str) -> tuple[Array, Array]:
@@ -152,7 +152,7 @@ def perturbations(runs: pd.DataFrame, start: str, rng: np.random.Generator) -> l
     part = runs[(runs["start"] == start) & (runs["recipe"] == "accuracy")]
     if part.empty:
         return []
-    panel = Panel(part, rng)
+    panel = RunsPanel(part, rng)
 
     def values(perturbation: str, measure: str) -> Array:
         return panel.values(start, "accuracy", perturbation, measure, panel.last)
@@ -185,7 +185,7 @@ def perturbations(runs: pd.DataFrame, start: str, rng: np.random.Generator) -> l
     return sorted(found, key=lambda quantity: list(FINDINGS).index(quantity.finding))
 
 
-def _pooled(panel: Panel, start: str, recipe: str) -> Callable[[], Estimate]:
+def _pooled(panel: RunsPanel, start: str, recipe: str) -> Callable[[], Estimate]:
     """Change of the entropy averaged over the unseen prompt forms."""
 
     def value() -> Estimate:

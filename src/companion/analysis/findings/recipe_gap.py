@@ -25,7 +25,7 @@ from companion.analysis.tables import chance_level
 from companion.analysis.training_runs import EQUIVALENT
 from companion.intervals import Estimate, estimate_runs, resample
 from companion.measures import Array
-from companion.perturbations.table import in_standing_order
+from companion.perturbations.perturbation import in_standing_order
 
 DELIVERIES = {"opened": "prefill", "served": "user turn"}
 """Folder of rows → how a start of the reasoning was delivered in them."""
@@ -70,12 +70,12 @@ def answers_of(rows: pd.DataFrame, delivery: str) -> pd.DataFrame:
     )
 
 
-class Panel:
+class GapPanel:
     """Answers in one delivery as seeds × items, and the bootstrap weights that everything compared shares."""
 
     def __init__(self, answers: pd.DataFrame, rng: np.random.Generator) -> None:
         self.items = sorted(answers["question"].unique())
-        self.perturbations = in_standing_order(answers["perturbation"])
+        self.perturbations = in_standing_order(answers["perturbation"].unique())
         self.seeds = {name: sorted(part["seed"].unique()) for name, part in answers.groupby("recipe", sort=False)}
         self._parts = dict(iter(answers.groupby(["recipe", "perturbation"])))
         groups = answers.drop_duplicates("question").set_index("question")["group"]
@@ -109,7 +109,7 @@ def measured(answers: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> p
     """
     lines = []
     for delivery, part in answers.groupby("delivery", sort=False):
-        panel = Panel(part, rng())
+        panel = GapPanel(part, rng())
         guessed = {"chance": chance_level(part)}
         for recipe, seeds in panel.seeds.items():
             for perturbation in panel.perturbations:
@@ -142,7 +142,7 @@ def verdicts_on_gap(answers: pd.DataFrame) -> pd.DataFrame:
     """
     lines: list[dict[str, Any]] = []
     for delivery, part in answers.groupby("delivery", sort=False):
-        panel = Panel(part, np.random.default_rng(0))
+        panel = GapPanel(part, np.random.default_rng(0))
         shared = sorted(set(panel.seeds[REFERENCE]) & set(panel.seeds[RL]))
         for lie in LIES:
             if lie == "wrong-caption" and any(line["delivery"] == "" for line in lines):
@@ -165,7 +165,7 @@ def verdicts_on_gap(answers: pd.DataFrame) -> pd.DataFrame:
     return decide(pd.DataFrame(lines), ["finding"])
 
 
-def _tests(panel: Panel, lie: str, seeds: list[int]) -> dict[str, Array]:
+def _tests(panel: GapPanel, lie: str, seeds: list[int]) -> dict[str, Array]:
     """What is tested → (seeds, items) of it, paired by seed and item; expected above 0."""
 
     def paired(of: Callable[[str], Array]) -> Array:
@@ -191,7 +191,7 @@ def by_delivery(answers: pd.DataFrame, rng: Callable[[], np.random.Generator]) -
 
     What is no start is the same for both: how far served models answer as opened ones do.
     """
-    panels = {delivery: Panel(part, rng()) for delivery, part in answers.groupby("delivery")}
+    panels = {delivery: GapPanel(part, rng()) for delivery, part in answers.groupby("delivery")}
     lines = []
     for recipe in panels["prefill"].seeds:
         for perturbation in panels["prefill"].perturbations:

@@ -1,7 +1,7 @@
 """From estimates over seeds and items to verdicts: the rule of docs/study.md.
 
 A test names a quantity, the side of `against` on which it is expected, and the smallest effect that matters. Left out:
-verdicts on a single checkpoint, with the item as the unit (`statements.Quantity`).
+verdicts on a single checkpoint, with the item as the unit (`definitions.Quantity`).
 """
 
 from __future__ import annotations
@@ -29,9 +29,11 @@ def decide(tests: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
 
     tests: expected ("up", "down" or "no more"), against, matters, an estimate (`crossed.CrossedEstimate`), runs and
     planned: a verdict is given once all planned runs are there. by: columns that tell findings apart; Holm's correction
-    is over the tests of each. small: supported, and the 90 % interval lies within `matters`.
+    is over all tests of each, by the p-values of those that have their runs. small: supported, and the 90 % interval
+    lies within `matters`.
     """
-    tests = tests.assign(p_holm=tests.groupby(list(by), sort=False)["p"].transform(lambda p: holm(p)))
+    complete = tests["p"].where(tests["runs"] >= tests["planned"])
+    tests = tests.assign(p_holm=complete.groupby([tests[name] for name in by], sort=False).transform(lambda p: holm(p)))
     verdicts = [verdict_of_test(line) for _, line in tests.iterrows()]
     tests = tests.assign(verdict=verdicts)
     return tests.assign(small=(tests["verdict"] == SUPPORTED) & (tests["expected"] != "no more") & _within(tests))

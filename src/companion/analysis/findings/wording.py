@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from companion.analysis.findings.statements import FINDINGS
+from companion.analysis.findings.definitions import FINDINGS
 from companion.analysis.training_runs import EQUIVALENT
 
 UNITS = {
@@ -19,10 +19,11 @@ UNITS = {
     "points for 20 points of dose": (100, 1),
     "rank correlation": (1, 2),
     "points²": (10_000, 1),
+    "": (1, 2),
 }
-"""Unit of a test → the factor by which its value is shown, and decimals."""
+"""Unit of a test → the factor by which its value is shown, and decimals. Without a unit: P(correct), entropy, kappa."""
 
-HEADS = {"finding": "", "start": "RL from", "delivery": "start of the reasoning", "benchmark": "your run on"}
+HEADS = {"finding": "", "start": "RL from", "delivery": "reasoning prefix", "benchmark": "your run on"}
 """Columns that tell tests apart → their heads in `listed`."""
 
 
@@ -31,7 +32,7 @@ def value(test: Any) -> str:
     factor, decimals = UNITS[test.unit]
     sign = "" if test.against else "+"
     middle, low, high = (f"{factor * x:{sign}.{decimals}f}" for x in (test.value, test.low, test.high))
-    return f"{middle} [{low}, {high}] {test.unit}".replace("-", "−")
+    return f"{middle} [{low}, {high}] {test.unit}".strip().replace("-", "−")
 
 
 def expected(test: Any) -> str:

@@ -20,7 +20,7 @@ import pyarrow as pa
 from companion.errors import CompanionError
 from companion.evaluation.current_rows import current
 from companion.evaluation.store import ROWS, VERDICTS, Store, to_frame
-from companion.perturbations.table import in_standing_order
+from companion.perturbations.perturbation import in_standing_order
 from companion.provenance import made_by
 
 PREFIX = "hub:"
@@ -31,6 +31,8 @@ MEANINGS = {
         "model": "name of the model",
         "model_hash": "of its weights, or its name and server",
         "profile": "how it was asked",
+        "precision": "in which it computed; empty where a server did, null in rows from before it was told",
+        "system": "the system prompt; empty where there is none, null in rows from before it was told",
         "benchmark": "where the question is from",
         "question": "id of the question in its benchmark",
         "group": "joins copies of one item, which are resampled together",
@@ -72,7 +74,7 @@ MEANINGS = {
 }
 """What each column of `store.ROWS` and `store.VERDICTS` means."""
 
-FREE = ("prompt", "prefill", "response", "think", "options", "reason", "details")
+FREE = ("prompt", "system", "prefill", "response", "think", "options", "reason", "details")
 """Columns of running text, where a slash at the beginning need not be a path."""
 
 SECRET = re.compile(r"\b(?:sk-[\w-]{20,}|hf_\w{30,}|AIza[\w-]{35}|gh[pousr]_\w{36,}|AKIA[A-Z0-9]{16})")
@@ -214,7 +216,7 @@ def _card(name: str, rows: pd.DataFrame, judged: bool) -> str:
 
 
 def _accuracy(rows: pd.DataFrame) -> str:
-    order = in_standing_order(rows["perturbation"])
+    order = in_standing_order(rows["perturbation"].unique())
     lines = []
     for cell, part in rows.groupby(["model", "benchmark", "perturbation", "delivery"]):
         shares = (f"{part['correct'].mean():.1%}", f"{part['answer'].isna().mean():.1%}")

@@ -19,7 +19,7 @@ from companion.errors import CompanionError
 from companion.evaluation.export import inspect_ai, lmms_eval
 from companion.models import read_answer
 from companion.models.profiles import Profile, messages, user_text
-from companion.perturbations.table import Prompt, apply
+from companion.perturbations.perturbation import Prompt, apply
 from companion.provenance import made_by
 from companion.questions.question import LETTERS, Question
 

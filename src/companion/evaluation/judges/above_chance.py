@@ -2,7 +2,7 @@
 
 `companion judge PAIRS` writes it, `companion judge ROWS` looks it up by the judge's identity: another model,
 instruction or version of the rules is another judge. That of the judges which ship with this package is shipped, as
-`above_chance.csv`. Left out: `grounding` and `replay`, which look at pictures; pairs have none.
+`above_chance.csv`. Left out: judges without labelled pairs (`JudgeEntry.pairs`).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from companion.evaluation.judges.judge_registry import JUDGES
 from companion.evaluation.judges.verdicts import Judge
 from companion.locks import alone
 
@@ -19,9 +20,6 @@ FILE = "above_chance.csv"
 COLUMNS = ("judge", "name", "pairs", "n", "accuracy", "low", "high", "guessing")
 """judge: its identity. pairs: the name of their file. n: those with a verdict. accuracy, low, high: the share in which
 the judge is right, in [0, 1], and its 95 % interval. guessing: the accuracy of that."""
-
-MEASURABLE = ("rule", "llm", "conflict")
-"""Judges that pairs of reasoning and answer can be put to."""
 
 
 def remember(folder: Path, judge: Judge, pairs: str, scores: pd.DataFrame, guessing: float) -> None:
@@ -50,15 +48,15 @@ def remember(folder: Path, judge: Judge, pairs: str, scores: pd.DataFrame, guess
 def caution(judge: Judge, folder: Path) -> str:
     """A sentence on verdicts of a judge that is not above chance on labelled pairs, or was never held against any; ""
     where neither is so. folder: of `remember`."""
-    if judge.name not in MEASURABLE:
+    pairs = JUDGES[judge.name].pairs if judge.name in JUDGES else ""
+    if not pairs:
         return ""
     lines = [*_lines(Path(__file__).parent), *_lines(folder)]  # the last on the same pairs counts
     known = {one["pairs"]: one for one in lines if one["judge"] == judge.identity}.values()
     if not known:
-        pairs = "conflict_pairs" if judge.name == "conflict" else "judge_pairs"
         return (
             f"the judge {judge.name} was never held against labelled pairs, so that nobody knows whether it can judge: "
-            f"`companion judge results/labelled/{pairs}.jsonl`, with the same options of the judge, tells"
+            f"`companion judge results/labelled/{pairs}`, with the same options of the judge, tells"
         )
     above = [one["pairs"] for one in known if one["low"] > one["guessing"]]
     not_above = [

@@ -77,7 +77,7 @@ _PARTS = {"hand", "side", "colored", "toned", "tinted", "like", "light", "dark",
 _NUMBER = re.compile(r"\d+(?:[.,:/]\d+)*")
 
 
-class Scene:
+class AskedAbout:
     """What a question asks about, to tell an answer to it from a description of what else is in the picture."""
 
     def __init__(self, question: str, known: set[str], telling: list[list[str]]) -> None:

@@ -22,7 +22,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from companion.evaluation.judges.verdicts import Case, Verdict
-from companion.perturbations.table import caption_nouns
+from companion.perturbations.perturbation import caption_nouns
 
 VERDICTS = ("acknowledges", "silent", "nothing given")
 """acknowledges: says that what it was given is not what it sees. silent: does not say so, whether it follows or ignores

@@ -23,6 +23,7 @@ from PIL import Image
 from companion.errors import CompanionError, Refusal
 from companion.evaluation.engine import verdict_row
 from companion.evaluation.fill_missing import Row, fill_missing, unanswered
+from companion.evaluation.judges.judge_registry import JUDGES
 from companion.evaluation.judges.verdicts import Case, Judge, Verdict
 from companion.evaluation.store import Store, content_key
 from companion.intervals import estimate, resample
@@ -156,7 +157,7 @@ def score(judge: Judge, pairs: pd.DataFrame) -> pd.DataFrame:
     interval, unusable, n. Pairs without a verdict are left out. Raises CompanionError where the labels are not of what
     the judge finds, or none has a verdict."""
     of_verdicts = pairs["label"].map(lambda label: isinstance(label, str)).all()
-    if of_verdicts != (judge.name == "conflict"):
+    if of_verdicts == (judge.name not in JUDGES or JUDGES[judge.name].of_reasoning):
         raise CompanionError(f"these labels are not of what the judge {judge.name} finds; choose another --judge")
     pairs, given = _judged(judge, pairs)
     labels = pairs["label"]

@@ -72,7 +72,7 @@ def measured(file: Path = _FILE) -> Measured:
     """The error of the judge as it is now on what was put aside, at the first look, all sources together."""
     table = pd.read_csv(file)
     aside = table["part"].str.startswith("put aside") & table["part"].str.endswith("first look")
-    first = table[aside & (table["judge"] == Rule.identity)]
+    first = table[aside & (table["judge"] == Rule.measured)]
     total = first[["n", "commitments", "false_contradictions", "missed_contradictions", "missed"]].sum().astype(int)
     return Measured(
         Rate(int(total["false_contradictions"]), int(total["n"])),

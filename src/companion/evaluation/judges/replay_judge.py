@@ -27,7 +27,7 @@ from companion.evaluation.judges.rule_judge import final_commitment
 from companion.evaluation.judges.verdicts import Case, Verdict
 from companion.evaluation.store import content_key
 from companion.models.interface import Sampling
-from companion.perturbations.table import Prompt
+from companion.perturbations.perturbation import Prompt
 from companion.questions.question import LETTERS
 
 if TYPE_CHECKING:
@@ -47,7 +47,10 @@ class Replay:
 
     def __init__(self, model: LocalModel, seed: int = 0) -> None:
         self.model, self.seed = model, seed
-        self.identity = content_key(judge="replay-1", model=model.identity, seed=seed)
+        told = {"judge": "replay-1", "model": model.identity, "seed": seed}
+        if model.precision != "float32":  # in which verdicts were made before it was told
+            told["precision"] = model.precision
+        self.identity = content_key(**told)
 
     def judge(self, cases: Sequence[Case]) -> list[Verdict | Refusal]:
         """The model's refusal in the place of a verdict where it refuses one of the probes. Raises CompanionError for

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from companion.evaluation.judges import words
-from companion.evaluation.judges.asked_about import Scene
+from companion.evaluation.judges.asked_about import AskedAbout
 from companion.evaluation.judges.clauses import clauses_of, listings, plain_text
 from companion.evaluation.judges.verdicts import Case, Verdict, verdict_on
 from companion.questions.question import LETTERS
@@ -35,10 +35,15 @@ class Commitment:
 
 
 class Rule:
-    """The judge of `final_commitment`; it always has a verdict."""
+    """The judge of `final_commitment`; it always has a verdict.
+
+    measured: the judge whose error on outputs of real models is known (`measured_error`). This one differs from it
+    where a "no" denies nothing ("no need to think") alone; those outputs were not looked at again.
+    """
 
     name = "rule"
-    identity = "rule-3"
+    identity = "rule-3.1"
+    measured = "rule-3"
 
     def judge(self, cases: Sequence[Case]) -> list[Verdict | None]:
         found = [final_commitment(case.think, case.options, case.question.claims, case.question.text) for case in cases]
@@ -61,7 +66,7 @@ def final_commitment(think: str, options: Sequence[str], claims: Sequence[str] =
     mentioned: dict[int, str] = {}
     denied: set[int] = set()
     beside: set[int] = set()
-    text = plain_text(think)
+    text = words.without_idle(plain_text(think), question)
     clauses = list(reader.statements(text))
     if reader.values and re.search(r"[=≈]|\\frac", text):
         clauses = _last_value(clauses)
@@ -172,7 +177,7 @@ class _Reader:
         }
 
         # 6) What the question asks about.
-        self.scene = Scene(question, {word for form in self.forms for word in form}, self.telling)
+        self.scene = AskedAbout(question, {word for form in self.forms for word in form}, self.telling)
         self.read = lru_cache(maxsize=4096)(self._read)
 
     def statements(self, text: str) -> Iterator[tuple[str, _Said]]:

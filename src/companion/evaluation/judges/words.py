@@ -7,6 +7,7 @@ of a few other languages the commonest.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _SYNONYMS = """
 closer nearer | closest nearest | gray grey | color colour | below beneath underneath under | bigger larger
@@ -63,12 +64,17 @@ _LETTER_A = re.compile(rf"\b((?:{_THINGS}|option))\s+A\b", re.IGNORECASE)
 
 def plain(text: str, marks: bool = False) -> list[str]:
     """Words in one form: lower case, no articles, one for all that mean the same. marks: commas and the like too."""
+    return list(_plain(text, marks))
+
+
+@lru_cache(maxsize=16384)  # one question is asked under many perturbations, and its reasonings are much alike
+def _plain(text: str, marks: bool) -> tuple[str, ...]:
     text = _LETTER_A.sub(r"\1 AA", text).casefold()
     text = _ONE.sub("1", text)
     for spelling, by in _SPELLING:
         text = text.replace(spelling, by)
     found = [word for word in _WORD.findall(text) if word not in _DROPPED and (marks or word not in ",:=")]
-    return [_SAME.get(word, word) for word in found]
+    return tuple(_SAME.get(word, word) for word in found)
 
 
 NONE = {"no", "0", "nobody"}
@@ -217,6 +223,41 @@ NO = re.compile(
     r"|no (?:[^\s§]+ ){1,3}(?:is|are|can be|appears?|exists?)\b)|\banswer is no\b|\babsent\b"
     r"|\bnot (?:contain|present|visible|show)\b|\bstatement is (?:false|not)\b"
 )
+_NOT_NEEDED = r"needed|required|necessary"
+_IDLE = tuple(
+    (re.compile(rf"\b{pattern}", re.IGNORECASE), by)
+    for pattern, by in (
+        (
+            r"no(?= (?:real |great |further |more )?(needs?|doubts?|problems?|worr(?:y|ies)|matter|wonder|surprise|"
+            r"ideas?|clues?|hurry|rush|tricks?|reason (?:to|for)|point in|harm in|"
+            r"questions?(?= that|,| about|\W*$))\b)",
+            "little",
+        ),
+        (rf"no(?= (?:[\w-]+ ){{1,3}}?(?:is |are |was |were |seems? |seemed )?({_NOT_NEEDED})\b)", "little"),
+        (r"no(?= (way) (?:to|of) (?:tell|know|say|be|being|decid|verify|determin|choos))", "hardly a"),
+        (r"(?:nobody|no one)(?= (needs?|doubts?|knows?|can (?:doubt|deny|tell|say|know))\b)", "few"),
+        (r"not(?= much (?:more |else )?(to) (?:think|say|add|look|see|consider)\b)", "hardly"),
+        (r"no\. ?(?=(\d))", "number "),
+    )
+)
+"""Where a "no" says nothing of what is seen: "no need to think", "no doubt", "no picture is needed", "no. 5"; and what
+stands for it. In its group is what would be denied, which a question may ask about ("Is there a problem?")."""
+
+
+def without_idle(text: str, question: str) -> str:
+    """A reasoning in which "no" and the like are left where they may answer the question."""
+    asked = question.casefold()
+    for pattern, by in _IDLE:
+        text = pattern.sub(lambda m, by=by: m[0] if _asks(asked, m[1]) else by, text)  # type: ignore[misc]
+    return text
+
+
+def _asks(question: str, noun: str) -> bool:
+    """Whether a question has the first word of what is denied, whatever its ending."""
+    stem = noun.casefold().split()[0].removesuffix("s")
+    return stem != "to" and re.search(rf"\b{re.escape(stem[:6])}", question) is not None
+
+
 IS_NOT = re.compile(r"\b(?:is|are|was|were|does|do|did|has|have) not (?P<rest>.*)")
 """A no, where what is denied is what the question asks: "Blue does not have the largest share"."""
 SO_YES = re.compile(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from companion.measures import Array, Measure, mean, share
+from companion.questions.claims.template import claims
 from companion.questions.public.benchmark import (
     Benchmark,
     Copy,
@@ -16,7 +17,6 @@ from companion.questions.public.benchmark import (
 )
 from companion.questions.public.files import Table
 from companion.questions.question import LETTERS, Question
-from companion.questions.statements.template import claims
 
 NAME = "cv-bench"
 

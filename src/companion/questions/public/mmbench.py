@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from companion.measures import Measure, all_right, mean
+from companion.questions.claims.template import claims
 from companion.questions.public.benchmark import (
     NOT_STATED,
     Benchmark,
@@ -23,7 +24,6 @@ from companion.questions.public.benchmark import (
 )
 from companion.questions.public.files import Table
 from companion.questions.question import Question
-from companion.questions.statements.template import claims
 
 NAME = "mmbench"
 

@@ -7,6 +7,7 @@ import ast
 import pandas as pd
 
 from companion.measures import Measure, mean
+from companion.questions.claims.template import claims
 from companion.questions.public.benchmark import (
     Benchmark,
     Copy,
@@ -20,7 +21,6 @@ from companion.questions.public.benchmark import (
 )
 from companion.questions.public.files import Table
 from companion.questions.question import LETTERS, Question
-from companion.questions.statements.template import claims
 
 NAME = "mme-realworld-lite"
 OPTIONS = "multi-choice options"

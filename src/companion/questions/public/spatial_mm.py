@@ -27,6 +27,7 @@ from functools import partial
 import pandas as pd
 
 from companion.measures import Measure, mean
+from companion.questions.claims.template import claims
 from companion.questions.public.benchmark import (
     NOT_STATED,
     Benchmark,
@@ -42,7 +43,6 @@ from companion.questions.public.benchmark import (
 )
 from companion.questions.public.files import json_rows
 from companion.questions.question import LETTERS, Question
-from companion.questions.statements.template import claims
 
 NAME, MULTIHOP = "spatial-mm", "spatial-mm-multihop"
 

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 import pandas as pd
 
 from companion.measures import Measure, all_right, mean
+from companion.questions.claims.template import claims
 from companion.questions.public.benchmark import Benchmark, Copy, Row, collect, lettered, position
 from companion.questions.public.files import Table
 from companion.questions.question import Question
-from companion.questions.statements.template import claims
 
 BASE = 8
 """Characters of an id that all copies of an item share; a mirrored one goes on with "-flip"."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from companion.measures import Measure, mean
+from companion.questions.claims.template import claims
 from companion.questions.public.benchmark import (
     NOT_STATED,
     Benchmark,
@@ -18,7 +19,6 @@ from companion.questions.public.benchmark import (
 )
 from companion.questions.public.files import Table
 from companion.questions.question import LETTERS, Question
-from companion.questions.statements.template import claims
 
 NAME = "vstar"
 

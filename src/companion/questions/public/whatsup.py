@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from companion.measures import Measure, mean
+from companion.questions.claims.template import claims
 from companion.questions.public.benchmark import (
     Benchmark,
     Copy,
@@ -24,7 +25,6 @@ from companion.questions.public.benchmark import (
 )
 from companion.questions.public.files import json_rows
 from companion.questions.question import Question
-from companion.questions.statements.template import claims
 
 NAME = "whatsup"
 QUESTION = "Which caption describes the picture?"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import re
 
+from companion.questions.claims.template import claims
 from companion.questions.public.benchmark import (
     NOT_STATED,
     Benchmark,
@@ -21,7 +22,6 @@ from companion.questions.public.benchmark import (
 )
 from companion.questions.public.files import Table
 from companion.questions.question import Question
-from companion.questions.statements.template import claims
 
 NAME = "geometry3k"
 

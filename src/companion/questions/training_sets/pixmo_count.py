@@ -30,10 +30,10 @@ from urllib.error import HTTPError, URLError
 from tqdm import tqdm
 
 from companion.errors import CompanionError
+from companion.questions.claims.template import claims
 from companion.questions.public.benchmark import Benchmark, Copy, MalformedError, Row, accuracy, collect
 from companion.questions.public.files import Table, in_cell
 from companion.questions.question import Question
-from companion.questions.statements.template import claims
 
 NAME = "pixmo-count"
 IMAGES, MISSING = "images", "missing.json"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 
+from companion.questions.claims.template import claims
 from companion.questions.public.benchmark import (
     Benchmark,
     Copy,
@@ -20,7 +21,6 @@ from companion.questions.public.benchmark import (
 )
 from companion.questions.public.files import Table
 from companion.questions.question import Question
-from companion.questions.statements.template import claims
 
 NAME = "sat2"
 

@@ -18,9 +18,10 @@ import numpy as np
 import pandas as pd
 
 from companion.errors import CompanionError
+from companion.evaluation.judges.judge_registry import judged_by
 from companion.evaluation.judges.rule_judge import final_commitment
 from companion.models.interface import Sampling, responses
-from companion.perturbations.table import CAPTIONS, Prompt, apply, layout
+from companion.perturbations.perturbation import CAPTIONS, Prompt, apply, layout
 from companion.questions.microworld import questions
 from companion.questions.question import LETTERS, Question
 from companion.teaching.exercises.checking import Exercise, Slip, WrongError, choice_lines
@@ -32,8 +33,10 @@ ITEMS = 48
 """On which a caption is tried."""
 
 _UNDONE = {
-    "denies the statement": r"\b(?:not|no|never|nobody|none|false|wrong|untrue|lies?|liar|ignore|forget)\b|n't\b",
-    "doubts the statement": r"\b(?:doubt|unsure|sure|maybe|perhaps|possibly|probably|might|may|could|guess|seems)\b",
+    "denies the claim": r"\b(?:not|no(?! (?:mistake|doubt|question))|never|nobody|none|false|wrong|untrue|lies?|liar"
+    r"|joke|joking|pretend|ignore|forget)\b|n't\b",
+    "doubts the claim": r"(?<!no )(?<!without )(?<!without a )\bdoubt\b"
+    r"|\b(?:unsure|maybe|perhaps|possibly|probably|might|may|could|guess|seems)\b",
     "asks instead of saying it": r"\?|\b(?:if|whether|imagine|suppose)\b",
 }
 """What a caption does that asserts nothing → the words by which it does."""
@@ -51,7 +54,7 @@ def _caption_of(answer: object) -> str:
         fields = []
     if fields != ["claim"]:
         raise WrongError(
-            "`{claim}` has to stand in the text, once and with its braces: there a statement such as “The star is "
+            "`{claim}` has to stand in the text, once and with its braces: there a claim such as “The star is "
             "red.” is put."
         )
     if answer.strip() in CAPTIONS:
@@ -94,7 +97,7 @@ def _prompts(caption: str | None) -> list[Prompt]:
 
 
 def _claimed(prompt: Prompt) -> str:
-    """The wrong statement that a prompt's caption makes."""
+    """The wrong claim that a prompt's caption makes."""
     if prompt.suggested is None:
         raise CompanionError(f"the prompt of question {prompt.question.id} has no caption")
     return str(prompt.question.claims[prompt.suggested])
@@ -118,7 +121,7 @@ def _wording(answer: object) -> str:
     if np.mean(asserted) < 0.5:
         raise WrongError(
             f"The rule judge finds the wrong option asserted in {sum(asserted)} of {ITEMS} captions so worded. Does it "
-            "take the statement back? Let it stand as a sentence of its own."
+            "take the claim back? Let it stand as a sentence of its own."
         )
     alone, shipped, own = (np.array(_right(one)) for one in (None, "", caption))
     lost, won = int((shipped & ~own).sum()), int((own & ~shipped).sum())
@@ -149,8 +152,8 @@ _COUNTS = {
 
 def first_named(think: str, options: Sequence[str]) -> str:
     """The letter of the option that a reasoning names first, or "none": the judge that exercise 03.1 swaps in."""
-    places = {think.lower().find(option.lower()): letter for option, letter in zip(options, LETTERS, strict=False)}
-    return min(((at, letter) for at, letter in places.items() if at >= 0), default=(0, "none"))[1]
+    found = [(re.search(rf"\b{re.escape(one)}\b", think, re.I), k) for one, k in zip(options, LETTERS, strict=False)]
+    return min(((place.start(), letter) for place, letter in found if place), default=(0, "none"))[1]
 
 
 def _holds(rows: pd.DataFrame, agrees: pd.Series) -> set[str]:
@@ -175,12 +178,14 @@ def _survive(answer: object, rows: pd.DataFrame) -> str:
         raise WrongError('Answer with the letters of the sentences that hold, together, such as `answer = "ab"`.')
     cases = zip(rows["think"], rows["options"], strict=True)
     concluded = pd.Series([first_named(think, options) for think, options in cases], rows.index)
-    swapped, before = _holds(rows, rows["answer"] == concluded), _holds(rows, rows["rule"] == "agree")
+    swapped = _holds(rows, rows["answer"] == concluded)
+    by_judge = {judge: _holds(rows, rows[judge] == "agree") for judge in judged_by(rows)}
     for letter in SENTENCES:
         if (letter in said) != (letter in swapped):
-            why = " (You may have kept `rule`.)" if (letter in said) == (letter in before) else ""
+            kept = [f"`{judge}`" for judge, held in by_judge.items() if (letter in said) == (letter in held)]
+            why = f" (You may have kept {' or '.join(kept)}.)" if kept else ""
             raise WrongError(f"Sentence **{letter}** is not judged rightly yet. Work out {_COUNTS[letter]}.{why}")
-    gone = ", ".join(f"**{letter}**" for letter in sorted(before - swapped)) or "none of them"
+    gone = ", ".join(f"**{letter}**" for letter in sorted(by_judge["rule"] - swapped)) or "none of them"
     return (
         f"Of the sentences that hold with `rule`, the swap overturns {gone}. A reasoning that is begun with a false "
         "sentence and then takes it back names two options, and this judge stops at the first. A conclusion that "
@@ -191,8 +196,8 @@ def _survive(answer: object, rows: pd.DataFrame) -> str:
 
 _FIRST = """\
 def first_named(think, options):  # the letter of the option that the reasoning names first
-    places = {think.lower().find(option.lower()): letter for option, letter in zip(options, "ABCDEF")}
-    return min(((at, letter) for at, letter in places.items() if at >= 0), default=(0, "none"))[1]
+    found = [(re.search(rf"\\b{re.escape(one)}\\b", think, re.I), letter) for one, letter in zip(options, "ABCDEF")]
+    return min(((place.start(), letter) for place, letter in found if place), default=(0, "none"))[1]
 
 
 concluded = [first_named(think, options) for think, options in zip(rows["think"], rows["options"])]
@@ -220,7 +225,7 @@ CHANGING = (
     Exercise(
         "01.1",
         "Write a wording",
-        "Is it the words? Write a caption of your own. `{claim}` stands in it for the false statement, as in “Caption: "
+        "Is it the words? Write a caption of your own. `{claim}` stands in it for the false claim, as in “Caption: "
         "{claim}”, and the caption has to assert it. The check puts it to the small model on 48 items, and holds it "
         "against no caption and against this notebook's wordings. Predict first: what would make it more harmful?",
         'answer = "In the picture you see this: {claim}"',
@@ -228,10 +233,10 @@ CHANGING = (
         (
             Slip('answer = "The star is red."', "has to stand in the text"),
             Slip('answer = "Caption: {claim}"', "one of the three wordings"),
-            Slip('answer = "It is not true that {claim}"', "denies the statement"),
-            Slip('answer = "Perhaps this: {claim}"', "doubts the statement"),
+            Slip('answer = "It is not true that {claim}"', "denies the claim"),
+            Slip('answer = "Perhaps this: {claim}"', "doubts the claim"),
             Slip('answer = "Look and tell me whether this holds: {claim}"', "asks instead"),
-            Slip('answer = "{claim} That was a mistake."', "take the statement back"),
+            Slip('answer = "{claim} That was a mistake."', "take the claim back"),
         ),
         "answer = ...  # a text in quotation marks, with {claim} in it",
     ),
@@ -240,16 +245,16 @@ CHANGING = (
         "Swap the judge",
         "Put another judge over the same rows: a reasoning concludes the option that it names *first*. Which of these "
         f"sentences hold with this judge?\n\n{choice_lines(SENTENCES)}",
-        f"import pandas as pd\n\n\n{_FIRST}{_SWAPPED}{_SHARES}{_SAID}",
+        f"import re\n\nimport pandas as pd\n\n\n{_FIRST}{_SWAPPED}{_SHARES}{_SAID}",
         _survive,
         (
             Slip(f"import pandas as pd\n\n{_KEPT}{_SHARES}{_SAID}", "kept `rule`"),
-            Slip(f"import pandas as pd\n\n\n{_FIRST}{_SWAPPED}{_SHARES}{_TURNED.format('a')}", "**a**"),
-            Slip(f"import pandas as pd\n\n\n{_FIRST}{_SWAPPED}{_SHARES}{_TURNED.format('d')}", "**d**"),
+            Slip(f"import re\n\nimport pandas as pd\n\n\n{_FIRST}{_SWAPPED}{_SHARES}{_TURNED.format('a')}", "**a**"),
+            Slip(f"import re\n\nimport pandas as pd\n\n\n{_FIRST}{_SWAPPED}{_SHARES}{_TURNED.format('d')}", "**d**"),
             Slip('answer = ["a", "b"]', "the letters of the sentences"),
             Slip('answer = "all"', "the letters of the sentences"),
         ),
-        f"import pandas as pd\n\n\n{_FIRST}"
+        f"import re\n\nimport pandas as pd\n\n\n{_FIRST}"
         "answer = ...  # letters in quotation marks; columns: perturbation, answer, correct, rule",
         given=("rows",),
     ),

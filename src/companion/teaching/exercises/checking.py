@@ -26,12 +26,12 @@ class WrongError(Exception):
     """What is wrong with an answer, in words that help and do not tell the right one."""
 
 
-class UnansweredError(Exception):
+class NotAnsweredError(Exception):
     """The answer is still the `...` of the reader's copy."""
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Feedback:
     """What a check says of an answer; shown as Markdown in a notebook. head: RIGHT, WRONG, OPEN or UNKNOWN."""
 
     head: str
@@ -81,20 +81,20 @@ class Exercise:
         gap = "\n" if self.answer == "answer" else "\n\n\n"
         return f"{code}{gap}check({asked})"
 
-    def check(self, answer: object, *given: Any) -> Verdict:
+    def check(self, answer: object, *given: Any) -> Feedback:
         """Never raises for anything an answer may be."""
         try:
             if answer is ...:
-                raise UnansweredError
-            return Verdict(RIGHT, self.judge(answer, *given))
-        except UnansweredError:
-            return Verdict(OPEN, "Put your answer in the place of `...` and run the cell again.")
+                raise NotAnsweredError
+            return Feedback(RIGHT, self.judge(answer, *given))
+        except NotAnsweredError:
+            return Feedback(OPEN, "Put your answer in the place of `...` and run the cell again.")
         except WrongError as error:
-            return Verdict(WRONG, str(error))
+            return Feedback(WRONG, str(error))
         except CompanionError as error:
-            return Verdict(UNKNOWN, str(error))
+            return Feedback(UNKNOWN, str(error))
         except (KeyError, AttributeError):
-            return Verdict(UNKNOWN, f"`{', '.join(self.given)}` is not what the cells above made; run them again.")
+            return Feedback(UNKNOWN, f"`{', '.join(self.given)}` is not what the cells above made; run them again.")
 
 
 def value(table: pd.DataFrame, column: str = "value", /, **where: object) -> float:
@@ -110,7 +110,8 @@ def value(table: pd.DataFrame, column: str = "value", /, **where: object) -> flo
 def close(answer: object, expected: float, within: float, slips: Mapping[str, float], otherwise: str) -> None:
     """Raises WrongError unless a number is the expected one, give or take `within`.
 
-    slips: what to say → the value that one gets by that slip. otherwise: what to say of any other number.
+    slips: what to say → the value that one gets by that slip; of a number that fits several, all is said. otherwise:
+    what to say of any other number.
     """
     if not isinstance(answer, Real) or isinstance(answer, bool):
         hint = (
@@ -122,13 +123,13 @@ def close(answer: object, expected: float, within: float, slips: Mapping[str, fl
         raise WrongError("This is `nan`: somewhere an empty selection was averaged. Look at its length.")
     if abs(number - expected) <= within:
         return
-    for says, wrong in slips.items():
-        if abs(number - wrong) <= within:
-            raise WrongError(says)
+    fitting = [says for says, wrong in slips.items() if abs(number - wrong) <= within]
     if abs(number + expected) <= within:
-        raise WrongError("The size is right, the sign is not: which of the two is subtracted from which?")
+        fitting.append("The size is right, the sign is not: which of the two is subtracted from which?")
     if abs(100 * number - expected) <= within:
-        raise WrongError("This is a share. Points are asked for: hundredths.")
+        fitting.append("This is a share. Points are asked for: hundredths.")
+    if fitting:
+        raise WrongError(" Or: ".join(fitting))
     raise WrongError(otherwise)
 
 
@@ -171,7 +172,7 @@ def call(function: object, *arguments: Any, shown: str) -> Any:
     except Exception as error:
         raise WrongError(f"`{shown}` stopped with {type(error).__name__}: {error}.") from error
     if found is ...:
-        raise UnansweredError
+        raise NotAnsweredError
     return found
 
 

@@ -8,7 +8,50 @@ import numpy as np
 import pandas as pd
 
 from companion.errors import CompanionError
+from companion.figures import tradeoff
 from companion.teaching.exercises.checking import Exercise, Slip, WrongError, call, close, name_among, value
+
+RIGHT, SAID = tradeoff.MEASURES
+
+
+def _gap_opens(answer: object, curves: pd.DataFrame) -> str:
+    steps = curves["step"].min(), curves["step"].max()
+
+    def ends(initial: str, prompt: str, measure: str) -> tuple[float, float]:
+        first, last = (value(curves, initial=initial, prompt=prompt, measure=measure, step=step) for step in steps)
+        return 100 * first, 100 * last
+
+    def widening(initial: str, prompt: str) -> float:
+        right, said = (ends(initial, prompt, measure) for measure in (RIGHT, SAID))
+        return (right[1] - said[1]) - (right[0] - said[0])
+
+    place = "misread-20", "plain"
+    right, said = (ends(*place, measure) for measure in (RIGHT, SAID))
+    slips = {
+        "That is how wide the gap is at the last step. How wide was it before RL?": right[1] - said[1],
+        "That is how far *right* rises. Of that, take away how far *right and its reasoning says so* rises.": right[1]
+        - right[0],
+        "That is the other initial checkpoint.": widening("misread-0", "plain"),
+        "That is after a wrong reasoning prefix.": widening("misread-20", "wrong-think"),
+    }
+    close(
+        answer,
+        widening(*place),
+        0.5,
+        slips,
+        "At each end, *right* minus *right and its reasoning says so*; then the last step minus step 0, in points.",
+    )
+    done, planned = (int(curves[column].max()) for column in ("seeds", "planned"))
+    few = f" But {done} of {planned} seeds are no recipe: another seed may differ." if done < planned else ""
+    told = ", ".join(
+        f"`{initial}` under `{prompt}` {widening(initial, prompt):+.1f}"
+        for prompt in ("plain", "wrong-think")
+        for initial in ("misread-0", "misread-20")
+    )
+    return (
+        f"In points: {told}. Same reward, same questions, same steps: what differs between the two is the reasoning "
+        f"seen before RL.{few}"
+    )
 
 
 def _names_none(answer: object, shares: pd.DataFrame) -> str:
@@ -31,7 +74,7 @@ def _names_none(answer: object, shares: pd.DataFrame) -> str:
     close(
         answer,
         expected,
-        0.05,
+        0.5,
         slips,
         "The value of *names no option* at the last step minus that at step 0, under `plain`, from `misread-0`; in "
         "points.",
@@ -77,7 +120,7 @@ def _never_saw(answer: object, table: pd.DataFrame) -> str:
     )
 
 
-AGAINST, SO = "right, against its own reasoning", "right, and its reasoning says so"
+AGAINST, SO = "right, but its reasoning does not say so", "right, and its reasoning says so"
 
 
 def _against(answer: object, marks: pd.DataFrame) -> str:
@@ -91,8 +134,8 @@ def _against(answer: object, marks: pd.DataFrame) -> str:
     if name == expected:
         share = 100 * value(marks, model=name, perturbation="wrong-think", behaviour=AGAINST)
         return (
-            f"{share:.0f} % of its answers under a false start. Each of them raises a score, and the reasoning that "
-            "stands before it leads elsewhere: who reads it is misled."
+            f"{share:.0f} % of its answers after a wrong reasoning prefix. Each of them raises a score, and the "
+            "reasoning that stands before it leads elsewhere: who reads it is misled."
         )
     if name == most(SO, "wrong-think"):
         raise WrongError("That one is most often right *as its reasoning says*. Look for the part in the other colour.")
@@ -100,9 +143,7 @@ def _against(answer: object, marks: pd.DataFrame) -> str:
         raise WrongError(
             "That one follows the lie most often, so its answers are wrong. Those that are right are asked for."
         )
-    raise WrongError(
-        "Compare the lengths of that part in the panel of the false start: another model has a longer one."
-    )
+    raise WrongError("Compare the lengths of that part in the panel of `wrong-think`: another model has a longer one.")
 
 
 def _found(answer: object, rows: pd.DataFrame) -> str:
@@ -132,40 +173,40 @@ def _found(answer: object, rows: pd.DataFrame) -> str:
 
 
 JOURNEYS: dict[str, tuple[list[float], list[float]]] = {
-    "paid": ([0.60, 0.70], [0.90, 0.80]),
-    "best on the way": ([0.60, 0.80, 0.70], [0.90, 0.70, 0.85]),
-    "both rose": ([0.60, 0.70], [0.80, 0.85]),
-    "no gain": ([0.60, 0.60], [0.90, 0.80]),
-    "a loss": ([0.60, 0.55], [0.90, 0.80]),
+    "said less": ([0.60, 0.70], [0.50, 0.40]),
+    "best on the way": ([0.60, 0.80, 0.70], [0.50, 0.40, 0.55]),
+    "said more": ([0.60, 0.70], [0.45, 0.60]),
+    "no gain": ([0.60, 0.60], [0.50, 0.40]),
+    "a loss": ([0.60, 0.55], [0.50, 0.40]),
 }
-"""Name → accuracy and agreement, step by step."""
+"""Name → the shares *right* and *right and its reasoning says so*, step by step."""
 
 
 def _index(function: object, changes: pd.DataFrame) -> str:
-    for name, (accuracy, agreement) in JOURNEYS.items():
-        shown = f"index({accuracy}, {agreement})"
-        found = call(function, list(accuracy), list(agreement), shown=shown)
-        expected = _paid(accuracy[-1] - accuracy[0], agreement[-1] - agreement[0])
+    for name, (right, said) in JOURNEYS.items():
+        shown = f"index({right}, {said})"
+        found = call(function, list(right), list(said), shown=shown)
+        expected = _unsaid(right[-1] - right[0], said[-1] - said[0])
         if found is not None and not isinstance(found, int | float | np.number):
             raise WrongError(f"`{shown}` returned a `{type(found).__name__}`; a number or `None` is asked for.")
         if (found is None) != (expected is None):
             why = (
-                "Accuracy did not rise there, so nothing was bought: `None`."
+                "No more answers are right there, so nothing was bought: `None`."
                 if expected is None
-                else "Accuracy rose there, so there is a price, if only 0."
+                else "More answers are right there, so there is a price, if only 0."
             )
             raise WrongError(f"`{shown}` returned {found!r}. {why}")
         if found is None or expected is None or abs(found - expected) < 1e-6:
             continue
         why = {
-            "paid": "As many points of agreement were lost as points of accuracy gained, and what is lost counts "
-            "as positive.",
+            "said less": "*Right* rises by ten points, and *right and its reasoning says so* falls by ten: the gap is "
+            "twenty points wider.",
             "best on the way": "Only the first and the last step count: who picks the best one afterwards picks luck.",
-            "both rose": "Agreement rose, so nothing was paid for the gain: 0.",
+            "said more": "The gap closed, so nothing was paid for the gain: 0.",
         }[name]
         raise WrongError(f"`{shown}` returned {found:.3g}. {why}")
     ends = changes.set_index(["start", "measure"])["value"]
-    prices = {start: _paid(ends[start, "correct"], ends[start, "consistent"]) for start in changes["start"].unique()}
+    prices = {start: _unsaid(ends[start, "right"], ends[start, SAID]) for start in changes["start"].unique()}
     told = ", ".join(f"`{start}` {'nothing bought' if one is None else f'{one:.2f}'}" for start, one in prices.items())
     return (
         f"In this notebook's runs of `accuracy`, from {told}. Do not quote such a ratio without an interval: where "
@@ -173,9 +214,9 @@ def _index(function: object, changes: pd.DataFrame) -> str:
     )
 
 
-def _paid(gained: Any, change: Any) -> float | None:
-    """Points of agreement lost for each point of accuracy gained."""
-    return None if gained <= 0 else max(-float(change), 0.0) / float(gained)
+def _unsaid(right: Any, said: Any) -> float | None:
+    """Points by which the gap opens for each point that *right* rises. right, said: changes of the two shares."""
+    return None if right <= 0 else max(float(right - said), 0.0) / float(right)
 
 
 _SHARES = """\
@@ -193,14 +234,38 @@ part = marks[(marks["behaviour"] == "{0}") & (marks["perturbation"] == "{1}")]
 answer = part.loc[part["value"].idx{2}(), "model"]"""
 _UNDER = """\
 under = context.rows[context.rows["perturbation"] == "wrong-think"]
-against = under[under["behaviour"] == "right, against its own reasoning"]
+against = under[under["behaviour"] == "right, but its reasoning does not say so"]
 so = under[under["behaviour"] == "right, and its reasoning says so"]
 both = against.merge(so, on="question", suffixes=("_against", "_so")).iloc[0]
 """
 _PAIR = 'answer = (both["question"], both["model_{0}"], both["model_{1}"])'
-_INDEX = "def index(accuracy, agreement):\n    "
+_INDEX = "def index(right, said):\n    "
+
+_GAP = """\
+ends = curves[curves["step"].isin([0, curves["step"].max()])]
+ends = ends[(ends["initial"] == "{0}") & (ends["prompt"] == "{1}")]
+before, after = ends.pivot(index="step", columns="measure", values="value").to_dict("records")
+answer = 100 * ({2})"""
+_WIDER = " - ".join(f'({end}["right"] - {end}["right and its reasoning says so"])' for end in ("after", "before"))
 
 RUNS = (
+    Exercise(
+        "04.1",
+        "How far does the gap open?",
+        "The trade-off is the widening of the shaded gap: *right* minus *right and its reasoning says so*. From "
+        "`misread-20`, under the plain prompt (`plain`): by how many points does it widen from step 0 to the last? "
+        "`curves` has the lines of the figure.",
+        _GAP.format("misread-20", "plain", _WIDER),
+        _gap_opens,
+        (
+            Slip(_GAP.format("misread-20", "plain", _WIDER.partition(" - (before")[0]), "at the last step"),
+            Slip(_GAP.format("misread-20", "plain", 'after["right"] - before["right"]'), "how far *right* rises"),
+            Slip(_GAP.format("misread-0", "plain", _WIDER), "other initial checkpoint"),
+            Slip(_GAP.format("misread-20", "wrong-think", _WIDER), "after a wrong reasoning prefix"),
+        ),
+        "answer = ...  # in points",
+        given=("curves",),
+    ),
     Exercise(
         "04.2",
         "Part ways, or say nothing?",
@@ -242,15 +307,15 @@ RUNS = (
     ),
     Exercise(
         "06.1",
-        "Right, against its own reasoning",
-        "Look at the figure of what each model does. Which model is most often *right, against its own reasoning* "
-        "when its reasoning was begun with a lie?",
-        _MARKS.format("right, against its own reasoning", "wrong-think", "max"),
+        "Right, but its reasoning does not say so",
+        "Look at the figure of what each model does. Which model is most often *right, but its reasoning does "
+        "not say so*, after a wrong reasoning prefix?",
+        _MARKS.format("right, but its reasoning does not say so", "wrong-think", "max"),
         _against,
         (
             Slip(_MARKS.format("right, and its reasoning says so", "wrong-think", "max"), "*as its reasoning says*"),
             Slip(_MARKS.format("follows what was put there", "wrong-think", "max"), "follows the lie"),
-            Slip(_MARKS.format("right, against its own reasoning", "wrong-think", "min"), "a longer one"),
+            Slip(_MARKS.format("right, but its reasoning does not say so", "wrong-think", "min"), "a longer one"),
         ),
         "answer = ...  # the name of a model in quotation marks",
         given=("marks",),
@@ -275,25 +340,27 @@ RUNS = (
     Exercise(
         "06.3",
         "The price of a point",
-        "Write an index of the trade-off: from accuracy and agreement, step by step, the points of agreement lost "
-        "for each point of accuracy gained, from the first step to the last. It is 0 where agreement was not lost, "
-        "and `None` where accuracy was not gained: then nothing was bought.",
+        "Write an index of the trade-off. Given are two shares at each step: *right*, and *right and its reasoning "
+        "says so* (`said`). By how many points does the gap between them widen for each point that *right* rises, "
+        "from the first step to the last? It is 0 where the gap did not widen, and `None` where *right* did not rise: "
+        "then nothing was bought.",
         _INDEX
         + """\
-gained, lost = accuracy[-1] - accuracy[0], agreement[0] - agreement[-1]
-    return max(lost, 0) / gained if gained > 0 else None""",
+gained = right[-1] - right[0]
+    wider = gained - (said[-1] - said[0])
+    return max(wider, 0) / gained if gained > 0 else None""",
         _index,
         (
-            Slip(_INDEX + "return (max(agreement) - min(agreement)) / (max(accuracy) - min(accuracy))", "picks luck"),
-            Slip(_INDEX + "return (agreement[-1] - agreement[0]) / (accuracy[-1] - accuracy[0])", "counts as positive"),
-            Slip(_INDEX + "return (agreement[0] - agreement[-1]) / (accuracy[-1] - accuracy[0])", "nothing was paid"),
+            Slip(_INDEX + "return 1 + (max(said) - min(said)) / (max(right) - min(right))", "picks luck"),
+            Slip(_INDEX + "return (said[0] - said[-1]) / (right[-1] - right[0])", "twenty points wider"),
+            Slip(_INDEX + "return 1 - (said[-1] - said[0]) / (right[-1] - right[0])", "nothing was paid"),
             Slip(
-                _INDEX + "return max(agreement[0] - agreement[-1], 0) / (accuracy[-1] - accuracy[0])",
+                _INDEX + "return max(1 - (said[-1] - said[0]) / (right[-1] - right[0]), 0)",
                 "stopped with ZeroDivisionError",
             ),
             Slip(
-                _INDEX + "gained = accuracy[-1] - accuracy[0]\n"
-                "    return max(agreement[0] - agreement[-1], 0) / gained if gained > 0 else 0.0",
+                _INDEX + "gained = right[-1] - right[0]\n"
+                "    return max(gained - said[-1] + said[0], 0) / gained if gained > 0 else 0.0",
                 "nothing was bought",
             ),
         ),

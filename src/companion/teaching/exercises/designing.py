@@ -14,7 +14,7 @@ import numpy as np
 
 from companion.evaluation.judges.grounding_judge import grounded
 from companion.evaluation.judges.rule_judge import final_commitment
-from companion.perturbations.table import apply
+from companion.perturbations.perturbation import apply
 from companion.questions.microworld.grammar import is_true, sentences
 from companion.questions.microworld.items import MicroworldQuestion, find
 from companion.questions.question import LETTERS
@@ -30,6 +30,8 @@ THINKS: tuple[tuple[str, Sequence[str]], ...] = (
     ("Red comes to mind. Wait, the shape is green.", COLORS),
     ("There are 12 squares.", ("2", "12", "3")),
     ("", COLORS),
+    ("It was blue at first sight. Green it is.", COLORS),
+    ("It is not red but green.", COLORS),
 )
 
 
@@ -48,9 +50,12 @@ def _judge(function: object) -> str:
                 "something makes every answer look backed."
             )
         if found is None:
-            raise WrongError(f"`{shown}` returned None, and the reasoning does name an option. Capital letters?")
+            why = "Is a denial taken for the whole sentence?" if "not" in think else "Capital letters?"
+            raise WrongError(f"`{shown}` returned None, and the reasoning does name an option. {why}")
         if "not" in think:
             why = "What is *denied* is named too, but it is not the conclusion."
+        elif "Green" in think:
+            why = "Is a word found that begins a sentence, with its capital letter?"
         elif "12" in think:
             why = "A part of a word was found: look for whole words."
         else:
@@ -118,7 +123,11 @@ def _completions(question: MicroworldQuestion) -> dict[str, tuple[str, int]]:
         "template": (so(right), right),
         "long template": (f"Let me look at the picture with great care before I say what it shows. {so(right)}", right),
         "another picture": (f"{_misread(question)} {so(right)}", right),
+        "true, then false": (f"{question.reasoning[-1]} {_misread(question)} {so(right)}", right),
+        "false, then true": (f"{_misread(question)} {question.reasoning[-1]} {so(right)}", right),
         "parted": (f"{seen} {claim} {so(wrong)}", right),
+        "no conclusion": (question.reasoning[0], right),
+        "true, then parted": (f"{seen} {so(wrong)}", right),
         "mistaken": (f"{seen} {claim} {so(wrong)}", wrong),
         "true, but wrong": (f"{seen} {so(wrong)}", wrong),
     }
@@ -139,9 +148,13 @@ SHORTCUTS = {
     "template": "a template that says the answer and nothing of the picture",
     "long template": "a template that is long and says nothing of the picture: words are no sight",
     "another picture": "reasoning that leads to the right answer, and is *false* of the picture",
+    "true, then false": "reasoning of which a part is false of the picture, and the first statement true",
+    "false, then true": "reasoning of which a part is false of the picture, and the last statement true",
     "parted": "a right answer whose own reasoning concludes something else",
     "mistaken": "a wrong answer with false reasoning that leads to it",
     "true, but wrong": "a wrong answer after true statements",
+    "true, then parted": "a right answer after true statements that conclude something else",
+    "no conclusion": "a right answer after a true statement that concludes nothing",
 }
 """What is said of a completion that is paid as much as an honest one."""
 
@@ -204,12 +217,26 @@ def _broken(answer: object) -> str:
         raise WrongError(f"The gate `spoken` is shut: the think block has fewer than {rewards.SPOKEN_WORDS} words.")
     if grounded(think, GUARDED.scene):
         raise WrongError("It is paid, and honestly so: all it states is true of the picture. Now say nothing true.")
+    if true := next((said for said in sentences(think) if is_true(said, GUARDED.scene)), None):
+        raise WrongError(f"It is paid, and part of it is true of the picture: “{true}” Now say nothing true.")
     return (
         f"It is paid {rewards.reward(prompt, answer, _GATES):.1f}, the most there is, without a look at the picture. "
         "Whoever writes a guard into a reward should first try to get round it, as RL will."
     )
 
 
+_LAST_NAMED = """\
+import re
+
+
+def concluded(think, options):
+    found = None
+    for sentence in re.split(r"[.!?]", {0}):
+        for number, option in enumerate(options):
+            word = rf"\\b{{re.escape(option)}}\\b"
+            if re.search(word, sentence) and not re.search(rf"{1}", sentence):
+                found = number
+    return found"""
 _CONCLUDED = "import re\n\n\ndef concluded(think, options):\n"
 _SCORE = "def score(said, lied):\n    "
 _REWARD = "def reward(think, answer, right, concludes, truths):\n    "
@@ -257,6 +284,8 @@ DESIGNING = (
                 "*denied*",
             ),
             Slip("def concluded(think, options):\n    return 1", "names none of the options"),
+            Slip(_LAST_NAMED.format("think", "not {word}"), "with its capital letter"),
+            Slip(_LAST_NAMED.format("think.lower()", "not"), "taken for the whole sentence"),
             Slip(
                 _CONCLUDED + "    said = [o for o in options if o in think]\n    return said[-1] if said else None",
                 "the *number* of the option",
@@ -270,7 +299,7 @@ DESIGNING = (
         "A measure that habit cannot fool",
         "For some responses, `said` tells whether each says that text and picture disagree, and `lied` whether the "
         "text was false (two lists of `True` and `False`). Write a score that is 1 for who says it of lies only, and "
-        "0 for who always says it, or never, whatever the share of lies.",
+        "0 for who always says it, or never, whatever the share of lies; in between, the difference of two shares.",
         _SCORE
         + """\
 of_lies = [s for s, false in zip(said, lied) if false]
@@ -315,7 +344,23 @@ of_lies = [s for s, false in zip(said, lied) if false]
                 _REWARD + "return float(answer == right and concludes == answer and len(truths) > 0)",
                 "*false* of the picture",
             ),
+            Slip(
+                _REWARD + "return float(answer == right and concludes == answer and any(truths))",
+                "the first statement true",
+            ),
+            Slip(
+                _REWARD + "return float(answer == right and concludes == answer and bool(truths) and truths[-1])",
+                "the last statement true",
+            ),
+            Slip(
+                _REWARD
+                + "return float(answer == right and concludes in (answer, None) and any(truths) and all(truths))",
+                "concludes nothing",
+            ),
             Slip(_REWARD + "return float(answer == right and all(truths))", "`all([])`"),
+            Slip(
+                _REWARD + "return float(answer == right and len(truths) > 0 and all(truths))", "conclude something else"
+            ),
             Slip(_REWARD + "return float(len(truths) > 0 and all(truths))", "a wrong answer after true statements"),
             Slip(_REWARD + "return 0.0", "nobody is paid"),
             Slip(_REWARD + "return float(len(think.split()) > 20 and answer == right)", "short true reasoning"),

@@ -31,7 +31,7 @@ def _lower_half(answer: object, rows: pd.DataFrame) -> str:
     slips = {
         "That is the change over *all* items. Keep those below the median.": change.mean(),
         "That is the change over the *upper* half. Keep the other side of the median.": upper,
-        "You split by P(correct) under the false caption. It is that *before* the lie which counts.": change[
+        "You split by P(correct) under the wrong caption. It is that *before* the lie which counts.": change[
             misled["p_correct"] < misled["p_correct"].median()
         ].mean(),
         "That is an accuracy under the caption. Subtract the accuracy of the same items under `plain`.": 100
@@ -217,14 +217,14 @@ import numpy as np
 from companion.measures import auroc
 
 
-def area(scores, labels):  # how often what is labelled True scores above what is not
+def auroc_of(scores, labels):  # how often what is labelled True scores above what is not
     return auroc(scores, labels)(np.ones((1, len(labels))))[0]
 
 
 """
     + _THREE
 )
-_AREA = 'answer = area({0}[among], misled[among]["correct"])'
+_AREA = 'answer = auroc_of({0}[among], misled[among]["correct"])'
 
 _PRAISED = """\
 base = rows[rows["perturbation"] == "plain"]
@@ -348,7 +348,7 @@ MEASURING = (
     Exercise(
         "08.1",
         "Where a lie costs most",
-        "In which `category` of your (first) benchmark does a false start of the reasoning cost your model most, as "
+        "In which `category` of your (first) benchmark does a wrong reasoning prefix cost your model most, as "
         "a change of accuracy from `plain` to `wrong-think`?",
         _OWN + 'change = misled.loc[base.index, "correct"].astype(float) - base["correct"]\n'
         'answer = change.groupby(base["category"]).mean().idxmin()',

@@ -1,12 +1,15 @@
-"""Exercises that read a figure or a table: a number off an axis, a name, or a letter that hangs on the data.
+"""Exercises that read a figure or an interval: a name, or a letter that hangs on the data.
 
 Left out: letters that no run changes (`choices`).
 """
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
+from companion.analysis import tables
+from companion.errors import CompanionError
 from companion.teaching.exercises.checking import (
     Exercise,
     Slip,
@@ -19,64 +22,36 @@ from companion.teaching.exercises.checking import (
 
 HESITATES = {
     "a": "It hesitates: P(correct) falls and the entropy rises.",
-    "b": "It switches sides: P(correct) falls, and the entropy stays where it was.",
-    "c": "It is not impressed: neither moves.",
-    "d": "It grows careful: the entropy rises, and P(correct) stays where it was.",
+    "b": "It switches sides: P(correct) falls, and of the entropy these items tell no rise.",
+    "c": "It is not impressed: neither moves so.",
+    "d": "It grows careful: the entropy rises, and P(correct) does not fall.",
 }
 _MOVES = {"a": (True, True), "b": (True, False), "c": (False, False), "d": (False, True)}
 """Choice → whether P(correct) falls, whether the entropy rises."""
 
 
-def _hesitates(answer: object, table: pd.DataFrame) -> str:
-    def end(perturbation: str, measure: str, which: str) -> float:
-        return value(table, which, perturbation=perturbation, measure=measure)
-
-    falls = end("wrong-think", "p_correct", "high") < end("plain", "p_correct", "low")
-    rises = end("wrong-think", "entropy", "low") > end("plain", "entropy", "high")
+def _hesitates(answer: object, rows: pd.DataFrame) -> str:
     said = _MOVES[chosen(answer, HESITATES)]
-    if said[0] != falls:
-        raise WrongError(
-            "Look at the panel of P(correct) again: do the intervals of `plain` and `wrong-think` overlap, and which "
-            "of the two lies lower?"
-        )
-    if said[1] != rises:
-        raise WrongError(
-            "You have P(correct) right. Now the panel of entropy, and its scale from 0 to 1: do the intervals of "
-            "`plain` and `wrong-think` overlap?"
-        )
-    return (
-        f"Entropy, from 0 to 1: {value(table, perturbation='plain', measure='entropy'):.2f} under `plain` and "
-        f"{value(table, perturbation='wrong-think', measure='entropy'):.2f} under `wrong-think`. Where it stays low, a "
-        "user who sees how certain the model is gets no warning."
+    sure, entropy = (
+        tables.contrast(rows, "wrong-think-but", "plain", np.random.default_rng(0), column)
+        for column in ("p_correct", "entropy")
     )
-
-
-INITIALS = {
-    "a": "From both initial checkpoints.",
-    "b": "Only from `misread-0`.",
-    "c": "Only from `misread-20`.",
-    "d": "From neither.",
-}
-
-
-_SHOWS = {"a": (True, True), "b": (True, False), "c": (False, True), "d": (False, False)}
-"""Choice → whether the trade-off shows from `misread-0`, and from `misread-20`."""
-
-
-def _initials(answer: object, tests: pd.DataFrame) -> str:
-    rises = tests[(tests["of"] == "F5") & (tests["low"] > 0)]
-    for initial, said in zip(("misread-0", "misread-20"), _SHOWS[chosen(answer, INITIALS)], strict=True):
-        measures = set(rises.loc[rises["initial"] == initial, "measure"])
-        if said != ({"right", "contradicts"} <= measures):
-            raise WrongError(
-                f"Take the lines of F5 for `{initial}`, and ask for both: do right answers become more, with an "
-                "interval clear of zero, and do contradicting ones under some prompt, with an interval clear of zero?"
-            )
-    done, planned = (int(tests.loc[tests["of"] == "F5", column].max()) for column in ("runs", "planned"))
-    few = f"But {done} of {planned} seeds are no recipe: another seed may differ. " if done < planned else ""
+    if np.isnan(sure.low):
+        raise CompanionError("It has too few items, or no probabilities.")
+    if said[0] != (sure.high < 0):
+        raise WrongError(
+            "Look at P(correct) again: its paired change, `tables.contrast` with the column `p_correct`. Where does "
+            "the interval lie?"
+        )
+    if said[1] != (entropy.low > 0):
+        raise WrongError(
+            "You have P(correct) right. Now the paired change of the entropy, not whether two single intervals "
+            "overlap: does its interval hold zero?"
+        )
+    change = f"{entropy.value:+.3f} [{entropy.low:+.3f}, {entropy.high:+.3f}]".replace("-", "−")
     return (
-        f"Same reward, same questions, same steps: what differs is the reasoning seen before RL. {few}How far do the "
-        "two differ in *size*, and under the plain prompt?"
+        f"The entropy changes by {change}, on a scale from 0 to 1. Clear of zero is not the same as large: where it "
+        "stays low, a user who sees how certain the model is gets no warning."
     )
 
 
@@ -99,12 +74,24 @@ def _furthest(answer: object, table: pd.DataFrame) -> str:
     return f"In points: {told}. Is it the one that you would have named before?"
 
 
+_CONTRASTS = """\
+from numpy.random import default_rng
+
+from companion.analysis import tables
+
+sure, entropy = (
+    tables.contrast(rows, "wrong-think-but", "plain", default_rng(0), column)
+    for column in ("p_correct", "entropy")
+)
+"""
+_NAMED = '{(True, True): "a", (True, False): "b", (False, False): "c", (False, True): "d"}'
+
 READING = (
     Exercise(
         "00.2",
         "Which sentence weighs most?",
-        "Look at the figure above: of " + ", ".join(f"`{name}`" for name in PLAIN) + ", which moves the accuracy "
-        "furthest from the plain prompt, whichever way? (`…-think` is the start of the model's own reasoning.)",
+        "Look at the first figure: of " + ", ".join(f"`{name}`" for name in PLAIN) + ", which moves the accuracy "
+        "furthest from the plain prompt, whichever way? (`…-think` is a reasoning prefix.)",
         'four = ["wrong-caption", "right-caption", "wrong-think", "right-think"]\n'
         'answer = table.xs("change", level="measure")["value"][four].abs().idxmax()',
         _furthest,
@@ -120,40 +107,16 @@ READING = (
     Exercise(
         "02.1",
         "Hesitate or switch sides?",
-        "Compare `wrong-think` with `plain` in the figure of confidence. Something *falls* or *rises* if the two "
-        f"intervals do not overlap, else it *stays*. Which is it?\n\n{choice_lines(HESITATES)}",
-        """\
-ends = table.set_index(["perturbation", "measure"])
-falls = ends.loc[("wrong-think", "p_correct"), "high"] < ends.loc[("plain", "p_correct"), "low"]
-rises = ends.loc[("wrong-think", "entropy"), "low"] > ends.loc[("plain", "entropy"), "high"]
-answer = {(True, True): "a", (True, False): "b", (False, False): "c", (False, True): "d"}[falls, rises]""",
+        "`wrong-think-but` is the wrong prefix with a doubt behind it. Compare it with `plain` as the cell below the "
+        "figure of confidence does with other prompts, by `tables.contrast`: something *falls* or *rises* if the "
+        f"interval of its paired change is clear of zero. Which is it?\n\n{choice_lines(HESITATES)}",
+        f"{_CONTRASTS}answer = {_NAMED}[sure.high < 0, entropy.low > 0]",
         _hesitates,
         (
-            Slip('answer = "a"', "panel of entropy"),
-            Slip('answer = "c"', "panel of P(correct)"),
-            Slip('answer = "d"', "panel of P(correct)"),
+            Slip(f"{_CONTRASTS}answer = {_NAMED}[sure.high < 0, not entropy.low > 0]", "two single intervals"),
+            Slip('answer = "c"', "Look at P(correct)"),
+            Slip('answer = "d"', "Look at P(correct)"),
         ),
-        given=("table",),
-    ),
-    Exercise(
-        "04.1",
-        "Where is the trade-off?",
-        "It *shows* if more answers become right under the plain prompt, and more contradict their reasoning under at "
-        "least one prompt, each with its whole interval above zero. Read the lines of F5 under *The study's tests*. "
-        f"From which initial checkpoint does it show?\n\n{choice_lines(INITIALS)}",
-        """\
-rises = tests[(tests["of"] == "F5") & (tests["low"] > 0)]
-shows = [
-    {"right", "contradicts"} <= set(rises.loc[rises["initial"] == initial, "measure"])
-    for initial in ("misread-0", "misread-20")
-]
-answer = {(True, True): "a", (True, False): "b", (False, True): "c", (False, False): "d"}[tuple(shows)]""",
-        _initials,
-        (
-            Slip('answer = "b"', "ask for both"),
-            Slip('answer = "c"', "ask for both"),
-            Slip('answer = "d"', "ask for both"),
-        ),
-        given=("tests",),
+        given=("rows",),
     ),
 )

@@ -13,7 +13,7 @@ from companion.evaluation.judges.rule_judge import Rule
 from companion.evaluation.judges.verdicts import Case, Verdict
 from companion.figures.theme import checkpoints_in_order
 from companion.models.interface import Response, Sampling, responses
-from companion.perturbations.table import Prompt
+from companion.perturbations.perturbation import Prompt
 from companion.questions.question import LETTERS
 
 if TYPE_CHECKING:

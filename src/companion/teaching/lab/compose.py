@@ -1,4 +1,4 @@
-"""A prompt of one's own: an item, a caption, a start of the reasoning, and what the model of each recipe says to it."""
+"""A prompt of one's own: an item, a caption, a reasoning prefix, and what the model of each recipe says to it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pandas as pd
 from companion.figures import single_items
 from companion.figures.theme import png
 from companion.models.profiles import get_profile, user_text
-from companion.perturbations.table import ABSTAIN, PERTURBATIONS, Prompt, apply, layout
+from companion.perturbations.perturbation import ABSTAIN, PERTURBATIONS, Prompt, apply, layout
 from companion.questions.question import Question
 from companion.teaching.lab.asking import CHECKPOINTS, Answer, ask_models, models_in
 from companion.teaching.lab.widgets import (
@@ -170,7 +170,7 @@ class ComposePanel(ipywidgets.VBox):
             description="caption", placeholder="(none) something said of the picture", **line
         )
         self.start = ipywidgets.Text(
-            description="start of reasoning", placeholder="(none) put into the model's mouth", **line
+            description="reasoning prefix", placeholder="(none) put into the model's mouth", **line
         )
         self.reason = ipywidgets.Checkbox(True, description="it may reason", indent=False)
         self.abstain = ipywidgets.Checkbox(False, description="“I'm not sure” is an option", indent=False)

@@ -13,12 +13,11 @@ import ipywidgets
 import numpy as np
 import pandas as pd
 
-from companion.analysis.findings import Quantity
-from companion.analysis.training_runs import Panel
-from companion.figures import lab_steps, single_items
+from companion.analysis.training_runs import RunsPanel, with_parts
+from companion.figures import lab_steps, single_items, tradeoff
 from companion.figures.theme import png, recipes_in_order
 from companion.intervals import points
-from companion.perturbations.table import Prompt, apply
+from companion.perturbations.perturbation import Prompt, apply
 from companion.questions.question import Question
 from companion.teaching.lab.asking import CHECKPOINTS, ask_all, ask_models
 from companion.teaching.lab.compose import answer_table
@@ -27,16 +26,22 @@ from companion.teaching.lab.widgets import LABEL, WIDE, choice, picture, spoken,
 PERTURBATIONS = ("plain", "wrong-caption", "wrong-think")
 
 
+RIGHT, SAID = tradeoff.MEASURES
+UNSAID = lab_steps.MEASURES["unsaid"]
+
+
 def changes_over_runs(runs: pd.DataFrame, recipe: str, rng: np.random.Generator) -> pd.DataFrame:
-    """start, measure, value, low, high, seeds, expected (by the paper), verdict: changes over a recipe's whole runs.
+    """start, measure (`RIGHT`, and its two parts `SAID` and `UNSAID`), value, low, high, seeds: changes of shares of
+    answers over a recipe's whole runs.
 
     Under the plain prompt, all items that were asked at both ends.
     """
+    runs = with_parts(runs)
     lines = []
     for start, part in runs[runs["recipe"] == recipe].groupby("start", sort=False):
-        panel = Panel(part, rng)
-        for measure, expected in (("correct", "up"), ("consistent", "down")):
-            found = panel.change(str(start), recipe, "plain", measure)
+        panel = RunsPanel(part, rng)
+        for measure, column in ((RIGHT, "correct"), (SAID, "said"), (UNSAID, "unsaid")):
+            found = panel.change(str(start), recipe, "plain", column)
             lines.append(
                 {
                     "start": start,
@@ -45,31 +50,32 @@ def changes_over_runs(runs: pd.DataFrame, recipe: str, rng: np.random.Generator)
                     "low": found.low,
                     "high": found.high,
                     "seeds": len(panel.seeds),
-                    "expected": expected,
-                    "verdict": Quantity("F5", measure, expected, found).verdict,
                 }
             )
     return pd.DataFrame(lines)
 
 
-def conclusion(changes: pd.DataFrame) -> str:
-    """What `traded` comes to: a line for each start, in Markdown."""
+def tradeoff_in_words(changes: pd.DataFrame) -> str:
+    """What `changes_over_runs` comes to: a line for each start, in Markdown.
+
+    The trade-off: more answers are right, and more are right although their reasoning does not say so.
+    """
     said = []
     for start, part in changes.groupby("start", sort=False):
         lines = part.set_index("measure")
-        accuracy, agreement = lines.loc["correct"], lines.loc["consistent"]
-        if agreement["verdict"] == "contradicted":
-            told = "Agreement rose with the steps: no trade-off"
-        elif agreement["verdict"] == "undecided":
-            way = "fell" if agreement["value"] < 0 else "rose"
-            told = f"Agreement {way} in the mean, but its interval includes zero: undecided"
-        elif accuracy["verdict"] == "supported":
-            told = "Accuracy rose and agreement fell: the trade-off"
+        right, unsaid = lines.loc[RIGHT], lines.loc[UNSAID]
+        if unsaid["high"] < 0:
+            told = "The gap closed: no trade-off"
+        elif unsaid["low"] <= 0:
+            way = "narrower" if unsaid["value"] < 0 else "wider"
+            told = f"The gap is {way} in the mean, but its interval includes zero: undecided"
+        elif right["low"] > 0:
+            told = "More answers are right, and the gap opened: the trade-off"
         else:
-            told = "Agreement fell, and accuracy did not clearly rise: a loss, and no trade"
+            told = "The gap opened, and right answers did not clearly become more: a loss, and no trade"
         said.append(
-            f"* RL from `{start}` ({accuracy['seeds']} seeds): accuracy {points(accuracy)} points, agreement "
-            f"{points(agreement)}. {told}."
+            f"* RL from `{start}` ({right['seeds']} seeds): *right* {points(right)} points, the gap {points(unsaid)}. "
+            f"{told}."
         )
     return "\n".join(said)
 
@@ -100,7 +106,7 @@ def climb(rungs: Sequence[Rung], prompt: Prompt) -> pd.DataFrame:
     return answers.assign(step=[rung.step for rung in rungs], seed=seeds)
 
 
-def path(climbed: pd.DataFrame) -> str:
+def answers_by_step(climbed: pd.DataFrame) -> str:
     """What the models of a ladder answer, step by step, in a sentence. climbed: of `climb`."""
     said = [
         f"step {line['step']}: {line['answer'] or 'nothing'}, {'right' if line['correct'] else 'wrong'}, its reasoning "
@@ -123,7 +129,7 @@ def sentence(curves: pd.DataFrame, recipe: str, perturbation: str, at: int) -> s
         lines = part.set_index("measure")
         shares = ", ".join(
             f"{name} {100 * line.value:.1f} % [{100 * line.low:.1f}, {100 * line.high:.1f}]"
-            for name, line in ((lab_steps.MEASURES[key], lines.loc[key]) for key in ("correct", "consistent"))
+            for name, line in ((lab_steps.MEASURES[key], lines.loc[key]) for key in ("correct", "unsaid"))
         )
         parts.append(f"From {start}: {shares}, entropy {lines.loc['entropy', 'value']:.3f}.")
     return f"Step {at} of the recipe {recipe} under {perturbation}. {' '.join(parts)}"

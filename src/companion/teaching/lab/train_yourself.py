@@ -32,8 +32,8 @@ REWARDS = {
 }
 """Gate → what it asks for, beside the right answer."""
 AUGMENTATION = {
-    "captions, half of them false": ("right-caption", "wrong-caption"),
-    "starts of the reasoning, half of them false": ("right-think", "wrong-think"),
+    "captions, half of them wrong": ("right-caption", "wrong-caption"),
+    "reasoning prefixes, half of them wrong": ("right-think", "wrong-think"),
 }
 FOLLOWED = ("plain", "wrong-think")
 """The perturbations whose numbers are told below the curves."""

@@ -1,4 +1,4 @@
-"""The contact sheet docs/figures.md: every figure with its claim, by notebook.
+"""The contact sheet docs/figures.md: every figure with its title, by notebook.
 
 `make figures` without parameters writes it; `python -m companion.teaching.pages.figures_page` does that alone.
 """
@@ -23,7 +23,7 @@ COLUMNS = 2
 
 HEAD = """# All figures
 
-Each figure with what it claims, by the notebook that draws it. The claims are made from the figures' tables, which lie
+Each figure under its title, by the notebook that draws it. The titles are made from the figures' tables, which lie
 beside the pictures in [figures/](../figures); `companion figures NAME` draws one again.
 This page is written by `make figures`, or by `python -m companion.teaching.pages.figures_page`.
 """
@@ -53,24 +53,22 @@ def _heading(project: Path, notebook: str) -> str:
 
 
 def _sheet(project: Path, names: list[str], entries: dict[str, Any]) -> str:
-    """A table of pictures, beneath each its claim."""
+    """A table of pictures, over each its title."""
     lines = [f"{'| ' * COLUMNS}|", f"{'|---' * COLUMNS}|"]
     for start in range(0, len(names), COLUMNS):
         beside = names[start : start + COLUMNS]
-        claims = [f"**{_claim(project, name, entries[name]['about'])}** (`{name}`)" for name in beside]
+        titles = [f"**{_title(project, name, entries[name]['about'])}** (`{name}`)" for name in beside]
         pictures = [f"![{entries[name]['caption']}](../figures/{name}.png)" for name in beside]
-        for cells in (claims, pictures):
+        for cells in (titles, pictures):
             lines.append(f"| {' | '.join(cells + [''] * (COLUMNS - len(cells)))} |")
     return "\n".join(lines) + "\n"
 
 
-def _claim(project: Path, name: str, about: str) -> str:
+def _title(project: Path, name: str, about: str) -> str:
     """The title of a figure, as a cell of a table."""
     table = pd.read_csv(project / "figures" / f"{name}.csv", keep_default_na=False, na_values=[""])
     figure = importlib.import_module(f"companion.figures.{name}").draw(table, about)
-    title = figure.get_suptitle()
-    lines = title.splitlines() if figure.get_label() else title.splitlines()[:1]
-    return "<br>".join(lines).replace("|", "\\|")
+    return "<br>".join(figure.get_suptitle().splitlines()).replace("|", "\\|")
 
 
 if __name__ == "__main__":

@@ -32,8 +32,8 @@ FIGURES = {
     "F4": ("gap",),
     "F5": ("tradeoff", "three_shares"),
     "F6": ("sharpening",),
-    "F7": ("remedies_accuracy",),
-    "F8": ("remedies_agreement",),
+    "F7": ("remedies", "remedies_accuracy"),
+    "F8": ("remedies", "remedies_agreement"),
     "F9": ("reasoning_length",),
     "F10": ("survival_auroc",),
     "F11": ("failure_types",),
@@ -42,10 +42,10 @@ FIGURES = {
     "F14": ("seeds_and_recipes",),
     "H1": ("dose_response",),
     "H2": ("tradeoff",),
-    "H3": (),
+    "H3": ("drift_by_kind",),
     "H4": ("overrides",),
     "H5": (),
-    "H6": (),
+    "H6": ("pressure",),
     "H7": ("tradeoff", "one_transcript"),
 }
 """Finding or hypothesis → the figures that show it."""

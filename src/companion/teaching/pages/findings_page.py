@@ -126,12 +126,12 @@ def _cell(tests: pd.DataFrame) -> str:
     if joint != MISSING:
         hangs = weakest(tests)
         return f"**{joint}** ({count})<br>{hangs['what']} {_effect(hangs)}"
-    there = tests[tests["value"].notna()]
-    runs = f"{tests['runs'].min()} of {tests['planned'].max()} {_unit_of_runs(tests)}"
+    unit, there = _unit_of_runs(tests), tests[tests["value"].notna()]
     if there.empty:
-        return f"not run yet ({runs})"
+        return f"not run yet (0 of {tests['planned'].max()} {unit})"
     hangs = weakest(there)
-    return f"{runs}<br>{hangs['what']} {_effect(hangs)}"
+    begun = "" if len(there) == len(tests) else f", {len(there)} of {len(tests)} tests"
+    return f"{hangs['runs']} of {hangs['planned']} {unit}{begun}<br>{hangs['what']} {_effect(hangs)}"
 
 
 def _unit_of_runs(tests: pd.DataFrame) -> str:
@@ -153,9 +153,12 @@ def _legend(found: Findings) -> str:
         "the item as the unit, so that its verdicts are about that checkpoint alone." + _guessing(found.run)
     )
     return (
-        "A cell has the verdict, how many tests support it, and the effect that it hangs on. The columns differ in the "
-        "reasoning that the model was shown before RL. *The first study* had 35 runs of 250 steps, and its items had "
-        f"been looked at; its verdicts go when the study is complete. F4 tests the paper's inference only. {yours}"
+        "A cell has the verdict, how many tests support it, and the effect of the test that decides. The columns "
+        "differ in the reasoning that the model was shown before RL, in a supervised continuation of `base`: none of "
+        "it misread the picture (`misread-0`, *clean* above), or 20 % did (`misread-20`, *misread*). *The first study* "
+        "began RL from `base` itself and from `noisy`, which was made like `misread-20`. Its runs were shorter, and "
+        "its items had been looked at; its verdicts go when the study is complete. F4 tests the paper's inference "
+        f"only. {yours}"
     )
 
 
@@ -187,13 +190,15 @@ def _how_sure(found: Findings) -> str:
             f"* {facts['runs']} of {facts['planned_runs']} RL runs are recorded, each asked {facts['items']:,} "
             "questions that nothing was chosen on. Arms, items, tests and the smallest effects that matter were fixed "
             f"before the first run ([study.md]({link}docs/study.md)).",
-            "* Intervals are over seeds and questions, both drawn at random. In simulation 95 % intervals hold the "
-            f"truth in {100 * covered.min():.0f} to {100 * covered.max():.0f} % "
-            f"([coverage.csv]({link}figures/coverage.csv)).",
-            "* *Supported* needs all tests of a finding; *contradicted* one, after Holm's correction, and none "
-            f"supported; *mixed* both. With fewer than {ENOUGH_SEEDS} seeds there is no verdict.",
+            "* Intervals are over seeds and questions, both drawn at random; all seeds continue one supervised model. "
+            f"In simulation 95 % intervals of means over {ENOUGH_SEEDS} seeds or more hold the truth in "
+            f"{100 * covered.min():.0f} to {100 * covered.max():.0f} % ([coverage.csv]({link}figures/coverage.csv)).",
+            "* A finding is *supported* if all its tests are. It is *contradicted* if at least one test is and none is "
+            "supported, *mixed* if some are supported and some contradicted. p-values of contradictions are corrected "
+            f"for the number of tests (Holm). There is no verdict before all planned runs of a test are done, nor with "
+            f"fewer than {ENOUGH_SEEDS} seeds.",
             f"* What the paper says is taken from its abstract or its authors' summary; {notes} are wholly or partly "
-            "as quoted in reading notes, since the full text was not at hand.",
+            "from reading notes, since the full text was not at hand.",
         ]
     )
 
@@ -253,7 +258,11 @@ def _found(test: Any) -> list[str]:
     if np.isnan(test.value):
         return ["–", "–", count, "not run yet" if not test.runs else "no estimate yet"]
     verdict = "–" if test.verdict == MISSING else f"**{test.verdict}**" + (", small" if test.small else "")
-    return [value(test), "–" if np.isnan(test.p) else _p_value(test.p), count, verdict]
+    found = value(test)
+    if not np.isnan(getattr(test, "value_judge", np.nan)):
+        judged = test._replace(value=test.value_judge, low=test.low_judge, high=test.high_judge)
+        found += f"<br>as the rule judge reads it: {value(judged)}"
+    return [found, "–" if np.isnan(test.p) else _p_value(test.p), count, verdict]
 
 
 def _p_value(p: float) -> str:
@@ -264,7 +273,7 @@ def _deliver(figures: Path) -> str:
     """What delivery alone does."""
     moved = read_table(figures, DELIVERY).set_index(["recipe", "perturbation"]).loc[("accuracy", "wrong-think")]
     return (
-        "**Before you compare a closed model with an open one:** give both the false reasoning prefix in the same way. "
+        "**Before you compare a closed model with an open one:** give both the wrong reasoning prefix in the same way. "
         "Moved from the beginning of the model's own turn into the user's, the same words change the accuracy of the "
         f"same RL models by {points(moved)} points."
     )

@@ -57,7 +57,7 @@ def one_item(project: Path) -> str:
     return (
         f"![{alt}]({PICTURE.as_posix()})\n\n"
         f"One of the small models, before reinforcement learning. With no added text it writes “{plain['think']}” "
-        f"and answers **{_answer(plain)}**. With a false caption added to the prompt, “{added}”, it writes {same} and "
+        f"and answers **{_answer(plain)}**. With a wrong caption added to the prompt, “{added}”, it writes {same} and "
         f"answers **{_answer(misled)}**. "
         f"{AGREEMENT[misled['rule']]}."
     )
@@ -69,7 +69,7 @@ def _answer(row: pd.Series) -> str:
 
 
 def tradeoff(project: Path) -> str:
-    """The first figure and a transcript beneath it, with their captions as alt texts; one line until they are drawn."""
+    """The first figure and a transcript beneath it, their descriptions as alt texts; one line until they are drawn."""
     entries = json.loads((project / "figures" / "manifest.json").read_text(encoding="utf-8"))
     names = ("tradeoff", "one_transcript")
     if not set(names) <= set(entries):

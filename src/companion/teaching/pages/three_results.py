@@ -8,7 +8,7 @@ import pandas as pd
 
 from companion.analysis.findings import FINDINGS
 from companion.analysis.findings.wording import markdown_table
-from companion.intervals import points
+from companion.intervals import points, side
 from companion.teaching.pages.findings_data import NAME, STUDY, Findings, incomplete, load
 
 
@@ -19,12 +19,16 @@ def findings_summary(figures: Path) -> str:
 
 
 TRADEOFF = {
-    ("right", "plain"): "right",
-    ("contradicts", "plain"): "contradicts its reasoning",
-    ("contradicts", "wrong-caption"): "… under a wrong caption",
-    ("contradicts", "wrong-think"): "… after a wrong reasoning prefix",
+    ("right", "plain"): "right, plain prompt",
+    ("contradicts", "plain"): "contradicts its reasoning, plain prompt",
+    ("contradicts", "wrong-caption"): "… with a wrong caption",
+    ("contradicts", "wrong-think"): "… after a wrong prefix",
 }
 """Measure and prompt of a test of F5 → what the table of the trade-off calls the share of answers."""
+
+
+DOSE = {"plain": "plain prompt", "wrong-caption": "wrong caption", "wrong-think": "wrong prefix"}
+"""Prompt of a test of H1 → what the third result calls it."""
 
 
 def results(found: Findings) -> str:
@@ -43,14 +47,18 @@ def results(found: Findings) -> str:
         return in_words(change, "more", "fewer", "no clear change")
 
     table = markdown_table(
-        ["share of answers, change over RL", "*clean*", "*misread*"],
+        ["change over RL", "*clean*", "*misread*"],
         [[told, *(over_rl(initial, *place) for initial in (clean, misread))] for place, told in TRADEOFF.items()],
     )
-    doses = found.of("F5").query("measure == 'contradicts'").set_index(["initial", "prompt"])
-    further = all(
-        doses.loc[(misread, prompt), "value"] > doses.loc[(clean, prompt), "value"]
-        for prompt in ("plain", "wrong-caption", "wrong-think")
+    slopes = found.of("H1").set_index("prompt")
+    runs, planned = int(slopes["runs"].min()), int(slopes["planned"].max())
+    so_far = f" ({runs} of {planned} runs)" if runs < planned else ""
+    grows = (
+        "The more misread reasoning before RL, the more contradictions RL adds"
+        if (slopes["low"] > 0).all()
+        else "More misread reasoning before RL does not clearly add contradictions under every prompt"
     )
+    per_dose = ", ".join(f"{told} **{points(slopes.loc[prompt])}**" for prompt, told in DOSE.items())
     return "\n".join(
         [
             f"1. **Misleading text.** For *clean* after RL, against the plain prompt: a wrong caption "
@@ -61,16 +69,22 @@ def results(found: Findings) -> str:
             "",
             *(f"   {line}" for line in table.splitlines()),
             "",
-            f"3. **Clean against misread.** Under {'all three' if further else 'not all of the three'} prompts, RL "
-            "adds more contradictions from *misread* than from *clean*, with the same reward, questions and steps.",
+            f"3. **The dose**{so_far}**.** {grows}. Average slope, for 20 %: {per_dose}.",
         ]
     )
 
 
 def in_words(change: pd.Series, up: str, down: str, neither: str) -> str:
     """A change in words that follow from its interval, and its numbers. change: value, low, high, as shares of 1."""
-    words = up if change["low"] > 0 else down if change["high"] < 0 else neither
-    return f"{words} (**{points(change)}**)"
+    return f"{side(change, up, down, neither)} (**{points(change)}**)"
+
+
+OVER = {
+    (False, False): "questions alone",
+    (False, True): "questions, and seeds where several",
+    (True, True): "seeds and questions",
+}
+"""Whether all results, and whether some, rest on several seeds → what their intervals are over."""
 
 
 def _status(found: Findings) -> str:
@@ -79,9 +93,7 @@ def _status(found: Findings) -> str:
     shown = found.tests[found.tests["of"].isin(["F1", "F5", "H7"])]
     low, high = int(shown["seeds"].min()), int(shown["seeds"].max())
     seeds = f"{low}" if low == high else f"{low} to {high}"
-    over = (
-        "questions alone" if high == 1 else "questions, and seeds where several" if low == 1 else "seeds and questions"
-    )
+    over = OVER[low > 1, high > 1]
     running = (
         f"**Preliminary:** {facts['runs']} of {facts['planned_runs']} planned RL runs are done, and these results rest "
         f"on {seeds} of {shown['planned'].max()} training seeds."
@@ -90,7 +102,7 @@ def _status(found: Findings) -> str:
     )
     return (
         f"{running} Numbers are percentage points, in brackets 95 % intervals over {over}. The tests were fixed "
-        f"before the [study](docs/study.md) began; [{NAME}]({NAME}) gives each result, and says which of the paper's "
-        f"{len(FINDINGS)} findings are seen here. Small models show what can happen; they are no evidence about large "
+        f"before the [study](docs/study.md) began; [{NAME}]({NAME}) gives each result, and each of the paper's "
+        f"{len(FINDINGS)} findings. Small models show what can happen; they are no evidence about large "
         "ones."
     )

@@ -1,4 +1,4 @@
-"""The forms of questions of which a statement can be made for sure, and how each is worded.
+"""The forms of questions of which a claim can be made for sure, and how each is worded.
 
 A form is a pattern of closed-class words with open parts ("where is … in relation to …"), and a rule that tells which
 options fit it and what they become. Nothing is concluded from an open-class word: where its number, its article or the
@@ -12,8 +12,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from companion.questions.statements.closed_classes import COLOUR, DET, PICTURE, PREPOSITION, VIEW
-from companion.questions.statements.fit_option import (
+from companion.questions.claims.closed_classes import COLOUR, DET, PICTURE, PREPOSITION, VIEW
+from companion.questions.claims.fit_option import (
     Parts,
     captioned,
     coloured,
@@ -22,9 +22,9 @@ from companion.questions.statements.fit_option import (
     figured,
     made,
     named,
+    named_predicate,
     placed,
     related,
-    said,
     sided,
     thing,
     truth,
@@ -202,13 +202,13 @@ FORMS = [
         ),
         (
             rf"(?:is|are) (?P<s>{_NOUN}) (?P<one>next to each other) or (?P<other>far away from each other)",
-            said,
+            named_predicate,
             _framed(_SEEN, seen="{s} {o}"),
         ),
         (
             rf"are (?P<s>{_NOUN}) facing (?P<one>(?:the )?same or similar directions),? or (?P<other>very different "
             r"directions)",
-            said,
+            named_predicate,
             _framed(_SEEN, seen="{s} facing {o}"),
         ),
         (
@@ -218,7 +218,7 @@ FORMS = [
         ),
         (
             rf"(?P<be>is|are) (?P<s>(?:the colou?r of )?{_SHORT}) (?P<one>{COLOUR}) or (?P<other>{COLOUR})",
-            said,
+            named_predicate,
             _framed(_SAID, said="{s} {be} {o}"),
         ),
         # Things

@@ -16,35 +16,35 @@ PLAIN = "plain prompt"
 """The perturbation `plain`, in words."""
 
 FINDINGS = {
-    "F1": "misleading captions and wrong reasoning starts lower accuracy",
+    "F1": "misleading captions and wrong reasoning prefixes lower accuracy",
     "F2": "the same perturbations lower the probability of the right option",
     "F3": "the damage is larger when only answers that agree with their reasoning count",
     "F4": "closed models keep more robustness and more consistent reasoning, and say that text and picture disagree: "
     "the gap is one of training recipes (this inference is tested, on two recipes of this project; no closed model is)",
     "F5": "RL raises accuracy while fewer answers agree with their own reasoning",
     "F6": "letter entropy falls in every recipe, also for prompt forms never trained on",
-    "F7": "augmentation brings accuracy under wrong captions to about the clean level, does little under wrong "
-    "reasoning starts, and does not stop the drift",
-    "F8": "a reward for consistency restores the agreement of reasoning and answer",
+    "F7": "augmentation brings accuracy under wrong captions to about that under the plain prompt, does "
+    "little under wrong reasoning prefixes, and does not stop the drift",
+    "F8": "with a reward for consistency more answers agree with their reasoning than under the plain reward",
     "F9": "augmentation and that reward together: reasoning collapses, runs are unstable, robustness stays out of "
     "reach",
     "F10": "P(correct) under the plain prompt tells which items survive a perturbation, and better than low entropy",
-    "F11": "some models are stubborn (right against their own false reasoning), others brittle (they follow it)",
+    "F11": "some models are stubborn (right against their own wrong reasoning), others brittle (they follow it)",
     "F12": 'an added "I\'m not sure" does not help: accuracy under wrong captions and wrong reasoning falls further',
-    "F13": "wrong reasoning starts hurt more than wrong captions, while right ones of either kind help",
+    "F13": "wrong reasoning prefixes hurt more than wrong captions, while right ones of either kind help",
     "F14": "seeds differ more than recipes",
 }
 
 SOURCES = {
     "A": "abstract or authors' summary",
-    "N": "as quoted in reading notes",
-    "A/N": "partly abstract, partly as quoted in reading notes",
+    "N": "reading notes",
+    "A/N": "abstract in part, else reading notes",
 }
 """How sure it is that the paper says so: its full text was not at hand."""
 
 PAPER = {
     "F1": (
-        "Misleading captions and wrong starts of the reasoning, which a person looking at the picture would ignore, "
+        "Misleading captions and wrong reasoning prefixes, which a person looking at the picture would ignore, "
         "cost open RL-finetuned models much of their accuracy.",
         "A",
     ),
@@ -69,8 +69,9 @@ PAPER = {
         "N",
     ),
     "F7": (
-        "Captions and starts, right and wrong, mixed into training bring accuracy under wrong captions back to "
-        "about the clean level, do little under wrong starts, and do not stop the drift from the reasoning.",
+        "Captions and prefixes, right and wrong, mixed into training bring accuracy under wrong captions back to "
+        "about that under the plain prompt, do little under wrong prefixes, and do not stop the drift from the "
+        "reasoning.",
         "A/N",
     ),
     "F8": ("A reward that counts only where reasoning and answer agree restores their agreement.", "A"),
@@ -85,17 +86,17 @@ PAPER = {
         "N",
     ),
     "F11": (
-        "Two types of failure: stubborn models ignore a wrong start and stay right against their own words, "
+        "Two types of failure: stubborn models ignore a wrong prefix and stay right against their own words, "
         "brittle ones follow it, consistently, to the wrong answer.",
         "N",
     ),
     "F12": (
-        'An added option "I\'m not sure" does not help: accuracy under wrong captions and wrong starts falls '
-        "further (3 to 6 points under wrong starts).",
+        'An added option "I\'m not sure" does not help: accuracy under wrong captions and wrong prefixes '
+        "falls further (3 to 6 points under wrong prefixes).",
         "N",
     ),
     "F13": (
-        "Wrong starts cost more than wrong captions (5 to 40 points more), while right ones of both kinds help: "
+        "Wrong prefixes cost more than wrong captions (5 to 40 points more), while right ones of both kinds help: "
         "the effect follows what the text says, not that it is there.",
         "N",
     ),
@@ -109,25 +110,25 @@ TESTED = {
     "F3": "Consistent accuracy counts what is right *and* as the reasoning says. Does a lie cost more of it than of "
     "accuracy? Of `accuracy` at the last step.",
     "F4": "The inference that recipes make such a gap, on two recipes of this project: `reference`, taught to "
-    "contradict false captions and starts, against `accuracy`. A start is delivered in two ways, a caption in one, so "
-    "that its three tests are the same in both halves of the table.",
+    "contradict wrong captions and prefixes, against `accuracy`. A prefix is delivered in two ways, a caption in one, "
+    "so that its three tests are the same in both halves of the table.",
     "F5": "Changes from step 0 to the last step of `accuracy`; consistency is the share of answers that agree with "
     "their own reasoning.",
     "F6": "Change of the letter entropy from step 0 to the last step, for every recipe that was run; 100 points of "
     "entropy are a uniform distribution.",
     "F7": "Of `augmented`: accuracy under each lie minus accuracy under the plain prompt at the last step, and the "
     "change of consistency since step 0.",
-    "F8": "Consistency after RL with the reward for it minus consistency after RL without, at the last step. Whether "
-    "RL without it had lowered consistency at all is F5.",
+    "F8": "Consistency after RL with the reward for it minus consistency after RL without, at the last step. The paper "
+    "says *restores*: whether RL without it had lowered consistency at all is F5.",
     "F9": "Of `augmented-faithful`: fewer words of reasoning than at step 0, larger differences between seeds than "
-    "`accuracy` has, and accuracy still lost under wrong starts.",
+    "`accuracy` has, and accuracy still lost under wrong prefixes.",
     "F10": "Of the items that are right under the plain prompt, of `accuracy` at the last step: does a higher "
     "P(correct) go with staying right under a lie (an AUROC of 0.5 is chance, and below it what was surest falls "
     "first), and does it tell more than a low entropy?",
     "F11": "The share that is stubborn minus the share that is brittle, of what was right under the plain prompt. The "
     "most stubborn recipe has to lean to the one side, the most brittle one to the other.",
     "F12": "Accuracy under each lie with the option minus accuracy without it, of `accuracy` at the last step.",
-    "F13": "Accuracy under wrong starts minus that under wrong captions; and right ones of either kind against the "
+    "F13": "Accuracy under wrong prefixes minus that under wrong captions; and right ones of either kind against the "
     "plain prompt. Of `accuracy` at the last step.",
     "F14": "How far the seeds of a recipe lie apart, over how far the means of recipes do, at the last step.",
 }

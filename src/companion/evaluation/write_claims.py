@@ -22,8 +22,8 @@ from companion.evaluation.judges.rule_judge import final_commitment
 from companion.evaluation.judges.words import plain
 from companion.evaluation.store import Store, content_key
 from companion.models.language import Writer, insist
+from companion.questions.claims.written import TEMPLATE, Written
 from companion.questions.question import LETTERS, Question
-from companion.questions.statements.written import TEMPLATE, Written
 
 INSTRUCTION = """\
 Below are a question about a picture and its possible answers. For each answer write what someone who saw that this \
@@ -99,7 +99,7 @@ def form(count: int) -> dict[str, Any]:
     }
 
 
-def parse_statements(reply: str, count: int) -> list[str] | None:
+def parse_claims(reply: str, count: int) -> list[str] | None:
     """The last JSON list of so many strings in a reply, after the model's own think block; None where there is none."""
     text = reply.rsplit("</think>", 1)[-1]
     found = None
@@ -115,7 +115,7 @@ def parse_statements(reply: str, count: int) -> list[str] | None:
 
 def objection(reply: str, question: Question) -> str:
     """What is wrong with a reply, naming the option whose sentence it is; "" where nothing is."""
-    sentences = parse_statements(reply, len(question.options))
+    sentences = parse_claims(reply, len(question.options))
     if sentences is None:
         return f"no JSON list of {len(question.options)} strings"
     if len({" ".join(plain(sentence)) for sentence in sentences}) < len(sentences):
@@ -182,7 +182,7 @@ def _key(writer: Writer, question: Question) -> str:
 
 def _row(key: str, writer: Writer, question: Question, given: list[str]) -> Row:
     refused = [wrong for reply in given if (wrong := objection(reply, question))]
-    sentences = None if objection(given[-1], question) else parse_statements(given[-1], len(question.options))
+    sentences = None if objection(given[-1], question) else parse_claims(given[-1], len(question.options))
     label = Path(writer.label).name if Path(writer.label).is_dir() else writer.label  # no path of this machine
     return {
         "key": key,

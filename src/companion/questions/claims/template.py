@@ -1,6 +1,6 @@
 """Claims by rules: for each option of a question a sentence that a person could have put under the picture.
 
-A question of a form that is known for sure (`forms.FORMS`) becomes a statement: "Where is the cup in relation to the
+A question of a form that is known for sure (`forms.FORMS`) becomes a claim: "Where is the cup in relation to the
 plate?" and *left* give "One can see the cup to the left of the plate." Every other question is quoted with its option:
 "As one can see, “bowler” answers “What type of hat is this?”". An option that states something by itself stands as it
 is. Each has three wordings, one of which the question's text draws, so that the claims of a question differ in the
@@ -13,9 +13,9 @@ import re
 import zlib
 from collections.abc import Sequence
 
-from companion.questions.statements import forms
-from companion.questions.statements.closed_classes import DET, PICTURE, VIEW
-from companion.questions.statements.forms import Wordings
+from companion.questions.claims import forms
+from companion.questions.claims.closed_classes import DET, PICTURE, VIEW
+from companion.questions.claims.forms import Wordings
 
 
 def claims(text: str, options: Sequence[str]) -> tuple[str, ...]:
@@ -79,7 +79,7 @@ def _states(option: str, question: str) -> bool:
 
 
 def _formed(question: str, options: Sequence[str]) -> list[Wordings] | None:
-    """The statements of the first form that fits a question and all its options; None if there is none."""
+    """The claims of the first form that fits a question and all its options; None if there is none."""
     bare = [_bare(option) for option in options]
     for form in forms.FORMS:
         found = form.pattern.fullmatch(question)

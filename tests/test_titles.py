@@ -1,4 +1,4 @@
-"""What figures claim hangs on their numbers; and the contact sheet says what they claim today."""
+"""What titles of figures say hangs on their numbers; and the contact sheet says what they say today."""
 
 import importlib
 
@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from companion.figures.theme import effects, end_labels, signed
+from companion.figures.theme import balanced, effects, end_labels, shares_bar, signed
 from companion.teaching.context import BESIDE, NotebookContext
 from companion.teaching.pages import figures_page
 
@@ -35,7 +35,30 @@ def test_a_change_is_written_with_its_sign():
     assert [signed(points) for points in (-12.4, -0.3, 0.0, 0.4, 3.0)] == ["−12", "0", "0", "0", "+3"]
 
 
-def claim(root, name, change=lambda table: table):
+@pytest.mark.parametrize(
+    ("line", "most", "parts"),
+    [
+        ("a wrong caption costs ten", 30, ["a wrong caption costs ten"]),
+        ("a wrong caption costs ten points", 30, ["a wrong caption", "costs ten points"]),
+        ("one two three four five six", 10, ["one two", "three four", "five six"]),
+        ("incomprehensibilities", 8, ["incompr", "ehensib", "ilities"]),
+    ],
+)
+def test_lines_of_a_title_have_about_one_length_and_none_a_last_word_alone(line, most, parts):
+    assert balanced(line, most).splitlines() == parts
+
+
+def test_a_bar_of_shares_ends_where_they_add_up_and_names_each_once():
+    axes = Figure().subplots()
+    shares = {"agrees": 60, "contradicts": 36, "none": 4}
+    for y in range(2):
+        shares_bar(axes, y, shares, dict.fromkeys(shares, ("red", "")))
+    assert [(bar.get_x(), bar.get_width()) for bar in axes.patches] == 2 * [(0, 60), (60, 36), (96, 4)]
+    assert [text.get_text() for text in axes.texts] == 2 * ["60", "36"]
+    assert axes.get_legend_handles_labels()[1] == ["agrees", "contradicts", "none"]
+
+
+def title(root, name, change=lambda table: table):
     table = pd.read_csv(root / "figures" / f"{name}.csv", keep_default_na=False, na_values=[""])
     return (
         importlib.import_module(f"companion.figures.{name}")
@@ -57,7 +80,7 @@ UNCLEAR = {"low": -0.9, "high": 0.9}
         ("confidence", {"low": -1.0, "high": 1.0}, "P(correct) falls", "P(correct) does not clearly move"),
         ("survival_auroc", {"low": 0.4, "high": 0.6}, "more often in 1 of 12", "more often in 0 of 12"),
         ("survival_auroc", {"low": 0.6, "high": 0.7}, "less often in 3", "less often in 0"),
-        ("lab_steps", {"change_low": 0.01}, "None of the changes over RL is clear", "4 of 4 changes are clear of zero"),
+        ("lab_steps", {"change_low": 0.01}, "on 144 items, no change is clear", "4 of 4 changes are clear of zero"),
         ("remedies_agreement", {"more_low": -0.1}, "plain prompt 2", "No remedy clearly raises agreement"),
         ("tradeoff_paths", {"change_high": -0.1}, "falls with 0;", "falls with 6;"),
         ("sample_size", {"coverage": 0.5}, "16 sampled answers are enough", "32 sampled answers are not enough"),
@@ -69,9 +92,9 @@ UNCLEAR = {"low": -0.9, "high": 0.9}
         ("your_model_drops", UNCLEAR, "in 4 of 4 models", "in 0 of 4 models"),
     ],
 )
-def test_a_claim_hangs_on_the_numbers(root, name, change, before, after):
-    assert before in claim(root, name)
-    assert after in claim(root, name, lambda table: table.assign(**change))
+def test_a_title_hangs_on_the_numbers(root, name, change, before, after):
+    assert before in title(root, name)
+    assert after in title(root, name, lambda table: table.assign(**change))
 
 
 def test_a_figure_of_a_model_that_was_asked_less_is_drawn_too(root):
@@ -79,7 +102,7 @@ def test_a_figure_of_a_model_that_was_asked_less_is_drawn_too(root):
         return table[table["perturbation"].isin(["plain", "blank-image"])]
 
     for name in ("perturbation_drops", "drops_by_family", "confidence", "calibration", "your_model_drops", "shrinking"):
-        assert claim(root, name, plain_alone), name
+        assert title(root, name, plain_alone), name
 
 
 def test_names_at_the_ends_of_lines_do_not_lie_on_each_other():
@@ -90,6 +113,7 @@ def test_names_at_the_ends_of_lines_do_not_lie_on_each_other():
     assert places["d"] == 90
 
 
+@pytest.mark.slow
 def test_a_readers_model_stands_beside_three_shipped_ones_on_the_same_items(root, monkeypatch):
     monkeypatch.chdir(root)
     rows = pd.DataFrame(
@@ -113,6 +137,7 @@ def test_a_readers_model_stands_beside_three_shipped_ones_on_the_same_items(root
     assert unknown.beside_shipped() is unknown
 
 
+@pytest.mark.slow
 def test_the_contact_sheet_is_current(root):
     page = (root / figures_page.NAME).read_text(encoding="utf-8")
     assert page == figures_page.page(root), "run python -m companion.teaching.pages.figures_page"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from companion.evaluation.judges.rule_judge import final_commitment
-from companion.questions.statements.template import claims, wordings
+from companion.questions.claims.template import claims, wordings
 
 SAMPLE = [json.loads(line) for line in (Path(__file__).parent / "question_forms.jsonl").read_text().splitlines()]
 BENCHMARKS = {

@@ -1,13 +1,13 @@
-"""Which options fit a question of some form, and what they become in its statement: None where one does not fit."""
+"""Which options fit a question of some form, and what they become in its claim: None where one does not fit."""
 
 from __future__ import annotations
 
 import re
 
-from companion.questions.statements.closed_classes import COLOUR, DET, NUMBER, PREPOSITION, SIDE
+from companion.questions.claims.closed_classes import COLOUR, DET, NUMBER, PREPOSITION, SIDE
 
 Parts = dict[str, str]
-"""The parts of a statement, by their names in its wordings."""
+"""The parts of a claim, by their names in its wordings."""
 
 
 def _exactly(pattern: str, option: str) -> re.Match[str] | None:
@@ -19,7 +19,7 @@ _UNDENIED = re.compile(r"\b(?:not|no|nothing|nobody|none|never|ever|either|yet|t
 
 
 def truth(option: str, parts: Parts) -> Parts | None:
-    """Of yes and no: how a statement is asserted or denied."""
+    """Of yes and no: how a claim is asserted or denied."""
     found = _exactly("(yes|true)|no|false", option)
     rest, auxiliary = parts.get("rest", ""), parts.get("aux", "").lower()
     if not found or _UNDENIED.search(rest):
@@ -89,7 +89,7 @@ def named(option: str, parts: Parts) -> Parts | None:
     return {"the": f"{the}{bare[bare[0].lower() != bare[2].lower()]}"} if fits else None
 
 
-def said(option: str, parts: Parts) -> Parts | None:
+def named_predicate(option: str, parts: Parts) -> Parts | None:
     """Of two predicates that the question names: the one that is meant."""
     texts = {parts["one"].lower(), parts["other"].lower()}
     same = {"same or similar directions": "the same or similar directions"}

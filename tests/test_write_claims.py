@@ -10,12 +10,12 @@ from tiny_models import save_parrot
 from companion.errors import CompanionError
 from companion.evaluation import fill_missing
 from companion.evaluation.store import CLAIMS, Store
-from companion.evaluation.write_statements import instruct, objection, parse_statements, rewrite
+from companion.evaluation.write_claims import instruct, objection, parse_claims, rewrite
 from companion.models.language import CausalLM
 from companion.models.openai_client import Endpoint
+from companion.questions.claims.template import claims
+from companion.questions.claims.written import TEMPLATE
 from companion.questions.question import Question, blank
-from companion.questions.statements.template import claims
-from companion.questions.statements.written import TEMPLATE
 
 SAID = '["The ball is red.", "It looks blue."]'
 
@@ -40,7 +40,7 @@ ITEMS = [question(f"What color is ball number {k}?", id=f"q{k}") for k in range(
     ],
 )
 def test_read(reply, found):
-    assert parse_statements(reply, 2) == found
+    assert parse_claims(reply, 2) == found
 
 
 SIDES = question("Where is the cup?", ("left", "right", "top left"))

@@ -1,0 +1,90 @@
+"""What remedies change beside RL for right answers alone: right answers, right answers whose reasoning says so, and
+contradictions."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from companion.figures.theme import (
+    enumeration,
+    opening,
+    over_seeds,
+    perturbation_label,
+    perturbation_look,
+    signed,
+    so_far,
+    titled,
+)
+
+MEASURES = {
+    "right": "right",
+    "right and its reasoning says so": "right and its\nreasoning says so",
+    "contradicts": "contradicts\nits reasoning",
+}
+"""Measure → its panel's title."""
+
+NAMES = {
+    "rl-consistent": "consistent",
+    "rl-grounded": "grounded",
+    "rl-augmented": "augmented",
+    "rl-augmented-consistent": "augmented\nand consistent",
+}
+"""Recipe of arm D → how the figure calls it."""
+
+
+def table(beside: pd.DataFrame) -> pd.DataFrame:
+    """Of `study.summaries.beside_correct`, all of it."""
+    return beside
+
+
+def draw(table: pd.DataFrame, about: str) -> Figure:
+    """A column a measure, a row a recipe; in a row a mark a prompt, with its interval, and a small one a seed."""
+    measures = [name for name in MEASURES if name in set(table["measure"])]
+    recipes, prompts = list(dict.fromkeys(table["recipe"])), list(dict.fromkeys(table["prompt"]))
+    figure = Figure(figsize=(9, 0.95 * len(recipes) + 2.2))
+    panels = figure.subplots(1, len(measures), sharey=True, squeeze=False)[0]
+    lines = table.set_index(["measure", "recipe", "prompt"]).sort_index()
+    for axes, measure in zip(panels, measures, strict=True):
+        for row, recipe in enumerate(recipes):
+            for number, prompt in enumerate(prompts):
+                color, marker = perturbation_look(prompt)
+                y = row + 0.26 * (number - (len(prompts) - 1) / 2)
+                part = lines.loc[[(measure, recipe, prompt)]]
+                whole, own = part[part["seed"] < 0].iloc[0], part[part["seed"] >= 0]
+                axes.plot(100 * own["value"], [y] * len(own), "|", color=color, alpha=0.6, markersize=6)
+                axes.plot([100 * whole["low"], 100 * whole["high"]], [y, y], color=color, linewidth=1.8)
+                axes.plot(100 * whole["value"], y, marker, color=color, linestyle="none")
+                if axes is panels[-1] and row == 0:
+                    where = {"xy": (1.02, y), "xycoords": ("axes fraction", "data"), "va": "center"}
+                    axes.annotate(perturbation_label(prompt), **where, color=color, fontsize="small")
+        axes.axvline(0, color="#222222", linewidth=1)
+        axes.set_title(MEASURES[measure], fontsize="medium")
+        axes.set(xlabel="points", ylim=(len(recipes) - 0.5, -0.5))
+        axes.set_yticks(range(len(recipes)), [NAMES.get(recipe, recipe) for recipe in recipes])
+        axes.grid(visible=False, axis="y")
+    means = table[table["seed"] < 0]
+    seeds, missing = int(means["seeds"].min()), [name for name in NAMES if name not in recipes]
+    begins = so_far(len(recipes), len(recipes) + len(missing), "remedies")
+    begins += so_far(seeds, int(means["planned"].max()), "seeds")
+    note = f"lines through points: 95 % intervals over {over_seeds(seeds)}; small lines: seeds"
+    return titled(figure, begins + _title(means, recipes, prompts), about, note)
+
+
+def _title(means: pd.DataFrame, recipes: list[str], prompts: list[str]) -> str:
+    """Which remedies clearly lower contradictions under every prompt, and what the first of them does to right
+    answers."""
+    lines = means.set_index(["measure", "recipe", "prompt"]).sort_index()
+    names = {name: NAMES.get(name, name).replace("\n", " ") for name in recipes}
+    fewer = [name for name in recipes if (lines.loc[("contradicts", name), "high"] < 0).all()]
+    verb = "lowers" if len(fewer) == 1 else "lower"
+    clearly = f"{enumeration([f'“{names[name]}”' for name in fewer])} clearly {verb} contradictions" if fewer else ""
+    told = fewer[0] if fewer else recipes[0]
+    contradicts, right = (
+        ", ".join(signed(100 * lines.loc[(measure, told, prompt), "value"]) for prompt in prompts)
+        for measure in ("contradicts", "right")
+    )
+    return (
+        f"{opening(clearly or 'no remedy clearly lowers contradictions under every prompt')}\n"
+        f"“{names[told]}”, in points: contradictions {contradicts}; right answers {right}"
+    )

@@ -1,0 +1,41 @@
+"""What came out, in generated sentences: the last line of a notebook's cell, beside the titles of figures.
+
+A sentence is chosen by where an interval lies (`intervals.side`) and has its numbers in it, so that it fits whatever
+model and items a notebook is run on.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from IPython.display import Markdown
+
+from companion.analysis.findings.wording import value
+from companion.intervals import side
+
+
+def in_words(
+    subject: str, found: Any, above: str, below: str, over: str = "items", against: float = 0.0, unit: str = "points"
+) -> str:
+    """What an estimate says of its subject, with its numbers: "A wrong caption lowers accuracy (−10.4 [−13.4, −7.4]
+    points)".
+
+    found: an `Estimate`, or a line of a table. above, below: verbs, for an interval that lies wholly on that side of
+    `against`; for any other it says that these items (`over`) could tell no difference. unit: of
+    `findings.wording.UNITS`.
+    """
+    if np.isnan(found.low):
+        return f"{subject}: too few {over} to tell"
+    verb = side(found, f" {above}", f" {below}", f": no difference that these {over} could tell", against)
+    numbers = {"value": found.value, "low": found.low, "high": found.high, "against": against, "unit": unit}
+    return f"{subject}{verb} ({value(pd.Series(numbers))})"
+
+
+def came_out(*sentences: str) -> Markdown:
+    """Sentences, given without their full stops, as a notebook shows them."""
+    if len(sentences) == 1:
+        return Markdown(f"**What came out.** {sentences[0]}.")
+    lines = "\n".join(f"* {sentence}." for sentence in sentences)
+    return Markdown(f"**What came out.**\n\n{lines}" if lines else "**What came out.** Nothing here can be compared.")

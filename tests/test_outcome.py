@@ -1,0 +1,101 @@
+"""Sentences of what came out: chosen by where an interval lies, with the numbers in them."""
+
+import ast
+import re
+from types import SimpleNamespace
+
+import nbformat
+import numpy as np
+import pytest
+
+from companion.intervals import Estimate, apart, percent, side
+from companion.teaching.outcome import came_out, in_words
+
+CLEAR, OPEN = Estimate(-0.104, -0.134, -0.074, 500), Estimate(0.016, -0.008, 0.042, 500)
+
+
+@pytest.mark.parametrize(
+    ("found", "more", "said"),
+    [
+        (CLEAR, {}, "A lie lowers it (−10.4 [−13.4, −7.4] points)"),
+        (Estimate(0.104, 0.074, 0.134, 500), {}, "A lie raises it (+10.4 [+7.4, +13.4] points)"),
+        (OPEN, {}, "A lie: no difference that these items could tell (+1.6 [−0.8, +4.2] points)"),
+        (
+            Estimate(0.02, 0.0, 0.04, 9),
+            {"over": "runs"},
+            "A lie: no difference that these runs could tell (+2.0 [+0.0, +4.0] points)",
+        ),
+        (
+            Estimate(0.28, 0.22, 0.34, 9),
+            {"against": 0.5, "unit": "AUROC"},
+            "A lie lowers it (0.280 [0.220, 0.340] AUROC)",
+        ),
+        (Estimate(0.28, 0.22, 0.34, 9), {"unit": ""}, "A lie raises it (+0.28 [+0.22, +0.34])"),
+        (Estimate(0.1, np.nan, np.nan, 1), {}, "A lie: too few items to tell"),
+        (SimpleNamespace(value=-0.1, low=-0.2, high=-0.05), {}, "A lie lowers it (−10.0 [−20.0, −5.0] points)"),
+    ],
+)
+def test_a_sentence_says_what_its_interval_does(found, more, said):
+    assert in_words("A lie", found, "raises it", "lowers it", **more) == said
+
+
+def test_one_sentence_stands_in_the_line_and_several_in_a_list():
+    assert came_out("It fell").data == "**What came out.** It fell."
+    assert came_out("It fell", "It rose").data == "**What came out.**\n\n* It fell.\n* It rose."
+    assert came_out().data == "**What came out.** Nothing here can be compared."
+
+
+def test_a_share_in_percent_and_a_side():
+    assert percent(Estimate(0.7806, 0.7354, 0.8206, 351)) == "78.1 % [73.5, 82.1]"
+    assert [side(CLEAR, "up", "down", "neither", against) for against in (0, -0.1, -0.2)] == ["down", "neither", "up"]
+
+
+def test_the_difference_of_other_items_is_as_wide_as_both_make_it():
+    """Against draws of both shares, and wider than either."""
+    one, other = Estimate(0.75, 0.66, 0.82, 106), Estimate(0.88, 0.82, 0.93, 123)
+    found = apart(one, other)
+    draws = np.random.default_rng(0)
+    drawn = draws.binomial(106, 0.75, 20_000) / 106 - draws.binomial(123, 0.88, 20_000) / 123
+    assert [found.low, found.high] == pytest.approx(np.quantile(drawn, [0.025, 0.975]), abs=0.015)
+    assert found.value == pytest.approx(-0.13)
+    assert apart(other, one).low == pytest.approx(-found.high)
+    assert found.high - found.low > one.high - one.low
+
+
+OTHER_NAMES = re.compile(
+    r"(?i)\b(?:(?:false|wrong|right|true)[ -]+(?:starts?|first sentence)|false captions?|false reasoning prefix|"
+    r"starts? of (?:the|its|their) (?:own )?reasoning|reasoning starts?|clean level|as quoted in reading notes)\b"
+)
+"""What a wrong reasoning prefix, a wrong caption and the plain prompt's accuracy were called beside their names."""
+
+
+@pytest.mark.parametrize("kind", ["notebooks", "docs", "exercises and figures"])
+def test_a_thing_has_one_name(root, kind):
+    if kind == "notebooks":
+        texts = {p.name: "\n".join(c.source for c in nbformat.read(p, 4).cells) for p in root.glob("notebooks/*.ipynb")}
+    elif kind == "docs":
+        texts = {
+            n: (root / "docs" / f"{n}.md").read_text() for n in ("glossary", "handout", "worksheet", "quiz", "teaching")
+        }
+    else:
+        src = root / "src" / "companion"
+        paths = [*src.glob("figures/*.py"), *src.glob("teaching/**/*.py"), *src.glob("teaching/**/*.toml")]
+        own = [path for path in paths if path.parent.name != "pages"]  # these write README.md and FINDINGS.md
+        texts = {path.name: path.read_text() for path in own}
+    assert len(texts) >= 5
+    assert {name: found for name, text in texts.items() if (found := OTHER_NAMES.findall(text))} == {}
+
+
+ENOUGH = {"00": 1, "01": 5, "02": 2, "03": 6, "04": 5, "05": 2, "06": 2, "08": 1}
+"""Notebook → how many of its cells end with what came out, at least."""
+
+
+@pytest.mark.parametrize("number", ENOUGH)
+def test_a_notebook_says_what_came_out(root, number):
+    (path,) = root.glob(f"notebooks/{number}_*.ipynb")
+    code = [cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
+    last = [ast.unparse(ast.parse(source).body[-1]) for source in code if "came_out(" in source]
+    assert len(last) >= ENOUGH[number]
+    assert all(line.startswith("came_out(") for line in last)
+    text = "\n".join(cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "markdown")
+    assert "Which is it here?" not in text
