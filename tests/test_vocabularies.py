@@ -97,6 +97,7 @@ def here(script, kind, folder, monkeypatch):
 def by_transformers(script, folder, monkeypatch):
     model = here(script, LocalModel, folder, monkeypatch)
     model.model = None
+    monkeypatch.setattr(local, "reading_of", lambda _: "tree")
     monkeypatch.setattr(local.prefix_tree, "prepare", lambda *_: None)
     monkeypatch.setattr(local.prefix_tree, "fill_cache", lambda *_: (State(script), script.logits(0)))
     return model
