@@ -17,6 +17,7 @@ import tiny_study
 from companion.evaluation.engine import evaluate
 from companion.evaluation.store import Store
 from companion.models.local import LocalModel
+from companion.study import running
 from companion.study.protocol import PROTOCOL, arms_table
 from companion.study.records import (
     PERTURBATIONS,
@@ -167,6 +168,15 @@ def forks(root, monkeypatch):
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tiny_study"])
     return context
+
+
+def test_the_initial_checkpoint_of_a_recorded_run_is_not_made_again(tmp_path):
+    run = next(PROTOCOL.runs())
+    record = tmp_path / "results" / run.name / "run.json"
+    record.parent.mkdir(parents=True)
+    record.write_text("{}")
+    running._work(run, PROTOCOL, tmp_path / "results", tmp_path / "scratch", "cpu")
+    assert not (tmp_path / "scratch").exists()
 
 
 def kill_when(process, there, errors):

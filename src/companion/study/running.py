@@ -186,6 +186,8 @@ def _phase(seconds: float) -> Iterator[Report]:
 
 def _work(run: Run, protocol: Protocol, results: Path, scratch: Path, device: str) -> None:
     """Make the record of a run, and that of its initial checkpoint if it is the first to need it."""
+    if (results / run.name / "run.json").exists():
+        return  # before its initial checkpoint is made again, for nothing
     work = scratch / run.initial_name
     work.mkdir(parents=True, exist_ok=True)
     with alone(work):
