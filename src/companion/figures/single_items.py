@@ -99,7 +99,7 @@ def letters(question: Question, rows: pd.DataFrame, title: str, about: str) -> F
         shown = [f"{letter}" for letter, _ in zip("ABCDEF", row["options"], strict=False)]
         colors = [perturbation_look(str(name))[0] if letter == row["right"] else "#cccccc" for letter in shown]
         hatches = ["//" if letter == row["right"] else "" for letter in shown]
-        axes.bar(shown, row["letter_probs"], color=colors, hatch=hatches, edgecolor="#222222", hatchcolor="white")
+        axes.bar(shown, np.round(row["letter_probs"], 3), color=colors, hatch=hatches, edgecolor="#222222", hatchcolor="white")
         axes.set(ylim=(0, 1), title=perturbation_label(str(name)))
         axes.title.set_fontsize(9)
     panels[0].set_ylabel("probability")
@@ -145,7 +145,8 @@ def _letters(axes: Axes, line: dict, prompt: Prompt, color: Any) -> None:
     right = letters[prompt.question.answer]
     if line["letter_probs"] is not None:
         colors = [color if letter == right else "#dddddd" for letter in letters]
-        axes.bar(letters, line["letter_probs"], color=colors, edgecolor="#222222")
+        # rounded: what differs between processors would draw edges in another grey
+        axes.bar(letters, np.round(line["letter_probs"], 3), color=colors, edgecolor="#222222")
     else:
         axes.bar(letters, [0.0] * len(letters))
         axes.text(0.5, 0.5, "no letter", transform=axes.transAxes, ha="center")
