@@ -56,7 +56,7 @@ def add(commands: Commands) -> None:
     evaluate.add_argument(
         "--profile", default="auto", help="how the model is asked (default: auto, as its config or name says)"
     )
-    evaluate.add_argument("--token-budget", type=positive, help="tokens in a batch (default: what memory can hold)")
+    evaluate.add_argument("--batch-tokens", type=positive, help="tokens in a batch (default: what memory can hold)")
     evaluate.add_argument("--system", type=Path, metavar="FILE", help="system prompt, as a model's authors wrote it")
     evaluate.add_argument("--temperature", type=float, help="0 is greedy (default: the profile's, for most 0)")
     evaluate.add_argument(
@@ -158,7 +158,7 @@ def _evaluate(options: argparse.Namespace) -> None:
             options.out,
             sampling,
             options.seed,
-            options.token_budget,
+            options.batch_tokens,
             opening,
             None if options.ray == "here" else options.ray,
         )
@@ -181,7 +181,7 @@ def _evaluate(options: argparse.Namespace) -> None:
         model = served.get(name) or prepare(name)
         for benchmark in benchmarks:
             try:
-                found = ask(model, prompts[benchmark], store, samplings, options.token_budget)
+                found = ask(model, prompts[benchmark], store, samplings, options.batch_tokens)
             finally:
                 if name in served:
                     print(account)
@@ -234,7 +234,7 @@ def _refuse_unused(options: argparse.Namespace, models: Sequence[str], benchmark
     if not any(engine):
         refuse(options, ["gpus", "vllm"], f"is for models named vllm:FOLDER OR ID, and {named} is none")
     if all(engine[k] or server[k] for k in range(len(models))):
-        refuse(options, ["device", "token_budget"], f"is for models that transformers runs here, and {named} is none")
+        refuse(options, ["device", "batch_tokens"], f"is for models that transformers runs here, and {named} is none")
     if options.known_bad and not set(benchmarks) & set(PUBLIC):
         raise CompanionError("--known-bad is for public benchmarks, of which items are known to be wrong; leave it out")
     refuse_data(options, benchmarks)

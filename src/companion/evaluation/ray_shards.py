@@ -43,7 +43,7 @@ class Shard:
     out: str
     sampling: Sampling
     seed: int
-    token_budget: int | None
+    batch_tokens: int | None
     opening: str
     part: int
     parts: int
@@ -57,7 +57,7 @@ def sweep(
     out: Path,
     sampling: Sampling,
     seed: int = 0,
-    token_budget: int | None = None,
+    batch_tokens: int | None = None,
     opening: Mapping[str, Any] | None = None,
     address: str | None = None,
     progress: bool = True,
@@ -89,7 +89,7 @@ def sweep(
                     str(out.resolve()),
                     sampling,
                     seed,
-                    token_budget,
+                    batch_tokens,
                     json.dumps(opening),
                     part,
                     parts,
@@ -157,7 +157,7 @@ def work(shard: Shard, folder: str) -> None:
     store = Store(Path(shard.out))
     with suppress(UnansweredError):  # items without an answer are named by whoever reads the rows of all shards
         evaluate(
-            model, questions, shard.perturbations, store, shard.sampling, shard.seed, shard.token_budget, progress=False
+            model, questions, shard.perturbations, store, shard.sampling, shard.seed, shard.batch_tokens, progress=False
         )
 
 
