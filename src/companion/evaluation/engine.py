@@ -101,12 +101,7 @@ def evaluate_prompts(
         )
     finally:
         if contradicted:
-            named = ", ".join(contradicted[:WARNED]) + (", …" if len(contradicted) > WARNED else "")
-            warnings.warn(
-                f"{model.label}: {len(contradicted)} greedy rows have an answer that is not their most probable "
-                f"letter, and carry no letter probabilities: {named}",
-                stacklevel=2,
-            )
+            warnings.warn(f"{model.label}: {_without_probabilities(contradicted)}", stacklevel=2)
     work.refused |= unread
     work.items |= {key: prompt.question.id for key, prompt in plan if key in unread}
     found = to_frame([work.rows[key] for key, _ in plan if key in work.rows])
@@ -255,6 +250,14 @@ def _contradicts(response: Response, sampling: Sampling) -> bool:
     """
     probs, answer = response.letter_probs, response.answer
     return not sampling.temperature and probs is not None and answer is not None and probs[answer] < max(probs) - NOISE
+
+
+def _without_probabilities(contradicted: Sequence[str]) -> str:
+    named = ", ".join(contradicted[:WARNED]) + (", …" if len(contradicted) > WARNED else "")
+    return (
+        f"{len(contradicted)} greedy rows have an answer that is not their most probable letter, and carry no letter "
+        f"probabilities: {named}"
+    )
 
 
 def _row(key: str, model: Model, prompt: Prompt, response: Response, sampling: Sampling) -> Row:

@@ -15,7 +15,7 @@ import socket
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -76,30 +76,24 @@ def sweep(
     except ImportError as error:
         raise CompanionError("--ray needs Ray: pip install 'companion[paper]'") from error
     opening = opening or {}
+    shard_of = partial(
+        Shard,
+        limit=limit,
+        perturbations=tuple(perturbations),
+        out=str(out.resolve()),
+        sampling=sampling,
+        seed=seed,
+        batch_tokens=batch_tokens,
+        opening=json.dumps(opening),
+    )
     shards = []
     for benchmark in benchmarks:
         parts = math.ceil(len(load_benchmark(benchmark, limit, seed)) / ITEMS)
-        for model in models:
-            shards += [
-                Shard(
-                    model,
-                    benchmark,
-                    limit,
-                    tuple(perturbations),
-                    str(out.resolve()),
-                    sampling,
-                    seed,
-                    batch_tokens,
-                    json.dumps(opening),
-                    part,
-                    parts,
-                )
-                for part in range(parts)
-            ]
+        shards += [shard_of(model, benchmark, part=part, parts=parts) for model in models for part in range(parts)]
     _connect(address)
     try:
-        found = ray.cluster_resources().get("GPU", 0) > 0 and not opening.get("device", "auto").startswith("cpu")
-        task = ray.remote(num_cpus=1, num_gpus=opening.get("gpus", 1) if found else 0, max_retries=8)(work)
+        on_gpus = ray.cluster_resources().get("GPU", 0) > 0 and not opening.get("device", "auto").startswith("cpu")
+        task = ray.remote(num_cpus=1, num_gpus=opening.get("gpus", 1) if on_gpus else 0, max_retries=8)(work)
         waiting = [task.remote(shard, os.getcwd()) for shard in shards]
         with tqdm(total=len(shards), unit="shard", disable=not progress) as bar:
             while waiting:
@@ -110,7 +104,7 @@ def sweep(
         raise CompanionError(str(getattr(error, "cause", error))) from error
     finally:
         ray.shutdown()
-    return found
+    return on_gpus
 
 
 def _connect(address: str | None) -> None:

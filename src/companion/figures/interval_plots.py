@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import linregress
 
@@ -182,26 +183,11 @@ def shrinking(table: pd.DataFrame, about: str, columns: Sequence[str]) -> Figure
         for place, part in enumerate(parts):
             if part in chance:
                 axes.plot([chance[part]] * 2, [place - 0.4, place + 0.4], **CHANCE)
-        for number, (measure, (_, marker)) in enumerate(STEPS.items()):
-            there = [place for place, part in enumerate(parts) if (perturbation, measure, part) in lines.index]
-            for place in there:
-                y = place + 0.26 * (number - 1)
-                line = lines.loc[(perturbation, measure, parts[place])]
-                if measure == "consistent_accuracy" and parts[place] in unsure:
-                    judge = measured_error.measured()
-                    ends = line["value"] - 100 * judge.missed.high, line["value"] + 100 * judge.invented.high
-                    axes.plot(np.clip(ends, 0, 100), [y, y], color=colors[measure], linewidth=7, alpha=0.25, zorder=1)
-                axes.plot([line["low"], line["high"]], [y, y], color=colors[measure], linewidth=1.5)
-                axes.plot(
-                    line["value"],
-                    y,
-                    marker=marker,
-                    color=colors[measure],
-                    linestyle="none",
-                    clip_on=False,
-                    zorder=3,
-                    markersize=5,
-                )
+        for number, measure in enumerate(STEPS):
+            for place, part in enumerate(parts):
+                if (perturbation, measure, part) in lines.index:
+                    y, line = place + 0.26 * (number - 1), lines.loc[(perturbation, measure, part)]
+                    _draw_step(axes, y, line, measure, colors[measure], part in unsure)
         axes.set_title(perturbation_label(perturbation), fontsize="medium")
         axes.set(xlim=(-2, 102), ylim=(len(parts) - 0.5, -0.5), xlabel="share of all items (%)")
         axes.set_yticks(range(len(parts)), parts)
@@ -212,6 +198,17 @@ def shrinking(table: pd.DataFrame, about: str, columns: Sequence[str]) -> Figure
     if unsure:
         told.append(f"pale: {measured_error.error_sentence()}")
     return titled(figure, _shrinks_to(lines, shown, parts), about, "; ".join(told))
+
+
+def _draw_step(axes: Axes, y: float, line: pd.Series, measure: str, color: str, unsure: bool) -> None:
+    """One estimate of a measure, in percent; unsure: with the band as far as the rule judge may err."""
+    if measure == "consistent_accuracy" and unsure:
+        judge = measured_error.measured()
+        ends = line["value"] - 100 * judge.missed.high, line["value"] + 100 * judge.invented.high
+        axes.plot(np.clip(ends, 0, 100), [y, y], color=color, linewidth=7, alpha=0.25, zorder=1)
+    axes.plot([line["low"], line["high"]], [y, y], color=color, linewidth=1.5)
+    _, marker = STEPS[measure]
+    axes.plot(line["value"], y, marker=marker, color=color, linestyle="none", clip_on=False, zorder=3, markersize=5)
 
 
 def _name_the_steps(
