@@ -121,7 +121,7 @@ def estimate_runs(values: Array, runs: Array, items: Array, level: float = 0.95,
     return _between(_mean(values, None, None), _mean(values, runs, items), values.size, level)
 
 
-def estimate_each(measures: Sequence[Measure], runs: Array, items: Array, level: float = 0.95) -> Estimate:
+def estimate_each(measures: Sequence[Measure], runs: Array, items: Array) -> Estimate:
     """The mean over runs of a measure of each run's items, runs and items drawn as in `estimate_runs`.
 
     measures: one for each run, of the same items. For what is no mean of items, such as an AUROC. A run whose measure
@@ -130,7 +130,7 @@ def estimate_each(measures: Sequence[Measure], runs: Array, items: Array, level:
     found = np.stack([measure(np.ones((1, items.shape[1]))) for measure in measures])
     drawn = np.stack([measure(items) for measure in measures])
     n = len(measures) * items.shape[1]
-    return _between(_weighted(found, np.ones((1, len(found)))), _weighted(drawn, runs), n, level)
+    return _between(_weighted(found, np.ones((1, len(found)))), _weighted(drawn, runs), n)
 
 
 def _weighted(values: Array, runs: Array) -> Array:
@@ -152,7 +152,7 @@ def _mean(values: Array, runs: Array | None, items: Array | None) -> Array:
     return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
 
 
-def _between(value: Array, drawn: Array, n: int, level: float) -> Estimate:
+def _between(value: Array, drawn: Array, n: int, level: float = 0.95) -> Estimate:
     drawn = drawn[~np.isnan(drawn)]
     if not len(drawn):
         return Estimate(np.nan, np.nan, np.nan, n)

@@ -60,7 +60,6 @@ def sweep(
     batch_tokens: int | None = None,
     opening: Mapping[str, Any] | None = None,
     address: str | None = None,
-    progress: bool = True,
 ) -> bool:
     """Evaluate every model on every benchmark; the rows are in the store at `out` then, as `evaluate` finds them.
 
@@ -95,7 +94,7 @@ def sweep(
         on_gpus = ray.cluster_resources().get("GPU", 0) > 0 and not opening.get("device", "auto").startswith("cpu")
         task = ray.remote(num_cpus=1, num_gpus=opening.get("gpus", 1) if on_gpus else 0, max_retries=8)(work)
         waiting = [task.remote(shard, os.getcwd()) for shard in shards]
-        with tqdm(total=len(shards), unit="shard", disable=not progress) as bar:
+        with tqdm(total=len(shards), unit="shard") as bar:
             while waiting:
                 done, waiting = ray.wait(waiting)
                 ray.get(done)

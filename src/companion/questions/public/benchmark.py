@@ -152,10 +152,10 @@ def distinct(options: Sequence[str], column: str) -> tuple[str, ...]:
     return tuple(options)
 
 
-def lettered(row: Row, letters: str = "ABCD") -> tuple[str, tuple[str, ...]]:
-    """Of options in columns of their own: the letters that have one, and the options."""
-    there = "".join(letter for letter in letters if row.has(letter))
-    return there, distinct([row.text(letter) for letter in there], f"{letters[0]} to {letters[-1]}")
+def lettered(row: Row) -> tuple[str, tuple[str, ...]]:
+    """Of options in the columns A to D: the letters that have one, and the options."""
+    there = "".join(letter for letter in "ABCD" if row.has(letter))
+    return there, distinct([row.text(letter) for letter in there], "A to D")
 
 
 def inline(text: str, mark: str) -> tuple[str, list[str]]:

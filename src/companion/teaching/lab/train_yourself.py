@@ -79,9 +79,9 @@ def sentence(curve: pd.DataFrame, log: pd.DataFrame) -> str:
 
 
 class TrainPanel(ipywidgets.VBox):
-    """The panel of this module; its controls are attributes. thread: of the training that runs or ran, if any."""
+    """Train models into a folder; the controls are attributes. thread: of the training that runs or ran, if any."""
 
-    def __init__(self, folder: Path = Path("runs/lab"), seconds: int = 120) -> None:
+    def __init__(self, folder: Path = Path("runs/lab")) -> None:
         self.folder, self.halt, self.thread, self.drawn = folder, threading.Event(), threading.Thread(), -1
         wide, own = ipywidgets.Layout(width="auto"), {"description_width": "initial"}
 
@@ -102,7 +102,7 @@ class TrainPanel(ipywidgets.VBox):
             readout_format="d",
             layout=ipywidgets.Layout(width="26em"),
         )
-        self.seconds = ipywidgets.BoundedIntText(seconds, min=20, max=300, step=10, description="seconds", style=own)
+        self.seconds = ipywidgets.BoundedIntText(120, min=20, max=300, step=10, description="seconds", style=own)
         self.seed = ipywidgets.BoundedIntText(0, min=0, max=9999, description="seed", style=own)
         self.name = ipywidgets.Text("mine", description="name of the model", style=own)
         self.train = ipywidgets.Button(
@@ -232,8 +232,3 @@ class TrainPanel(ipywidgets.VBox):
 
     def _say(self, text: str) -> None:
         self.status.value = spoken(html.escape(text))
-
-
-def train_panel(folder: Path = Path("runs/lab"), seconds: int = 120) -> TrainPanel:
-    """A panel that trains models into `folder`, each for so many seconds unless the reader says otherwise."""
-    return TrainPanel(folder, seconds)
