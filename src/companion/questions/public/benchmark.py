@@ -19,6 +19,7 @@ from PIL import Image
 
 from companion.errors import CompanionError
 from companion.measures import Measure, mean, share
+from companion.questions.claims.template import claims
 from companion.questions.question import LETTERS, Question
 
 NOT_STATED = "not stated"
@@ -109,6 +110,23 @@ class Row:
         if not self.has(column):
             raise MalformedError(column, "nothing is there")
         return str(self.values[column]).strip()
+
+    def question(
+        self, id: str, text: str, options: tuple[str, ...], answer: int, category: str = "", group: str = ""
+    ) -> Question:
+        """What the row asks, its claims by `claims.template`. group: of items that are resampled together; "" for one
+        that stands alone."""
+        return Question(
+            id,
+            text,
+            options,
+            answer,
+            claims(text, options),
+            self.picture,
+            source=self.benchmark,
+            category=category,
+            group=group or id,
+        )
 
 
 def collect(name: str, rows: Iterable[Row], question: Callable[[Row], Question | None]) -> list[Question]:
