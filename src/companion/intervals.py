@@ -12,6 +12,7 @@ from statistics import NormalDist
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from companion.measures import Array, Mean, Measure
 
@@ -101,6 +102,19 @@ def all_alike(values: Array, weights: Array, signed: bool = False, level: float 
     groups = len(np.unique(drawn, axis=1).T)
     value, room = float(found[0]), wilson_room(groups, level)
     return max(value - room, -1.0 if signed else 0.0), min(value + room, 1.0)
+
+
+def wilson(hits: ArrayLike, n: ArrayLike) -> tuple[Array, Array]:
+    """Lower and upper ends of the 95 % score interval of a share, in [0, 1]: hits of n, both (items,); n may be 0.
+
+    It has a closed form, has a width where all samples agree, and covers at about its level on average with few
+    samples, near 0 and 1 too. Source: Wilson 1927; recommended for up to 40 samples by Brown, Cai and DasGupta 2001.
+    """
+    x, n = np.asarray(hits, dtype=float), np.asarray(n, dtype=float)
+    z = NormalDist().inv_cdf(0.975)
+    spread = z * np.sqrt(x * (n - x) / np.maximum(n, 1) + z**2 / 4)
+    low, high = ((x + z**2 / 2 + side) / (n + z**2) for side in (-spread, spread))
+    return np.clip(low, 0.0, 1.0), np.clip(high, 0.0, 1.0)
 
 
 def wilson_room(n: int, level: float = 0.95) -> float:

@@ -29,6 +29,7 @@ from companion.figures.theme import (
     recipe_look,
     recipes_in_order,
     signed,
+    so_far,
     tell_chance,
     titled,
     under,
@@ -248,9 +249,9 @@ def _shrinks_to(lines: pd.DataFrame, shown: Sequence[str], parts: Sequence[str])
     return f"{opening(under(shown[-1]))}, {whose},\n{said:.0f} % are right with reasoning that says so"
 
 
-def drifts(table: pd.DataFrame, label: str) -> Figure:
+def drifts(table: pd.DataFrame, label: str, cause: str, about: str) -> Figure:
     """Of `study.summaries.drift_of_runs`: a panel a prompt, a point a run, and the mean of each share. label: of the
-    shares."""
+    shares; cause: what they are shares of, as the title has it."""
     prompts = list(dict.fromkeys(table["prompt"]))
     figure = Figure(figsize=(9, 3.9))
     panels = np.atleast_1d(figure.subplots(1, len(prompts), sharex=True, sharey=True))
@@ -266,10 +267,11 @@ def drifts(table: pd.DataFrame, label: str) -> Figure:
         axes.set_title(perturbation_label(prompt), fontsize="medium")
         axes.set(xticks=sorted(100 * table["share"].unique()), xlabel=label)
     panels[0].set_ylabel("contradicts its reasoning,\nchange over RL (points)")
-    return figure
+    title = so_far(len(table) // len(prompts), table["planned"].max(), "runs") + _grows(table, cause)
+    return titled(figure, title, about, "points: RL runs, one a seed; lines: their means")
 
 
-def grows(table: pd.DataFrame, cause: str) -> str:
+def _grows(table: pd.DataFrame, cause: str) -> str:
     """A title: whether drift clearly rises with its share under every prompt, by a line through all runs, and the means
     at both ends."""
     means = 100 * table.groupby(["prompt", "share"], sort=False)["drift"].mean().unstack()
