@@ -82,14 +82,7 @@ def run(
     # 2) Train, and look at the model on the way.
     prompts = prompts_for(recipe, training or microworld_stream(recipe, seed), seed)
     if world > 1:
-        parts = recipe.prompts * recipe.rollouts // world
-        settings = {
-            "save_total_limit": None,
-            "per_device_train_batch_size": 1,
-            "gradient_accumulation_steps": parts,
-            **settings,
-        }
-        log = train_grpo(recipe, model, prompts, work / "trainer", seed, **settings)
+        log = train_grpo(recipe, model, prompts, work / "trainer", seed, **_in_parallel(recipe, world) | settings)
         if rank:
             return folder
     else:
@@ -123,6 +116,16 @@ def _is_recorded(folder: Path, config: dict[str, Any]) -> bool:
     if json.loads(record.read_text(encoding="utf-8"))["config"] != config:
         raise CompanionError(f"{folder} holds a run of another configuration; move it away, or give another --out")
     return True
+
+
+def _in_parallel(recipe: GRPORecipe, world: int) -> dict[str, Any]:
+    """Settings of `train_grpo` for several processes: a response of their share at a time, and every checkpoint is
+    kept."""
+    return {
+        "save_total_limit": None,
+        "per_device_train_batch_size": 1,
+        "gradient_accumulation_steps": recipe.prompts * recipe.rollouts // world,
+    }
 
 
 def _hardware(device: str) -> dict[str, Any]:

@@ -162,6 +162,8 @@ class ComposePanel(ipywidgets.VBox):
 
     def __init__(self, questions: Sequence[Question], item: int = 0, own: str = "runs/lab") -> None:
         self.questions, self.own, self.filling = questions, Path(own), False
+
+        # 1) The prompt: an item, and what is put beside it.
         line = {"style": {"description_width": LABEL}, "layout": ipywidgets.Layout(**WIDE)}
         self.item = ipywidgets.IntSlider(
             item, 0, len(questions) - 1, description="item", continuous_update=False, **line
@@ -184,6 +186,8 @@ class ComposePanel(ipywidgets.VBox):
             "blank": self.blank,
         }
         self.prompt_text = ipywidgets.HTML()
+
+        # 2) The models that can be asked, and what they answer.
         self.models: dict[Path, ipywidgets.Checkbox] = {}
         columns = ipywidgets.Layout(grid_template_columns="repeat(4, 13em)", max_width="900px")
         self.boxes = ipywidgets.GridBox(layout=columns)
@@ -194,6 +198,8 @@ class ComposePanel(ipywidgets.VBox):
         self.status = ipywidgets.HTML(spoken("Nothing was asked yet."))
         self.picture, self.text = picture(), ipywidgets.HTML()
         self._offer(models_in(CHECKPOINTS), ticked=("base", "accuracy", "noisy-accuracy", "reference"))
+
+        # 3) What the controls do, and where they stand.
         self.item.observe(self._fill, "value")
         self.preset.observe(self._fill, "value")
         for field in self.fields.values():

@@ -88,6 +88,7 @@ class TrainPanel(ipywidgets.VBox):
         def tick(text: str) -> ipywidgets.Checkbox:
             return ipywidgets.Checkbox(False, description=text, indent=False, layout=wide)
 
+        # 1) What is trained, and for how long.
         self.start = choice(STARTS, "start from", "auto")
         self.rewards = {gate: tick(words) for gate, words in REWARDS.items()}
         self.mixed = {words: tick(words) for words in AUGMENTATION}
@@ -105,6 +106,8 @@ class TrainPanel(ipywidgets.VBox):
         self.seconds = ipywidgets.BoundedIntText(120, min=20, max=300, step=10, description="seconds", style=own)
         self.seed = ipywidgets.BoundedIntText(0, min=0, max=9999, description="seed", style=own)
         self.name = ipywidgets.Text("mine", description="name of the model", style=own)
+
+        # 2) The buttons, and what is seen of a training.
         self.train = ipywidgets.Button(
             description="Train", button_style="primary", tooltip="Train a model with these choices, and draw its curves"
         )
@@ -116,6 +119,8 @@ class TrainPanel(ipywidgets.VBox):
         self.curves, self.numbers = picture(), ipywidgets.HTML()
         self.curves.layout.width = "98%"  # with its margins no wider than the panel
         self.curves.layout.display = "none"  # until there is something to see
+
+        # 3) What the controls do, and where they stand.
         for box in self.mixed.values():
             box.observe(self._augmented, "value")
         self.train.on_click(self._train)
