@@ -55,7 +55,7 @@ def test_a_perturbation(examples, monkeypatch, capsys, tmp_path):
     command = ["evaluate", "--perturbations", "plain,wrong-note", "--limit", "2", "--out", str(tmp_path)]
     assert main(command) == 0
     assert re.search(r"^wrong-note +accuracy", capsys.readouterr().out, re.MULTILINE)
-    assert re.match("(Note|NB): ", perturbation.apply(questions("test", 1)[0], "wrong-note").text)
+    assert re.match("(Please note|Note|NB): ", perturbation.apply(questions("test", 1)[0], "wrong-note").text)
 
 
 def test_a_recipe_and_a_gate(examples, monkeypatch, capsys):

@@ -140,7 +140,7 @@ SERVER = "http://localhost:1/v1#a"
         (["evaluate", "--model", "vllm:m", "--delivery", "prefill"], "--delivery is for models behind a server"),
         (["evaluate", "--model", "vllm:m", "--device", "cpu"], "--device is for models that transformers runs here"),
         (["evaluate", "--model", SERVER, "--device", "cpu"], "--device is for models that transformers runs here"),
-        (["evaluate", "--model", SERVER, "--token-budget", "9"], "--token-budget is for models that transformers"),
+        (["evaluate", "--model", SERVER, "--batch-tokens", "9"], "--batch-tokens is for models that transformers"),
         (["evaluate", "--model", SERVER, "--gpus", "1"], "--gpus is for models named vllm:"),
         (["evaluate", "--known-bad"], "--known-bad is for public benchmarks"),
         (["evaluate", "--data", "data"], "--data is for public benchmarks, and microworld needs no files"),

@@ -128,6 +128,8 @@ def test_every_caption_of_the_table_names_what_it_is_by_a_noun_that_the_judge_kn
 def test_a_caption_in_other_words_brings_the_noun_by_which_the_judge_knows_it(monkeypatch):
     with pytest.raises(CompanionError, match=r"perturbation sign has a caption in words of its own, 'A sign: {claim}'"):
         Perturbation("sign", caption="wrong", wordings={"caption": ("A sign: {claim}",)})
+    for name in [name for name, entry in PERTURBATIONS.items() if entry.called]:
+        monkeypatch.delitem(PERTURBATIONS, name)
     said = "The sign says that the cup is red, but in the picture it is blue."
     before = Conflict()
     assert verdict(said) == "silent"

@@ -70,7 +70,8 @@ def test_quadrants_sum_to_one_and_consistent_accuracy_falls_further():
         rng(),
     )
     assert set(table["perturbation"]) == {"plain", "wrong-think"}  # no reasoning, no quadrant
-    shares = [look(table, perturbation="wrong-think", measure=name) for name in consistency.QUADRANTS]
+    quadrants = ("consistent right", "inconsistent right", "consistent wrong", "inconsistent wrong")
+    shares = [look(table, perturbation="wrong-think", measure=name) for name in quadrants]
     assert shares == [5 / N, 15 / N, 16 / N, 4 / N]
     assert look(table, perturbation="wrong-think", measure="change") == pytest.approx(-10 / N)
     assert look(table, perturbation="wrong-think", measure="consistent_change") == pytest.approx(-25 / N)

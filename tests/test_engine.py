@@ -26,7 +26,7 @@ class Scripted:
     delivery = "prefill"
     device = "cpu"
     precision = "float32"
-    budget = 64
+    capacity = 64
 
     def __init__(self, fits=1000, fail_after=None):
         self.profile = get_profile("generic")
@@ -84,13 +84,13 @@ def test_whatever_changes_a_row_is_part_of_its_key(tmp_path, change):
     assert len(model.asked) >= len(ITEMS) // 2
 
 
-def test_batches_are_as_full_as_the_token_budget_allows(tmp_path):
+def test_batches_are_as_full_as_their_tokens_allow(tmp_path):
     class Weighing(Scripted):
         def tokens(self, prompt, sampling):
             return 3 + len(prompt.question.options)
 
     model = Weighing()
-    evaluate(model, ITEMS, ["plain", "wrong-think"], Store(tmp_path), token_budget=32, progress=False)
+    evaluate(model, ITEMS, ["plain", "wrong-think"], Store(tmp_path), batch_tokens=32, progress=False)
     weights = [3 + len(item.options) for item in ITEMS for _ in range(2)]
     for size in model.batches:
         batch, weights = weights[:size], weights[size:]
@@ -118,7 +118,7 @@ def test_a_prompt_without_an_answer_comes_again_once_and_is_then_an_error_that_k
 
 def test_a_batch_that_does_not_fit_is_halved(tmp_path):
     model = Scripted(fits=3)
-    rows = evaluate(model, ITEMS, ["plain"], Store(tmp_path), token_budget=16, progress=False)
+    rows = evaluate(model, ITEMS, ["plain"], Store(tmp_path), batch_tokens=16, progress=False)
     assert len(rows) == 20
     assert max(model.batches) == 2
 
@@ -148,9 +148,9 @@ def test_a_single_prompt_that_does_not_fit_is_named_and_other_errors_are_not_swa
 
 def test_an_interrupted_run_keeps_what_was_finished(tmp_path):
     with pytest.raises(KeyboardInterrupt):
-        evaluate(Scripted(fail_after=8), ITEMS, ["plain"], Store(tmp_path), token_budget=4, progress=False)
+        evaluate(Scripted(fail_after=8), ITEMS, ["plain"], Store(tmp_path), batch_tokens=4, progress=False)
     rest = Scripted()
-    evaluate(rest, ITEMS, ["plain"], Store(tmp_path), token_budget=4, progress=False)
+    evaluate(rest, ITEMS, ["plain"], Store(tmp_path), batch_tokens=4, progress=False)
     assert len(rest.asked) == 12
 
 
@@ -168,7 +168,7 @@ def test_what_is_finished_in_the_middle_of_a_batch_is_kept(tmp_path, error):
         with pytest.raises(KeyboardInterrupt):
             evaluate(model, ITEMS, ["plain"], Store(tmp_path), progress=False)
     else:
-        evaluate(model, ITEMS, ["plain"], Store(tmp_path), token_budget=32, progress=False)
+        evaluate(model, ITEMS, ["plain"], Store(tmp_path), batch_tokens=32, progress=False)
         assert model.batches == [20, 10, 5]
     assert len(evaluate(rest, ITEMS, ["plain"], Store(tmp_path), progress=False)) == 20
     assert len(rest.asked) == (15 if isinstance(error, KeyboardInterrupt) else 0)
@@ -201,7 +201,7 @@ def test_a_greedy_answer_is_the_most_probable_letter_or_the_row_has_no_probabili
     sampling = Sampling(temperature=temperature)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        rows = evaluate(Odd(), ITEMS, ["plain"], Store(tmp_path), sampling, token_budget=1000, progress=False)
+        rows = evaluate(Odd(), ITEMS, ["plain"], Store(tmp_path), sampling, batch_tokens=1000, progress=False)
     first = rows.iloc[:7]
     assert first[["letter_probs", "letter_mass", "p_correct", "entropy"]].isna().all(axis=None) == (
         not kept or not probs
@@ -262,7 +262,7 @@ def test_kill_minus_nine_in_the_middle_then_the_same_command(tmp_path, checkpoin
         "plain,wrong-think,stop-think",
         "--limit",
         "48",
-        "--token-budget",
+        "--batch-tokens",
         "2500",
     ]
 

@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 
 from companion.analysis import samples_needed
-from companion.analysis.from_samples import confidence, entropy, estimates, wilson
+from companion.analysis.from_samples import confidence, entropy, estimates
 from companion.cli import main
 from companion.errors import CompanionError
 from companion.evaluation.store import Store
+from companion.intervals import wilson
 from companion.measures import normalised_entropy
 
 PROBS = [

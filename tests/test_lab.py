@@ -91,7 +91,7 @@ def test_answers_are_those_of_the_model_with_both_verdicts(questions):
 
 
 def test_what_is_typed_is_escaped(questions):
-    panel = lab.compose_panel(questions)
+    panel = lab.ComposePanel(questions)
     markup = '<img src=x onerror="alert(1)">'
     panel.caption.value, panel.start.value = markup, markup
     assert panel.prompt().text.startswith(markup)
@@ -108,7 +108,7 @@ def test_what_is_typed_is_escaped(questions):
 
 @pytest.mark.slow
 def test_the_compose_panel_is_operated(questions, tmp_path):
-    panel = lab.compose_panel(questions, item=2, own=str(tmp_path))
+    panel = lab.ComposePanel(questions, item=2, own=str(tmp_path))
     before = panel.picture.value
     panel.preset.value = "wrong-think-abstain"
     assert panel.prompt() == apply(questions[2], "wrong-think-abstain")
@@ -132,7 +132,7 @@ def test_the_compose_panel_is_operated(questions, tmp_path):
 
 def test_own_models_are_looked_for_on_demand(questions, tmp_path, root):
     shutil.copytree(root / "checkpoints" / "accuracy", tmp_path / "mine")
-    panel = lab.compose_panel(questions, own=str(tmp_path))
+    panel = lab.ComposePanel(questions, own=str(tmp_path))
     assert tmp_path / "mine" not in panel.models
     panel.looking.click()
     assert "Found mine" in panel.status.value
@@ -239,7 +239,7 @@ def test_items_that_change_on_the_way(questions):
 
 @pytest.mark.slow
 def test_the_steps_panel_is_operated(runs, questions):
-    panel = lab.steps_panel(runs, questions[0])
+    panel = lab.StepsPanel(runs, questions[0])
     shown = panel.picture.value, panel.item_picture.value
     panel.at.value = 100
     assert "Shown: accuracy, from base, plain, step 100." in panel.status.value
@@ -315,7 +315,7 @@ def test_models_that_are_one_cannot_be_told_apart(rows):
 
 
 def test_the_guess_panel_is_operated(rows, questions):
-    panel = lab.guess_panel(rows, questions, seed=1)
+    panel = lab.GuessPanel(rows, questions, seed=1)
     shown = panel.picture.value
     panel.guessing.click()
     assert "Choose one" in panel.status.value
@@ -345,9 +345,9 @@ def test_panels_hold_no_output_widget(rows, questions, runs):
             yield from all_of(child)
 
     for panel in (
-        lab.compose_panel(questions),
-        lab.steps_panel(runs, questions[0]),
-        lab.guess_panel(rows, questions),
+        lab.ComposePanel(questions),
+        lab.StepsPanel(runs, questions[0]),
+        lab.GuessPanel(rows, questions),
     ):
         parts = list(all_of(panel))
         assert not [

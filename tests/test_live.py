@@ -178,7 +178,7 @@ def panel(random_checkpoint, tmp_path, monkeypatch):
     monkeypatch.setattr(lab, "STARTS", {"random": str(random_checkpoint)})
     recipe = live.recipe
     monkeypatch.setattr(live, "recipe", lambda *given: replace(recipe(*given), prompts=2, rollouts=2, every=2))
-    return lab.train_panel(tmp_path)
+    return lab.TrainPanel(tmp_path)
 
 
 def wait(panel):
@@ -268,7 +268,7 @@ def test_the_sentence_tells_first_and_last_with_intervals_and_leaves_out_what_co
 
 def test_a_panel_that_is_only_displayed_depends_on_nothing(tmp_path):
     def state(folder):
-        return [getattr(widget, "value", None) for widget in lab.train_panel(folder).children]
+        return [getattr(widget, "value", None) for widget in lab.TrainPanel(folder).children]
 
     before = state(tmp_path)
     (tmp_path / "mine").mkdir()

@@ -189,15 +189,19 @@ def brier(letter_probs: Sequence[ArrayLike | None], answers: Sequence[int]) -> M
     return mean(values)
 
 
-def calibration_error(confidence: ArrayLike, correct: ArrayLike, bins: int = 10) -> Measure:
-    """Expected calibration error: |accuracy − confidence| in bins of equal width, weighted by their size; in [0, 1].
+BINS = 10
+"""Of confidence, between 0 and 1."""
+
+
+def calibration_error(confidence: ArrayLike, correct: ArrayLike) -> Measure:
+    """Expected calibration error: |accuracy − confidence| in `BINS` of equal width, weighted by their size; in [0, 1].
 
     confidence: probability of the chosen letter, (items,), NaN where there is none. Source: Guo et al. 2017.
     """
     c, r = np.asarray(confidence, dtype=float), np.asarray(correct, dtype=float)
     there = ~np.isnan(c)
     c, r = c[there], r[there]
-    members = np.eye(bins)[np.minimum((c * bins).astype(int), bins - 1)].reshape(len(c), bins)
+    members = np.eye(BINS)[np.minimum((c * BINS).astype(int), BINS - 1)].reshape(len(c), BINS)
 
     def measure(weights: Array) -> Array:
         w = weights[:, there]

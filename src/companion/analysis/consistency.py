@@ -33,13 +33,6 @@ from companion.measures import (
 from companion.questions.microworld.grammar import conclusion
 from companion.questions.question import LETTERS, Question
 
-QUADRANTS = {
-    "consistent right": "right, and its reasoning says so",
-    "inconsistent right": "right, but its reasoning does not say so",
-    "consistent wrong": "wrong, as its reasoning says",
-    "inconsistent wrong": "wrong, and not what its reasoning says",
-}
-
 _VERDICTS = {"agrees": "agree", "contradicts": "disagree", "names no option": "no commitment"}
 
 SHARES = {
@@ -77,7 +70,8 @@ def may_reason(rows: pd.DataFrame) -> pd.Series:
 def quadrants(rows: pd.DataFrame, judge: str, rng: np.random.Generator) -> pd.DataFrame:
     """perturbation, measure, estimate.
 
-    Measures: the shares of `QUADRANTS`; consistency; accuracy and consistent_accuracy (right and consistent), their
+    Measures: consistent right, inconsistent right, consistent wrong and inconsistent wrong, which add up to 1
+    (consistent: the reasoning says so); consistency; accuracy and consistent_accuracy (right and consistent), their
     changes against the plain prompt, paired, and `extra`: how much more the latter falls (F3). Where there are verdicts
     of the grounding judge also grounded_accuracy: right, consistent, and every statement of the reasoning true. Beside
     them the chance level of the accuracy."""

@@ -13,29 +13,15 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from math import comb
-from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
 from companion.errors import CompanionError
-from companion.intervals import estimate, resample
+from companion.intervals import estimate, resample, wilson
 from companion.measures import Array, mean
 from companion.questions.question import LETTERS
-
-
-def wilson(hits: ArrayLike, n: ArrayLike, level: float = 0.95) -> tuple[Array, Array]:
-    """Lower and upper ends of the score interval of a share, in [0, 1]: hits of n, both (items,); n may be 0.
-
-    It has a closed form, has a width where all samples agree, and covers at about its level on average with few
-    samples, near 0 and 1 too. Source: Wilson 1927; recommended for up to 40 samples by Brown, Cai and DasGupta 2001.
-    """
-    x, n = np.asarray(hits, dtype=float), np.asarray(n, dtype=float)
-    z = NormalDist().inv_cdf((1 + level) / 2)
-    spread = z * np.sqrt(x * (n - x) / np.maximum(n, 1) + z**2 / 4)
-    low, high = ((x + z**2 / 2 + side) / (n + z**2) for side in (-spread, spread))
-    return np.clip(low, 0.0, 1.0), np.clip(high, 0.0, 1.0)
 
 
 def entropy(counts: ArrayLike, options: ArrayLike) -> Array:

@@ -28,10 +28,10 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from companion.analysis.from_samples import entropy, estimates, wilson
+from companion.analysis.from_samples import entropy, estimates
 from companion.evaluation.engine import evaluate
 from companion.evaluation.store import Store
-from companion.intervals import estimate, resample
+from companion.intervals import estimate, resample, wilson
 from companion.measures import Array, mean, normalised_entropy
 from companion.models.interface import Model, Sampling
 from companion.questions.question import LETTERS, Question

@@ -17,6 +17,7 @@ import pandas as pd
 from companion.errors import CompanionError
 from companion.intervals import Estimate, estimate, resample
 from companion.measures import (
+    BINS,
     Array,
     Measure,
     auroc,
@@ -224,14 +225,14 @@ def confidence(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def reliability(rows: pd.DataFrame, rng: np.random.Generator, bins: int = 10) -> pd.DataFrame:
+def reliability(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     """perturbation, confidence (mean of the bin), accuracy of the bin with interval, items in it."""
     panel = RowsPanel(rows, rng)
     lines = []
     for name in panel.perturbations:
         chosen, correct = _chosen(panel, name), panel.numbers(name, "correct")
-        place = np.minimum(np.nan_to_num(chosen, nan=-1.0) * bins, bins - 1).astype(int)
-        for number in range(bins):
+        place = np.minimum(np.nan_to_num(chosen, nan=-1.0) * BINS, BINS - 1).astype(int)
+        for number in range(BINS):
             mask = (place == number) & ~np.isnan(chosen)
             if mask.any():
                 lines.append(

@@ -87,8 +87,8 @@ def describe(folder: Path) -> pd.DataFrame:
 class RunsPanel:
     """Runs laid out as seeds × items, and the bootstrap weights that everything compared in one panel shares."""
 
-    def __init__(self, runs: pd.DataFrame, rng: np.random.Generator, seeds: Sequence[int] | None = None) -> None:
-        self.seeds = sorted(runs["seed"].unique()) if seeds is None else list(seeds)
+    def __init__(self, runs: pd.DataFrame, rng: np.random.Generator) -> None:
+        self.seeds = sorted(runs["seed"].unique())
         self.items = sorted(runs["question"].unique())
         lengths = runs.groupby(["start", "recipe", "seed"])["step"].max()
         if lengths.nunique() > 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -31,6 +31,8 @@ from companion.models.openai_client import TIMEOUT
 if TYPE_CHECKING:
     import pandas as pd
 
+    from companion.models.interface import Sampling
+    from companion.models.open import ServerSettings
     from companion.perturbations.perturbation import Prompt
 
 
@@ -56,7 +58,7 @@ def add(commands: Commands) -> None:
     evaluate.add_argument(
         "--profile", default="auto", help="how the model is asked (default: auto, as its config or name says)"
     )
-    evaluate.add_argument("--token-budget", type=positive, help="tokens in a batch (default: what memory can hold)")
+    evaluate.add_argument("--batch-tokens", type=positive, help="tokens in a batch (default: what memory can hold)")
     evaluate.add_argument("--system", type=Path, metavar="FILE", help="system prompt, as a model's authors wrote it")
     evaluate.add_argument("--temperature", type=float, help="0 is greedy (default: the profile's, for most 0)")
     evaluate.add_argument(
@@ -99,57 +101,29 @@ def _evaluate(options: argparse.Namespace) -> None:
     from companion.evaluation.samples import agree, ask, estimate_samples
     from companion.evaluation.store import Store
     from companion.models.interface import Sampling
-    from companion.models.open import ServerSettings, is_served, open_model
-    from companion.models.profiles import read_system
+    from companion.models.open import ServerSettings, is_served
     from companion.perturbations.perturbation import parse_perturbations
 
     # 1) What is asked of whom, and how.
     perturbations = parse_perturbations(options.perturbations)
     models, benchmarks = (list(dict.fromkeys(names.split(","))) for names in (options.model, options.benchmark))
-    system = read_system(options.system) if options.system else ""
+    opening = _opening(options)
     sampling = Sampling(
         options.temperature, seed=options.seed, max_new_tokens=options.max_new_tokens, top_p=options.top_p
     )
     samplings = [replace(sampling, sample=number) for number in range(options.samples)]
     store, account = Store(options.out), Account(options.budget)
-    opening = {
-        "device": options.device or "auto",
-        "profile": options.profile,
-        "system": system,
-        "gpus": options.gpus or 1,
-        "vllm": dict(options.vllm),
-    }
     server = ServerSettings(
-        options.delivery or "user turn",
-        account,
-        options.price,
-        options.reasoning_effort,
-        options.timeout or TIMEOUT,
+        options.delivery or "user turn", account, options.price, options.reasoning_effort, options.timeout or TIMEOUT
     )
     _refuse_unused(options, models, benchmarks)
-    half: bool | None = None  # of models of this machine; None: as the device is
+    open_named = partial(_open, sampling=sampling, alone=len(models) == 1, opening=opening, server=server)
+    served = {name: open_named(name) for name in models if is_served(name)}
 
-    def prepare(name: str) -> Any:
-        model: Any = open_model(name, **opening, server=server)
-        if half is not None:
-            model.half = half
-        greedy = not sampling.of(model.profile).temperature
-        if options.top_p is not None and greedy and len(models) == 1:  # of several, some may sample by themselves
-            raise CompanionError(
-                f"--top-p does nothing to greedy answers, as those of {model.label} are; give a --temperature too"
-            )
-        return model
-
-    served = {name: prepare(name) for name in models if is_served(name)}
-
-    # 2) With Ray: workers compute all rows, which are then found in the store.
+    # 2) With Ray: workers compute all rows, which are then found in the store, of models in the same precision.
+    half: bool | None = None
     if options.ray:
-        if served:
-            raise CompanionError("--ray is for models of this machine or a cluster; leave it out for those of a server")
-        if options.samples > 1:
-            raise CompanionError("--samples does not go with --ray; leave out one")
-        if options.known_bad or options.data is not None:
-            raise CompanionError("--data and --known-bad do not go with --ray; put the files into data/")
+        _refuse_with_ray(options, served)
         half = sweep(
             models,
             benchmarks,
@@ -158,7 +132,7 @@ def _evaluate(options: argparse.Namespace) -> None:
             options.out,
             sampling,
             options.seed,
-            options.token_budget,
+            options.batch_tokens,
             opening,
             None if options.ray == "here" else options.ray,
         )
@@ -178,10 +152,10 @@ def _evaluate(options: argparse.Namespace) -> None:
     #    keep none of the others from being asked, and are told at the end.
     unanswered: list[str] = []
     for name in models:
-        model = served.get(name) or prepare(name)
+        model = served.get(name) or open_named(name, half)
         for benchmark in benchmarks:
             try:
-                found = ask(model, prompts[benchmark], store, samplings, options.token_budget)
+                found = ask(model, prompts[benchmark], store, samplings, options.batch_tokens)
             finally:
                 if name in served:
                     print(account)
@@ -191,6 +165,53 @@ def _evaluate(options: argparse.Namespace) -> None:
             unanswered += found.unanswered
     if unanswered:
         raise CompanionError("\n".join(dict.fromkeys(unanswered)))
+
+
+def _opening(options: argparse.Namespace) -> dict[str, Any]:
+    """How models are opened, wherever that is done: settings of `open_model`."""
+    from companion.models.profiles import read_system
+
+    return {
+        "device": options.device or "auto",
+        "profile": options.profile,
+        "system": read_system(options.system) if options.system else "",
+        "gpus": options.gpus or 1,
+        "vllm": dict(options.vllm),
+    }
+
+
+def _open(
+    name: str,
+    half: bool | None = None,
+    *,
+    sampling: Sampling,
+    alone: bool,
+    opening: Mapping[str, Any],
+    server: ServerSettings,
+) -> Any:
+    """half: whether it computes in half precision; None: as its device is. alone: no other model is asked. Raises
+    CompanionError for a --top-p that changes nothing."""
+    from companion.models.open import open_model
+
+    model: Any = open_model(name, **opening, server=server)
+    if half is not None:
+        model.half = half
+    greedy = not sampling.of(model.profile).temperature
+    if sampling.top_p is not None and greedy and alone:  # of several, some may sample by themselves
+        raise CompanionError(
+            f"--top-p does nothing to greedy answers, as those of {model.label} are; give a --temperature too"
+        )
+    return model
+
+
+def _refuse_with_ray(options: argparse.Namespace, served: Collection[str]) -> None:
+    """Raises CompanionError for what does not go with --ray. served: the models that are behind servers."""
+    if served:
+        raise CompanionError("--ray is for models of this machine or a cluster; leave it out for those of a server")
+    if options.samples > 1:
+        raise CompanionError("--samples does not go with --ray; leave out one")
+    if options.known_bad or options.data is not None:
+        raise CompanionError("--data and --known-bad do not go with --ray; put the files into data/")
 
 
 def _tell(options: argparse.Namespace, perturbations: Sequence[str], rows: pd.DataFrame) -> None:
@@ -234,7 +255,7 @@ def _refuse_unused(options: argparse.Namespace, models: Sequence[str], benchmark
     if not any(engine):
         refuse(options, ["gpus", "vllm"], f"is for models named vllm:FOLDER OR ID, and {named} is none")
     if all(engine[k] or server[k] for k in range(len(models))):
-        refuse(options, ["device", "token_budget"], f"is for models that transformers runs here, and {named} is none")
+        refuse(options, ["device", "batch_tokens"], f"is for models that transformers runs here, and {named} is none")
     if options.known_bad and not set(benchmarks) & set(PUBLIC):
         raise CompanionError("--known-bad is for public benchmarks, of which items are known to be wrong; leave it out")
     refuse_data(options, benchmarks)

@@ -42,21 +42,21 @@ def evaluate(
     store: Store,
     sampling: Sampling | None = None,
     seed: int = 0,
-    token_budget: int | None = None,
+    batch_tokens: int | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
     """One row for each question × perturbation, in that order (see `store.ROWS`).
 
     seed draws the wrong option and the wordings. What the store holds already is not computed again; what is computed
     is stored at least every few seconds, and when the run is interrupted. The prompts of an item go together, since
-    they share its picture. token_budget: how many tokens, of prompts and responses, go into a batch (default: what the
+    they share its picture. batch_tokens: how many tokens, of prompts and responses, go into a batch (default: what the
     model says fits into memory); it is halved when a batch does not fit, down to single prompts. What another process
     asks the same model for at the same time is waited for. Raises UnansweredError, which names them, where some have no
     answer, since a model gave none or their picture cannot be read, or a value that its column cannot hold, without
     which they are stored; all others are stored then.
     """
     prompts = [apply(question, perturbation, seed) for question in questions for perturbation in perturbations]
-    return evaluate_prompts(model, prompts, store, sampling, token_budget, progress)
+    return evaluate_prompts(model, prompts, store, sampling, batch_tokens, progress)
 
 
 def evaluate_prompts(
@@ -64,7 +64,7 @@ def evaluate_prompts(
     prompts: Sequence[Prompt],
     store: Store,
     sampling: Sampling | None = None,
-    token_budget: int | None = None,
+    batch_tokens: int | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
     """One row for each prompt, in their order: what `evaluate` does with the prompts that it makes."""
@@ -94,19 +94,14 @@ def evaluate_prompts(
             readable,
             compute,
             store,
-            lambda: token_budget or model.budget,
+            lambda: batch_tokens or model.capacity,
             weigh,
             lambda prompt: prompt.question.id,
             model.label if progress else None,
         )
     finally:
         if contradicted:
-            named = ", ".join(contradicted[:WARNED]) + (", …" if len(contradicted) > WARNED else "")
-            warnings.warn(
-                f"{model.label}: {len(contradicted)} greedy rows have an answer that is not their most probable "
-                f"letter, and carry no letter probabilities: {named}",
-                stacklevel=2,
-            )
+            warnings.warn(f"{model.label}: {_without_probabilities(contradicted)}", stacklevel=2)
     work.refused |= unread
     work.items |= {key: prompt.question.id for key, prompt in plan if key in unread}
     found = to_frame([work.rows[key] for key, _ in plan if key in work.rows])
@@ -255,6 +250,14 @@ def _contradicts(response: Response, sampling: Sampling) -> bool:
     """
     probs, answer = response.letter_probs, response.answer
     return not sampling.temperature and probs is not None and answer is not None and probs[answer] < max(probs) - NOISE
+
+
+def _without_probabilities(contradicted: Sequence[str]) -> str:
+    named = ", ".join(contradicted[:WARNED]) + (", …" if len(contradicted) > WARNED else "")
+    return (
+        f"{len(contradicted)} greedy rows have an answer that is not their most probable letter, and carry no letter "
+        f"probabilities: {named}"
+    )
 
 
 def _row(key: str, model: Model, prompt: Prompt, response: Response, sampling: Sampling) -> Row:

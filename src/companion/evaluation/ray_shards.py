@@ -15,7 +15,7 @@ import socket
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ class Shard:
     out: str
     sampling: Sampling
     seed: int
-    token_budget: int | None
+    batch_tokens: int | None
     opening: str
     part: int
     parts: int
@@ -57,10 +57,9 @@ def sweep(
     out: Path,
     sampling: Sampling,
     seed: int = 0,
-    token_budget: int | None = None,
+    batch_tokens: int | None = None,
     opening: Mapping[str, Any] | None = None,
     address: str | None = None,
-    progress: bool = True,
 ) -> bool:
     """Evaluate every model on every benchmark; the rows are in the store at `out` then, as `evaluate` finds them.
 
@@ -76,32 +75,26 @@ def sweep(
     except ImportError as error:
         raise CompanionError("--ray needs Ray: pip install 'companion[paper]'") from error
     opening = opening or {}
+    shard_of = partial(
+        Shard,
+        limit=limit,
+        perturbations=tuple(perturbations),
+        out=str(out.resolve()),
+        sampling=sampling,
+        seed=seed,
+        batch_tokens=batch_tokens,
+        opening=json.dumps(opening),
+    )
     shards = []
     for benchmark in benchmarks:
         parts = math.ceil(len(load_benchmark(benchmark, limit, seed)) / ITEMS)
-        for model in models:
-            shards += [
-                Shard(
-                    model,
-                    benchmark,
-                    limit,
-                    tuple(perturbations),
-                    str(out.resolve()),
-                    sampling,
-                    seed,
-                    token_budget,
-                    json.dumps(opening),
-                    part,
-                    parts,
-                )
-                for part in range(parts)
-            ]
+        shards += [shard_of(model, benchmark, part=part, parts=parts) for model in models for part in range(parts)]
     _connect(address)
     try:
-        found = ray.cluster_resources().get("GPU", 0) > 0 and not opening.get("device", "auto").startswith("cpu")
-        task = ray.remote(num_cpus=1, num_gpus=opening.get("gpus", 1) if found else 0, max_retries=8)(work)
+        on_gpus = ray.cluster_resources().get("GPU", 0) > 0 and not opening.get("device", "auto").startswith("cpu")
+        task = ray.remote(num_cpus=1, num_gpus=opening.get("gpus", 1) if on_gpus else 0, max_retries=8)(work)
         waiting = [task.remote(shard, os.getcwd()) for shard in shards]
-        with tqdm(total=len(shards), unit="shard", disable=not progress) as bar:
+        with tqdm(total=len(shards), unit="shard") as bar:
             while waiting:
                 done, waiting = ray.wait(waiting)
                 ray.get(done)
@@ -110,7 +103,7 @@ def sweep(
         raise CompanionError(str(getattr(error, "cause", error))) from error
     finally:
         ray.shutdown()
-    return found
+    return on_gpus
 
 
 def _connect(address: str | None) -> None:
@@ -157,7 +150,7 @@ def work(shard: Shard, folder: str) -> None:
     store = Store(Path(shard.out))
     with suppress(UnansweredError):  # items without an answer are named by whoever reads the rows of all shards
         evaluate(
-            model, questions, shard.perturbations, store, shard.sampling, shard.seed, shard.token_budget, progress=False
+            model, questions, shard.perturbations, store, shard.sampling, shard.seed, shard.batch_tokens, progress=False
         )
 
 

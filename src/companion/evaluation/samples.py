@@ -62,7 +62,7 @@ def ask(
     prompts: Sequence[Prompt],
     store: Store,
     samplings: Sequence[Sampling],
-    token_budget: int | None = None,
+    batch_tokens: int | None = None,
 ) -> Answers:
     """Ask for every sample of every prompt; a sample that lacks answers keeps none of the others from being asked.
 
@@ -74,7 +74,7 @@ def ask(
     items: set[str] = set()
     for sampling in samplings:
         try:
-            rows.append(evaluate_prompts(model, prompts, store, sampling, token_budget))
+            rows.append(evaluate_prompts(model, prompts, store, sampling, batch_tokens))
         except UnansweredError as error:
             rows.append(error.found)
             unanswered.append(str(error))

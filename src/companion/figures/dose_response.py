@@ -5,8 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.figures.interval_plots import drifts, grows
-from companion.figures.theme import so_far, titled
+from companion.figures.interval_plots import drifts
 
 
 def table(drifts_of_doses: pd.DataFrame) -> pd.DataFrame:
@@ -16,7 +15,4 @@ def table(drifts_of_doses: pd.DataFrame) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame, about: str) -> Figure:
     """A panel a prompt, a point a run, and the mean of each dose."""
-    figure = drifts(table, "misread reasoning before RL (%)")
-    begins = so_far(len(table) // table["prompt"].nunique(), table["planned"].max(), "runs")
-    title = begins + grows(table, "misread reasoning")
-    return titled(figure, title, about, "points: RL runs, one a seed; lines: their means")
+    return drifts(table, "misread reasoning before RL (%)", "misread reasoning", about)

@@ -6,8 +6,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.figures.interval_plots import drifts, grows
-from companion.figures.theme import so_far, titled
+from companion.figures.interval_plots import drifts
 
 
 def table(drifts_of_kinds: pd.DataFrame) -> pd.DataFrame:
@@ -17,7 +16,5 @@ def table(drifts_of_kinds: pd.DataFrame) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame, about: str) -> Figure:
     """A panel a prompt, a point a run, and the mean of each kind."""
-    figure = drifts(table, "of misread reasoning before RL,\nanswered rightly all the same (%)")
-    begins = so_far(len(table) // table["prompt"].nunique(), table["planned"].max(), "runs")
-    title = begins + grows(table, "right answers against their reasoning")
-    return titled(figure, title, about, "points: RL runs, one a seed; lines: their means")
+    label = "of misread reasoning before RL,\nanswered rightly all the same (%)"
+    return drifts(table, label, "right answers against their reasoning", about)

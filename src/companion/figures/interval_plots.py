@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import linregress
 
@@ -28,6 +29,7 @@ from companion.figures.theme import (
     recipe_look,
     recipes_in_order,
     signed,
+    so_far,
     tell_chance,
     titled,
     under,
@@ -182,26 +184,11 @@ def shrinking(table: pd.DataFrame, about: str, columns: Sequence[str]) -> Figure
         for place, part in enumerate(parts):
             if part in chance:
                 axes.plot([chance[part]] * 2, [place - 0.4, place + 0.4], **CHANCE)
-        for number, (measure, (_, marker)) in enumerate(STEPS.items()):
-            there = [place for place, part in enumerate(parts) if (perturbation, measure, part) in lines.index]
-            for place in there:
-                y = place + 0.26 * (number - 1)
-                line = lines.loc[(perturbation, measure, parts[place])]
-                if measure == "consistent_accuracy" and parts[place] in unsure:
-                    judge = measured_error.measured()
-                    ends = line["value"] - 100 * judge.missed.high, line["value"] + 100 * judge.invented.high
-                    axes.plot(np.clip(ends, 0, 100), [y, y], color=colors[measure], linewidth=7, alpha=0.25, zorder=1)
-                axes.plot([line["low"], line["high"]], [y, y], color=colors[measure], linewidth=1.5)
-                axes.plot(
-                    line["value"],
-                    y,
-                    marker=marker,
-                    color=colors[measure],
-                    linestyle="none",
-                    clip_on=False,
-                    zorder=3,
-                    markersize=5,
-                )
+        for number, measure in enumerate(STEPS):
+            for place, part in enumerate(parts):
+                if (perturbation, measure, part) in lines.index:
+                    y, line = place + 0.26 * (number - 1), lines.loc[(perturbation, measure, part)]
+                    _draw_step(axes, y, line, measure, colors[measure], part in unsure)
         axes.set_title(perturbation_label(perturbation), fontsize="medium")
         axes.set(xlim=(-2, 102), ylim=(len(parts) - 0.5, -0.5), xlabel="share of all items (%)")
         axes.set_yticks(range(len(parts)), parts)
@@ -212,6 +199,17 @@ def shrinking(table: pd.DataFrame, about: str, columns: Sequence[str]) -> Figure
     if unsure:
         told.append(f"pale: {measured_error.error_sentence()}")
     return titled(figure, _shrinks_to(lines, shown, parts), about, "; ".join(told))
+
+
+def _draw_step(axes: Axes, y: float, line: pd.Series, measure: str, color: str, unsure: bool) -> None:
+    """One estimate of a measure, in percent; unsure: with the band as far as the rule judge may err."""
+    if measure == "consistent_accuracy" and unsure:
+        judge = measured_error.measured()
+        ends = line["value"] - 100 * judge.missed.high, line["value"] + 100 * judge.invented.high
+        axes.plot(np.clip(ends, 0, 100), [y, y], color=color, linewidth=7, alpha=0.25, zorder=1)
+    axes.plot([line["low"], line["high"]], [y, y], color=color, linewidth=1.5)
+    _, marker = STEPS[measure]
+    axes.plot(line["value"], y, marker=marker, color=color, linestyle="none", clip_on=False, zorder=3, markersize=5)
 
 
 def _name_the_steps(
@@ -251,9 +249,9 @@ def _shrinks_to(lines: pd.DataFrame, shown: Sequence[str], parts: Sequence[str])
     return f"{opening(under(shown[-1]))}, {whose},\n{said:.0f} % are right with reasoning that says so"
 
 
-def drifts(table: pd.DataFrame, label: str) -> Figure:
+def drifts(table: pd.DataFrame, label: str, cause: str, about: str) -> Figure:
     """Of `study.summaries.drift_of_runs`: a panel a prompt, a point a run, and the mean of each share. label: of the
-    shares."""
+    shares; cause: what they are shares of, as the title has it."""
     prompts = list(dict.fromkeys(table["prompt"]))
     figure = Figure(figsize=(9, 3.9))
     panels = np.atleast_1d(figure.subplots(1, len(prompts), sharex=True, sharey=True))
@@ -269,10 +267,11 @@ def drifts(table: pd.DataFrame, label: str) -> Figure:
         axes.set_title(perturbation_label(prompt), fontsize="medium")
         axes.set(xticks=sorted(100 * table["share"].unique()), xlabel=label)
     panels[0].set_ylabel("contradicts its reasoning,\nchange over RL (points)")
-    return figure
+    title = so_far(len(table) // len(prompts), table["planned"].max(), "runs") + _grows(table, cause)
+    return titled(figure, title, about, "points: RL runs, one a seed; lines: their means")
 
 
-def grows(table: pd.DataFrame, cause: str) -> str:
+def _grows(table: pd.DataFrame, cause: str) -> str:
     """A title: whether drift clearly rises with its share under every prompt, by a line through all runs, and the means
     at both ends."""
     means = 100 * table.groupby(["prompt", "share"], sort=False)["drift"].mean().unstack()

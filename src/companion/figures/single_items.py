@@ -29,8 +29,9 @@ VERDICTS = {"agree": "✓", "disagree": "✗"}
 """Of a judge, as `asked` shows them; – for all others."""
 
 
-def pictures(questions: Sequence[Question], columns: int = 3) -> Figure:
+def pictures(questions: Sequence[Question]) -> Figure:
     """A sheet of pictures, each under its question, with its options and the right one marked."""
+    columns = 3
     rows = -(-len(questions) // columns)
     figure = Figure(figsize=(9, 2.75 * rows))
     for axes, question in zip(np.ravel(figure.subplots(rows, columns)), questions, strict=False):

@@ -76,7 +76,7 @@ class Model(Protocol):
     """label: for people. identity: hash of the weights. delivery: how a think start reaches the model. precision: in
     which it computes, and how its weights are quantised if they are; "" where that cannot be known.
 
-    budget: how many tokens, of prompts and responses, it can hold at once.
+    capacity: how many tokens, of prompts and responses, it can hold at once.
     """
 
     label: str
@@ -89,7 +89,7 @@ class Model(Protocol):
     def precision(self) -> str: ...
 
     @property
-    def budget(self) -> int: ...
+    def capacity(self) -> int: ...
 
     def tokens(self, prompt: Prompt, sampling: Sampling) -> int:
         """About how many tokens a prompt and its response are."""

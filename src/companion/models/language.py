@@ -16,6 +16,9 @@ ATTEMPTS = 3
 BRIEF = 512
 """Tokens of a reply, at most, of a model that does not reason, unless told otherwise."""
 
+BATCH = 16
+"""Prompts that a `CausalLM` replies to at once."""
+
 
 class Writer(Protocol):
     """A language model that answers user turns: `openai_client.Endpoint`, or `CausalLM`."""
@@ -84,11 +87,9 @@ class CausalLM:
     max_new_tokens: of a reply, or None for `BRIEF`.
     """
 
-    def __init__(
-        self, name: str, device: str = "auto", max_new_tokens: int | None = None, batch_size: int = 16
-    ) -> None:
+    def __init__(self, name: str, device: str = "auto", max_new_tokens: int | None = None) -> None:
         self.label, self._asked = name, max_new_tokens
-        self.device, self.max_new_tokens, self.batch_size = device, max_new_tokens or BRIEF, batch_size
+        self.device, self.max_new_tokens = device, max_new_tokens or BRIEF
 
     @cached_property
     def commit(self) -> str | None:
@@ -135,8 +136,8 @@ class CausalLM:
             return [None] * len(prompts)
         model, tokenizer = self.loaded
         texts: list[str | None] = []
-        for first in range(0, len(prompts), self.batch_size):
-            turns = [[{"role": "user", "content": prompt}] for prompt in prompts[first : first + self.batch_size]]
+        for first in range(0, len(prompts), BATCH):
+            turns = [[{"role": "user", "content": prompt}] for prompt in prompts[first : first + BATCH]]
             inputs = tokenizer.apply_chat_template(
                 turns,
                 add_generation_prompt=True,

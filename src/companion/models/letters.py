@@ -18,9 +18,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import NamedTuple
 
 from companion.models.read_answer import Reading, parse_answer
@@ -105,15 +105,9 @@ def distribution(
             return None
         unknown = math.fsum(math.exp(p) for token, p in step.told if own.form[0] and token.strip() == own.form[0])
 
-    # 2) The response without what the token wrote before its letter.
-    head, rest = text[:position], text[position:]
-    if head.endswith(own.before):
-        head = head.removesuffix(own.before)
-    elif head.rstrip().endswith(own.form[0]):  # the blank before a text's first word is not in the text
-        head = head.rstrip().removesuffix(own.form[0])
-    else:
-        return None
-    if not rest[1:].startswith(own.after.rstrip()):
+    # 2) Which forms of the letter could stand in the place of the written one?
+    head, rest = _before_token(text[:position], own), text[position:]
+    if head is None or not rest[1:].startswith(own.after.rstrip()):
         return None
 
     @cache
@@ -124,18 +118,8 @@ def distribution(
         reply = parse_answer(head + before + rest, prefill, options, reading)
         return reply.letter and (reply.answer, reply.position) == (wanted.index(own.letter), len(head) + len(before))
 
-    def sums(told: Sequence[tuple[str, float]], begin: str = "") -> list[float]:
-        """The probability of each letter in tokens that begin so and go on with a form that can stand there."""
-        found: list[list[float]] = [[] for _ in wanted]
-        for token, logprob in told:
-            other = split(token)
-            if other is None or other.letter not in wanted or other.after != own.after:
-                continue
-            if other.before.startswith(begin) and stands(other.before.removeprefix(begin)):
-                found[wanted.index(other.letter)].append(math.exp(logprob))
-        return [math.fsum(one) for one in found]
-
-    # 3) Sum over the forms, and over what would have written the letter a step earlier.
+    # 3) Sum over these, and over what would have written the letter a step earlier.
+    sums = partial(_letter_sums, wanted, own.after, stands)
     raw = sums(step.told) if any(token == step.written for token, _ in step.told) else []
     if raw and previous and previous.written:
         earlier = sums(previous.told, previous.written.translate(_BLANKS))
@@ -143,10 +127,36 @@ def distribution(
         if went_on:
             both = went_on + math.fsum(earlier)  # of having written what stands before the letter, one way or the other
             raw = [(first + went_on * then) / both for first, then in zip(earlier, raw, strict=True)]
+
+    # 4) Scale them to a sum of 1, unless too much may be missing.
     mass = math.fsum(raw)
     if not mass or unknown + step.untold * raw.count(0.0) > UNTOLD * mass:
         return None
     return tuple(p / mass for p in raw), mass
+
+
+def _before_token(head: str, own: Split) -> str | None:
+    """A text up to a letter without what the letter's token wrote before it; None where it did not write that."""
+    if head.endswith(own.before):
+        return head.removesuffix(own.before)
+    if head.rstrip().endswith(own.form[0]):  # the blank before a text's first word is not in the text
+        return head.rstrip().removesuffix(own.form[0])
+    return None
+
+
+def _letter_sums(
+    letters: str, after: str, stands: Callable[[str], bool], told: Sequence[tuple[str, float]], begin: str = ""
+) -> list[float]:
+    """The probability of each letter in tokens that begin so, go on with a form that can stand there, and have the same
+    behind the letter. stands: whether a form can, by what it has before its letter."""
+    found: list[list[float]] = [[] for _ in letters]
+    for token, logprob in told:
+        other = split(token)
+        if other is None or other.letter not in letters or other.after != after:
+            continue
+        if other.before.startswith(begin) and stands(other.before.removeprefix(begin)):
+            found[letters.index(other.letter)].append(math.exp(logprob))
+    return [math.fsum(one) for one in found]
 
 
 def step_at(tokens: Sequence[bytes], text: str, position: int) -> int | None:

@@ -172,7 +172,7 @@ class LocalModel:
         return max(1, min(MOST_TOKENS, int(SHARE * free) // a_token))
 
     @property
-    def budget(self) -> int:
+    def capacity(self) -> int:
         return AHEAD * self.at_once
 
     def tokens(self, prompt: Prompt, sampling: Sampling) -> int:

@@ -78,7 +78,7 @@ class EndpointModel:
     """A model of an endpoint, asked as a profile says ("auto": the one that fits its name).
 
     effort: of its hidden reasoning, one of `EFFORTS`, or None for the server's own, which is not asked for then.
-    budget, tokens: counted in requests here, so that some are always waiting while others are under way.
+    capacity, tokens: counted in requests here, so that some are always waiting while others are under way.
     """
 
     device = "endpoint"
@@ -96,7 +96,7 @@ class EndpointModel:
         if effort:
             self.label, self.identity = f"{self.label} ({effort} effort)", f"{self.identity}?reasoning_effort={effort}"
         self.profile = get_profile(profile, endpoint.label)
-        self.budget = 4 * endpoint.at_once
+        self.capacity = 4 * endpoint.at_once
         self._sizes: dict[str, tuple[int, int]] = {}
 
     def tokens(self, prompt: Prompt, sampling: Sampling) -> int:

@@ -34,10 +34,10 @@ class VLLMModel(LocalModel):
     vLLM's engine, by the names of its EngineArgs; those that may change what it writes make another model of it. The
     engine ends with this object.
 
-    budget, tokens: counted in prompts. Raises CompanionError where vLLM is missing, or does not start.
+    capacity, tokens: counted in prompts. Raises CompanionError where vLLM is missing, or does not start.
     """
 
-    budget = AT_ONCE
+    capacity = AT_ONCE
 
     def __init__(
         self, name: str, profile: str = "auto", gpus: int = 1, settings: Mapping[str, Any] | None = None

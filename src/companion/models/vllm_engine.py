@@ -37,6 +37,9 @@ HARMLESS = set(
 )
 """Settings of memory and speed. With any other the model is another one, whose rows are kept apart."""
 
+HEARD = 4000
+"""Lines of what its processes wrote that are kept."""
+
 REASONS = (
     (
         r"\((?P<free>[\d.]+)/(?P<all>[\d.]+) GiB\) on startup is less than desired [CG]PU memory utilization "
@@ -137,10 +140,10 @@ def reason(error: Exception, said: str) -> str:
 
 
 @contextmanager
-def overheard(lines: int = 4000) -> Iterator[Callable[[], str]]:
+def overheard() -> Iterator[Callable[[], str]]:
     """Yields a function that tells the last lines which this process, and those that it starts meanwhile, wrote to the
     terminal. All goes on to standard error, for as long as these processes live."""
-    heard: deque[bytes] = deque(maxlen=lines)
+    heard: deque[bytes] = deque(maxlen=HEARD)
     caught_up, mark = Event(), b"\0\n"
     _flush()
     own = [os.dup(1), os.dup(2)]

@@ -18,7 +18,7 @@ from companion.analysis.findings.rule import decide
 from companion.study.estimands import Runs
 from companion.study.panel import INITIAL, Checkpoints, StudyPanel
 from companion.study.planned_tests import TESTS, PlannedTest
-from companion.study.protocol import PROTOCOL, Protocol
+from companion.study.protocol import PROTOCOL
 
 BOTH = 0.01
 """From this share of a run's reasonings on that grammar and rule judge read otherwise, results are given by both."""
@@ -27,7 +27,7 @@ BY = ("of", "initial")
 """Columns that tell findings and hypotheses apart; of those that compare initial checkpoints the second is empty."""
 
 
-def study_tests(results: Path, protocol: Protocol = PROTOCOL, tests: Sequence[PlannedTest] = TESTS) -> pd.DataFrame:
+def study_tests(results: Path, tests: Sequence[PlannedTest] = TESTS) -> pd.DataFrame:
     """Every planned test in a line: of, initial, measure, contrast, prompt, expected, against, matters, unit; its
     estimate (value, low and high at 95 %, low90, high90, p, seeds, items); p_holm; runs and planned (seeds where it is
     paired by seed, else runs); verdict; small.
@@ -41,7 +41,7 @@ def study_tests(results: Path, protocol: Protocol = PROTOCOL, tests: Sequence[Pl
     lines = []
     for test in tests:
         cells = test.estimand.cells()
-        seeds = {cell: planned_seeds(cell, protocol) for cell in cells}
+        seeds = {cell: planned_seeds(cell) for cell in cells}
         planned = test.estimand.runs(seeds)
         recorded = {cell: panel.seeds([cell, cell.before()]) for cell in cells}
         runs = test.estimand.runs({cell: [seed for seed in recorded[cell] if seed in seeds[cell]] for cell in cells})
@@ -81,12 +81,12 @@ def _read_otherwise(panel: StudyPanel, runs: Runs) -> bool:
     )
 
 
-def planned_seeds(cell: Checkpoints, protocol: Protocol) -> list[int]:
-    """The seeds that a protocol has for the checkpoints of a cell."""
+def planned_seeds(cell: Checkpoints) -> list[int]:
+    """The seeds that the protocol has for the checkpoints of a cell."""
     return sorted(
         {
             run.seed
-            for run in protocol.runs()
+            for run in PROTOCOL.runs()
             if run.initial.name == cell.initial and cell.recipe in (run.recipe.name, INITIAL)
         }
     )

@@ -17,7 +17,7 @@ from companion.measures import share
 from companion.study.estimands import SEED
 from companion.study.panel import Checkpoints, StudyPanel
 from companion.study.planned_tests import THREE_PROMPTS
-from companion.study.protocol import PROTOCOL, Protocol
+from companion.study.protocol import PROTOCOL
 from companion.study.results import planned_seeds
 
 RATES = {
@@ -39,7 +39,6 @@ def curves(
     recipe: str,
     prompts: Sequence[str],
     measures: Sequence[str],
-    protocol: Protocol = PROTOCOL,
 ) -> pd.DataFrame:
     """initial, recipe, prompt, measure, step, its estimate, change, change_low and change_high (since step 0, paired on
     seeds and items), planned (seeds), chance (of being right by guessing): means over seeds and items, step 0 first.
@@ -52,10 +51,10 @@ def curves(
         seeds = panel.seeds([Checkpoints(initial, recipe, 0)])
         if not seeds:
             continue
-        planned = len(planned_seeds(Checkpoints(initial, recipe, 0), protocol))
+        planned = len(planned_seeds(Checkpoints(initial, recipe, 0)))
         cells = [
             Checkpoints(initial, recipe, 0).before(),
-            *(Checkpoints(initial, recipe, step) for step in _steps(recipe, protocol)),
+            *(Checkpoints(initial, recipe, step) for step in _steps(recipe)),
         ]
         for prompt in prompts:
             for measure in measures:
@@ -88,15 +87,13 @@ def _level(found: CrossedEstimate, measure: str) -> dict[str, float]:
     return asdict(found) | ends
 
 
-def drift_of_runs(
-    panel: StudyPanel, initials: Mapping[str, float], step: int, protocol: Protocol = PROTOCOL
-) -> pd.DataFrame:
+def drift_of_runs(panel: StudyPanel, initials: Mapping[str, float], step: int) -> pd.DataFrame:
     """initial, share, prompt, seed, drift, planned (runs): one line a run of `rl-correct` and prompt; shares of 1.
 
     initials: initial checkpoint → what is told as its share, as `estimands.DOSES`.
     """
     lines = []
-    planned = sum(len(planned_seeds(Checkpoints(initial, "rl-correct", step), protocol)) for initial in initials)
+    planned = sum(len(planned_seeds(Checkpoints(initial, "rl-correct", step))) for initial in initials)
     for initial, share_before in initials.items():
         cell = Checkpoints(initial, "rl-correct", step)
         for seed in panel.seeds([cell]):
@@ -115,20 +112,18 @@ def drift_of_runs(
     return pd.DataFrame(lines, columns=["initial", "share", "prompt", "seed", "drift", "planned"])
 
 
-def beside_correct(
-    panel: StudyPanel, measures: Sequence[str], step: int = 500, protocol: Protocol = PROTOCOL
-) -> pd.DataFrame:
+def beside_correct(panel: StudyPanel, measures: Sequence[str]) -> pd.DataFrame:
     """recipe, prompt, measure, seed, its estimate, planned (seeds): of each recipe of arm D, its models minus those of
-    `rl-correct` from the same initial checkpoints after as many steps, paired by seed and item.
+    `rl-correct` from the same initial checkpoints, both after 500 steps, paired by seed and item.
 
     seed: -1 for the mean over seeds; single seeds have a value alone. Recipes of which no seed is recorded are left
     out.
     """
     lines = []
-    for cell in protocol.cells:
+    for cell in PROTOCOL.cells:
         if cell.arm != "D":
             continue
-        remedy, correct = (Checkpoints(cell.initial.name, recipe, step) for recipe in (cell.recipe.name, "rl-correct"))
+        remedy, correct = (Checkpoints(cell.initial.name, recipe, 500) for recipe in (cell.recipe.name, "rl-correct"))
         seeds = panel.seeds([remedy, correct])
         for prompt in THREE_PROMPTS if seeds else ():
             for measure in measures:
@@ -142,9 +137,7 @@ def beside_correct(
     return _without_tests(lines)
 
 
-def override_rates(
-    panel: StudyPanel, initials: Sequence[str], prompts: Sequence[str], protocol: Protocol = PROTOCOL
-) -> pd.DataFrame:
+def override_rates(panel: StudyPanel, initials: Sequence[str], prompts: Sequence[str]) -> pd.DataFrame:
     """initial, prompt, step, rate (of `RATES`), its estimate, among (share of all answers that it is of), planned
     (seeds): before and after RL by `rl-correct`."""
     lines = []
@@ -169,7 +162,7 @@ def override_rates(
                             "rate": rate,
                             **_level(found, rate),
                             "among": of[among].mean(),
-                            "planned": len(planned_seeds(last, protocol)),
+                            "planned": len(planned_seeds(last)),
                         }
                     )
     return _without_tests(lines)
@@ -187,9 +180,9 @@ def seeds_sentence(table: pd.DataFrame) -> str:
     return f"seeds recorded: {told} · {items}"
 
 
-def recorded(panel: StudyPanel, protocol: Protocol = PROTOCOL) -> tuple[int, int]:
+def recorded(panel: StudyPanel) -> tuple[int, int]:
     """How many RL runs are recorded, and how many are planned."""
-    runs = [(panel.results / run.name / "run.json").exists() for run in protocol.runs()]
+    runs = [(panel.results / run.name / "run.json").exists() for run in PROTOCOL.runs()]
     return sum(runs), len(runs)
 
 
@@ -198,6 +191,6 @@ def _without_tests(lines: list[dict[str, object]]) -> pd.DataFrame:
     return pd.DataFrame(lines).drop(columns=["low90", "high90", "p"], errors="ignore")
 
 
-def _steps(recipe: str, protocol: Protocol) -> list[int]:
+def _steps(recipe: str) -> list[int]:
     """The steps after 0 at which a recipe is evaluated."""
-    return next(sorted(protocol.evaluated(cell.recipe)) for cell in protocol.cells if cell.recipe.name == recipe)
+    return next(sorted(PROTOCOL.evaluated(cell.recipe)) for cell in PROTOCOL.cells if cell.recipe.name == recipe)

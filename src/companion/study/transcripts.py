@@ -30,12 +30,13 @@ N_ITEMS = 90
 """The first of the study's items: ten of each family."""
 
 
-def keep_transcripts(scratch: Path, results: Path, seed: int = PROTOCOL.cells[0].seeds[0]) -> pd.DataFrame:
+def keep_transcripts(scratch: Path, results: Path) -> pd.DataFrame:
     """Write `transcripts.parquet`: step, perturbation, item, id, added (before the question), prefill, response,
     answered, concluded, right (numbers of options, `NONE` for none).
 
     Raises CompanionError where a checkpoint is not there, or answers otherwise than is recorded.
     """
+    seed = PROTOCOL.cells[0].seeds[0]
     work = scratch / f"{KEPT.initial}-{seed}"
     panel, items = StudyPanel(results), PROTOCOL.items()[:N_ITEMS]
     parts = []

@@ -92,15 +92,47 @@ def train_grpo(
     ours. A run that was interrupted goes on from its last checkpoint.
     Raises FloatingPointError on a loss that is not finite.
     """
-    on_cpu = model.device == "cpu"
-    arguments: dict[str, Any] = {
+    # 1) TRL's trainer, of our settings and those that are given.
+    ours = _settings(recipe, model.profile, model.device == "cpu", out, seed)
+    trainer = _Trainer(
+        model=model.model,
+        processing_class=model.processor,
+        args=GRPOConfig(**ours | settings),
+        train_dataset=dataset(prompts, model.profile),
+        reward_funcs=[Reward(prompts, recipe.gates)],
+        callbacks=[Seed(), _StopOnNaN(), *callbacks],
+    )
+    model.model.config.companion_profile = model.profile.name  # whose checkpoints are asked as it was trained
+    trainer.remove_callback(PrinterCallback)
+    if trainer.pop_callback(ProgressCallback):
+        trainer.add_callback(_Bar())
+
+    # 2) Where an interrupted run had got to. The trainer restores weights by their names on disk, and passes over those
+    #    that transformers renames on loading, as it does LLaVA's vision tower.
+    checkpoint = last_whole_checkpoint(out)
+    if checkpoint:
+        network = type(model.model).from_pretrained(checkpoint, dtype=model.model.dtype)
+        model.model.load_state_dict(network.state_dict())
+
+    # 3) Train.
+    with warnings.catch_warnings():
+        # TRL 1.16 asks the model by a name that transformers 6 will not have, at every step.
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    model.model.eval()
+    return [entry for entry in trainer.state.log_history if "loss" in entry]
+
+
+def _settings(recipe: GRPORecipe, profile: Profile, on_cpu: bool, out: Path, seed: int) -> dict[str, Any]:
+    """A recipe as fields of TRL's GRPOConfig."""
+    return {
         "output_dir": str(out),
         "seed": seed,
         "use_cpu": on_cpu,
         "bf16": not on_cpu,
         "per_device_train_batch_size": recipe.prompts * recipe.rollouts,
         "num_generations": recipe.rollouts,
-        "max_completion_length": model.profile.max_new_tokens,
+        "max_completion_length": profile.max_new_tokens,
         "temperature": recipe.temperature,
         "top_k": 0,
         "learning_rate": recipe.rate,
@@ -120,30 +152,6 @@ def train_grpo(
         "save_total_limit": 1,
         "report_to": [],
     }
-    trainer = _Trainer(
-        model=model.model,
-        processing_class=model.processor,
-        args=GRPOConfig(**arguments | settings),
-        train_dataset=dataset(prompts, model.profile),
-        reward_funcs=[Reward(prompts, recipe.gates)],
-        callbacks=[Seed(), _StopOnNaN(), *callbacks],
-    )
-    model.model.config.companion_profile = model.profile.name  # whose checkpoints are asked as it was trained
-    trainer.remove_callback(PrinterCallback)
-    if trainer.pop_callback(ProgressCallback):
-        trainer.add_callback(_Bar())
-    checkpoint = last_whole_checkpoint(out)
-    if checkpoint:
-        # The trainer restores weights by their names on disk, and passes over those that transformers renames on
-        # loading, as it does LLaVA's vision tower.
-        network = type(model.model).from_pretrained(checkpoint, dtype=model.model.dtype)
-        model.model.load_state_dict(network.state_dict())
-    with warnings.catch_warnings():
-        # TRL 1.16 asks the model by a name that transformers 6 will not have, at every step.
-        warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    model.model.eval()
-    return [entry for entry in trainer.state.log_history if "loss" in entry]
 
 
 def last_whole_checkpoint(out: Path) -> Path | None:

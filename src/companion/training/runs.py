@@ -66,29 +66,23 @@ def run(
     with the curve so far after each evaluation. settings: see `train_grpo`. Under `accelerate launch` with several
     processes nothing is evaluated on the way: all checkpoints are kept, for `companion evaluate`.
     """
+    # 1) What is to be run, and whether it has been.
     world, rank = (int(os.environ.get(name, default)) for name, default in (("WORLD_SIZE", "1"), ("RANK", "0")))
     model = LocalModel(start, f"cuda:{os.environ['LOCAL_RANK']}" if world > 1 else device)
     name = f"{model.label.replace('/', '--')}-{recipe.name}-{seed}"
     config = {"recipe": asdict(recipe), "start": model.label, "start_hash": model.identity, "seed": seed}
     config = json.loads(json.dumps(config))  # as it will be read back
     folder, work = results / name, scratch / f"{name}-{content_key(**config)[:8]}"
-    if (folder / "run.json").exists():
-        if json.loads((folder / "run.json").read_text(encoding="utf-8"))["config"] == config:
-            return folder
-        raise CompanionError(f"{folder} holds a run of another configuration; move it away, or give another --out")
+    if _is_recorded(folder, config):
+        return folder
     for made in (folder, work):
         made.mkdir(parents=True, exist_ok=True)
     code = code_state(Path.cwd())
+
+    # 2) Train, and look at the model on the way.
     prompts = prompts_for(recipe, training or microworld_stream(recipe, seed), seed)
     if world > 1:
-        parts = recipe.prompts * recipe.rollouts // world
-        settings = {
-            "save_total_limit": None,
-            "per_device_train_batch_size": 1,
-            "gradient_accumulation_steps": parts,
-            **settings,
-        }
-        log = train_grpo(recipe, model, prompts, work / "trainer", seed, **settings)
+        log = train_grpo(recipe, model, prompts, work / "trainer", seed, **_in_parallel(recipe, world) | settings)
         if rank:
             return folder
     else:
@@ -98,23 +92,49 @@ def run(
         look = _Evaluate(model, validation, recipe, config, folder, work, watch)
         log = train_grpo(recipe, model, prompts, work / "trainer", seed, [look], **settings)
         look.items().to_parquet(folder / "items.parquet", index=False)
+
+    # 3) Record it; run.json is written last, and says that the run is finished.
     pd.DataFrame(log).dropna(axis=1, how="all").to_csv(folder / "log.csv", index=False)
     record = {
         "config": config,
         **code,
         "training_seconds": round(sum(entry["step_time"] for entry in log), 1),
-        "hardware": {
-            "device": model.device,
-            "machine": platform.machine(),
-            "cores": os.cpu_count(),
-            "threads": torch.get_num_threads(),
-        },
+        "hardware": _hardware(model.device),
         "versions": {package: version(package) for package in ("torch", "transformers", "trl")},
     }
     (folder / "run.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     if world == 1:
         shutil.rmtree(work / "trainer")
     return folder
+
+
+def _is_recorded(folder: Path, config: dict[str, Any]) -> bool:
+    """Whether a run is finished. Raises CompanionError where another one is in its place."""
+    record = folder / "run.json"
+    if not record.exists():
+        return False
+    if json.loads(record.read_text(encoding="utf-8"))["config"] != config:
+        raise CompanionError(f"{folder} holds a run of another configuration; move it away, or give another --out")
+    return True
+
+
+def _in_parallel(recipe: GRPORecipe, world: int) -> dict[str, Any]:
+    """Settings of `train_grpo` for several processes: a response of their share at a time, and every checkpoint is
+    kept."""
+    return {
+        "save_total_limit": None,
+        "per_device_train_batch_size": 1,
+        "gradient_accumulation_steps": recipe.prompts * recipe.rollouts // world,
+    }
+
+
+def _hardware(device: str) -> dict[str, Any]:
+    return {
+        "device": device,
+        "machine": platform.machine(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+    }
 
 
 class _Evaluate(TrainerCallback):

@@ -44,24 +44,22 @@ SAVE_EVERY = 100
 CHUNK = 48
 MUON_RATE = 10
 """Muon's rate, as a multiple of AdamW's."""
-LOOK_SEED = 1
-"""Validation items of this seed are looked at while a model is trained. No evaluation counts them."""
+LOOK_SEED, LOOKED_AT = 1, 180
+"""So many validation items of this seed are looked at while a model is trained. No evaluation counts them."""
 CURVE = ("stage", "step", "seconds", "loss", "keys", "reasoned", "at_once")
 
 
 def train_supervised(
     recipe: SupervisedRecipe,
     out: Path,
-    steps: dict[str, int] | None = None,
     device: str = "cpu",
     report: Callable[[], None] | None = None,
 ) -> Path:
     """Train by a recipe and write the checkpoint, its processor and its training curve to `out`.
 
-    steps: stage name → number of steps, in place of the recipe's (for a quick look). report: called after each step,
-    in place of a progress bar. The state of an unfinished run is kept in `out/training/`; the same call takes it up
-    again. Raises CompanionError where that folder holds the training of another recipe or seed, and FloatingPointError
-    on a non-finite loss.
+    report: called after each step, in place of a progress bar. The state of an unfinished run is kept in
+    `out/training/`; the same call takes it up again. Raises CompanionError where that folder holds the training of
+    another recipe or seed, and FloatingPointError on a non-finite loss.
     """
     # 1) The model, and how far an earlier call has come with it.
     state, curve = out / "training", out / "training_curve.csv"
@@ -78,8 +76,7 @@ def train_supervised(
 
     # 2) Stage by stage, from the step that comes next.
     for number, stage in enumerate(recipe.stages):
-        total = (steps or {}).get(stage.name, stage.steps)
-        first = _next_step(progress, number, total)
+        first, total = _next_step(progress, number, stage.steps), stage.steps
         bar = tqdm(
             range(first, total), initial=first, total=total, desc=stage.name, mininterval=2, disable=report is not None
         )
@@ -286,9 +283,9 @@ def _sight(
 
 
 @torch.inference_mode()
-def _look(model: LlavaForConditionalGeneration, tokenizer: PreTrainedTokenizerFast, n: int = 180) -> tuple[str, str]:
+def _look(model: LlavaForConditionalGeneration, tokenizer: PreTrainedTokenizerFast) -> tuple[str, str]:
     """Validation accuracy, (reasoned, at once): greedy, and the likeliest letter after an empty think block."""
-    items = questions("validation", n, LOOK_SEED)
+    items = questions("validation", LOOKED_AT, LOOK_SEED)
     lessons = [question(random.Random(0), item, _PLAIN) for item in items]
     images = torch.from_numpy(np.stack([pixels(item.load_image()) for item in items])).to(model.device)
     scores = []

@@ -7,7 +7,9 @@ seeds the verdict is *too few seeds*, whatever the intervals say.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,85 +27,92 @@ def _trained(runs: pd.DataFrame, start: str) -> pd.DataFrame:
     return runs[(runs["start"] == start) & runs["recipe"].isin(TRAINED)]
 
 
+class _Test(NamedTuple):
+    """recipes: what has to have been run. value: what is found, once they are known to have been."""
+
+    finding: str
+    recipes: set[str]
+    what: str
+    expected: str
+    value: Callable[[], Estimate]
+    unit: str = "points"
+
+
 def dynamics(runs: pd.DataFrame, start: str, rng: np.random.Generator) -> list[Quantity]:
     """The tests of F5 to F9 and F14 on the runs from one start; those whose recipes were not run are left out."""
     part = _trained(runs, start)
     there = set(part["recipe"].unique())
     panel = RunsPanel(part, rng)
-    found: list[Quantity] = []
+    tests = [*_reward_alone(panel, start), *_entropies(panel, start, there), *_remedies(panel, start)]
+    found = [
+        Quantity(test.finding, test.what, test.expected, test.value(), unit=test.unit)
+        for test in tests
+        if test.recipes <= there
+    ]
+    return found + (_spreads(part, start, there, rng) if len(panel.seeds) > 1 else [])
 
-    def test(
-        finding: str, recipes: set[str], what: str, expected: str, value: Callable[[], Estimate], unit: str = "points"
-    ) -> None:
-        if recipes <= there:
-            found.append(Quantity(finding, what, expected, value(), unit=unit))
 
-    def change(recipe: str, perturbation: str, measure: str) -> Callable[[], Estimate]:
-        return lambda: panel.change(start, recipe, perturbation, measure)
-
-    def gap(one: tuple[str, str], other: tuple[str, str], measure: str) -> Callable[[], Estimate]:
-        return lambda: panel.gap((start, *one), (start, *other), measure)
-
-    rise = change("accuracy", "plain", "correct")
-    test("F5", {"accuracy"}, f"`accuracy`: change of accuracy, {PLAIN}", "up", rise)
+def _reward_alone(panel: RunsPanel, start: str) -> list[_Test]:
+    """F5: rewarding right answers raises accuracy and lowers consistency."""
+    change = partial(panel.change, start, "accuracy")
+    tests = [
+        _Test("F5", {"accuracy"}, f"`accuracy`: change of accuracy, {PLAIN}", "up", partial(change, "plain", "correct"))
+    ]
     for perturbation in ("plain", "wrong-caption", "wrong-think"):
         what = f"`accuracy`: change of consistency, {PLAIN if perturbation == 'plain' else perturbation}"
-        test("F5", {"accuracy"}, what, "down", change("accuracy", perturbation, "consistent"))
-    for recipe in sorted(there):
-        for name, value in (
-            (PLAIN, change(recipe, "plain", "entropy")),
-            ("unseen forms", _pooled(panel, start, recipe)),
-        ):
-            test("F6", {recipe}, f"`{recipe}`: change of entropy, {name}", "down", value, "points of entropy")
-    augmented = ("augmented", "plain")
-    test(
-        "F7",
-        {"augmented"},
-        f"`augmented`: accuracy, wrong-caption minus {PLAIN}",
-        "same",
-        gap(("augmented", "wrong-caption"), augmented, "correct"),
-    )
-    test(
-        "F7",
-        {"augmented"},
-        f"`augmented`: accuracy, wrong-think minus {PLAIN}",
-        "down",
-        gap(("augmented", "wrong-think"), augmented, "correct"),
-    )
-    test(
-        "F7",
-        {"augmented"},
-        f"`augmented`: change of consistency, {PLAIN}",
-        "down",
-        change("augmented", "plain", "consistent"),
-    )
-    test(
-        "F8",
-        {"faithful", "accuracy"},
-        f"consistency, {PLAIN}: `faithful` minus `accuracy`",
-        "up",
-        gap(("faithful", "plain"), ("accuracy", "plain"), "consistent"),
-    )
+        tests.append(_Test("F5", {"accuracy"}, what, "down", partial(change, perturbation, "consistent")))
+    return tests
+
+
+def _entropies(panel: RunsPanel, start: str, recipes: Iterable[str]) -> list[_Test]:
+    """F6: entropy falls, whatever is rewarded, also under prompt forms that were not trained on."""
+    unit = "points of entropy"
+    tests = []
+    for recipe in sorted(recipes):
+        what = f"`{recipe}`: change of entropy"
+        plain, unseen = partial(panel.change, start, recipe, "plain", "entropy"), partial(_pooled, panel, start, recipe)
+        tests.append(_Test("F6", {recipe}, f"{what}, {PLAIN}", "down", plain, unit))
+        tests.append(_Test("F6", {recipe}, f"{what}, unseen forms", "down", unseen, unit))
+    return tests
+
+
+def _remedies(panel: RunsPanel, start: str) -> list[_Test]:
+    """F7 to F9: what augmentation does, what a reward for faithful reasoning does, and what both do together."""
+
+    def change(recipe: str, measure: str) -> Callable[[], Estimate]:
+        return partial(panel.change, start, recipe, "plain", measure)
+
+    def gap(one: tuple[str, str], other: tuple[str, str], measure: str) -> Callable[[], Estimate]:
+        return partial(panel.gap, (start, *one), (start, *other), measure)
+
+    def lost(recipe: str, perturbation: str) -> Callable[[], Estimate]:
+        return gap((recipe, perturbation), (recipe, "plain"), "correct")
+
+    one, both = "augmented", "augmented-faithful"
+    faithful = gap(("faithful", "plain"), ("accuracy", "plain"), "consistent")
+    minus_plain = f"minus {PLAIN}"
+    return [
+        _Test("F7", {one}, f"`{one}`: accuracy, wrong-caption {minus_plain}", "same", lost(one, "wrong-caption")),
+        _Test("F7", {one}, f"`{one}`: accuracy, wrong-think {minus_plain}", "down", lost(one, "wrong-think")),
+        _Test("F7", {one}, f"`{one}`: change of consistency, {PLAIN}", "down", change(one, "consistent")),
+        _Test("F8", {"faithful", "accuracy"}, f"consistency, {PLAIN}: `faithful` minus `accuracy`", "up", faithful),
+        _Test("F9", {both}, f"`{both}`: change of reasoning length, {PLAIN}", "down", change(both, "words"), "words"),
+        _Test("F9", {both}, f"`{both}`: accuracy, wrong-think {minus_plain}", "down", lost(both, "wrong-think")),
+    ]
+
+
+def _spreads(part: pd.DataFrame, start: str, recipes: set[str], rng: np.random.Generator) -> list[Quantity]:
+    """F9 and F14: how far runs of one recipe lie apart, against another recipe and against recipes among each other."""
+    found = []
     both = "augmented-faithful"
-    test(
-        "F9", {both}, f"`{both}`: change of reasoning length, {PLAIN}", "down", change(both, "plain", "words"), "words"
-    )
-    test(
-        "F9",
-        {both},
-        f"`{both}`: accuracy, wrong-think minus {PLAIN}",
-        "down",
-        gap((both, "wrong-think"), (both, "plain"), "correct"),
-    )
-    if len(panel.seeds) > 1:
-        if {both, "accuracy"} <= there:
-            ratio = unrest(part, rng, start, "correct", both, "accuracy")
-            what = f"spread of accuracy between seeds: `{both}` over `accuracy`"
-            found.append(Quantity("F9", what, "up", ratio, 1.0, "times"))
-        if len(there) > 1:
-            for name, measure in (("accuracy", "correct"), ("consistency", "consistent")):
-                ratio = spread(part, rng, start, measure)
-                found.append(Quantity("F14", f"spread of {name}: seeds over recipes", "up", ratio, 1.0, "times"))
+    if {both, "accuracy"} <= recipes:
+        ratio = unrest(part, rng, start, "correct", both, "accuracy")
+        what = f"spread of accuracy between seeds: `{both}` over `accuracy`"
+        found.append(Quantity("F9", what, "up", ratio, 1.0, "times"))
+    if len(recipes) > 1:
+        for name, measure in (("accuracy", "correct"), ("consistency", "consistent")):
+            ratio = spread(part, rng, start, measure)
+            found.append(Quantity("F14", f"spread of {name}: seeds over recipes", "up", ratio, 1.0, "times"))
     return found
 
 
@@ -185,17 +194,13 @@ def perturbations(runs: pd.DataFrame, start: str, rng: np.random.Generator) -> l
     return sorted(found, key=lambda quantity: list(FINDINGS).index(quantity.finding))
 
 
-def _pooled(panel: RunsPanel, start: str, recipe: str) -> Callable[[], Estimate]:
+def _pooled(panel: RunsPanel, start: str, recipe: str) -> Estimate:
     """Change of the entropy averaged over the unseen prompt forms."""
-
-    def value() -> Estimate:
-        last, first = (
-            np.mean([panel.values(start, recipe, perturbation, "entropy", step) for perturbation in UNSEEN], axis=0)
-            for step in (panel.last, 0)
-        )
-        return panel.estimate(last - first)
-
-    return value
+    last, first = (
+        np.mean([panel.values(start, recipe, perturbation, "entropy", step) for perturbation in UNSEEN], axis=0)
+        for step in (panel.last, 0)
+    )
+    return panel.estimate(last - first)
 
 
 Tests = Callable[[pd.DataFrame, str, np.random.Generator], list[Quantity]]

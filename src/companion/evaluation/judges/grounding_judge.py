@@ -39,7 +39,7 @@ def _verdict(case: Case) -> Verdict:
     if not isinstance(case.question, MicroworldQuestion):
         raise CompanionError(
             f"question {case.question.id}: the grounding judge needs to know the scene, which only the microworld "
-            "tells; choose rule, llm or replay"
+            "tells; choose another judge"
         )
     said = [(sentence, is_true(sentence, case.question.scene)) for sentence in sentences(case.think)]
     stated = [(sentence, truth) for sentence, truth in said if truth is not None]

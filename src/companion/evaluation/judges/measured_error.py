@@ -6,19 +6,20 @@ as it is now, at a set that was put aside: of sets 1, 2 and 5 it was a draft tha
 seen; set 4 was developed on. Sets 4 to 7 are of other sources than 1 to 3; 6 and 7 hold other outputs than 4 and 5, of
 CV-Bench and camera motion partly to the same pictures. "enriched": outputs chosen because the option that they name
 last is not their answer, to have contradictions that can be missed; they say nothing of how often one is invented.
-`silent` is also what is missed if the answers of real reasonings are exchanged for other ones. On the microworld, whose
+The column `missed`, of outputs that commit to an option and in which the judge finds no commitment, is also what is
+missed if the answers of real reasonings are exchanged for other ones. On the microworld, whose
 grammar tells what a reasoning concludes, the judge is held against that instead (`consistency.against_truth`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import sqrt
 from pathlib import Path
 
 import pandas as pd
 
 from companion.evaluation.judges.rule_judge import Rule
+from companion.intervals import wilson
 
 EXACT = ("microworld",)
 """Benchmarks on which the judge is held against the truth: nothing of this applies to them."""
@@ -39,20 +40,11 @@ class Rate:
 
     @property
     def low(self) -> float:
-        return max(self._middle - self._half, 0.0)
+        return float(wilson(self.hits, self.n)[0])
 
     @property
     def high(self) -> float:
-        return min(self._middle + self._half, 1.0)
-
-    @property
-    def _middle(self) -> float:
-        return (self.value + 1.96**2 / (2 * self.n)) / (1 + 1.96**2 / self.n)
-
-    @property
-    def _half(self) -> float:
-        spread = self.value * (1 - self.value) / self.n + 1.96**2 / (4 * self.n**2)
-        return 1.96 * sqrt(spread) / (1 + 1.96**2 / self.n)
+        return float(wilson(self.hits, self.n)[1])
 
     def __str__(self) -> str:
         return f"{100 * self.value:.1f} of 100 (95 %: {100 * self.low:.1f} to {100 * self.high:.1f})"
@@ -60,12 +52,10 @@ class Rate:
 
 @dataclass(frozen=True)
 class Measured:
-    """Shares of all outputs. invented: contradictions that are not there. missed: contradictions not seen. silent: of
-    the outputs whose reasoning commits to an option, those in which the judge finds no commitment."""
+    """Shares of all outputs. invented: contradictions that are not there. missed: contradictions not seen."""
 
     invented: Rate
     missed: Rate
-    silent: Rate
 
 
 def measured(file: Path = _FILE) -> Measured:
@@ -73,11 +63,10 @@ def measured(file: Path = _FILE) -> Measured:
     table = pd.read_csv(file)
     aside = table["part"].str.startswith("put aside") & table["part"].str.endswith("first look")
     first = table[aside & (table["judge"] == Rule.measured)]
-    total = first[["n", "commitments", "false_contradictions", "missed_contradictions", "missed"]].sum().astype(int)
+    total = first[["n", "false_contradictions", "missed_contradictions"]].sum().astype(int)
     return Measured(
         Rate(int(total["false_contradictions"]), int(total["n"])),
         Rate(int(total["missed_contradictions"]), int(total["n"])),
-        Rate(int(total["missed"]), int(total["commitments"])),
     )
 
 

@@ -202,21 +202,8 @@ class _Reader:
         return said[affirmed[0]], _Said(affirmed[0], STATED, frozenset(affirmed), denied)
 
     def _read(self, clause: str) -> _Said:
-        # 1) The options that it names, by their marks: "§1" becomes "¬" where it is denied, "?1" where it is left open.
-        text = self.marked(clause)
-        if self.values:  # of a sum, what it comes to
-            before, equals, result = text.rpartition("=")
-            text = before.replace("§", "") + equals + result
-        if self.begins_with_no:
-            text = text.replace("no §", "§")
-        denied = {int(k) for m in words.DENIED.finditer(text) for k in re.findall(r"§(\d)", m[0])}
-        if denied:
-            text = re.sub("|".join(f"§{k}" for k in denied), "¬", text)
-        text = words.OPEN.sub(lambda m: m[0].replace("§", "?"), text)
-        opposed = self.scene.opposed(text)
-        if opposed:
-            denied |= opposed
-            text = re.sub("|".join(f"§{k}" for k in opposed), "¬", text)
+        # 1) The options that it names.
+        text, denied = self._denials(clause)
         named = frozenset(int(k) for k in re.findall(r"§(\d)", text))
         if len(named) > 2 and words.LISTED.search(text):
             return _Said()
@@ -251,6 +238,25 @@ class _Reader:
         return _Said(
             option, firmness, named, beside, frozenset(denied), turns, bool(back or elsewhere), leaves_open, answered
         )
+
+    def _denials(self, clause: str) -> tuple[str, set[int]]:
+        """The clause with its marks, of which "§1" has become "¬" where the option is denied, and "?1" where it is left
+        open; and the options that it denies."""
+        text = self.marked(clause)
+        if self.values:  # of a sum, what it comes to
+            before, equals, result = text.rpartition("=")
+            text = before.replace("§", "") + equals + result
+        if self.begins_with_no:
+            text = text.replace("no §", "§")
+        denied = {int(k) for m in words.DENIED.finditer(text) for k in re.findall(r"§(\d)", m[0])}
+        if denied:
+            text = re.sub("|".join(f"§{k}" for k in denied), "¬", text)
+        text = words.OPEN.sub(lambda m: m[0].replace("§", "?"), text)
+        opposed = self.scene.opposed(text)
+        if opposed:
+            denied |= opposed
+            text = re.sub("|".join(f"§{k}" for k in opposed), "¬", text)
+        return text, denied
 
     def _stated(self, clause: str, text: str, back: re.Match[str] | None) -> int | None:
         """The option that a clause states: by its claim, word for word, or as the answer, after what takes back. text:

@@ -19,6 +19,7 @@ from PIL import Image
 
 from companion.errors import CompanionError
 from companion.measures import Measure, mean, share
+from companion.questions.claims.template import claims
 from companion.questions.question import LETTERS, Question
 
 NOT_STATED = "not stated"
@@ -110,6 +111,23 @@ class Row:
             raise MalformedError(column, "nothing is there")
         return str(self.values[column]).strip()
 
+    def question(
+        self, id: str, text: str, options: tuple[str, ...], answer: int, category: str = "", group: str = ""
+    ) -> Question:
+        """What the row asks, its claims by `claims.template`. group: of items that are resampled together; "" for one
+        that stands alone."""
+        return Question(
+            id,
+            text,
+            options,
+            answer,
+            claims(text, options),
+            self.picture,
+            source=self.benchmark,
+            category=category,
+            group=group or id,
+        )
+
 
 def collect(name: str, rows: Iterable[Row], question: Callable[[Row], Question | None]) -> list[Question]:
     """The questions of rows; None is left out silently, a malformed row with a warning that names it.
@@ -152,10 +170,10 @@ def distinct(options: Sequence[str], column: str) -> tuple[str, ...]:
     return tuple(options)
 
 
-def lettered(row: Row, letters: str = "ABCD") -> tuple[str, tuple[str, ...]]:
-    """Of options in columns of their own: the letters that have one, and the options."""
-    there = "".join(letter for letter in letters if row.has(letter))
-    return there, distinct([row.text(letter) for letter in there], f"{letters[0]} to {letters[-1]}")
+def lettered(row: Row) -> tuple[str, tuple[str, ...]]:
+    """Of options in the columns A to D: the letters that have one, and the options."""
+    there = "".join(letter for letter in "ABCD" if row.has(letter))
+    return there, distinct([row.text(letter) for letter in there], "A to D")
 
 
 def inline(text: str, mark: str) -> tuple[str, list[str]]:

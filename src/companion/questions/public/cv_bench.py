@@ -5,7 +5,6 @@ from __future__ import annotations
 import pandas as pd
 
 from companion.measures import Array, Measure, mean, share
-from companion.questions.claims.template import claims
 from companion.questions.public.benchmark import (
     Benchmark,
     Copy,
@@ -32,17 +31,8 @@ def _question(row: Row) -> Question:
         raise MalformedError("choices", f"{row.values['choices']!r} is not a list")
     text, options = row.text("question"), distinct([str(one).strip() for one in row.values["choices"]], "choices")
     id = f"{NAME}-{row.text('type')}-{row.text('idx')}"
-    return Question(
-        id,
-        text,
-        options,
-        position(row, "answer", LETTERS[: len(options)]),
-        claims(text, options),
-        row.picture,
-        source=NAME,
-        category=f"{row.text('task')}/{row.text('source')}",
-        group=id,
-    )
+    category = f"{row.text('task')}/{row.text('source')}"
+    return row.question(id, text, options, position(row, "answer", LETTERS[: len(options)]), category)
 
 
 def scores(rows: pd.DataFrame) -> dict[str, Measure]:

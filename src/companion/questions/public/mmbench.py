@@ -11,7 +11,6 @@ from collections.abc import Sequence
 import pandas as pd
 
 from companion.measures import Measure, all_right, mean
-from companion.questions.claims.template import claims
 from companion.questions.public.benchmark import (
     NOT_STATED,
     Benchmark,
@@ -47,17 +46,9 @@ def _question(row: Row) -> Question:
     letters, options = lettered(row)
     text = f"{row.text('hint')}\n{row.text('question')}" if row.has("hint") else row.text("question")
     coarse = next((row.text(column) for column in COARSE if row.has(column)), "")
-    return Question(
-        f"{NAME}-{index}",
-        text,
-        options,
-        position(row, "answer", letters),
-        claims(text, options),
-        row.picture,
-        source=NAME,
-        category="/".join(filter(None, (coarse, row.text("category")))),
-        group=f"{NAME}-{int(index) % ROTATION}",
-    )
+    category = "/".join(filter(None, (coarse, row.text("category"))))
+    id, group = f"{NAME}-{index}", f"{NAME}-{int(index) % ROTATION}"
+    return row.question(id, text, options, position(row, "answer", letters), category, group)
 
 
 def scores(rows: pd.DataFrame) -> dict[str, Measure]:

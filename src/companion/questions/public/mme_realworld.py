@@ -7,7 +7,6 @@ import ast
 import pandas as pd
 
 from companion.measures import Measure, mean
-from companion.questions.claims.template import claims
 from companion.questions.public.benchmark import (
     Benchmark,
     Copy,
@@ -35,19 +34,8 @@ def read_questions(copy: Copy, known_bad: bool) -> list[Question]:
 
 def _question(row: Row) -> Question:
     text, options = row.text("question"), distinct(_options(row), OPTIONS)
-    task, domain = _task(row)
-    id = f"{NAME}-{row.text('index')}"
-    return Question(
-        id,
-        text,
-        options,
-        position(row, "answer", LETTERS[: len(options)]),
-        claims(text, options),
-        row.picture,
-        source=NAME,
-        category=f"{task}/{domain}",
-        group=id,
-    )
+    id, category = f"{NAME}-{row.text('index')}", "/".join(_task(row))
+    return row.question(id, text, options, position(row, "answer", LETTERS[: len(options)]), category)
 
 
 def _options(row: Row) -> list[str]:

@@ -27,7 +27,6 @@ from functools import partial
 import pandas as pd
 
 from companion.measures import Measure, mean
-from companion.questions.claims.template import claims
 from companion.questions.public.benchmark import (
     NOT_STATED,
     Benchmark,
@@ -103,17 +102,7 @@ def _question(row: Row, seen: set[tuple[str, str]], known_bad: bool) -> Question
     options = list(dict.fromkeys(options))
     file = "one_obj" if "one_obj" in row.file else "two_obj"
     id = f"{NAME}-{file}-{row.number}"
-    return Question(
-        id,
-        text,
-        distinct(options, "question"),
-        options.index(right),
-        claims(text, options),
-        row.picture,
-        source=NAME,
-        category=file,
-        group=id,
-    )
+    return row.question(id, text, distinct(options, "question"), options.index(right), category=file)
 
 
 def scores(rows: pd.DataFrame) -> dict[str, Measure]:
@@ -141,17 +130,7 @@ def _multihop(row: Row, answers: list[str]) -> Question:
     if len(options) < 2:
         raise MalformedError("answer", f"no other question has an answer of the kind of {right!r}")
     shown, answer = shuffled(options, id)
-    return Question(
-        id,
-        text,
-        shown,
-        answer,
-        claims(text, shown),
-        row.picture,
-        source=MULTIHOP,
-        category=f"{kind(right)}/{row.text('hop')} steps",
-        group=id,
-    )
+    return row.question(id, text, shown, answer, category=f"{kind(right)}/{row.text('hop')} steps")
 
 
 def kind(answer: str) -> str:

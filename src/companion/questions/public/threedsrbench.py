@@ -11,7 +11,6 @@ from collections.abc import Sequence
 import pandas as pd
 
 from companion.measures import Measure, all_right, mean
-from companion.questions.claims.template import claims
 from companion.questions.public.benchmark import Benchmark, Copy, Row, collect, lettered, position
 from companion.questions.public.files import Table
 from companion.questions.question import Question
@@ -33,17 +32,8 @@ def _question(name: str, row: Row) -> Question:
     letters, options = lettered(row)
     text, fine = row.text("question"), row.text("category")
     coarse = next((one for one in COARSE if fine.startswith(one)), "other")
-    return Question(
-        f"{name}-{qid}",
-        text,
-        options,
-        position(row, "answer", letters),
-        claims(text, options),
-        row.picture,
-        source=name,
-        category=f"{coarse}/{fine}",
-        group=f"{name}-{qid[:BASE]}",
-    )
+    id, group = f"{name}-{qid}", f"{name}-{qid[:BASE]}"
+    return row.question(id, text, options, position(row, "answer", letters), f"{coarse}/{fine}", group)
 
 
 def scores(rows: pd.DataFrame) -> dict[str, Measure]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pandas as pd
 
 from companion.measures import Measure, mean
-from companion.questions.claims.template import claims
 from companion.questions.public.benchmark import (
     NOT_STATED,
     Benchmark,
@@ -35,17 +34,7 @@ def _question(row: Row) -> Question:
     text, written = inline(row.text("text").split(INSTRUCTION)[0], r"(?:^|\s)\({}\)\s")
     options, category = distinct(written, "text"), row.text("category")
     id = f"{NAME}-{category}-{row.text('question_id')}"
-    return Question(
-        id,
-        text,
-        options,
-        position(row, "label", LETTERS[: len(options)]),
-        claims(text, options),
-        row.picture,
-        source=NAME,
-        category=category,
-        group=id,
-    )
+    return row.question(id, text, options, position(row, "label", LETTERS[: len(options)]), category)
 
 
 def scores(rows: pd.DataFrame) -> dict[str, Measure]:

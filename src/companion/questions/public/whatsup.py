@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 
 from companion.measures import Measure, mean
-from companion.questions.claims.template import claims
 from companion.questions.public.benchmark import (
     Benchmark,
     Copy,
@@ -55,17 +54,7 @@ def _question(row: Row) -> Question:
         raise MalformedError("caption_options", f"{captions!r} is not a list")
     id = f"{NAME}-{part}-{stem}"
     options, answer = shuffled(distinct(captions, "caption_options"), id)
-    return Question(
-        id,
-        QUESTION,
-        options,
-        answer,
-        claims(QUESTION, options),
-        row.picture,
-        source=NAME,
-        category=f"{part}/{relation}",
-        group=f"{NAME}-{part}-{one}-{other}",
-    )
+    return row.question(id, QUESTION, options, answer, f"{part}/{relation}", group=f"{NAME}-{part}-{one}-{other}")
 
 
 def scores(rows: pd.DataFrame) -> dict[str, Measure]:

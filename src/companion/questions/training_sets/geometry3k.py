@@ -9,7 +9,6 @@ from __future__ import annotations
 import random
 import re
 
-from companion.questions.claims.template import claims
 from companion.questions.public.benchmark import (
     NOT_STATED,
     Benchmark,
@@ -49,7 +48,7 @@ def _question(row: Row, answers: list[str]) -> Question:
         if len(options) <= OTHERS and of_its_kind and value(other) not in [value(option) for option in options]:
             options.append(other)
     shown, answer = shuffled(distinct(options, "answer"), id)
-    return Question(id, text, shown, answer, claims(text, shown), row.picture, source=NAME, group=id)
+    return row.question(id, text, shown, answer)
 
 
 def value(answer: str) -> float | str:

@@ -22,6 +22,7 @@ import warnings
 from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import replace
 from functools import partial
 from http.client import HTTPException, IncompleteRead
 from pathlib import Path
@@ -30,7 +31,6 @@ from urllib.error import HTTPError, URLError
 from tqdm import tqdm
 
 from companion.errors import CompanionError
-from companion.questions.claims.template import claims
 from companion.questions.public.benchmark import Benchmark, Copy, MalformedError, Row, accuracy, collect
 from companion.questions.public.files import Table, in_cell
 from companion.questions.question import Question
@@ -87,16 +87,8 @@ def _question(row: Row, images: Path, there: set[str]) -> Question | None:
     first = int(count) - answer
     options = tuple(str(number) for number in range(first, first + OPTIONS))
     text = f"How many {row.text('label')} are there in the picture?"
-    return Question(
-        id,
-        text,
-        options,
-        answer,
-        claims(text, options),
-        partial(in_cell, (images / sha).read_bytes, f"{row.place}, column image_url"),
-        source=NAME,
-        group=f"{NAME}-{sha[:16]}",
-    )
+    picture = partial(in_cell, (images / sha).read_bytes, f"{row.place}, column image_url")
+    return replace(row, picture=picture).question(id, text, options, answer, group=f"{NAME}-{sha[:16]}")
 
 
 def fetch(urls: Mapping[str, str], folder: Path) -> Counter[str]:

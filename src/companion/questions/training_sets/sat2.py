@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import warnings
 
-from companion.questions.claims.template import claims
 from companion.questions.public.benchmark import (
     Benchmark,
     Copy,
@@ -47,17 +46,7 @@ def _question(row: Row) -> Question | None:
     if right not in answers:
         raise MalformedError("correct_answer", f"{right!r} is none of {answers}")
     options, answer = shuffled(distinct([right, *(one for one in answers if one != right)], "answers"), id)
-    return Question(
-        id,
-        text,
-        options,
-        answer,
-        claims(text, options),
-        row.picture,
-        source=NAME,
-        category=row.text("question_type"),
-        group=id,
-    )
+    return row.question(id, text, options, answer, category=row.text("question_type"))
 
 
 # Count: of the training split, not checked against the files. Licence: the card of array/SAT, of which this is a copy.

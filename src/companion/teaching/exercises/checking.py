@@ -97,14 +97,14 @@ class Exercise:
             return Feedback(UNKNOWN, f"`{', '.join(self.given)}` is not what the cells above made; run them again.")
 
 
-def value(table: pd.DataFrame, column: str = "value", /, **where: object) -> float:
-    """The number in the one line where the columns are as given. Raises CompanionError where there is none."""
+def value(table: pd.DataFrame, /, **where: object) -> float:
+    """The value in the one line where the columns are as given. Raises CompanionError where there is none."""
     for name, wanted in where.items():
         table = table[table[name] == wanted]
-    if len(table) != 1 or pd.isna(table[column].iloc[0]):
+    if len(table) != 1 or pd.isna(table["value"].iloc[0]):
         place = ", ".join(f"{name} {wanted}" for name, wanted in where.items())
         raise CompanionError(f"It has no number for {place}. Try more items, or the model that the notebook came with.")
-    return float(table[column].iloc[0])
+    return float(table["value"].iloc[0])
 
 
 def close(answer: object, expected: float, within: float, slips: Mapping[str, float], otherwise: str) -> None:

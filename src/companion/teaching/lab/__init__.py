@@ -7,9 +7,9 @@ with which a headless run may wait for ever; what a picture shows stands as text
 JupyterLab leaves its keys: buttons, check boxes, sliders and lines of text.
 """
 
-from companion.teaching.lab.compose import compose_panel
-from companion.teaching.lab.guess import guess_panel
-from companion.teaching.lab.steps import steps_panel
-from companion.teaching.lab.train_yourself import train_panel
+from companion.teaching.lab.compose import ComposePanel
+from companion.teaching.lab.guess import GuessPanel
+from companion.teaching.lab.steps import StepsPanel
+from companion.teaching.lab.train_yourself import TrainPanel
 
-__all__ = ["compose_panel", "guess_panel", "steps_panel", "train_panel"]
+__all__ = ["ComposePanel", "GuessPanel", "StepsPanel", "TrainPanel"]

@@ -154,13 +154,16 @@ def summary(question: Question, answers: Sequence[Answer]) -> str:
 
 
 class ComposePanel(ipywidgets.VBox):
-    """The panel of this module; its controls are attributes. own: a folder in which the reader's own models lie.
+    """Compose a prompt and ask the models; the controls are attributes.
 
-    The own models are looked for on demand, so that what a headless run writes does not depend on them.
+    questions: those to choose from. item: the number of the first one shown. own: a folder in which the reader's own
+    models lie; they are looked for on demand, so that what a headless run writes does not depend on them.
     """
 
-    def __init__(self, questions: Sequence[Question], item: int = 0, own: str = "runs/lab", seed: int = 0) -> None:
-        self.questions, self.own, self.seed, self.filling = questions, Path(own), seed, False
+    def __init__(self, questions: Sequence[Question], item: int = 0, own: str = "runs/lab") -> None:
+        self.questions, self.own, self.filling = questions, Path(own), False
+
+        # 1) The prompt: an item, and what is put beside it.
         line = {"style": {"description_width": LABEL}, "layout": ipywidgets.Layout(**WIDE)}
         self.item = ipywidgets.IntSlider(
             item, 0, len(questions) - 1, description="item", continuous_update=False, **line
@@ -183,6 +186,8 @@ class ComposePanel(ipywidgets.VBox):
             "blank": self.blank,
         }
         self.prompt_text = ipywidgets.HTML()
+
+        # 2) The models that can be asked, and what they answer.
         self.models: dict[Path, ipywidgets.Checkbox] = {}
         columns = ipywidgets.Layout(grid_template_columns="repeat(4, 13em)", max_width="900px")
         self.boxes = ipywidgets.GridBox(layout=columns)
@@ -193,6 +198,8 @@ class ComposePanel(ipywidgets.VBox):
         self.status = ipywidgets.HTML(spoken("Nothing was asked yet."))
         self.picture, self.text = picture(), ipywidgets.HTML()
         self._offer(models_in(CHECKPOINTS), ticked=("base", "accuracy", "noisy-accuracy", "reference"))
+
+        # 3) What the controls do, and where they stand.
         self.item.observe(self._fill, "value")
         self.preset.observe(self._fill, "value")
         for field in self.fields.values():
@@ -226,7 +233,7 @@ class ComposePanel(ipywidgets.VBox):
         return Parts(**given | {"caption": given["caption"].strip(), "start": given["start"].strip()})
 
     def prompt(self) -> Prompt:
-        return compose(self.question, self.parts, self.seed)
+        return compose(self.question, self.parts)
 
     def _fill(self, _change: Any = None) -> None:
         """Put the chosen perturbation's parts into the fields; a prompt of the reader's own stays as it is."""
@@ -234,7 +241,7 @@ class ComposePanel(ipywidgets.VBox):
             return
         if self.preset.value:
             self.filling = True
-            parts = preset(self.question, self.preset.value, self.seed)
+            parts = preset(self.question, self.preset.value)
             for name, field in self.fields.items():
                 field.value = getattr(parts, name)
             self.filling = False
@@ -287,8 +294,3 @@ class ComposePanel(ipywidgets.VBox):
             answers = ask_models(folders, prompt)
             self.picture.value = png(single_items.answers_to_prompt(prompt, answer_table(answers)))
             self.text.value = spoken(f"<p>{html.escape(summary(self.question, answers))}</p>") + answers_html(answers)
-
-
-def compose_panel(questions: Sequence[Question], item: int = 0, own: str = "runs/lab", seed: int = 0) -> ComposePanel:
-    """Compose a prompt and ask the models. questions: those to choose from; item: the number of the first one shown."""
-    return ComposePanel(questions, item, own, seed)

@@ -173,7 +173,8 @@ def clues_html(round: Round) -> str:
 
 
 class GuessPanel(ipywidgets.VBox):
-    """The panel of this module; its controls are attributes."""
+    """Guess which model answered; the controls are attributes. rows: of `load_rows` on these questions; the same seed
+    deals the same rounds."""
 
     def __init__(self, rows: pd.DataFrame, questions: Sequence[Question], seed: int = 0) -> None:
         self.game, self.seed = Game(rows), seed
@@ -225,8 +226,3 @@ class GuessPanel(ipywidgets.VBox):
     def _next(self, _button: Any) -> None:
         self.number += 1
         self._deal()
-
-
-def guess_panel(rows: pd.DataFrame, questions: Sequence[Question], seed: int = 0) -> GuessPanel:
-    """Guess which model answered. rows: of `load_rows` on these questions; the same seed deals the same rounds."""
-    return GuessPanel(rows, questions, seed)

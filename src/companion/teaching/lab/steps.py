@@ -136,7 +136,10 @@ def sentence(curves: pd.DataFrame, recipe: str, perturbation: str, at: int) -> s
 
 
 class StepsPanel(ipywidgets.VBox):
-    """The panel of this module; its controls are attributes. What was computed once is kept."""
+    """Move along the steps of the GRPO runs; the controls are attributes. What was computed once is kept.
+
+    runs: of `training_runs.load_runs`. question: asked at every step.
+    """
 
     def __init__(self, runs: pd.DataFrame, question: Question, seed: int = 0) -> None:
         self.runs, self.question, self.seed = runs, question, seed
@@ -205,8 +208,3 @@ def told_at(prompt: Prompt, here: pd.Series, at: int) -> str:
         f"{whose} answers {here['answer'] or 'nothing'} ({verdict}{chance}); its reasoning and its answer: "
         f"{here['rule']}; its reasoning and the picture: {here['grounding']}. {here['prefill']}{here['response']}"
     )
-
-
-def steps_panel(runs: pd.DataFrame, question: Question, seed: int = 0) -> StepsPanel:
-    """Move along the steps of the GRPO runs. runs: of `training_runs.load_runs`; question: asked at every step."""
-    return StepsPanel(runs, question, seed)

@@ -79,15 +79,16 @@ def sentence(curve: pd.DataFrame, log: pd.DataFrame) -> str:
 
 
 class TrainPanel(ipywidgets.VBox):
-    """The panel of this module; its controls are attributes. thread: of the training that runs or ran, if any."""
+    """Train models into a folder; the controls are attributes. thread: of the training that runs or ran, if any."""
 
-    def __init__(self, folder: Path = Path("runs/lab"), seconds: int = 120) -> None:
+    def __init__(self, folder: Path = Path("runs/lab")) -> None:
         self.folder, self.halt, self.thread, self.drawn = folder, threading.Event(), threading.Thread(), -1
         wide, own = ipywidgets.Layout(width="auto"), {"description_width": "initial"}
 
         def tick(text: str) -> ipywidgets.Checkbox:
             return ipywidgets.Checkbox(False, description=text, indent=False, layout=wide)
 
+        # 1) What is trained, and for how long.
         self.start = choice(STARTS, "start from", "auto")
         self.rewards = {gate: tick(words) for gate, words in REWARDS.items()}
         self.mixed = {words: tick(words) for words in AUGMENTATION}
@@ -102,9 +103,11 @@ class TrainPanel(ipywidgets.VBox):
             readout_format="d",
             layout=ipywidgets.Layout(width="26em"),
         )
-        self.seconds = ipywidgets.BoundedIntText(seconds, min=20, max=300, step=10, description="seconds", style=own)
+        self.seconds = ipywidgets.BoundedIntText(120, min=20, max=300, step=10, description="seconds", style=own)
         self.seed = ipywidgets.BoundedIntText(0, min=0, max=9999, description="seed", style=own)
         self.name = ipywidgets.Text("mine", description="name of the model", style=own)
+
+        # 2) The buttons, and what is seen of a training.
         self.train = ipywidgets.Button(
             description="Train", button_style="primary", tooltip="Train a model with these choices, and draw its curves"
         )
@@ -116,6 +119,8 @@ class TrainPanel(ipywidgets.VBox):
         self.curves, self.numbers = picture(), ipywidgets.HTML()
         self.curves.layout.width = "98%"  # with its margins no wider than the panel
         self.curves.layout.display = "none"  # until there is something to see
+
+        # 3) What the controls do, and where they stand.
         for box in self.mixed.values():
             box.observe(self._augmented, "value")
         self.train.on_click(self._train)
@@ -232,8 +237,3 @@ class TrainPanel(ipywidgets.VBox):
 
     def _say(self, text: str) -> None:
         self.status.value = spoken(html.escape(text))
-
-
-def train_panel(folder: Path = Path("runs/lab"), seconds: int = 120) -> TrainPanel:
-    """A panel that trains models into `folder`, each for so many seconds unless the reader says otherwise."""
-    return TrainPanel(folder, seconds)
