@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from companion.analysis.findings.definitions import ENOUGH_SEEDS, FINDINGS, PLAIN, Quantity
-from companion.analysis.training_runs import UNSEEN, RunsPanel, spread, unrest
+from companion.analysis.training_runs import UNSEEN, RunsPanel, recipe_label, seeds_against_recipes, unrest
 from companion.intervals import Estimate
 from companion.measures import Array, Measure, auroc, minus
 
@@ -45,65 +45,79 @@ def dynamics(runs: pd.DataFrame, start: str, rng: np.random.Generator) -> list[Q
         return lambda: panel.gap((start, *one), (start, *other), measure)
 
     rise = change("accuracy", "plain", "correct")
-    test("F5", {"accuracy"}, f"`accuracy`: change of accuracy, {PLAIN}", "up", rise)
+    test("F5", {"accuracy"}, f"`{recipe_label('accuracy')}`: change of accuracy, {PLAIN}", "up", rise)
     for perturbation in ("plain", "wrong-caption", "wrong-think"):
-        what = f"`accuracy`: change of consistency, {PLAIN if perturbation == 'plain' else perturbation}"
+        under = PLAIN if perturbation == "plain" else perturbation
+        what = f"`{recipe_label('accuracy')}`: change of consistency, {under}"
         test("F5", {"accuracy"}, what, "down", change("accuracy", perturbation, "consistent"))
     for recipe in sorted(there):
         for name, value in (
             (PLAIN, change(recipe, "plain", "entropy")),
             ("unseen forms", _pooled(panel, start, recipe)),
         ):
-            test("F6", {recipe}, f"`{recipe}`: change of entropy, {name}", "down", value, "points of entropy")
+            test(
+                "F6",
+                {recipe},
+                f"`{recipe_label(recipe)}`: change of entropy, {name}",
+                "down",
+                value,
+                "points of entropy",
+            )
     augmented = ("augmented", "plain")
     test(
         "F7",
         {"augmented"},
-        f"`augmented`: accuracy, wrong-caption minus {PLAIN}",
+        f"`{recipe_label('augmented')}`: accuracy, wrong-caption minus {PLAIN}",
         "same",
         gap(("augmented", "wrong-caption"), augmented, "correct"),
     )
     test(
         "F7",
         {"augmented"},
-        f"`augmented`: accuracy, wrong-think minus {PLAIN}",
+        f"`{recipe_label('augmented')}`: accuracy, wrong-think minus {PLAIN}",
         "down",
         gap(("augmented", "wrong-think"), augmented, "correct"),
     )
     test(
         "F7",
         {"augmented"},
-        f"`augmented`: change of consistency, {PLAIN}",
+        f"`{recipe_label('augmented')}`: change of consistency, {PLAIN}",
         "down",
         change("augmented", "plain", "consistent"),
     )
     test(
         "F8",
         {"faithful", "accuracy"},
-        f"consistency, {PLAIN}: `faithful` minus `accuracy`",
+        f"consistency, {PLAIN}: `{recipe_label('faithful')}` minus `{recipe_label('accuracy')}`",
         "up",
         gap(("faithful", "plain"), ("accuracy", "plain"), "consistent"),
     )
     both = "augmented-faithful"
     test(
-        "F9", {both}, f"`{both}`: change of reasoning length, {PLAIN}", "down", change(both, "plain", "words"), "words"
+        "F9",
+        {both},
+        f"`{recipe_label(both)}`: change of reasoning length, {PLAIN}",
+        "down",
+        change(both, "plain", "words"),
+        "words",
     )
     test(
         "F9",
         {both},
-        f"`{both}`: accuracy, wrong-think minus {PLAIN}",
+        f"`{recipe_label(both)}`: accuracy, wrong-think minus {PLAIN}",
         "down",
         gap((both, "wrong-think"), (both, "plain"), "correct"),
     )
     if len(panel.seeds) > 1:
         if {both, "accuracy"} <= there:
             ratio = unrest(part, rng, start, "correct", both, "accuracy")
-            what = f"spread of accuracy between seeds: `{both}` over `accuracy`"
+            what = f"spread of accuracy between seeds: `{recipe_label(both)}` over `{recipe_label('accuracy')}`"
             found.append(Quantity("F9", what, "up", ratio, 1.0, "times"))
         if len(there) > 1:
             for name, measure in (("accuracy", "correct"), ("consistency", "consistent")):
-                ratio = spread(part, rng, start, measure)
-                found.append(Quantity("F14", f"spread of {name}: seeds over recipes", "up", ratio, 1.0, "times"))
+                more = seeds_against_recipes(part, rng, start, measure)
+                what = f"{name}, {PLAIN}: variance between seeds minus variance between recipes"
+                found.append(Quantity("F14", what, "up", more, unit="points²"))
     return found
 
 
@@ -126,7 +140,9 @@ def consistency(runs: pd.DataFrame, start: str, rng: np.random.Generator) -> lis
         for perturbation in ("wrong-caption", "wrong-think"):
             now, still = both("accuracy", perturbation)
             extra = panel.estimate((now * still - right * agrees) - (now - right))
-            what = f"`accuracy`: change of consistent accuracy minus change of accuracy, {perturbation}"
+            what = (
+                f"`{recipe_label('accuracy')}`: change of consistent accuracy minus change of accuracy, {perturbation}"
+            )
             found.append(Quantity("F3", what, "down", extra))
     if len(recipes) < 2:
         return found
@@ -139,7 +155,7 @@ def consistency(runs: pd.DataFrame, start: str, rng: np.random.Generator) -> lis
     for expected, pick in (("up", max), ("down", min)):
         recipe = pick(leaning, key=lambda name: leaning[name].value)
         kind = "stubborn" if expected == "up" else "brittle"
-        what = f"the most {kind} recipe (`{recipe}`): stubborn minus brittle, wrong-think"
+        what = f"the most {kind} recipe (`{recipe_label(recipe)}`): stubborn minus brittle, wrong-think"
         found.append(Quantity("F11", what, expected, leaning[recipe]))
     return found
 
