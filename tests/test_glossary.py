@@ -49,6 +49,18 @@ def test_a_term_that_is_not_there_is_found(root, term, others, gone):
     assert missing(root, term, others, "../executed/01_perturbation_drops.ipynb") == gone
 
 
+def test_every_notebook_begins_with_a_link_to_it(root):
+    """One that holds from notebooks/ and from executed/."""
+    for path in root.glob("notebooks/*.ipynb"):
+        assert "](../docs/glossary.md)" in nbformat.read(path, 4).cells[0].source, path.name
+
+
+def test_no_model_is_called_clean(root):
+    """Two were: `base`, and `misread-0`. The protocol, which stays as it was, has an amendment on it."""
+    texts = [text_of(path) for path in (root / "README.md", root / "FINDINGS.md", *root.glob("notebooks/*.ipynb"))]
+    assert not [text for text in texts if re.search(r"\bclean\b", text)]
+
+
 def test_each_term_has_one_sentence(root):
     for line in (root / "docs" / "glossary.md").read_text().splitlines():
         cells = [cell.strip() for cell in line.split("|")[1:-1]]

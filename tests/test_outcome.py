@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from companion.intervals import Estimate, apart, percent, side
-from companion.teaching.outcome import came_out, in_words
+from companion.teaching.outcome import came_out, folded, in_words
 
 CLEAR, OPEN = Estimate(-0.104, -0.134, -0.074, 500), Estimate(0.016, -0.008, 0.042, 500)
 
@@ -40,9 +40,16 @@ def test_a_sentence_says_what_its_interval_does(found, more, said):
 
 
 def test_one_sentence_stands_in_the_line_and_several_in_a_list():
-    assert came_out("It fell").data == "**What came out.** It fell."
-    assert came_out("It fell", "It rose").data == "**What came out.**\n\n* It fell.\n* It rose."
-    assert came_out().data == "**What came out.** Nothing here can be compared."
+    assert came_out("It fell").data == folded("It fell.").data
+    assert came_out("It fell", "It rose").data == folded("* It fell.\n* It rose.").data
+    assert came_out().data == folded("Nothing here can be compared.").data
+
+
+def test_what_came_out_is_folded_until_a_reader_opens_it():
+    """Blank lines part the Markdown from the tags, which would swallow it."""
+    head = "<details><summary><b>What came out</b> (predict first)</summary>"
+    assert folded("| a |\n|---|").data == f"{head}\n\n| a |\n|---|\n\n</details>"
+    assert "<b>The first prediction</b>" in folded("It fell.", "The first prediction").data
 
 
 def test_a_share_in_percent_and_a_side():
@@ -88,6 +95,11 @@ def test_a_thing_has_one_name(root, kind):
 
 ENOUGH = {"00": 1, "01": 5, "02": 2, "03": 6, "04": 5, "05": 2, "06": 2, "08": 1}
 """Notebook → how many of its cells end with what came out, at least."""
+
+
+def test_no_notebook_folds_its_results_in_a_way_of_its_own(root):
+    for path in root.glob("notebooks/*.ipynb"):
+        assert "<b>What came out</b>" not in path.read_text(), path.name
 
 
 @pytest.mark.parametrize("number", ENOUGH)

@@ -1,6 +1,7 @@
 """What is said of GRPO runs: on made-up runs whose truth is known."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ import pytest
 
 from companion.analysis import findings, training_runs
 from companion.analysis.findings import Quantity
+from companion.analysis.findings.of_runs import TRAINED
 from companion.analysis.tables import chance_level
 from companion.errors import CompanionError
 from companion.figures import lab_steps, live_curves, tradeoff_paths
@@ -162,8 +164,8 @@ def test_both_failure_types_are_needed_for_f11():
     stubborn = under_a_lie(made_up("augmented", rise=0.4), right=0.95, agrees=0.1)
     both = findings.consistency(pd.concat([brittle, stubborn]), "base", rng())
     assert [q.verdict for q in both if q.finding == "F11"] == ["supported", "supported"]
-    assert "(`augmented`)" in both[-2].what
-    assert "(`accuracy`)" in both[-1].what
+    assert "(`rl-augmented`)" in both[-2].what
+    assert "(`rl-correct`)" in both[-1].what
     alike = findings.consistency(pd.concat([brittle, brittle.assign(recipe="augmented")]), "base", rng())
     assert [q.verdict for q in alike if q.finding == "F11"] == ["contradicted", "supported"]
 
@@ -204,12 +206,37 @@ def test_the_tests_of_one_start_do_not_hang_on_another():
     pd.testing.assert_frame_equal(both[both["start"] == "base"].reset_index(drop=True), alone)
 
 
-def test_spread_tells_seeds_from_recipes():
+def test_seeds_are_told_from_recipes():
     rises = {"accuracy": 0.0, "augmented": 0.2, "faithful": 0.4}
     recipes = pd.concat([made_up(name, rise=rise, by_seed=0.01) for name, rise in rises.items()])
     seeds = pd.concat([made_up(name, rise=0.2 + rise / 20, by_seed=0.1) for name, rise in rises.items()])
-    assert training_runs.spread(recipes, rng(), "base", "correct").high < 1
-    assert training_runs.spread(seeds, rng(), "base", "correct").value > 1
+    assert training_runs.seeds_against_recipes(recipes, rng(), "base", "correct").high < 0
+    assert training_runs.seeds_against_recipes(seeds, rng(), "base", "correct").low > 0
+
+
+def test_the_value_lies_in_its_interval_where_recipes_hardly_differ():
+    """A bootstrap of the ratio of both spreads did not hold its own value there."""
+    alike = pd.concat([made_up(name, rise=0.2, by_seed=0.1) for name in ("accuracy", "augmented", "faithful")])
+    found = training_runs.seeds_against_recipes(alike, rng(), "base", "correct")
+    assert found.low < found.value < found.high
+
+
+def test_only_seeds_that_all_recipes_have_are_compared():
+    five, four = made_up("accuracy", by_seed=0.1), made_up("faithful", seeds=4, rise=0.22, by_seed=0.1)
+    both = [
+        training_runs.seeds_against_recipes(pd.concat([one, four]), rng(), "base", "correct")
+        for one in (five, five[five["seed"] < 4])
+    ]
+    assert both[0] == both[1]
+
+
+def test_no_recipe_is_called_like_a_measure():
+    """A reader took the recipe `accuracy` for the share of right answers."""
+    runs = pd.concat([made_up(name, by_seed=0.05) for name in TRAINED])
+    tests = pd.concat([findings.verdicts_on_runs(runs, t, rng) for t in (findings.dynamics, findings.consistency)])
+    named = {name for what in tests["what"] for name in re.findall("`(.+?)`", what)}
+    assert named == set(training_runs.RECIPE_LABELS.values())
+    assert training_runs.recipe_label("guarded") == "guarded"
 
 
 def test_unrest_compares_the_seeds_of_two_recipes():

@@ -8,15 +8,15 @@ Left out: runs that are not finished.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from companion.analysis.crossed import variance_gap
 from companion.analysis.tables import chance_level
 from companion.errors import CompanionError
 from companion.intervals import Estimate, estimate_each, estimate_runs, resample
@@ -35,8 +35,24 @@ WATCHED, CURVES = ("plain", "wrong-caption", "wrong-think"), ("correct", "consis
 PLAIN_RL = "accuracy"
 """The recipe that rewards right answers alone, which remedies are held against."""
 
+RECIPE_LABELS = {
+    "accuracy": "rl-correct",
+    "more-tasks": "rl-more-tasks",
+    "augmented": "rl-augmented",
+    "faithful": "rl-consistent",
+    "augmented-faithful": "rl-augmented-consistent",
+    "grounded": "rl-grounded",
+}
+"""Recipe of the first study, as records and commands call it → what texts and figures call it: the study's name, which
+is no name of a measure."""
+
 EQUIVALENT = 0.03
 """What counts as "about the same" accuracy: three points, fixed before the first run."""
+
+
+def recipe_label(recipe: str) -> str:
+    """A recipe as texts and figures call it; one without an entry in `RECIPE_LABELS` goes by its own name."""
+    return RECIPE_LABELS.get(recipe, recipe)
 
 
 def load_runs(folder: Path) -> pd.DataFrame:
@@ -221,49 +237,36 @@ def robustness(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def spread(runs: pd.DataFrame, rng: np.random.Generator, start: str, measure: str) -> Estimate:
-    """Standard deviation between seeds of one recipe, divided by that between the recipes' means, at the last step.
+def seeds_against_recipes(runs: pd.DataFrame, rng: np.random.Generator, start: str, measure: str) -> Estimate:
+    """Variance between seeds of one recipe minus variance between recipes, at the last step under the plain prompt.
 
-    Above 1, two runs of one recipe differ more than two recipes do. Under the plain prompt. Items drawn anew add noise
-    to the recipes' means, so the interval leans low, and the value may lie above it where the recipes hardly differ:
-    a finding that the ratio is above 1 is conservative.
+    Above 0, two runs of one recipe differ more than two recipes do. By `crossed.variance_gap`, over the seeds that all
+    recipes have.
     """
-
-    def ratio(means: dict[str, Array]) -> float:
-        within = np.sqrt(np.mean([np.var(own, ddof=1) for own in means.values()]))
-        return _ratio(within, np.std([own.mean() for own in means.values()], ddof=1))
-
-    return _over_seeds(_last(runs, start, measure), ratio, rng)
+    gap = variance_gap(list(_last(runs, start, measure).values()), rng)
+    return Estimate(gap.value, gap.low, gap.high, gap.items)
 
 
 def unrest(runs: pd.DataFrame, rng: np.random.Generator, start: str, measure: str, one: str, other: str) -> Estimate:
-    """Standard deviation between the seeds of recipe `one`, divided by that of `other`, as in `spread`."""
-    return _over_seeds(
-        {name: values for name, values in _last(runs, start, measure).items() if name in (one, other)},
-        lambda means: _ratio(np.std(means[one], ddof=1), np.std(means[other], ddof=1)),
-        rng,
-    )
+    """Standard deviation between the seeds of recipe `one`, divided by that of `other`, at the last step under the
+    plain prompt; items are drawn for both at once, seeds within each."""
+    values = _last(runs[runs["recipe"].isin([one, other])], start, measure)
 
+    def ratio(means: dict[str, Array]) -> float:
+        below = np.std(means[other], ddof=1)
+        return float(np.std(means[one], ddof=1) / below) if below > 0 else np.nan
 
-def _ratio(above: Any, below: Any) -> float:
-    return float(above / below) if below > 0 else np.nan
-
-
-def _last(runs: pd.DataFrame, start: str, measure: str) -> dict[str, Array]:
-    """recipe → (seeds, items) at the last step under the plain prompt; recipes with one seed are left out."""
-    part = runs[(runs["start"] == start) & (runs["step"] == runs["step"].max()) & (runs["perturbation"] == "plain")]
-    tables = {name: own.pivot(index="seed", columns="question", values=measure) for name, own in part.groupby("recipe")}
-    return {name: table.to_numpy(dtype=float) for name, table in tables.items() if len(table) > 1}
-
-
-def _over_seeds(
-    values: dict[str, Array], ratio: Callable[[dict[str, Array]], float], rng: np.random.Generator
-) -> Estimate:
-    """A statistic of the seeds' means; items are drawn for all recipes at once, seeds within each."""
-    n = next(iter(values.values())).shape[1]
+    n = values[one].shape[1]
     drawn = []
     for weights in resample([str(item) for item in range(n)], rng, 1000):
         means = {name: own @ weights / weights.sum() for name, own in values.items()}
         drawn.append(ratio({name: rng.choice(own, len(own)) for name, own in means.items()}))
     low, high = np.nanquantile(drawn, [0.025, 0.975])
     return Estimate(ratio({name: own.mean(axis=1) for name, own in values.items()}), float(low), float(high), n)
+
+
+def _last(runs: pd.DataFrame, start: str, measure: str) -> dict[str, Array]:
+    """recipe → (seeds, items) at the last step under the plain prompt; only seeds that all recipes have."""
+    part = runs[(runs["start"] == start) & (runs["step"] == runs["step"].max()) & (runs["perturbation"] == "plain")]
+    table = part.pivot(index="seed", columns=["recipe", "question"], values=measure).sort_index(axis=1).dropna()
+    return {name: table[name].to_numpy(dtype=float) for name in table.columns.unique("recipe")}

@@ -14,6 +14,7 @@ from companion.figures.theme import (
     perturbation_label,
     seeds_so_far,
     titled,
+    under,
 )
 
 RATES = {
@@ -48,7 +49,7 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
                     axes.text(2.5, y, f"among less than {FEW:.0%} of the answers", va="center", fontsize="small")
                     continue
                 moved(axes, y, before, after, color, marker)
-                said = " → ".join("few" if np.isnan(value) else f"{value:.0f}" for value in (before, after))
+                said = _path(lines.loc[(prompt, initial, rate)])
                 axes.text(np.nanmax([before, after]) + 3.5, y, said, va="center", fontsize="small")
             axes.set(xlim=(0, 112), ylim=(len(RATES) - 0.4, -0.6), xticks=range(0, 101, 25))
             axes.set_yticks(range(len(RATES)), [name for name, *_ in RATES.values()])
@@ -65,8 +66,14 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
 
 def _title(lines: pd.Series, prompt: str, initial: str) -> str:
     """What one panel shows, from its numbers."""
-    wrong, right = (lines.loc[(prompt, initial, rate)] for rate in list(RATES)[:2])
+    of_wrong, of_right, rescued = (_path(lines.loc[(prompt, initial, rate)]) for rate in RATES)
     return (
-        f"After RL {wrong.iloc[-1]:.0f} % of the wrong conclusions are overridden (before: {wrong.iloc[0]:.0f} %),\n"
-        f"of the right ones {right.iloc[-1]:.0f} % (before: {right.iloc[0]:.0f} %): {initial}, under {prompt}"
+        f"Of wrong conclusions {of_wrong} % are overridden, {rescued} % of these rightly;\n"
+        f"of right ones {of_right} %: {initial}, {under(prompt)}"
     )
+
+
+def _path(rate: pd.Series) -> str:
+    """From before RL to after it, in percent."""
+    before, after = ("few" if np.isnan(value) else f"{value:.0f}" for value in rate.iloc[[0, -1]])
+    return f"{before} → {after}"

@@ -51,5 +51,5 @@ def _title(highest: pd.Series, initials: list[str]) -> str:
     told = []
     for initial in initials:
         fell = highest.loc[initial].groupby(level="prompt").last() < 0
-        told.append(f"{fell.sum()} of {len(fell)} prompts with {initial_label(initial)}")
+        told.append(f"{fell.sum()} of {len(fell)} prompts with {initial}")
     return "After RL models are clearly surer of their letter under\n" + ",\n".join(told)

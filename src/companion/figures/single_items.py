@@ -100,7 +100,14 @@ def letters(question: Question, rows: pd.DataFrame, title: str, about: str) -> F
         shown = [f"{letter}" for letter, _ in zip("ABCDEF", row["options"], strict=False)]
         colors = [perturbation_look(str(name))[0] if letter == row["right"] else "#cccccc" for letter in shown]
         hatches = ["//" if letter == row["right"] else "" for letter in shown]
-        axes.bar(shown, np.round(row["letter_probs"], 3), color=colors, hatch=hatches, edgecolor="#222222", hatchcolor="white")
+        axes.bar(
+            shown,
+            np.round(row["letter_probs"], 3),
+            color=colors,
+            hatch=hatches,
+            edgecolor="#222222",
+            hatchcolor="white",
+        )
         axes.set(ylim=(0, 1), title=perturbation_label(str(name)))
         axes.title.set_fontsize(9)
     panels[0].set_ylabel("probability")

@@ -53,5 +53,4 @@ def _title(lines: pd.DataFrame, initial: str, prompts: list[str]) -> str:
         for name, path in paths.items()
     )
     under = "" if grown == len(prompts) else f"\nunder {grown} of {len(prompts)} prompts"
-    seen = initial_label(initial).removesuffix(" reasoning before RL")
-    return f"After RL clearly more answers contradict their own reasoning{under}\n{seen}: {told}"
+    return f"After RL clearly more answers contradict their own reasoning{under}\n{initial}: {told}"

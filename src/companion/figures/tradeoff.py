@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from companion.figures.theme import BLIND_SAFE, draw_chance, initial_label, over_seeds, seeds_so_far, titled
+from companion.figures.theme import BLIND_SAFE, draw_chance, initial_label, over_seeds, seeds_so_far, signed, titled
 
 MEASURES = ("right", "right and its reasoning says so")
 GAP = "right but its reasoning does not say so"
@@ -51,11 +51,9 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
     for axes in panels[-1]:
         axes.set(xlabel="RL step", ylim=(-12, 100), yticks=range(0, 101, 20))
     _name_the_gap(panels[-1, -1], right, said)
-    over = over_seeds(table["seeds"].max())
-    misread = f"{INITIALS[-1]}: 20 % of the reasoning seen before RL misread the picture"
-    note = f"upright lines: 95 % intervals over {over}; {misread}"
+    note = f"upright lines, and points in the title: 95 % intervals over {over_seeds(table['seeds'].max())}"
     begins = seeds_so_far(table)
-    return titled(figure, begins + _title(right, said), about, note)
+    return titled(figure, begins + _title(right, said) + _changes(lines.loc[prompt]), about, note)
 
 
 def _panel(axes: Axes, right: pd.DataFrame, said: pd.DataFrame) -> None:
@@ -111,4 +109,14 @@ def _title(right: pd.DataFrame, said: pd.DataFrame) -> str:
         head = "After a wrong reasoning prefix, RL makes more answers right than their reasoning says"
     else:
         head = "After a wrong reasoning prefix, RL makes more answers right, and their reasoning says so"
-    return f"{head}\n{INITIALS[-1]}: right {_path(right)}; right and its reasoning says so {_path(said)}"
+    return f"{head} ({INITIALS[-1]})"
+
+
+def _changes(lines: pd.DataFrame) -> str:
+    """How far both shares moved over RL from each initial checkpoint: what is known also where no move is clear."""
+    told = ""
+    for initial in INITIALS:
+        ends = (lines.loc[(initial, measure)].iloc[-1] for measure in MEASURES)
+        right, said = (f"{signed(100 * end['change_low'])} to {signed(100 * end['change_high'])}" for end in ends)
+        told += f"\n{initial}: right {right} points, right and its reasoning says so {said}"
+    return told

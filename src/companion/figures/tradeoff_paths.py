@@ -36,7 +36,7 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
                 axes.plot(*path.iloc[0], "o", color="#222222", markersize=6)
                 moved = path.iloc[-1] - path.iloc[0]
                 told = f"accuracy {signed(moved['correct'])}, agreement {signed(moved['consistent'])}"
-        axes.set_title(f"{recipe}\n{told}", fontsize="small", color=color, weight="bold")
+        axes.set_title(f"{training_runs.recipe_label(recipe)}\n{told}", fontsize="small", color=color, weight="bold")
     for axes in panels[len(recipes) :]:
         axes.set_axis_off()
     for axes in panels[max(0, len(recipes) - columns) : len(recipes)]:

@@ -1,7 +1,7 @@
 """What came out, in generated sentences: the last line of a notebook's cell, beside the titles of figures.
 
 A sentence is chosen by where an interval lies (`intervals.side`) and has its numbers in it, so that it fits whatever
-model and items a notebook is run on.
+model and items a notebook is run on. It is shown folded, so that a reader can predict first.
 """
 
 from __future__ import annotations
@@ -34,8 +34,13 @@ def in_words(
 
 
 def came_out(*sentences: str) -> Markdown:
-    """Sentences, given without their full stops, as a notebook shows them."""
+    """Sentences, given without their full stops, as a notebook shows them: folded."""
     if len(sentences) == 1:
-        return Markdown(f"**What came out.** {sentences[0]}.")
+        return folded(f"{sentences[0]}.")
     lines = "\n".join(f"* {sentence}." for sentence in sentences)
-    return Markdown(f"**What came out.**\n\n{lines}" if lines else "**What came out.** Nothing here can be compared.")
+    return folded(lines or "Nothing here can be compared.")
+
+
+def folded(text: str, head: str = "What came out") -> Markdown:
+    """Markdown that a reader opens after predicting; open or not, it stands in what was run."""
+    return Markdown(f"<details><summary><b>{head}</b> (predict first)</summary>\n\n{text}\n\n</details>")

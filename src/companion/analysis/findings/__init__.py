@@ -14,7 +14,6 @@ from companion.analysis.findings.definitions import (
     PAPER,
     RULE,
     SOURCES,
-    TESTED,
     Quantity,
     verdicts,
 )
@@ -39,7 +38,6 @@ __all__ = [
     "PAPER",
     "RULE",
     "SOURCES",
-    "TESTED",
     "Quantity",
     "answers_of",
     "at_chance",

@@ -21,19 +21,24 @@ FINDINGS = {
     "F3": "the damage is larger when only answers that agree with their reasoning count",
     "F4": "closed models keep more robustness and more consistent reasoning, and say that text and picture disagree: "
     "the gap is one of training recipes (this inference is tested, on two recipes of this project; no closed model is)",
-    "F5": "RL raises accuracy while fewer answers agree with their own reasoning",
+    "F5": "RL raises accuracy while answers part from their own reasoning",
     "F6": "letter entropy falls in every recipe, also for prompt forms never trained on",
-    "F7": "augmentation brings accuracy under wrong captions to about that under the plain prompt, does "
-    "little under wrong reasoning prefixes, and does not stop the drift",
-    "F8": "with a reward for consistency more answers agree with their reasoning than under the plain reward",
-    "F9": "augmentation and that reward together: reasoning collapses, runs are unstable, robustness stays out of "
-    "reach",
+    "F7": f"after RL with augmentation, accuracy under wrong captions is within {100 * EQUIVALENT:g} points of that "
+    "under the plain prompt, that under wrong reasoning prefixes is lower, and answers have parted from their "
+    "reasoning",
+    "F8": "with a reward for consistency fewer answers part from their reasoning than with the plain reward (that it "
+    "*restores* agreement can be seen only where RL had lowered it: F5)",
+    "F9": "after RL with augmentation and that reward, reasoning is shorter, accuracy under wrong reasoning prefixes "
+    "is lower than under the plain prompt, and (first study alone) seeds differ more than with the plain reward",
     "F10": "P(correct) under the plain prompt tells which items survive a perturbation, and better than low entropy",
-    "F11": "some models are stubborn (right against their own wrong reasoning), others brittle (they follow it)",
+    "F11": "after a wrong reasoning prefix some models are more often stubborn (right against their own wrong "
+    "reasoning), others more often brittle (they follow it)",
     "F12": 'an added "I\'m not sure" does not help: accuracy under wrong captions and wrong reasoning falls further',
     "F13": "wrong reasoning prefixes hurt more than wrong captions, while right ones of either kind help",
-    "F14": "seeds differ more than recipes",
+    "F14": "the seeds of one recipe differ more than recipes do",
 }
+"""Finding → what of it is tested, and no more. *Part from their reasoning*: in the first study fewer answers agree with
+it, in the study more contradict it. `PAPER` has what the paper says."""
 
 SOURCES = {
     "A": "abstract or authors' summary",
@@ -102,37 +107,7 @@ PAPER = {
     ),
     "F14": ("Seeds often differ more than data recipes do, so conclusions from single seeds mislead.", "N"),
 }
-"""Finding → what the paper says, and a key of `SOURCES`. `FINDINGS` says what of it is tested here."""
-
-TESTED = {
-    "F1": "Accuracy under each lie minus accuracy under the plain prompt, of `accuracy` at the last step.",
-    "F2": "P(correct) under each lie minus P(correct) under the plain prompt, of `accuracy` at the last step.",
-    "F3": "Consistent accuracy counts what is right *and* as the reasoning says. Does a lie cost more of it than of "
-    "accuracy? Of `accuracy` at the last step.",
-    "F4": "The inference that recipes make such a gap, on two recipes of this project: `reference`, taught to "
-    "contradict wrong captions and prefixes, against `accuracy`. A prefix is delivered in two ways, a caption in one, "
-    "so that its three tests are the same in both halves of the table.",
-    "F5": "Changes from step 0 to the last step of `accuracy`; consistency is the share of answers that agree with "
-    "their own reasoning.",
-    "F6": "Change of the letter entropy from step 0 to the last step, for every recipe that was run; 100 points of "
-    "entropy are a uniform distribution.",
-    "F7": "Of `augmented`: accuracy under each lie minus accuracy under the plain prompt at the last step, and the "
-    "change of consistency since step 0.",
-    "F8": "Consistency after RL with the reward for it minus consistency after RL without, at the last step. The paper "
-    "says *restores*: whether RL without it had lowered consistency at all is F5.",
-    "F9": "Of `augmented-faithful`: fewer words of reasoning than at step 0, larger differences between seeds than "
-    "`accuracy` has, and accuracy still lost under wrong prefixes.",
-    "F10": "Of the items that are right under the plain prompt, of `accuracy` at the last step: does a higher "
-    "P(correct) go with staying right under a lie (an AUROC of 0.5 is chance, and below it what was surest falls "
-    "first), and does it tell more than a low entropy?",
-    "F11": "The share that is stubborn minus the share that is brittle, of what was right under the plain prompt. The "
-    "most stubborn recipe has to lean to the one side, the most brittle one to the other.",
-    "F12": "Accuracy under each lie with the option minus accuracy without it, of `accuracy` at the last step.",
-    "F13": "Accuracy under wrong prefixes minus that under wrong captions; and right ones of either kind against the "
-    "plain prompt. Of `accuracy` at the last step.",
-    "F14": "How far the seeds of a recipe lie apart, over how far the means of recipes do, at the last step.",
-}
-"""Finding → how it is tested on training runs."""
+"""Finding → what the paper says, and a key of `SOURCES`."""
 
 ENOUGH_SEEDS = 5
 """A bootstrap over fewer seeds draws too few different samples for its interval to be trusted."""

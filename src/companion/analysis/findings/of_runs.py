@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from companion.analysis.findings.definitions import ENOUGH_SEEDS, FINDINGS, PLAIN, Quantity
-from companion.analysis.training_runs import UNSEEN, RunsPanel, spread, unrest
+from companion.analysis.training_runs import UNSEEN, RunsPanel, recipe_label, seeds_against_recipes, unrest
 from companion.intervals import Estimate
 from companion.measures import Array, Measure, auroc, minus
 
@@ -55,11 +55,12 @@ def dynamics(runs: pd.DataFrame, start: str, rng: np.random.Generator) -> list[Q
 def _reward_alone(panel: RunsPanel, start: str) -> list[_Test]:
     """F5: rewarding right answers raises accuracy and lowers consistency."""
     change = partial(panel.change, start, "accuracy")
+    recipe = f"`{recipe_label('accuracy')}`"
     tests = [
-        _Test("F5", {"accuracy"}, f"`accuracy`: change of accuracy, {PLAIN}", "up", partial(change, "plain", "correct"))
+        _Test("F5", {"accuracy"}, f"{recipe}: change of accuracy, {PLAIN}", "up", partial(change, "plain", "correct"))
     ]
     for perturbation in ("plain", "wrong-caption", "wrong-think"):
-        what = f"`accuracy`: change of consistency, {PLAIN if perturbation == 'plain' else perturbation}"
+        what = f"{recipe}: change of consistency, {PLAIN if perturbation == 'plain' else perturbation}"
         tests.append(_Test("F5", {"accuracy"}, what, "down", partial(change, perturbation, "consistent")))
     return tests
 
@@ -69,7 +70,7 @@ def _entropies(panel: RunsPanel, start: str, recipes: Iterable[str]) -> list[_Te
     unit = "points of entropy"
     tests = []
     for recipe in sorted(recipes):
-        what = f"`{recipe}`: change of entropy"
+        what = f"`{recipe_label(recipe)}`: change of entropy"
         plain, unseen = partial(panel.change, start, recipe, "plain", "entropy"), partial(_pooled, panel, start, recipe)
         tests.append(_Test("F6", {recipe}, f"{what}, {PLAIN}", "down", plain, unit))
         tests.append(_Test("F6", {recipe}, f"{what}, unseen forms", "down", unseen, unit))
@@ -89,15 +90,17 @@ def _remedies(panel: RunsPanel, start: str) -> list[_Test]:
         return gap((recipe, perturbation), (recipe, "plain"), "correct")
 
     one, both = "augmented", "augmented-faithful"
+    augmented, alone, joint = (f"`{recipe_label(recipe)}`" for recipe in (one, "accuracy", both))
+    gated = f"`{recipe_label('faithful')}`"
     faithful = gap(("faithful", "plain"), ("accuracy", "plain"), "consistent")
     minus_plain = f"minus {PLAIN}"
     return [
-        _Test("F7", {one}, f"`{one}`: accuracy, wrong-caption {minus_plain}", "same", lost(one, "wrong-caption")),
-        _Test("F7", {one}, f"`{one}`: accuracy, wrong-think {minus_plain}", "down", lost(one, "wrong-think")),
-        _Test("F7", {one}, f"`{one}`: change of consistency, {PLAIN}", "down", change(one, "consistent")),
-        _Test("F8", {"faithful", "accuracy"}, f"consistency, {PLAIN}: `faithful` minus `accuracy`", "up", faithful),
-        _Test("F9", {both}, f"`{both}`: change of reasoning length, {PLAIN}", "down", change(both, "words"), "words"),
-        _Test("F9", {both}, f"`{both}`: accuracy, wrong-think {minus_plain}", "down", lost(both, "wrong-think")),
+        _Test("F7", {one}, f"{augmented}: accuracy, wrong-caption {minus_plain}", "same", lost(one, "wrong-caption")),
+        _Test("F7", {one}, f"{augmented}: accuracy, wrong-think {minus_plain}", "down", lost(one, "wrong-think")),
+        _Test("F7", {one}, f"{augmented}: change of consistency, {PLAIN}", "down", change(one, "consistent")),
+        _Test("F8", {"faithful", "accuracy"}, f"consistency, {PLAIN}: {gated} minus {alone}", "up", faithful),
+        _Test("F9", {both}, f"{joint}: change of reasoning length, {PLAIN}", "down", change(both, "words"), "words"),
+        _Test("F9", {both}, f"{joint}: accuracy, wrong-think {minus_plain}", "down", lost(both, "wrong-think")),
     ]
 
 
@@ -107,12 +110,13 @@ def _spreads(part: pd.DataFrame, start: str, recipes: set[str], rng: np.random.G
     both = "augmented-faithful"
     if {both, "accuracy"} <= recipes:
         ratio = unrest(part, rng, start, "correct", both, "accuracy")
-        what = f"spread of accuracy between seeds: `{both}` over `accuracy`"
+        what = f"spread of accuracy between seeds: `{recipe_label(both)}` over `{recipe_label('accuracy')}`"
         found.append(Quantity("F9", what, "up", ratio, 1.0, "times"))
     if len(recipes) > 1:
         for name, measure in (("accuracy", "correct"), ("consistency", "consistent")):
-            ratio = spread(part, rng, start, measure)
-            found.append(Quantity("F14", f"spread of {name}: seeds over recipes", "up", ratio, 1.0, "times"))
+            more = seeds_against_recipes(part, rng, start, measure)
+            what = f"{name}, {PLAIN}: variance between seeds minus variance between recipes"
+            found.append(Quantity("F14", what, "up", more, unit="points²"))
     return found
 
 
@@ -135,7 +139,9 @@ def consistency(runs: pd.DataFrame, start: str, rng: np.random.Generator) -> lis
         for perturbation in ("wrong-caption", "wrong-think"):
             now, still = both("accuracy", perturbation)
             extra = panel.estimate((now * still - right * agrees) - (now - right))
-            what = f"`accuracy`: change of consistent accuracy minus change of accuracy, {perturbation}"
+            what = (
+                f"`{recipe_label('accuracy')}`: change of consistent accuracy minus change of accuracy, {perturbation}"
+            )
             found.append(Quantity("F3", what, "down", extra))
     if len(recipes) < 2:
         return found
@@ -148,7 +154,7 @@ def consistency(runs: pd.DataFrame, start: str, rng: np.random.Generator) -> lis
     for expected, pick in (("up", max), ("down", min)):
         recipe = pick(leaning, key=lambda name: leaning[name].value)
         kind = "stubborn" if expected == "up" else "brittle"
-        what = f"the most {kind} recipe (`{recipe}`): stubborn minus brittle, wrong-think"
+        what = f"the most {kind} recipe (`{recipe_label(recipe)}`): stubborn minus brittle, wrong-think"
         found.append(Quantity("F11", what, expected, leaning[recipe]))
     return found
 

@@ -93,15 +93,14 @@ def _never_saw(answer: object, table: pd.DataFrame) -> str:
 
     expected = points("augmented", "change") - points("accuracy", "change")
     slips = {
-        "That is against the model before RL. `accuracy` went through RL too, and saw no lie: compare with it.": points(
-            "augmented", "change"
-        )
-        - points("before RL", "change"),
+        "That is against the model before RL. `rl-correct` went through RL too, and saw no lie: compare with it.": (
+            points("augmented", "change") - points("before RL", "change")
+        ),
         "You compared accuracies. Recipes differ under `plain` as well; compare the *changes*.": points(
             "augmented", "accuracy"
         )
         - points("accuracy", "accuracy"),
-        "That is the change of `augmented` alone. Against which recipe does one see what augmentation did?": points(
+        "That is the change of `rl-augmented` alone. Against which recipe does one see what augmentation did?": points(
             "augmented", "change"
         ),
     }
@@ -286,9 +285,10 @@ RUNS = (
     Exercise(
         "05.1",
         "Held against what?",
-        "Suppose that under a wrong caption `augmented` loses less than the model before RL. Did the augmentation do "
-        "that? Hold it against `accuracy`, which went through the same RL and never saw a lie: by how many points "
-        "does the change under `wrong-caption` differ, `augmented` minus `accuracy`?",
+        "Suppose that under a wrong caption `rl-augmented` loses less than the model before RL. Did the augmentation "
+        "do that? Hold it against `rl-correct`, which went through the same RL and never saw a lie: by how many points "
+        "does the change under `wrong-caption` differ, `rl-augmented` minus `rl-correct`? (In `change` these are "
+        "`augmented` and `accuracy`.)",
         _CHANGES + 'answer = change["augmented"] - change["accuracy"]',
         _never_saw,
         (

@@ -94,7 +94,7 @@ def weakest(tests: pd.DataFrame) -> pd.Series:
 def _findings_table(found: Findings) -> str:
     heads = [
         "",
-        "the paper says",
+        "what of the paper is tested",
         *(f"{initial_label(name)}" for name in found.initials),
         "first study: `base`, `noisy`",
     ]
@@ -153,12 +153,13 @@ def _legend(found: Findings) -> str:
         "the item as the unit, so that its verdicts are about that checkpoint alone." + _guessing(found.run)
     )
     return (
-        "A cell has the verdict, how many tests support it, and the effect of the test that decides. The columns "
-        "differ in the reasoning that the model was shown before RL, in a supervised continuation of `base`: none of "
-        "it misread the picture (`misread-0`, *clean* above), or 20 % did (`misread-20`, *misread*). *The first study* "
-        "began RL from `base` itself and from `noisy`, which was made like `misread-20`. Its runs were shorter, and "
-        "its items had been looked at; its verdicts go when the study is complete. F4 tests the paper's inference "
-        f"only. {yours}"
+        "A cell has the verdict, how many tests support it, and the effect of the test that decides. What the paper "
+        "says stands below, with every test. *Part from their reasoning*: more answers contradict it (in the "
+        "first study: fewer agree with it). The columns differ in the reasoning that the model was shown before RL, in "
+        "a supervised continuation of `base`: none of it misread the picture (`misread-0`), or 20 % did "
+        "(`misread-20`). *The first study* began RL from `base` itself and from `noisy`, which was made like "
+        "`misread-20`. Its runs were shorter, and its items had been looked at; its verdicts go when the study is "
+        f"complete. F4 tests the paper's inference only. {yours}"
     )
 
 

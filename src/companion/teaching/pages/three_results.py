@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from companion.analysis.findings import FINDINGS
+from companion.analysis.findings.rule import MISSING
 from companion.analysis.findings.wording import markdown_table
 from companion.intervals import points, side
 from companion.teaching.pages.findings_data import NAME, STUDY, Findings, incomplete, load
@@ -33,22 +34,22 @@ DOSE = {"plain": "plain prompt", "wrong-caption": "wrong caption", "wrong-think"
 
 def results(found: Findings) -> str:
     """Three results, in words that follow from their intervals."""
-    clean, misread = found.initials
+    zero, twenty = found.initials
     tests = found.tests.set_index(["of", "initial", "measure", "contrast", "prompt"]).sort_index()
 
     def hurts(prompt: str) -> str:
-        change = tests.loc[
-            ("F1" if prompt.startswith("wrong") else "F13", clean, "right", f"{prompt} minus plain, `rl-correct`", "")
-        ]
+        finding = "F1" if prompt.startswith("wrong") else "F13"
+        change = tests.loc[(finding, zero, "right", f"{prompt} minus plain, `rl-correct`", "")]
         return in_words(change, "raises accuracy", "lowers accuracy", "does not clearly change accuracy")
 
     def over_rl(initial: str, measure: str, prompt: str) -> str:
         change = tests.loc[("F5", initial, measure, "step 1,000 minus step 0 of `rl-correct`", prompt)]
-        return in_words(change, "more", "fewer", "no clear change")
+        most = 100 * max(abs(change["low"]), abs(change["high"]))
+        return in_words(change, "more", "fewer", f"within ±{most:.1f}")
 
     table = markdown_table(
-        ["change over RL", "*clean*", "*misread*"],
-        [[told, *(over_rl(initial, *place) for initial in (clean, misread))] for place, told in TRADEOFF.items()],
+        ["change over RL", f"`{zero}`", f"`{twenty}`"],
+        [[told, *(over_rl(initial, *place) for initial in found.initials)] for place, told in TRADEOFF.items()],
     )
     slopes = found.of("H1").set_index("prompt")
     runs, planned = int(slopes["runs"].min()), int(slopes["planned"].max())
@@ -61,15 +62,15 @@ def results(found: Findings) -> str:
     per_dose = ", ".join(f"{told} **{points(slopes.loc[prompt])}**" for prompt, told in DOSE.items())
     return "\n".join(
         [
-            f"1. **Misleading text.** For *clean* after RL, against the plain prompt: a wrong caption "
+            f"1. **Misleading text.** For `{zero}` after RL, against the plain prompt: a wrong caption "
             f"{hurts('wrong-caption')}. Starting the model's reasoning with a false sentence, a *wrong reasoning "
-            f"prefix*, {hurts('wrong-think')}. A right caption {hurts('right-caption')}, and a right prefix "
+            f"prefix*, {hurts('wrong-think')}. A right caption {hurts('right-caption')}, a right prefix "
             f"{hurts('right-think')}.",
             "2. **The trade-off.** Do more answers become right, and more contradict their own reasoning?",
             "",
             *(f"   {line}" for line in table.splitlines()),
             "",
-            f"3. **The dose**{so_far}**.** {grows}. Average slope, for 20 %: {per_dose}.",
+            f"3. **The dose**{so_far}**.** {grows}. Average slope for 20 %: {per_dose}.",
         ]
     )
 
@@ -95,14 +96,26 @@ def _status(found: Findings) -> str:
     seeds = f"{low}" if low == high else f"{low} to {high}"
     over = OVER[low > 1, high > 1]
     running = (
-        f"**Preliminary:** {facts['runs']} of {facts['planned_runs']} planned RL runs are done, and these results rest "
-        f"on {seeds} of {shown['planned'].max()} training seeds."
+        f"**Preliminary:** {facts['runs']} of {facts['planned_runs']} planned RL runs are done; these results rest on "
+        f"{seeds} of {shown['planned'].max()} training seeds."
         if incomplete(found)
         else f"These are means over {seeds} training seeds."
     )
     return (
-        f"{running} Numbers are percentage points, in brackets 95 % intervals over {over}. The tests were fixed "
-        f"before the [study](docs/study.md) began; [{NAME}]({NAME}) gives each result, and each of the paper's "
+        f"{running}{_taught(found.of('H3'))} Numbers are percentage points [95 % intervals over {over}]. Tests were "
+        f"fixed before the [study](docs/study.md) began; [{NAME}]({NAME}) has each result, and the paper's "
         f"{len(FINDINGS)} findings. Small models show what can happen; they are no evidence about large "
         "ones."
     )
+
+
+def _taught(tests: pd.DataFrame) -> str:
+    """That H3 has no verdict yet, or nothing. tests: of H3.
+
+    Without it nobody knows whether RL brings the contradictions about, or the supervised data that showed some.
+    """
+    if not (tests["verdict"] == MISSING).any():
+        return ""
+    done, planned = int(tests["runs"].min()), int(tests["planned"].max())
+    state = f"{done} of {planned} seeds" if done else "not run yet"
+    return f" Whether supervised data *taught* answering against the reasoning (H3): {state}."
