@@ -31,7 +31,9 @@ def write_study(results, protocol=PROTOCOL, **shares):
 def write_made_up(results, name, steps, contradicting, device="cpu"):
     rng = np.random.default_rng(sum(name.encode()))
     answers = {int(step): _answers(rng, contradicting) for step in steps}
-    write_record(results / name, answers, None, {"hardware": {"device": device}})
+    of_seed = name.partition("/")[0]  # stands for the hash of its initial checkpoint
+    record = {"hardware": {"device": device}, "initial_hash": of_seed, "hashes": {"0": of_seed}}
+    write_record(results / name, answers, None, record)
 
 
 def _answers(rng, contradicting):

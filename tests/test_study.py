@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from companion.evaluation.engine import evaluate
 from companion.evaluation.store import Store
 from companion.models.local import LocalModel
 from companion.study import running
+from companion.study.panel import INITIAL, initial_record
 from companion.study.protocol import PROTOCOL, arms_table
 from companion.study.records import (
     PERTURBATIONS,
@@ -81,16 +83,19 @@ def test_recorded_runs_are_those_of_the_protocol(root):
     words: dict[str, str | None] = {}
     for file in records(root):
         name, record = f"{file.parent.parent.name}/{file.parent.name}", json.loads(file.read_text())
-        run = initials[name.removesuffix("/initial")] if name.endswith("/initial") else planned[name]
+        of_seed, _, of_recipe = name.partition("/")
+        before_rl = of_recipe.startswith(INITIAL)
+        run = initials[of_seed] if before_rl else planned[name]
         assert record["protocol"] == PROTOCOL.identity, name
         assert record["initial"] == json.loads(json.dumps(asdict(run.initial))), name
         assert record["seed"] == run.seed, name
-        if not name.endswith("/initial"):
-            before = json.loads((file.parents[1] / "initial" / "run.json").read_text())
-            assert record["initial_hash"] == before["hashes"]["0"], name
+        if before_rl:
+            assert of_recipe in (INITIAL, f"{INITIAL}-{record['hashes']['0']}"), name
+        else:
+            assert initial_record(file.parents[1], record["initial_hash"]), name
         assert record["dirty"] is False, name
         steps = {"0": PROTOCOL.n_items}
-        if not name.endswith("/initial"):
+        if not before_rl:
             assert (record["arm"], record["recipe"]) == (run.arm, json.loads(json.dumps(asdict(run.recipe)))), name
             steps |= {str(step): n for step, n in PROTOCOL.evaluated(run.recipe).items()}
         assert record["items"] == {"split": PROTOCOL.split, "seed": PROTOCOL.item_seed, "steps": steps}, name
@@ -177,6 +182,26 @@ def test_the_initial_checkpoint_of_a_recorded_run_is_not_made_again(tmp_path):
     record.write_text("{}")
     running._work(run, PROTOCOL, tmp_path / "results", tmp_path / "scratch", "cpu")
     assert not (tmp_path / "scratch").exists()
+
+
+@pytest.mark.slow
+def test_weights_that_came_out_otherwise_are_recorded_beside_the_first(random_checkpoint, tmp_path, monkeypatch):
+    """As on another machine: with this one's weights are no answers recorded."""
+    monkeypatch.setattr(running, "_worker", {"reports": queue.Queue(), "parent": os.getppid()})
+    protocol = tiny_study.tiny(str(random_checkpoint))
+    run = next(protocol.runs())
+    results, work = tmp_path / "results", tmp_path / "work"
+    write_items(results, protocol.items())
+    running._initial(run, protocol, results, work, "cpu")
+    first = results / run.initial_name / INITIAL
+    record = json.loads((first / "run.json").read_text())
+    own = record["hashes"]["0"]
+    (first / "run.json").write_text(json.dumps(record | {"hashes": {"0": "other"}}))
+    running._initial(run, protocol, results, work, "cpu")
+    assert {folder.name for folder in first.parent.iterdir()} == {INITIAL, f"{INITIAL}-{own}"}
+    assert initial_record(first.parent, own).name == f"{INITIAL}-{own}"
+    running._initial(run, protocol, results, work, "cpu")
+    assert len(list(first.parent.iterdir())) == 2
 
 
 def kill_when(process, there, errors):

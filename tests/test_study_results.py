@@ -1,5 +1,6 @@
 """Planned tests against the protocol's words, and the rule of verdicts; each verdict hangs on its own records alone."""
 
+import json
 import re
 import shutil
 
@@ -21,13 +22,14 @@ from companion.study.records import (
     TYPES,
     describe_items,
     encode_probabilities,
+    read_answers,
     write_items,
     write_record,
 )
 from companion.study.results import BY, planned_seeds, study_tests
 from companion.study.summaries import override_rates
 
-COUNTED = {"hardware": {"device": "cpu"}}
+COUNTED = {"hardware": {"device": "cpu"}, "initial_hash": "one", "hashes": {"0": "one"}}
 """What a record has to say for its run to count."""
 
 
@@ -70,8 +72,8 @@ def test_the_tests_are_those_of_the_protocol(root):
     }
     for test in TESTS:
         for cell in test.estimand.cells():
-            assert cell in evaluated or (cell.recipe, cell.step) == (INITIAL, 0), test.what
-            assert planned_seeds(cell, PROTOCOL), test.what
+            assert cell in evaluated or not cell.step, test.what
+            assert planned_seeds(cell), test.what
     assert len({(test.of, test.initial, test.what) for test in TESTS}) == len(TESTS)
 
 
@@ -122,7 +124,7 @@ def test_runs_of_a_gpu_and_of_other_seeds_count_in_no_test(made_up, tmp_path):
 def test_a_changed_record_changes_the_tests_that_read_it_and_no_other(made_up, tmp_path):
     results, whole = made_up
     shutil.copytree(results, tmp_path / "study")
-    for seed in planned_seeds(Checkpoints("misread-20", "rl-grounded", 500), PROTOCOL):
+    for seed in planned_seeds(Checkpoints("misread-20", "rl-grounded", 500)):
         name = f"misread-20-{seed}/rl-grounded"
         shutil.rmtree(tmp_path / "study" / name)
         write_made_up(tmp_path / "study", name, (250, 500), 0.9)
@@ -265,6 +267,31 @@ def test_override_rates(nine_answers):
     assert rates.loc[1000, "among"].tolist() == [0, 1, 0]
 
 
+def test_a_run_is_compared_with_the_weights_that_it_began_from(tmp_path):
+    """A recipe of another machine, where the initial checkpoint came out with other weights."""
+    write_items(tmp_path, ITEMS)
+    seed = tmp_path / "misread-20-21"
+    for name, steps in (
+        (INITIAL, (0,)),
+        ("rl-correct", (250, 1000)),
+        (f"{INITIAL}-other", (0,)),
+        ("rl-consistent", (500,)),
+    ):
+        write_made_up(tmp_path, f"misread-20-21/{name}", steps, 0.05)
+    for name, own in ((f"{INITIAL}-other", {"hashes": {"0": "other"}}), ("rl-consistent", {"initial_hash": "other"})):
+        file = seed / name / "run.json"
+        file.write_text(json.dumps(json.loads(file.read_text()) | own))
+    panel = StudyPanel(tmp_path)
+    for recipe, before in (("rl-correct", INITIAL), ("rl-consistent", f"{INITIAL}-other")):
+        cell = Checkpoints("misread-20", recipe, 500 if recipe == "rl-consistent" else 1000)
+        assert panel.seeds([cell]) == [21]
+        answers = read_answers(seed / before)
+        words = answers.loc[answers["perturbation"] == "plain", "words"]
+        assert panel.values(cell.before(), "plain", "words", [21])[0].tolist() == words.tolist()
+    shutil.rmtree(seed / f"{INITIAL}-other")
+    assert StudyPanel(tmp_path).seeds([Checkpoints("misread-20", "rl-consistent", 500)]) == []
+
+
 def misread_by_the_judge(results, record, share):
     """Let the rule judge find no conclusion in that share of a record's reasonings, drawn at random."""
     file = results / record / "answers.parquet"
@@ -300,7 +327,8 @@ def test_a_run_that_the_judge_reads_otherwise_is_reported_under_both(tmp_path, r
             for seed in (21, 22, 23):
                 ends = []
                 for cell in test.estimand.cells():
-                    rows = pd.read_parquet(tmp_path / f"misread-0-{seed}" / cell.recipe / "answers.parquet")
+                    folder = cell.recipe if cell.step else INITIAL
+                    rows = pd.read_parquet(tmp_path / f"misread-0-{seed}" / folder / "answers.parquet")
                     rows = rows[(rows["step"] == cell.step) & (rows["perturbation"] == test.prompt)]
                     named = (rows["answered"] != NONE) & (rows["judged"] != NONE)
                     ends.append((named & (rows["answered"] != rows["judged"])).mean())

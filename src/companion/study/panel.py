@@ -14,11 +14,13 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from companion.errors import CompanionError
 from companion.measures import Array
 from companion.study.records import READERS, read_answers
 
 INITIAL = "initial"
-"""Stands for the recipe of a checkpoint before RL, which is step 0."""
+"""The folder of what an initial checkpoint answered. Where it was trained again on another machine and came out with
+other weights, these have a folder of their own, `initial-HASH`. Each run names the hash of those that it began from."""
 
 
 class Checkpoints(NamedTuple):
@@ -29,8 +31,8 @@ class Checkpoints(NamedTuple):
     step: int
 
     def before(self) -> Checkpoints:
-        """The initial checkpoints of these runs."""
-        return Checkpoints(self.initial, INITIAL, 0)
+        """The checkpoints from which these runs began."""
+        return self._replace(step=0)
 
 
 MEASURES: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
@@ -64,9 +66,31 @@ def _concluded(rows: pd.DataFrame) -> pd.Series:
     return rows["agrees"] | rows["contradicts"]
 
 
-def _counts(record: Path) -> bool:
-    """Whether a run was made on a CPU; those of a GPU are reported apart (docs/study.md, Records)."""
-    return bool(json.loads(record.read_text(encoding="utf-8"))["hardware"]["device"] == "cpu")
+def record_of(results: Path, cell: Checkpoints, seed: int) -> Path | None:
+    """The folder with the answers of a checkpoint: of its run or, at step 0, of the weights from which that began; None
+    where there is none."""
+    of_seed = results / f"{cell.initial}-{seed}"
+    run = of_seed / cell.recipe
+    if not (run / "run.json").exists():
+        return None
+    if cell.step:
+        return run
+    return initial_record(of_seed, _record(run)["initial_hash"])
+
+
+def initial_record(of_seed: Path, identity: str) -> Path | None:
+    """The folder with what the initial checkpoint of that hash answered, in the folder of its seed."""
+    folders = (file.parent for file in sorted(of_seed.glob(f"{INITIAL}*/run.json")))
+    return next((folder for folder in folders if _record(folder)["hashes"]["0"] == identity), None)
+
+
+def _record(folder: Path) -> dict:
+    return dict(json.loads((folder / "run.json").read_text(encoding="utf-8")))
+
+
+def _counts(folder: Path | None) -> bool:
+    """Whether there is a record, made on a CPU; those of a GPU are reported apart (docs/study.md, Records)."""
+    return folder is not None and _record(folder)["hardware"]["device"] == "cpu"
 
 
 class StudyPanel:
@@ -81,12 +105,14 @@ class StudyPanel:
         self._differing = lru_cache(maxsize=None)(self._differ)
 
     def seeds(self, cells: Iterable[Checkpoints]) -> list[int]:
-        """Seeds of which every one of the cells is recorded, by runs that count: those made on a CPU."""
+        """Seeds of which every one of the cells is recorded, with what it began from, by runs that count: those made on
+        a CPU."""
         found = [
             {
-                int(file.parent.parent.name.rpartition("-")[2])
-                for file in self.results.glob(f"{cell.initial}-[0-9]*/{cell.recipe}/run.json")
-                if file.parent.parent.name.rpartition("-")[0] == cell.initial and _counts(file)
+                seed
+                for folder in self.results.glob(f"{cell.initial}-[0-9]*")
+                if (seed := int(folder.name.rpartition("-")[2])) and folder.name == f"{cell.initial}-{seed}"
+                if all(_counts(record_of(self.results, one, seed)) for one in (cell, cell.before()))
             }
             for cell in cells
         ]
@@ -98,24 +124,31 @@ class StudyPanel:
 
     def run(self, cell: Checkpoints, seed: int, prompt: str) -> pd.DataFrame:
         """The answers of one checkpoint under one perturbation, in the order of the items."""
-        return self._answers(cell.initial, cell.recipe, seed)[cell.step, prompt]
+        return self._answers(self._folder(cell, seed))[cell.step, prompt]
 
-    def readers_differ(self, initial: str, recipe: str, seed: int) -> float:
-        """In which share of the reasonings of a record, all its steps together, grammar and rule judge find another
-        conclusion. Under `stop-think` there is no reasoning."""
-        return self._differing(initial, recipe, seed)
+    def readers_differ(self, cell: Checkpoints, seed: int) -> float:
+        """In which share of the reasonings of a checkpoint's record, all its steps together, grammar and rule judge
+        part. Under `stop-think` there is no reasoning."""
+        return self._differing(self._folder(cell, seed))
 
-    def _differ(self, initial: str, recipe: str, seed: int) -> float:
-        record = self.results / f"{initial}-{seed}" / recipe / "answers.parquet"
-        answers = pd.read_parquet(record, columns=["perturbation", *READERS])
+    def _folder(self, cell: Checkpoints, seed: int) -> Path:
+        folder = record_of(self.results, cell, seed)
+        if folder is None:
+            raise CompanionError(
+                f"{self.results} has no record of {cell.initial}-{seed}, {cell.recipe}, step {cell.step}"
+            )
+        return folder
+
+    def _differ(self, folder: Path) -> float:
+        answers = pd.read_parquet(folder / "answers.parquet", columns=["perturbation", *READERS])
         reasonings = answers[answers["perturbation"] != "stop-think"]
         return float((reasonings[READERS[0]] != reasonings[READERS[1]]).mean())
 
     def _measured(self, cell: Checkpoints, seed: int, prompt: str, measure: str) -> Array:
         return MEASURES[measure](self.run(cell, seed, prompt)).to_numpy(dtype=float)
 
-    def _parts(self, initial: str, recipe: str, seed: int) -> dict[tuple[int, str], pd.DataFrame]:
-        answers = read_answers(self.results / f"{initial}-{seed}" / recipe, self.reader)
+    def _parts(self, folder: Path) -> dict[tuple[int, str], pd.DataFrame]:
+        answers = read_answers(folder, self.reader)
         parts = answers.groupby(["step", "perturbation"], observed=True)
         return {
             (int(step), str(prompt)): part.sort_values("item").reset_index(drop=True) for (step, prompt), part in parts

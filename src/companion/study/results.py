@@ -16,7 +16,7 @@ import pandas as pd
 from companion.analysis.crossed import no_estimate
 from companion.analysis.findings.rule import decide
 from companion.study.estimands import Runs
-from companion.study.panel import INITIAL, Checkpoints, StudyPanel
+from companion.study.panel import Checkpoints, StudyPanel
 from companion.study.planned_tests import TESTS, PlannedTest
 from companion.study.protocol import PROTOCOL
 
@@ -43,7 +43,7 @@ def study_tests(results: Path, tests: Sequence[PlannedTest] = TESTS) -> pd.DataF
         cells = test.estimand.cells()
         seeds = {cell: planned_seeds(cell) for cell in cells}
         planned = test.estimand.runs(seeds)
-        recorded = {cell: panel.seeds([cell, cell.before()]) for cell in cells}
+        recorded = {cell: panel.seeds([cell]) for cell in cells}
         runs = test.estimand.runs({cell: [seed for seed in recorded[cell] if seed in seeds[cell]] for cell in cells})
         nothing = no_estimate(0, 0)
         found = test.estimand.estimate(panel, runs, test.against) if runs.number else nothing
@@ -74,22 +74,17 @@ def _read_otherwise(panel: StudyPanel, runs: Runs) -> bool:
     """Whether in any run of a test, or before its RL, the rule judge reads more than `BOTH` of the reasonings otherwise
     than the grammar does."""
     return any(
-        panel.readers_differ(cell.initial, recipe, seed) > BOTH
+        panel.readers_differ(one, seed) > BOTH
         for cell, seeds in runs.seeds.items()
-        for recipe in (cell.recipe, INITIAL)
+        for one in (cell, cell.before())
         for seed in seeds
     )
 
 
 def planned_seeds(cell: Checkpoints) -> list[int]:
     """The seeds that the protocol has for the checkpoints of a cell."""
-    return sorted(
-        {
-            run.seed
-            for run in PROTOCOL.runs()
-            if run.initial.name == cell.initial and cell.recipe in (run.recipe.name, INITIAL)
-        }
-    )
+    planned = (run for run in PROTOCOL.runs() if (run.initial.name, run.recipe.name) == (cell.initial, cell.recipe))
+    return sorted(run.seed for run in planned)
 
 
 def _bound(test: PlannedTest, panel: StudyPanel, seeds: dict[Checkpoints, list[int]]) -> float:

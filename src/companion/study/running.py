@@ -38,6 +38,7 @@ from companion.locks import alone
 from companion.models.local import LocalModel
 from companion.models.weights import save_model
 from companion.provenance import code_state
+from companion.study.panel import INITIAL, initial_record
 from companion.study.protocol import PROTOCOL, Protocol, Run
 from companion.study.records import PERTURBATIONS, compact, write_items, write_record
 from companion.training.grpo import microworld_stream, prompts_for, train_grpo
@@ -220,17 +221,22 @@ def _work(run: Run, protocol: Protocol, results: Path, scratch: Path, device: st
 
 
 def _initial(run: Run, protocol: Protocol, results: Path, work: Path, device: str) -> Path:
-    """The initial checkpoint of a run, trained, evaluated and recorded where that is still to be done."""
-    folder = work / "initial"
+    """The initial checkpoint of a run, trained, evaluated and recorded where that is still to be done.
+
+    Another processor rounds otherwise, and training ends with other weights: what these answer is recorded beside what
+    those answered from which other runs began (docs/study.md, Amendments).
+    """
+    folder = work / INITIAL
     code = code_state(Path.cwd())
     steps = sum(stage.steps for stage in run.initial.stages)
-    recorded = results / run.initial_name / "initial"
+    of_seed = results / run.initial_name
     if not (folder / "recipe.json").exists():
-        with _phase(0 if recorded.exists() else SECONDS["supervised"] * steps) as report:
+        with _phase(0 if (of_seed / INITIAL).exists() else SECONDS["supervised"] * steps) as report:
             train_supervised(run.initial, folder, device=device, report=lambda: report(SECONDS["supervised"]))
-    if not recorded.exists():
+    model = LocalModel(str(folder), device)
+    recorded = initial_record(of_seed, model.identity)
+    if recorded is None:
         began = time.monotonic()
-        model = LocalModel(str(folder), device)
         answers = {0: _answers(model, protocol.n_items, protocol, work)}
         seconds = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))["seconds"]
         record = {
@@ -244,14 +250,8 @@ def _initial(run: Run, protocol: Protocol, results: Path, work: Path, device: st
             "seconds": {"training": seconds, "evaluation": round(time.monotonic() - began, 1)},
             **_circumstances(device),
         }
-        write_record(recorded, answers, None, record)
-    known = json.loads((recorded / "run.json").read_text(encoding="utf-8"))["hashes"]["0"]
-    if LocalModel(str(folder)).identity != known:
-        raise CompanionError(
-            f"{folder} is not the checkpoint whose answers {recorded} holds: trained anew elsewhere, it came out with "
-            "other weights. Bring the folder from where the record was made, or delete all records of "
-            f"{run.initial_name} and let them be made again"
-        )
+        name = f"{INITIAL}-{model.identity}" if (of_seed / INITIAL).exists() else INITIAL
+        write_record(of_seed / name, answers, None, record)
     return folder
 
 
