@@ -79,7 +79,7 @@ def test_differences_are_paired_by_seed_and_item():
         for place in [(seed, f"q{item}") for seed in range(5) for item in range(80)]
     ]
     tests = verdicts_on_gap(answers).set_index(["delivery", "what"])
-    one = tests.loc[("prefill", "wrong-think: change of accuracy, `reference` minus `accuracy`")]
+    one = tests.loc[("prefill", "wrong-think: change of accuracy, `reference` minus `rl-correct`")]
     assert one["value"] == pytest.approx(np.mean(differences))
 
 

@@ -68,8 +68,8 @@ def _title(lines: pd.Series, prompt: str, initial: str) -> str:
     """What one panel shows, from its numbers."""
     of_wrong, of_right, rescued = (_path(lines.loc[(prompt, initial, rate)]) for rate in RATES)
     return (
-        f"Of wrong conclusions {of_wrong} % are overridden, {rescued} % of these rightly;\n"
-        f"of right ones {of_right} %: {initial}, {under(prompt)}"
+        f"Conclusions overridden: {initial}, {under(prompt)}\n"
+        f"of wrong ones {of_wrong} % (then right: {rescued} %), of right ones {of_right} %"
     )
 
 

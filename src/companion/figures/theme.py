@@ -232,10 +232,10 @@ def over_seeds(seeds: int) -> str:
 
 
 def initial_label(initial: str) -> str:
-    """An initial checkpoint of the study as figures name it: "misread-0: no misread reasoning before RL"."""
+    """An initial checkpoint of the study as figures name it, in two lines: its name, and what it was shown."""
     share, _, kind = initial.removeprefix("misread-").partition("-")
     much = "no" if share == "0" else f"{share} %"
-    return f"{initial}: {much} misread reasoning before RL{f', {kind}' if kind else ''}"
+    return f"{initial}\n{much} misread reasoning before RL{f', {kind}' if kind else ''}"
 
 
 def show(figure: Figure, alt: str) -> Image:

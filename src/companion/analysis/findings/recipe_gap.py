@@ -22,7 +22,7 @@ from companion.analysis.crossed import crossed_mean
 from companion.analysis.findings.rule import decide
 from companion.analysis.leaderboard import load
 from companion.analysis.tables import chance_level
-from companion.analysis.training_runs import EQUIVALENT
+from companion.analysis.training_runs import EQUIVALENT, recipe_label
 from companion.intervals import Estimate, estimate_runs, resample
 from companion.measures import Array
 from companion.perturbations.perturbation import in_standing_order
@@ -173,10 +173,10 @@ def _tests(panel: GapPanel, lie: str, seeds: list[int]) -> dict[str, Array]:
         return reference - rl
 
     return {
-        f"{lie}: change of accuracy, `reference` minus `accuracy`": paired(
+        f"{lie}: change of accuracy, `reference` minus `{recipe_label(RL)}`": paired(
             lambda name: panel.change(name, lie, "correct")
         ),
-        f"{lie}: right and its reasoning says so, `reference` minus `accuracy`": paired(
+        f"{lie}: right and its reasoning says so, `reference` minus `{recipe_label(RL)}`": paired(
             lambda name: panel.values(name, lie, "consistent accuracy")
         ),
         f"{lie}: `reference` says that text and picture disagree, true positive rate minus false positive rate": (

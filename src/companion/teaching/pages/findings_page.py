@@ -95,7 +95,7 @@ def _findings_table(found: Findings) -> str:
     heads = [
         "",
         "what of the paper is tested",
-        *(f"{initial_label(name)}" for name in found.initials),
+        *(initial_label(name).replace("\n", ": ") for name in found.initials),
         "first study: `base`, `noisy`",
     ]
     yours = [] if found.run is None else ["your run"]
