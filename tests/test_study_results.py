@@ -71,7 +71,7 @@ def test_the_tests_are_those_of_the_protocol(root):
     for test in TESTS:
         for cell in test.estimand.cells():
             assert cell in evaluated or (cell.recipe, cell.step) == (INITIAL, 0), test.what
-            assert planned_seeds(cell, PROTOCOL), test.what
+            assert planned_seeds(cell), test.what
     assert len({(test.of, test.initial, test.what) for test in TESTS}) == len(TESTS)
 
 
@@ -122,7 +122,7 @@ def test_runs_of_a_gpu_and_of_other_seeds_count_in_no_test(made_up, tmp_path):
 def test_a_changed_record_changes_the_tests_that_read_it_and_no_other(made_up, tmp_path):
     results, whole = made_up
     shutil.copytree(results, tmp_path / "study")
-    for seed in planned_seeds(Checkpoints("misread-20", "rl-grounded", 500), PROTOCOL):
+    for seed in planned_seeds(Checkpoints("misread-20", "rl-grounded", 500)):
         name = f"misread-20-{seed}/rl-grounded"
         shutil.rmtree(tmp_path / "study" / name)
         write_made_up(tmp_path / "study", name, (250, 500), 0.9)
