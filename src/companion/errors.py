@@ -23,6 +23,11 @@ class Refusal:
     passes: bool = False
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says, or its name where it says nothing."""
+    return str(error).strip().split("\n")[0] or type(error).__name__
+
+
 def one_line(error: BaseException) -> str:
     """The name of an error, and the first line of what it says; our own errors say all themselves."""
     if isinstance(error, CompanionError):

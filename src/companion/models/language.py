@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-from companion.errors import CompanionError, Refusal
+from companion.errors import CompanionError, Refusal, first_line
 from companion.models.weights import hash_folder, hub_config
 
 ATTEMPTS = 3
@@ -105,8 +105,7 @@ class CausalLM:
         return capped(name, self._asked)
 
     def _missing(self, error: Exception) -> CompanionError:
-        first = str(error).strip().split("\n")[0]
-        return CompanionError(f"no language model {self.label!r} ({first}); check the path")
+        return CompanionError(f"no language model {self.label!r} ({first_line(error)}); check the path")
 
     @cached_property
     def loaded(self) -> tuple[Any, Any]:

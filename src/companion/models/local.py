@@ -24,7 +24,7 @@ import psutil
 import torch
 from PIL import Image
 
-from companion.errors import CompanionError, PictureError, Refusal, one_line
+from companion.errors import CompanionError, PictureError, Refusal, first_line, one_line
 from companion.models import letters, prefix_tree
 from companion.models.caches import reading_of, tell_slower
 from companion.models.choose_tokens import TokenChooser
@@ -101,7 +101,7 @@ class LocalModel:
             raise
         except Exception as error:
             raise CompanionError(
-                f"the model {self.name!r} cannot be loaded: {_first_line(error)}; it needs a whole folder, or an id, "
+                f"the model {self.name!r} cannot be loaded: {first_line(error)}; it needs a whole folder, or an id, "
                 "that AutoProcessor and AutoModelForImageTextToText of transformers load"
             ) from error
 
@@ -399,9 +399,5 @@ def _config(name: str) -> tuple[dict[str, Any], str | None]:
     except (OSError, ValueError) as error:
         raise CompanionError(
             f"no model {name!r}: it is no folder with a config.json, and the Hub gave none; "
-            f"check the path or the id ({_first_line(error)})"
+            f"check the path or the id ({first_line(error)})"
         ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0]

@@ -30,7 +30,7 @@ import pyarrow.csv as pc
 import pyarrow.parquet as pq
 from PIL import Image
 
-from companion.errors import CompanionError, PictureError
+from companion.errors import CompanionError, PictureError, first_line
 from companion.questions.pictures import picture
 from companion.questions.public.benchmark import TOLERATED, Benchmark, Copy, MalformedError, Row
 
@@ -120,10 +120,9 @@ def _download(benchmark: Benchmark, data: Path) -> Copy:
             benchmark.home, repo_type="dataset", revision=revision, allow_patterns=list(benchmark.files)
         )
     except broken as error:
-        reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise CompanionError(
-            f"{benchmark.name} cannot be downloaded from {benchmark.home} ({reason}); give the same command again, "
-            f"which goes on from here, or {where}"
+            f"{benchmark.name} cannot be downloaded from {benchmark.home} ({first_line(error)}); give the same command "
+            f"again, which goes on from here, or {where}"
         ) from error
     return _of_snapshot(benchmark, Path(folder), data / benchmark.name)
 

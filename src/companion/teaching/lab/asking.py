@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from companion.errors import CompanionError
+from companion.errors import CompanionError, first_line
 from companion.evaluation.judges.grounding_judge import Grounding
 from companion.evaluation.judges.rule_judge import Rule
 from companion.evaluation.judges.verdicts import Case, Verdict
@@ -70,9 +70,8 @@ def open_model(folder: Path) -> LocalModel:
             _ = model.processor, model.model
             _opened[model.identity] = model
     except Exception as error:  # a half-written folder fails in as many ways as it has files
-        reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise CompanionError(
-            f"the model in {folder} cannot be loaded ({reason}); train it again or untick it"
+            f"the model in {folder} cannot be loaded ({first_line(error)}); train it again or untick it"
         ) from error
     return _opened[model.identity]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import ipywidgets
 import pandas as pd
 
-from companion.errors import CompanionError
+from companion.errors import CompanionError, one_line
 from companion.figures import live_curves
 from companion.figures.live_curves import WINDOW
 from companion.figures.theme import PANELS, png
@@ -195,8 +195,7 @@ class TrainPanel(ipywidgets.VBox):
         except CompanionError as error:
             told = f"Not trained: {error}."
         except Exception as error:  # in a thread it would be lost, or printed anywhere
-            reason = str(error).strip().split("\n")[0]
-            told = f"The training broke off, and no model is kept: {type(error).__name__}: {reason}."
+            told = f"The training broke off, and no model is kept: {one_line(error)}."
         self._busy(False)
         self._say(told)
 
