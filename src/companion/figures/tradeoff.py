@@ -51,9 +51,8 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
     for axes in panels[-1]:
         axes.set(xlabel="RL step", ylim=(-12, 100), yticks=range(0, 101, 20))
     _name_the_gap(panels[-1, -1], right, said)
-    note = f"upright lines, and points in the title: 95 % intervals over {over_seeds(table['seeds'].max())}"
-    begins = seeds_so_far(table)
-    return titled(figure, begins + _title(right, said) + _changes(lines.loc[prompt]), about, note)
+    note = f"upright lines: 95 % intervals over {over_seeds(table['seeds'].max())}{_changes(lines.loc[prompt])}"
+    return titled(figure, seeds_so_far(table) + _title(right, said), about, note)
 
 
 def _panel(axes: Axes, right: pd.DataFrame, said: pd.DataFrame) -> None:
@@ -106,7 +105,7 @@ def _title(right: pd.DataFrame, said: pd.DataFrame) -> str:
     elif not more_said["change_low"] > 0:
         head = "After a wrong reasoning prefix, RL makes more answers right, but not their reasoning"
     elif more_said["change_high"] < more["change_low"]:
-        head = "After a wrong reasoning prefix, RL makes more answers right than their reasoning says"
+        head = "After a wrong reasoning prefix, RL corrects more answers than reasoning"
     else:
         head = "After a wrong reasoning prefix, RL makes more answers right, and their reasoning says so"
     return f"{head} ({INITIALS[-1]})"
@@ -114,9 +113,9 @@ def _title(right: pd.DataFrame, said: pd.DataFrame) -> str:
 
 def _changes(lines: pd.DataFrame) -> str:
     """How far both shares moved over RL from each initial checkpoint: what is known also where no move is clear."""
-    told = ""
+    told = "; after the prefix, change over RL in points:"
     for initial in INITIALS:
         ends = (lines.loc[(initial, measure)].iloc[-1] for measure in MEASURES)
         right, said = (f"{signed(100 * end['change_low'])} to {signed(100 * end['change_high'])}" for end in ends)
-        told += f"\n{initial}: right {right} points, right and its reasoning says so {said}"
+        told += f"\n{initial}: right {right}, right and its reasoning says so {said}"
     return told

@@ -70,7 +70,7 @@ def results(found: Findings) -> str:
             "",
             *(f"   {line}" for line in table.splitlines()),
             "",
-            f"3. **The dose**{so_far}**.** {grows}. Average slope for 20 %: {per_dose}.",
+            f"3. **The dose{so_far}.** {grows}. Average slope for 20 %: {per_dose}.",
         ]
     )
 
@@ -91,16 +91,17 @@ OVER = {
 def _status(found: Findings) -> str:
     """How sure the results are."""
     facts = found.manifest[STUDY]
-    shown = found.tests[found.tests["of"].isin(["F1", "F5", "H7"])]
+    shown = found.tests[found.tests["of"].isin(["F1", "F5", "F13"])]
     low, high = int(shown["seeds"].min()), int(shown["seeds"].max())
     seeds = f"{low}" if low == high else f"{low} to {high}"
     over = OVER[low > 1, high > 1]
-    running = (
-        f"**Preliminary:** {facts['runs']} of {facts['planned_runs']} planned RL runs are done; these results rest on "
-        f"{seeds} of {shown['planned'].max()} training seeds."
-        if incomplete(found)
-        else f"These are means over {seeds} training seeds."
-    )
+    runs = f"{facts['runs']} of {facts['planned_runs']} planned RL runs are done"
+    if MISSING in {*shown["verdict"], *found.of("H1")["verdict"]}:
+        running = f"**Preliminary:** {runs}; these results rest on {seeds} of {shown['planned'].max()} training seeds."
+    elif incomplete(found):
+        running = f"{runs}, among them all of these results, over {seeds} training seeds."
+    else:
+        running = f"These are means over {seeds} training seeds."
     return (
         f"{running}{_taught(found.of('H3'))} Numbers are percentage points [95 % intervals over {over}]. Tests were "
         f"fixed before the [study](docs/study.md) began; [{NAME}]({NAME}) has each result, and the paper's "
