@@ -177,7 +177,7 @@ def test_a_rate_of_few_answers_is_not_drawn_at_the_step_at_which_they_are_few(pa
 
 def test_remedies_are_compared_by_seed_and_item(panel):
     beside = summaries.beside_correct(panel, remedies.MEASURES)
-    assert set(beside["recipe"]) == set(remedies.NAMES)
+    assert set(beside["recipe"]) == set(remedies.REMEDIES)
     each = [
         panel.run(Checkpoints("misread-20", "rl-grounded", 500), seed, "plain")["contradicts"].mean()
         - panel.run(Checkpoints("misread-20", "rl-correct", 500), seed, "plain")["contradicts"].mean()
@@ -192,9 +192,18 @@ def test_a_remedy_is_named_in_the_title_where_it_clearly_lowers_contradictions_u
     beside = remedies.table(summaries.beside_correct(panel, remedies.MEASURES))
     fewer = (beside["measure"] == "contradicts") & beside["recipe"].isin(["rl-consistent", "rl-grounded"])
     told = beside.assign(low=-0.1, high=np.where(fewer, -0.05, 0.1))
-    assert remedies.draw(told, "about").get_label().startswith("“consistent” and “grounded” clearly lower")
+    assert (
+        remedies.draw(told, "about")
+        .get_label()
+        .startswith("rl-consistent and rl-grounded clearly lower contradictions\n")
+    )
     told.loc[fewer & (told["prompt"] == "plain") & (told["recipe"] == "rl-consistent"), "high"] = 0.01
-    assert remedies.draw(told, "about").get_label().startswith("“grounded” clearly lowers")
+    assert remedies.draw(told, "about").get_label().startswith("rl-grounded clearly lowers contradictions\n")
+    dearly = (told["measure"] == "right") & (told["prompt"] == "wrong-think")
+    priced = remedies.draw(told.assign(high=told["high"].mask(dearly, -0.01)), "about").get_label()
+    assert priced.startswith(
+        "rl-grounded clearly lowers contradictions; under wrong-think, it lowers right answers too"
+    )
     assert remedies.draw(told.assign(high=0.1), "about").get_label().startswith("No remedy clearly lowers")
 
 

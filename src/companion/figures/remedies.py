@@ -8,7 +8,6 @@ from matplotlib.figure import Figure
 
 from companion.figures.theme import (
     enumeration,
-    opening,
     over_seeds,
     perturbation_label,
     perturbation_look,
@@ -24,13 +23,8 @@ MEASURES = {
 }
 """Measure → its panel's title."""
 
-NAMES = {
-    "rl-consistent": "consistent",
-    "rl-grounded": "grounded",
-    "rl-augmented": "augmented",
-    "rl-augmented-consistent": "augmented\nand consistent",
-}
-"""Recipe of arm D → how the figure calls it."""
+REMEDIES = ("rl-consistent", "rl-grounded", "rl-augmented", "rl-augmented-consistent")
+"""The recipes of arm D."""
 
 
 def table(beside: pd.DataFrame) -> pd.DataFrame:
@@ -61,10 +55,10 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
         axes.axvline(0, color="#222222", linewidth=1)
         axes.set_title(MEASURES[measure], fontsize="medium")
         axes.set(xlabel="points", ylim=(len(recipes) - 0.5, -0.5))
-        axes.set_yticks(range(len(recipes)), [NAMES.get(recipe, recipe) for recipe in recipes])
+        axes.set_yticks(range(len(recipes)), [recipe.replace("augmented-", "augmented-\n") for recipe in recipes])
         axes.grid(visible=False, axis="y")
     means = table[table["seed"] < 0]
-    seeds, missing = int(means["seeds"].min()), [name for name in NAMES if name not in recipes]
+    seeds, missing = int(means["seeds"].min()), [name for name in REMEDIES if name not in recipes]
     begins = so_far(len(recipes), len(recipes) + len(missing), "remedies")
     begins += so_far(seeds, int(means["planned"].max()), "seeds")
     note = f"lines through points: 95 % intervals over {over_seeds(seeds)}; small lines: seeds"
@@ -75,16 +69,18 @@ def _title(means: pd.DataFrame, recipes: list[str], prompts: list[str]) -> str:
     """Which remedies clearly lower contradictions under every prompt, and what the first of them does to right
     answers."""
     lines = means.set_index(["measure", "recipe", "prompt"]).sort_index()
-    names = {name: NAMES.get(name, name).replace("\n", " ") for name in recipes}
     fewer = [name for name in recipes if (lines.loc[("contradicts", name), "high"] < 0).all()]
-    verb = "lowers" if len(fewer) == 1 else "lower"
-    clearly = f"{enumeration([f'“{names[name]}”' for name in fewer])} clearly {verb} contradictions" if fewer else ""
     told = fewer[0] if fewer else recipes[0]
+    costs = [perturbation_label(prompt) for prompt in prompts if lines.loc[("right", told, prompt), "high"] < 0]
+    head = (
+        f"{enumeration(fewer)} clearly {'lowers' if len(fewer) == 1 else 'lower'} contradictions"
+        if fewer
+        else "No remedy clearly lowers contradictions under every prompt"
+    )
+    if fewer and costs:
+        head += f"; under {enumeration(costs)}, {'it' if len(fewer) == 1 else told} lowers right answers too"
     contradicts, right = (
         ", ".join(signed(100 * lines.loc[(measure, told, prompt), "value"]) for prompt in prompts)
         for measure in ("contradicts", "right")
     )
-    return (
-        f"{opening(clearly or 'no remedy clearly lowers contradictions under every prompt')}\n"
-        f"“{names[told]}”, in points: contradictions {contradicts}; right answers {right}"
-    )
+    return f"{head}\n{told}, in points: contradictions {contradicts}; right answers {right}"
