@@ -28,7 +28,7 @@ audit: $(READY)  ## a model behind an API, within a budget: ENDPOINT=openai:o3 N
 solutions: $(READY)  ## teachers' copies of the notebooks, exercises answered, into solutions/
 	$(BIN)/python -m companion.teaching.exercises --solutions solutions
 
-test: $(READY)  ## run the tests, 20 minutes; with FAST=1 the quick ones of every part, 3 minutes
+test: $(READY)  ## run the tests, 10 minutes; with FAST=1 the quick ones of every part, 3 minutes
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(if $(FAST),-m "not slow")
 
 test-browser: try  ## run the notebooks in JupyterLab, and the page Try it, in headless Chromium

@@ -227,6 +227,18 @@ def test_a_folder_that_is_not_whole_is_one_sentence(checkpoint, prompts, tmp_pat
         responses(LocalModel(str(folder)), prompts[:1], GREEDY)
 
 
+def test_weights_that_are_written_anew_leave_an_opened_model_as_it_was(random_checkpoint, prompts, tmp_path):
+    """In place, as `save_pretrained` does: a model whose weights are mapped from the file ends its process."""
+    folder = tmp_path / "own"
+    shutil.copytree(random_checkpoint, folder)
+    model = LocalModel(str(folder), "cpu")
+    before = responses(model, prompts[:2], GREEDY)
+    (folder / "model.safetensors").write_bytes(b"half")
+    assert responses(model, prompts[:2], GREEDY) == before
+    maps = Path("/proc/self/maps")
+    assert not maps.exists() or str(folder) not in maps.read_text()
+
+
 def test_identity_follows_the_weights(random_checkpoint, checkpoint):
     assert LocalModel(str(random_checkpoint)).identity != LocalModel(str(checkpoint)).identity
     assert LocalModel(str(checkpoint)).identity == LocalModel(str(checkpoint)).identity

@@ -51,7 +51,7 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
     for axes in panels[-1]:
         axes.set(xlabel="RL step", ylim=(-12, 100), yticks=range(0, 101, 20))
     _name_the_gap(panels[-1, -1], right, said)
-    note = f"upright lines: 95 % intervals over {over_seeds(table['seeds'].max())}{_changes(lines.loc[prompt])}"
+    note = f"upright lines: 95 % intervals over {over_seeds(table['seeds'].max())}; {_changes(lines.loc[prompt])}"
     return titled(figure, seeds_so_far(table) + _title(right, said), about, note)
 
 
@@ -113,9 +113,9 @@ def _title(right: pd.DataFrame, said: pd.DataFrame) -> str:
 
 def _changes(lines: pd.DataFrame) -> str:
     """How far both shares moved over RL from each initial checkpoint: what is known also where no move is clear."""
-    told = "; after the prefix, change over RL in points:"
+    told = []
     for initial in INITIALS:
         ends = (lines.loc[(initial, measure)].iloc[-1] for measure in MEASURES)
         right, said = (f"{signed(100 * end['change_low'])} to {signed(100 * end['change_high'])}" for end in ends)
-        told += f"\n{initial}: right {right}, right and its reasoning says so {said}"
-    return told
+        told.append(f"{initial} right {right}, right and its reasoning says so {said}")
+    return f"after the prefix, change over RL in points: {'; '.join(told)}"

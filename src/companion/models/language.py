@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from companion.errors import CompanionError, Refusal, first_line
-from companion.models.weights import hash_folder, hub_config
+from companion.models.weights import hash_folder, hub_config, unmap
 
 ATTEMPTS = 3
 """How often a prompt is put to a model before its last reply is left as it is."""
@@ -125,6 +125,8 @@ class CausalLM:
             raise self._missing(error) from error
         if tokenizer.pad_token is None:
             tokenizer.pad_token = tokenizer.eos_token
+        if device == "cpu":
+            unmap(model)
         return model.to(device).eval(), tokenizer
 
     def write(

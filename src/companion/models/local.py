@@ -34,7 +34,7 @@ from companion.models.interface import Response, Sampling, out_of_memory
 from companion.models.one_by_one import write_one_by_one
 from companion.models.profiles import begin_turn, fit, get_profile, messages, opening
 from companion.models.read_answer import parse_answer
-from companion.models.weights import hash_folder, hub_config
+from companion.models.weights import hash_folder, hub_config, unmap
 from companion.perturbations.perturbation import Prompt
 
 MOST_TOKENS = 1 << 17
@@ -140,6 +140,7 @@ class LocalModel:
             )
         if on_cpu:
             _keep_memory()
+            unmap(model)
         return model.to(self.device).eval()
 
     @cached_property

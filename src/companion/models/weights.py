@@ -80,6 +80,13 @@ def hub_config(name: str) -> tuple[Path, str]:
     return Path(file), commit
 
 
+def unmap(model: Any) -> None:
+    """Copy the weights of a model on a CPU, which transformers leaves in the file, mapped into memory: where that is
+    written anew while the model is used, the process ends with a bus error."""
+    for tensor in (*model.parameters(), *model.buffers()):
+        tensor.data = tensor.data.clone()
+
+
 def save_model(model: Any, processor: Any, folder: Path) -> None:
     """Write a model and its processor, with names that vLLM reads too."""
     model.save_pretrained(folder)

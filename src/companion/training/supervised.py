@@ -30,7 +30,7 @@ from tqdm.auto import tqdm
 from transformers import AutoProcessor, LlavaForConditionalGeneration, PreTrainedTokenizerFast
 
 from companion.errors import CompanionError
-from companion.models.weights import save_model
+from companion.models.weights import save_model, unmap
 from companion.questions.microworld.families import FAMILIES
 from companion.questions.microworld.grammar import unique_things
 from companion.questions.microworld.items import MicroworldQuestion, build_item, questions
@@ -139,6 +139,7 @@ def _start(recipe: SupervisedRecipe) -> tuple[LlavaForConditionalGeneration, Pre
     """The model that a recipe begins with, and its tokenizer."""
     if recipe.start:
         model = LlavaForConditionalGeneration.from_pretrained(recipe.start, attn_implementation="eager")
+        unmap(model)
         return model.train(), AutoProcessor.from_pretrained(recipe.start).tokenizer
     tokenizer = build_tokenizer()
     return build_model(tokenizer, recipe.width, recipe.vision_layers, recipe.text_layers), tokenizer
