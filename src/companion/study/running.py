@@ -1,8 +1,9 @@
 """Works through a protocol: trains, evaluates and records every run, two one-thread processes side by side.
 
-A run is: its initial checkpoint (supervised, made once for all runs that begin from it), RL, the evaluation of each
-kept step, its record. All of it can be killed at any moment and goes on from there: training from its last checkpoint,
-evaluation from the rows that are stored, and what is recorded is left alone. Where there is a GPU, one process uses it.
+A run is: its initial checkpoint (supervised, made once on a machine for all runs that begin from it), RL, the
+evaluation of each kept step, its record. All of it can be killed at any moment and goes on from there: training from
+its last checkpoint, evaluation from the rows that are stored, and what is recorded is left alone. Where there is a GPU,
+one process uses it.
 Run: `companion study`.
 """
 
