@@ -9,7 +9,6 @@ SHELL := bash
 
 PYTHON ?= python3
 TORCH_INDEX ?=
-RECIPES := accuracy,more-tasks,augmented,faithful,augmented-faithful,grounded
 BIN := $(if $(VIRTUAL_ENV),$(VIRTUAL_ENV)/bin,.venv/bin)
 READY := $(BIN)/.companion-ready
 OUT ?= reports
@@ -61,15 +60,14 @@ slides: $(BIN)/.companion-slides  ## a deck of slides of each executed notebook,
 lab: $(READY)  ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab --notebook-dir=. notebooks
 
-train: $(READY)  ## train everything again, which takes hours; with RECIPE=accuracy SEED=0 STEPS=20 a look at one run
+train: $(READY)  ## train everything again, which takes hours; with RECIPE=rl-correct SEED=0 STEPS=20 a look at one run
 ifdef RECIPE
 	$(BIN)/companion train grpo --recipe $(RECIPE) --seed $(or $(SEED),0) $(if $(STEPS),--steps $(STEPS))
 else
 	$(BIN)/companion train base --out runs/base
-	$(BIN)/companion train noisy --out runs/noisy
 	$(BIN)/companion train reference --seed 0,1,2,3,4 --out runs/gap/reference
-	$(BIN)/companion train grpo --recipe $(RECIPES) --seed 0,1,2,3,4 --out runs/results
-	$(BIN)/companion train grpo --recipe accuracy --model checkpoints/noisy --seed 0,1,2,3,4 --out runs/results
+	$(BIN)/companion train grpo --recipe rl-correct --seed 0,1,2,3,4
+	$(BIN)/companion study --out runs/again/study
 endif
 
 study: $(READY)  ## make the runs of docs/study.md that are not recorded yet; resumes anywhere
@@ -81,12 +79,12 @@ card: $(READY)  ## measure the shipped checkpoints again and rewrite their model
 rows: $(READY)  ## evaluate every shipped checkpoint but base again, for notebook 03, into results/rows
 	for folder in $(filter-out checkpoints/base/,$(dir $(wildcard checkpoints/*/config.json))); do \
 		$(BIN)/companion evaluate --model $$folder --out results/rows || exit 1; done
-	for folder in accuracy faithful; do $(BIN)/companion judge results/rows --judge replay --perturbations plain \
+	for folder in rl-correct rl-consistent; do $(BIN)/companion judge results/rows --judge replay --perturbations plain \
 		--model checkpoints/$$folder || exit 1; done
 	$(BIN)/companion pack results/rows
 
 gap: $(READY)  ## ask reference and RL models again, opened and behind a server, for notebook 07, into results/gap
-	$(BIN)/companion release --every-seed --out runs/gap
+	$(BIN)/companion release --results runs/results --scratch runs/grpo --initial base --seed 0,1,2,3,4 --out runs/gap
 	PATH=$(abspath $(BIN)):$$PATH bash scripts/gap.sh
 
 benchmarks: $(READY)  ## time engine and GRPO against the usual ways, and see how many samples are enough; LMMS_PYTHON: Python of an environment with lmms-eval

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from companion.study.panel import INITIAL
+from companion.analysis.panel import INITIAL
 from companion.study.protocol import PROTOCOL
-from companion.study.records import (
+from companion.evaluation.records import (
     N_LETTERS,
     NONE,
     PERTURBATIONS,

@@ -19,9 +19,9 @@ from companion.evaluation.engine import evaluate
 from companion.evaluation.store import Store
 from companion.models.local import LocalModel
 from companion.study import running
-from companion.study.panel import INITIAL, initial_record
+from companion.analysis.panel import INITIAL, initial_record
 from companion.study.protocol import PROTOCOL, arms_table
-from companion.study.records import (
+from companion.evaluation.records import (
     PERTURBATIONS,
     compact,
     decode_probabilities,

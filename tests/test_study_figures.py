@@ -18,7 +18,7 @@ from companion.figures import (
 )
 from companion.study import summaries
 from companion.study.estimands import ANSWERED_RIGHTLY, DOSES
-from companion.study.panel import Checkpoints, StudyPanel
+from companion.analysis.panel import Checkpoints, StudyPanel
 from companion.study.protocol import PROTOCOL, Protocol
 
 INITIALS, PROMPTS = ("misread-0", "misread-20"), ("plain", "wrong-caption", "wrong-think")

@@ -13,10 +13,10 @@ from companion.analysis.crossed import CrossedEstimate
 from companion.analysis.findings import rule
 from companion.analysis.findings.rule import MISSING, verdict_of_test
 from companion.study.estimands import WeightedMean
-from companion.study.panel import INITIAL, MEASURES, Checkpoints, StudyPanel
+from companion.analysis.panel import INITIAL, MEASURES, Checkpoints, StudyPanel
 from companion.study.planned_tests import TESTS, over_rl
 from companion.study.protocol import PROTOCOL
-from companion.study.records import (
+from companion.evaluation.records import (
     N_LETTERS,
     NONE,
     TYPES,

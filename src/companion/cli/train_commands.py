@@ -21,9 +21,11 @@ OF_GRPO = ("recipe", "model", "benchmark", "data", "steps", "device", "validatio
 def add(commands: Commands) -> None:
     """Add these commands."""
     train = commands.add_parser("train", help="train a model by a recipe; resumes where it stood")
-    train.add_argument("kind", help="grpo, or a supervised recipe of the microworld: base, noisy, reference")
     train.add_argument(
-        "--recipe", help="of GRPO: one or more recipes, names with commas between them, or all (default: accuracy)"
+        "kind", help="grpo, or a supervised recipe of the microworld: base, misread-0, misread-20, …, reference"
+    )
+    train.add_argument(
+        "--recipe", help="of GRPO: one or more recipes, names with commas between them, or all (default: rl-correct)"
     )
     train.add_argument("--model", help=f"initial checkpoint of GRPO: folder or Hub id (default: {BASE})")
     train.add_argument("--benchmark", help="GRPO's questions: as of evaluate, mixed if several (default: microworld)")
@@ -57,10 +59,20 @@ def add(commands: Commands) -> None:
     study.add_argument("--device", default="auto", help="auto, cpu, or cuda (default: %(default)s)")
     study.set_defaults(run=_study)
 
-    release = commands.add_parser("release", help="copy the final model of each GRPO recipe's median seed")
-    release.add_argument("--every-seed", action="store_true", help="copy the model of every seed, as RECIPE-SEED")
+    release = commands.add_parser("release", help="copy the models of recorded runs, weights in half precision")
     release.add_argument(
-        "--results", type=Path, default=Path("results"), help="folder of the records of runs (default: %(default)s)"
+        "--results", type=Path, default=Path("results/study"), help="folder of the records (default: %(default)s)"
+    )
+    release.add_argument(
+        "--scratch", type=Path, default=Path("runs/study"), help="folder of the checkpoints (default: %(default)s)"
+    )
+    release.add_argument(
+        "--seed", default="25", help="numbers with commas; of several, -SEED is added to names (default: %(default)s)"
+    )
+    release.add_argument(
+        "--initial",
+        default="misread-20",
+        help="models of RL from this checkpoint are named after the recipe alone (default: %(default)s)",
     )
     release.add_argument(
         "--out", type=Path, default=Path("checkpoints"), help="folder of the copies (default: %(default)s)"
@@ -95,7 +107,7 @@ def _train_grpo(options: argparse.Namespace) -> None:
     from companion.training.recipes import GRPO, at_paper_scale
     from companion.training.runs import run, shortened
 
-    names = list(GRPO) if options.recipe == "all" else (options.recipe or "accuracy").split(",")
+    names = list(GRPO) if options.recipe == "all" else (options.recipe or "rl-correct").split(",")
     benchmark = options.benchmark or "microworld"
     if benchmark == "microworld":
         refuse(options, ["validation", "data"], "is for other benchmarks, and the microworld has its own questions")
@@ -145,9 +157,9 @@ def _questions(options: argparse.Namespace, seed: int) -> dict[str, Any]:
 
 
 def _release(options: argparse.Namespace) -> None:
-    from companion.training.runs import release
+    from companion.training.release import release
 
-    for folder in release(options.results, Path("runs/grpo"), options.out, options.every_seed):
+    for folder in release(options.results, options.scratch, options.out, _seeds(options), options.initial):
         print(folder)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.analysis.training_runs import CURVES
+from companion.analysis.single_run import CURVES
 from companion.figures.theme import (
     BLIND_SAFE,
     PANELS,
@@ -25,7 +25,7 @@ def draw(curve: pd.DataFrame, log: pd.DataFrame, title: str, about: str) -> Figu
     """Each of the four measures over the steps, a line a perturbation with its intervals over items, and the reward a
     step.
 
-    curve: from `training_runs.watched`. log: step, reward; may be empty.
+    curve: from `single_run.run_curves`. log: step, reward; may be empty.
     """
     perturbations = in_standing_order(curve["perturbation"].tolist())
     figure = Figure(figsize=(10, 5.6))
@@ -69,7 +69,7 @@ def draw(curve: pd.DataFrame, log: pd.DataFrame, title: str, about: str) -> Figu
 def _moved(curve: pd.DataFrame) -> str:
     """From the first step to the last, under the plain prompt."""
     told = []
-    for measure, name in (("correct", "accuracy"), ("consistent", "agreement")):
+    for measure, name in (("right", "accuracy"), ("agrees", "agreement")):
         path = curve[(curve["measure"] == measure) & (curve["perturbation"] == "plain")].sort_values("step")["value"]
         if len(path):
             told.append(f"{name} {100 * path.iloc[0]:.0f} → {100 * path.iloc[-1]:.0f} %")

@@ -77,6 +77,8 @@ CHECKPOINTS = {
 
 
 PANELS = {
+    "right": ("right (%)", 100),
+    "agrees": ("reasoning and answer agree (%)", 100),
     "correct": ("accuracy (%)", 100),
     "consistent": ("reasoning and answer agree (%)", 100),
     "unsaid": ("right, but its reasoning does not say so (%)", 100),

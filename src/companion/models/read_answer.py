@@ -72,6 +72,11 @@ def parse_answer(response: str, prefill: str, options: Sequence[str], reading: R
     return Reply(think, index, position, letter and response[position] == ascii_uppercase[index])
 
 
+def own_reasoning(response: str) -> str:
+    """What the model itself wrote in its think block, without what a prefill had put there."""
+    return response.removeprefix("<think>").split("</think>")[0].split("<answer>")[0]
+
+
 def _reasoning(text: str) -> str:
     """What stands in the think blocks of a text that stops where the answer begins."""
     tags = list(_THINK.finditer(text))

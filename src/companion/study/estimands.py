@@ -19,8 +19,8 @@ from companion.analysis.crossed import (
     slope_within_blocks,
     variance_gap,
 )
+from companion.analysis.panel import Checkpoints, StudyPanel
 from companion.measures import auroc, minus
-from companion.study.panel import Checkpoints, StudyPanel
 from companion.study.protocol import FOLLOWED, MISREAD_0, MISREAD_10, MISREAD_20, MISREAD_40, OVERRIDDEN
 
 DOSES = {initial.name: initial.shares.misread for initial in (MISREAD_0, MISREAD_10, MISREAD_20, MISREAD_40)}

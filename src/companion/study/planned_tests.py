@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from companion.analysis.panel import Checkpoints
 from companion.analysis.training_runs import UNSEEN
 from companion.study.estimands import KINDS, Auroc, Estimand, RankOrder, Slope, Term, VarianceGap, WeightedMean
-from companion.study.panel import Checkpoints
 
 THREE_PROMPTS = ("plain", "wrong-caption", "wrong-think")
 """Those that most hypotheses are tested under."""

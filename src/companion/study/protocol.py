@@ -12,48 +12,35 @@ from itertools import groupby, zip_longest
 from companion.evaluation.store import content_key
 from companion.questions.microworld import questions
 from companion.questions.microworld.items import MicroworldQuestion
-from companion.training.lessons import Shares
-from companion.training.recipes import AUGMENTATION, FURTHER, GRPORecipe, Stage, SupervisedRecipe
+from companion.training.recipes import (
+    FOLLOWED,
+    GRPO,
+    MISREAD_0,
+    MISREAD_10,
+    MISREAD_20,
+    MISREAD_40,
+    OVERRIDDEN,
+    GRPORecipe,
+    SupervisedRecipe,
+)
 
 SEEDS = (21, 22, 23, 24, 25)
 """Of supervised training and of RL, paired: RL with seed 21 begins from the continuation with seed 21. None of them
 was used before."""
 
 
-def continuation(name: str, misread: float, despite: float) -> SupervisedRecipe:
-    """500 supervised steps on from `base`, the same for all but what their reasoning is like.
-
-    misread: the share of reasonings that misread the picture and conclude a wrong option. despite: of these, the share
-    that is answered rightly all the same, against its own reasoning.
-    """
-    return SupervisedRecipe(
-        name,
-        (Stage("continuation", 500, FURTHER, 2e-4, warmup=20, decay=500, whole=True),),
-        start="checkpoints/base",
-        shares=Shares(misread=misread, despite=despite),
-    )
+def _longer(name: str, steps: int) -> GRPORecipe:
+    return replace(GRPO[name], steps=steps, every=250)
 
 
-MISREAD_0 = continuation("misread-0", 0.0, 0.5)
-MISREAD_10 = continuation("misread-10", 0.1, 0.5)
-MISREAD_20 = continuation("misread-20", 0.2, 0.5)
-MISREAD_40 = continuation("misread-40", 0.4, 0.5)
-FOLLOWED = continuation("misread-20-followed", 0.2, 0.0)
-OVERRIDDEN = continuation("misread-20-overridden", 0.2, 1.0)
-
-
-def _rl(name: str, steps: int, **fields: object) -> GRPORecipe:
-    return replace(GRPORecipe(name, steps=steps, every=250), **fields)  # type: ignore[arg-type]
-
-
-CORRECT = _rl("rl-correct", 1000)
-CORRECT_SHORT = replace(CORRECT, steps=500)
-AUGMENTED = _rl("rl-augmented", 1000, variants=AUGMENTATION)
-CONSISTENT = _rl("rl-consistent", 500, gates=("consistency",))
-AUGMENTED_CONSISTENT = _rl("rl-augmented-consistent", 1000, gates=("consistency",), variants=AUGMENTATION)
-GROUNDED = _rl("rl-grounded", 500, gates=("groundedness",))
-TWO_HOP = _rl("rl-correct-two-hop", 500, families=("two-hop",))
-PRESSED = _rl("rl-correct-1e-4", 500, rate=1e-4)
+CORRECT = _longer("rl-correct", 1000)
+CORRECT_SHORT = _longer("rl-correct", 500)
+AUGMENTED = _longer("rl-augmented", 1000)
+CONSISTENT = _longer("rl-consistent", 500)
+AUGMENTED_CONSISTENT = _longer("rl-augmented-consistent", 1000)
+GROUNDED = _longer("rl-grounded", 500)
+TWO_HOP = replace(CORRECT_SHORT, name="rl-correct-two-hop", families=("two-hop",))
+PRESSED = replace(CORRECT_SHORT, name="rl-correct-1e-4", rate=1e-4)
 PRESSED_BOTH = replace(AUGMENTED_CONSISTENT, name="rl-augmented-consistent-1e-4", steps=500, rate=1e-4)
 
 

@@ -15,8 +15,8 @@ import pandas as pd
 
 from companion.analysis.crossed import no_estimate
 from companion.analysis.findings.rule import decide
+from companion.analysis.panel import Checkpoints, StudyPanel
 from companion.study.estimands import Runs
-from companion.study.panel import Checkpoints, StudyPanel
 from companion.study.planned_tests import TESTS, PlannedTest
 from companion.study.protocol import PROTOCOL
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-import platform
 import queue
 import shutil
 import signal
@@ -22,7 +21,6 @@ from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -32,17 +30,18 @@ import torch
 from tqdm import tqdm
 from transformers import TrainerCallback
 
+from companion.analysis.panel import INITIAL, initial_record
 from companion.errors import CompanionError
 from companion.evaluation.engine import evaluate
+from companion.evaluation.records import PERTURBATIONS, compact, write_items, write_record
 from companion.evaluation.store import Store
 from companion.locks import alone
 from companion.models.local import LocalModel
 from companion.models.weights import save_model
 from companion.provenance import code_state
-from companion.study.panel import INITIAL, initial_record
 from companion.study.protocol import PROTOCOL, Protocol, Run
-from companion.study.records import PERTURBATIONS, compact, write_items, write_record
 from companion.training.grpo import microworld_stream, prompts_for, train_grpo
+from companion.training.runs import circumstances, shorten_log
 from companion.training.supervised import train_supervised
 
 SAVE_EVERY = 50
@@ -53,23 +52,6 @@ SLICE = 252
 
 SECONDS = {"supervised": 0.9, "rl": 1.1, "row": 0.008}
 """About what a supervised step, an RL step and an evaluated row take on one thread: to tell what remains."""
-
-LOGGED = (
-    "step",
-    "loss",
-    "grad_norm",
-    "reward",
-    "answer",
-    "format",
-    "consistency",
-    "groundedness",
-    "entropy",
-    "frac_reward_zero_std",
-    "completions/mean_length",
-    "completions/max_length",
-    "step_time",
-)
-"""What is kept of the trainer's log."""
 
 Report = Callable[[float], None]
 """Called with seconds of work, as of `SECONDS`, that are done."""
@@ -216,7 +198,7 @@ def _work(run: Run, protocol: Protocol, results: Path, scratch: Path, device: st
             "items": _items(protocol, {0: protocol.n_items} | evaluated),
             **code,
             "seconds": {"training": round(seconds, 1), "evaluation": round(time.monotonic() - began, 1)},
-            **_circumstances(device),
+            **circumstances(device),
         }
         write_record(results / run.name, answers, log, record)
 
@@ -249,7 +231,7 @@ def _initial(run: Run, protocol: Protocol, results: Path, work: Path, device: st
             "items": _items(protocol, {0: protocol.n_items}),
             **code,
             "seconds": {"training": seconds, "evaluation": round(time.monotonic() - began, 1)},
-            **_circumstances(device),
+            **circumstances(device),
         }
         name = f"{INITIAL}-{model.identity}" if (of_seed / INITIAL).exists() else INITIAL
         write_record(of_seed / name, answers, None, record)
@@ -263,24 +245,22 @@ def _train(run: Run, initial: Path, folder: Path, device: str) -> tuple[pd.DataF
         if not file.exists():
             model = LocalModel(str(initial), device)
             prompts = prompts_for(run.recipe, microworld_stream(run.recipe, run.seed), run.seed)
-            log = pd.DataFrame(
-                train_grpo(
-                    run.recipe,
-                    model,
-                    prompts,
-                    folder / "trainer",
-                    run.seed,
-                    [_Keep(model, run, folder, report)],
-                    save_steps=SAVE_EVERY,
-                    disable_tqdm=True,
-                )
+            log = train_grpo(
+                run.recipe,
+                model,
+                prompts,
+                folder / "trainer",
+                run.seed,
+                [_Keep(model, run, folder, report)],
+                save_steps=SAVE_EVERY,
+                disable_tqdm=True,
             )
             part = file.with_suffix(".part")
-            log[[name for name in LOGGED if name in log]].astype("float32").to_parquet(part, index=False)
+            shorten_log(log).to_parquet(part, index=False)
             part.replace(file)
             shutil.rmtree(folder / "trainer")
     log = pd.read_parquet(file)
-    return log.astype({"step": "int16"}), float(log["step_time"].sum())
+    return log, float(log["step_time"].sum())
 
 
 class _Keep(TrainerCallback):
@@ -313,15 +293,3 @@ def _answers(model: LocalModel, n_items: int, protocol: Protocol, work: Path) ->
 
 def _items(protocol: Protocol, steps: dict[int, int]) -> dict[str, Any]:
     return {"split": protocol.split, "seed": protocol.item_seed, "steps": steps}
-
-
-def _circumstances(device: str) -> dict[str, Any]:
-    return {
-        "hardware": {
-            "device": device,
-            "machine": platform.machine(),
-            "cores": os.cpu_count(),
-            "threads": torch.get_num_threads(),
-        },
-        "versions": {package: version(package) for package in ("torch", "transformers", "trl")},
-    }

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from companion.analysis.crossed import CrossedEstimate, crossed_mean, mean_over_runs
+from companion.analysis.panel import Checkpoints, StudyPanel
 from companion.measures import share
 from companion.study.estimands import SEED
-from companion.study.panel import Checkpoints, StudyPanel
 from companion.study.planned_tests import THREE_PROMPTS
 from companion.study.protocol import PROTOCOL
 from companion.study.results import planned_seeds

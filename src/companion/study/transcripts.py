@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pandas as pd
 
+from companion.analysis.panel import Checkpoints, StudyPanel
 from companion.errors import CompanionError
 from companion.evaluation.engine import evaluate
+from companion.evaluation.records import NONE
 from companion.evaluation.store import Store
 from companion.models.local import LocalModel
 from companion.questions.question import LETTERS
-from companion.study.panel import Checkpoints, StudyPanel
 from companion.study.planned_tests import THREE_PROMPTS
 from companion.study.protocol import PROTOCOL
-from companion.study.records import NONE
 
 FILE = "transcripts.parquet"
 

@@ -18,6 +18,7 @@ import pandas as pd
 from IPython.display import Image
 
 from companion.analysis import consistency, findings, leaderboard
+from companion.analysis.panel import StudyPanel
 from companion.analysis.training_runs import describe, load_runs
 from companion.errors import CompanionError
 from companion.evaluation.current_rows import numbered
@@ -41,7 +42,6 @@ from companion.perturbations.perturbation import PERTURBATIONS, Prompt, apply
 from companion.provenance import project_root
 from companion.questions.question import Question
 from companion.questions.registry import load_benchmark
-from companion.study.panel import StudyPanel
 from companion.study.summaries import recorded
 
 RUNS, SHIPPED = Path("runs"), Path("results/rows")

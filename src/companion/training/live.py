@@ -1,11 +1,11 @@
 """A short GRPO run to watch: limited by the clock, stopped at any time, and always leaving a whole model or none.
 
-The trainer, rewards and measures are those of `grpo` and `runs`. What differs: it goes on until its time is up rather
-than for a number of steps, its rate is higher, it is evaluated on few items, and it is not resumed. It leaves
-`runs/lab/<name>/`, a checkpoint like any other, with `recipe.json` (what was done), `curve.csv` (the evaluations with
-intervals over items) and `log.csv` (the reward of each step). One seed on a few items shows how RL moves a model; it
-measures nothing.
-Run: the panel of `train_yourself`, or `train("checkpoints/noisy", recipe(), "mine")`.
+The trainer and rewards are those of `grpo`, the measures those of all records. What differs: it goes on until its time
+is up rather than for a number of steps, its rate is higher, it is evaluated on few items, and it is not resumed. It
+leaves `runs/lab/<name>/`, a checkpoint like any other, with `recipe.json` (what was done), `curve.csv` (the evaluations
+with intervals over items) and `log.csv` (the reward of each step). One seed on a few items shows how RL moves a model;
+it measures nothing.
+Run: the panel of `train_yourself`, or `train("checkpoints/misread-20", recipe(), "mine")`.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ import pandas as pd
 import torch
 from transformers import TrainerCallback
 
-from companion.analysis.training_runs import WATCHED, watched
+from companion.analysis.single_run import WATCHED, run_curves
 from companion.errors import CompanionError
 from companion.evaluation.engine import evaluate
+from companion.evaluation.records import compact, describe_items, join_items
 from companion.evaluation.store import Store
 from companion.models.local import LocalModel
 from companion.models.weights import save_model
@@ -39,7 +40,6 @@ from companion.questions.question import Question
 from companion.training.grpo import microworld_stream, prompts_for, train_grpo
 from companion.training.recipes import GRPORecipe
 from companion.training.rewards import GATES
-from companion.training.runs import measure
 from companion.training.supervised import LOOK_SEED
 
 FOLDER = Path("runs/lab")
@@ -73,7 +73,7 @@ def recipe(
 
 
 Watch = Callable[[float, pd.DataFrame, pd.DataFrame], None]
-"""Told after each step: seconds so far, the curve (`training_runs.watched`), and the log (step, reward)."""
+"""Told after each step: seconds so far, the curves (`single_run.run_curves`), and the log (step, reward)."""
 
 
 def train(
@@ -94,7 +94,7 @@ def train(
     where it ended before the first step was done.
     """
     if not (Path(start) / "config.json").is_file():
-        raise CompanionError(f"no checkpoint in {start!r}; start from checkpoints/noisy or checkpoints/base")
+        raise CompanionError(f"no checkpoint in {start!r}; start from checkpoints/misread-20 or checkpoints/base")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
         raise CompanionError(f"the name {name!r}: use letters, digits, - and _, as in my-model")
     if not seconds > 0:
@@ -119,7 +119,7 @@ def _train(
 ) -> Path:
     model = LocalModel(start, "cpu")
     prompts = prompts_for(recipe, microworld_stream(recipe, seed), seed)
-    live = _Live(model, recipe, work, seconds, seed, stop, watch)
+    live = _Live(model, recipe, work, seconds, stop, watch)
     try:
         train_grpo(recipe, model, prompts, work / "trainer", seed, [live], save_strategy="no", disable_tqdm=True)
         ended, steps = live.ended, len(live.log)
@@ -172,14 +172,13 @@ class _Live(TrainerCallback):
         recipe: GRPORecipe,
         work: Path,
         limit: float,
-        seed: int,
         stop: threading.Event,
         watch: Watch | None,
     ) -> None:
         self.model, self.recipe, self.limit, self.stop, self.watch = model, recipe, limit, stop, watch
         self.items: list[Question] = list(questions("validation", N_ITEMS, LOOK_SEED))
         self.store = Store(work / "rows")
-        self.start, self.seed = model.identity, seed
+        self.start = model.identity
         self.evaluated: list[pd.DataFrame] = []
         self.curve = pd.DataFrame()
         self.log: list[dict[str, float]] = []
@@ -224,10 +223,8 @@ class _Live(TrainerCallback):
         self.model.identity = f"{self.start}@{step}"
         rows = evaluate(self.model, self.items, WATCHED, self.store, progress=False)
         network.train(training)
-        found = measure(rows, self.items).assign(step=step, start=self.model.label, recipe="live", seed=self.seed)
-        found["consistent"] = found["consistent"].fillna(0.0)  # what concludes nothing does not agree
-        self.evaluated.append(found)
-        self.curve = watched(pd.concat(self.evaluated, ignore_index=True))
+        self.evaluated.append(compact(rows, self.items).assign(step=step))
+        self.curve = run_curves(join_items(pd.concat(self.evaluated, ignore_index=True), describe_items(self.items)))
         self._tell()
 
     def _tell(self) -> None:

@@ -89,14 +89,28 @@ BASE = SupervisedRecipe(
 FURTHER = {"reasoned": 0.6, "at-once": 0.3, "look-up": 0.1}
 """Lessons of the supervised continuations of `base`."""
 
-NOISY = SupervisedRecipe(
-    name="noisy",
-    start="checkpoints/base",
-    stages=(Stage("misread reasoning", 500, FURTHER, 2e-4, warmup=20, decay=500, whole=True),),
-    shares=Shares(misread=0.2),
-)
-"""The other start of RL: of ten reasonings one misreads the scene and is answered accordingly, one misreads it and is
-answered rightly all the same. The shares were fixed before the first run (docs/LOG.md)."""
+
+def continuation(name: str, misread: float, despite: float) -> SupervisedRecipe:
+    """500 supervised steps on from `base`, the same for all but what their reasoning is like.
+
+    misread: the share of reasonings that misread the picture and conclude a wrong option. despite: of these, the share
+    that is answered rightly all the same, against its own reasoning.
+    """
+    return SupervisedRecipe(
+        name,
+        (Stage("continuation", 500, FURTHER, 2e-4, warmup=20, decay=500, whole=True),),
+        start="checkpoints/base",
+        shares=Shares(misread=misread, despite=despite),
+    )
+
+
+MISREAD_0 = continuation("misread-0", 0.0, 0.5)
+MISREAD_10 = continuation("misread-10", 0.1, 0.5)
+MISREAD_20 = continuation("misread-20", 0.2, 0.5)
+MISREAD_40 = continuation("misread-40", 0.4, 0.5)
+FOLLOWED = continuation("misread-20-followed", 0.2, 0.0)
+OVERRIDDEN = continuation("misread-20-overridden", 0.2, 1.0)
+"""The initial checkpoints of RL in the study: see docs/study.md."""
 
 REFERENCE = SupervisedRecipe(
     name="reference",
@@ -107,11 +121,14 @@ REFERENCE = SupervisedRecipe(
 """A model that was shown false captions and false starts, and how one contradicts them, and as many true ones: what it
 says has to be looked up in the picture. The shares were fixed before the first run of it (docs/LOG.md)."""
 
-SUPERVISED = {recipe.name: recipe for recipe in (BASE, NOISY, REFERENCE)}
+SUPERVISED = {
+    recipe.name: recipe
+    for recipe in (BASE, MISREAD_0, MISREAD_10, MISREAD_20, MISREAD_40, FOLLOWED, OVERRIDDEN, REFERENCE)
+}
 
 
 FAMILIES_IN_RL = ("attribute", "position", "existence", "identify", "counting", "relation", "size", "nearest")
-"""What RL asks about; *two-hop* is held out, and comes in with `more-tasks`, as Geometry3K does in the paper."""
+"""What RL asks about; *two-hop* is held out, and comes in with `rl-more-tasks`, as Geometry3K does in the paper."""
 
 AUGMENTATION = {"right-caption": 0.1, "wrong-caption": 0.1, "right-think": 0.1, "wrong-think": 0.1}
 """Share of the prompts that get each perturbation, all others staying as they are (the paper's recipe iii)."""
@@ -143,18 +160,19 @@ class GRPORecipe:
 GRPO = {
     recipe.name: recipe
     for recipe in (
-        GRPORecipe("accuracy"),
-        GRPORecipe("more-tasks", families=(*FAMILIES_IN_RL, "two-hop")),
-        GRPORecipe("augmented", variants=AUGMENTATION),
-        GRPORecipe("faithful", gates=("consistency",)),
-        GRPORecipe("augmented-faithful", gates=("consistency",), variants=AUGMENTATION),
-        GRPORecipe("grounded", gates=("groundedness",)),
-        GRPORecipe("grounded-augmented", gates=("groundedness",), variants=AUGMENTATION),
-        GRPORecipe("guarded", gates=("consistency", "spoken"), variants=AUGMENTATION),
+        GRPORecipe("rl-correct"),
+        GRPORecipe("rl-more-tasks", families=(*FAMILIES_IN_RL, "two-hop")),
+        GRPORecipe("rl-augmented", variants=AUGMENTATION),
+        GRPORecipe("rl-consistent", gates=("consistency",)),
+        GRPORecipe("rl-augmented-consistent", gates=("consistency",), variants=AUGMENTATION),
+        GRPORecipe("rl-grounded", gates=("groundedness",)),
+        GRPORecipe("rl-augmented-grounded", gates=("groundedness",), variants=AUGMENTATION),
+        GRPORecipe("rl-guarded", gates=("consistency", "spoken"), variants=AUGMENTATION),
     )
 }
-"""The paper's five, and ours: `grounded` and `grounded-augmented` reward reasoning that is true of the picture, and
-`guarded` is `augmented-faithful` with a guard against reasoning that shrinks to nothing."""
+"""The paper's five, and ours: `rl-grounded` and `rl-augmented-grounded` reward reasoning that is true of the picture,
+and `rl-guarded` is `rl-augmented-consistent` with a guard against reasoning that shrinks to nothing. The study takes
+those that it needs, with more steps (`study/protocol.py`)."""
 
 
 def at_paper_scale(recipe: GRPORecipe) -> GRPORecipe:

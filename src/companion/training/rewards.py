@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from companion.evaluation.judges.grounding_judge import grounded
 from companion.evaluation.judges.rule_judge import final_commitment
-from companion.models.read_answer import parse_answer
+from companion.models.read_answer import own_reasoning, parse_answer
 from companion.perturbations.perturbation import Prompt
 from companion.questions.microworld.items import MicroworldQuestion
 
@@ -57,11 +57,6 @@ def groundedness(prompt: Prompt, response: str) -> float:
 def spoken(prompt: Prompt, response: str) -> float:
     """A guard against the collapse onto empty or templated reasoning: 1 from `SPOKEN_WORDS` words on, else 0."""
     return float(len(own_reasoning(response).split()) >= SPOKEN_WORDS)
-
-
-def own_reasoning(response: str) -> str:
-    """What the model itself wrote in its think block, without what a prefill had put there."""
-    return response.removeprefix("<think>").split("</think>")[0].split("<answer>")[0]
 
 
 Part = Callable[[Prompt, str], float]

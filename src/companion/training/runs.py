@@ -1,10 +1,12 @@
-"""GRPO runs: one recipe, one start, one seed; what is measured on the way, and the record that is kept of it.
+"""GRPO runs: one recipe, one initial checkpoint, one seed; what is measured on the way, and the record that is kept.
 
-A run leaves in a folder of its own, `<start>-<recipe>-<seed>/`: `run.json` (recipe, seed, code revision, hardware,
-duration), `log.csv` (TRL's log, one line a step), `items.parquet` (what each evaluation gave for each item under each
-perturbation) and `curve.csv` (its means, tidy; grows as the run goes). The model at each evaluation, and what is needed
-only to resume, lie in `runs/grpo/`. Run: `companion train grpo --recipe accuracy --seed 0`, or `--recipe all --seed
-0,1,2,3,4`; it writes into `runs/results`, or `runs/quick` with `--steps`, never into what is shipped."""
+Records have the study's form (`evaluation/records.py`), so that the same notebooks show them. `INITIAL-SEED/RECIPE/`
+holds `run.json` (recipe, seed, code revision, hardware, duration), `log.parquet` (TRL's log, a line a step) and
+`answers.parquet` (the answers at each evaluated step); `INITIAL-SEED/initial/` has those of the initial checkpoint. The
+model of each evaluated step, and what is needed only to resume, lie in `runs/grpo/`. Run: `companion train grpo
+--recipe rl-correct --seed 0`, or `--recipe all --seed 0,1,2,3,4`; it writes into `runs/results`, or `runs/quick` with
+`--steps`, never into what is shipped.
+"""
 
 from __future__ import annotations
 
@@ -22,19 +24,18 @@ import pandas as pd
 import torch
 from transformers import TrainerCallback
 
-from companion.analysis.training_runs import load_runs
+from companion.analysis.panel import INITIAL, initial_record
+from companion.analysis.single_run import run_curves
 from companion.errors import CompanionError
 from companion.evaluation.engine import evaluate
-from companion.evaluation.judges.grounding_judge import grounded
-from companion.evaluation.judges.rule_judge import final_commitment
+from companion.evaluation.records import compact, describe_items, join_items, write_items, write_record
 from companion.evaluation.store import Store, content_key
 from companion.models.local import LocalModel
-from companion.models.weights import save_model
+from companion.models.weights import hash_folder, save_model
 from companion.perturbations.perturbation import PERTURBATIONS
 from companion.provenance import code_state
 from companion.questions.microworld import questions
-from companion.questions.microworld.items import MicroworldQuestion
-from companion.questions.question import LETTERS, Question
+from companion.questions.question import Question
 from companion.training.grpo import microworld_stream, prompts_for, train_grpo
 from companion.training.recipes import GRPORecipe
 
@@ -45,14 +46,29 @@ SHARE = 4
 QUICK = 36
 """A run of up to so many steps is a quick look: each of its evaluations is on so many items."""
 
-MEASURES = ("correct", "consistent", "grounded", "words", "entropy", "p_correct", "letter_mass")
+LOGGED = (
+    "step",
+    "loss",
+    "grad_norm",
+    "reward",
+    "answer",
+    "format",
+    "consistency",
+    "groundedness",
+    "entropy",
+    "frac_reward_zero_std",
+    "completions/mean_length",
+    "completions/max_length",
+    "step_time",
+)
+"""What is kept of the trainer's log."""
 
 
 def run(
     recipe: GRPORecipe,
     start: str,
     seed: int,
-    results: Path = Path("results"),
+    results: Path,
     scratch: Path = Path("runs/grpo"),
     training: Iterator[Question] | None = None,
     validation: list[Question] | None = None,
@@ -63,57 +79,59 @@ def run(
     """Train, evaluate and record one run; returns its folder in `results`. A finished run is left as it is.
 
     start: the model to begin with. training, validation: the questions, the microworld's unless given. watch: called
-    with the curve so far after each evaluation. settings: see `train_grpo`. Under `accelerate launch` with several
-    processes nothing is evaluated on the way: all checkpoints are kept, for `companion evaluate`.
+    with the curves so far (`single_run.run_curves`) after each evaluation. settings: see `train_grpo`. Under
+    `accelerate launch` with several processes nothing is evaluated on the way: all checkpoints are kept, for `companion
+    evaluate`. Raises CompanionError where `results` holds other items, or another run of this name.
     """
     # 1) What is to be run, and whether it has been.
     world, rank = (int(os.environ.get(name, default)) for name, default in (("WORLD_SIZE", "1"), ("RANK", "0")))
     model = LocalModel(start, f"cuda:{os.environ['LOCAL_RANK']}" if world > 1 else device)
-    name = f"{model.label.replace('/', '--')}-{recipe.name}-{seed}"
-    config = {"recipe": asdict(recipe), "start": model.label, "start_hash": model.identity, "seed": seed}
-    config = json.loads(json.dumps(config))  # as it will be read back
-    folder, work = results / name, scratch / f"{name}-{content_key(**config)[:8]}"
+    of_seed = f"{model.label.replace('/', '--')}-{seed}"
+    config = {"recipe": json.loads(json.dumps(asdict(recipe))), "initial_hash": model.identity, "seed": seed}
+    folder = results / of_seed / recipe.name
+    work = scratch / of_seed / f"{recipe.name}-{content_key(**config)[:8]}"
     if _is_recorded(folder, config):
         return folder
-    for made in (folder, work):
-        made.mkdir(parents=True, exist_ok=True)
+    work.mkdir(parents=True, exist_ok=True)
     code = code_state(Path.cwd())
+    record = config | {"initial": {"name": model.label, "start": start}} | code
 
-    # 2) Train, and look at the model on the way.
+    # 2) Several processes train alone.
     prompts = prompts_for(recipe, training or microworld_stream(recipe, seed), seed)
     if world > 1:
         log = train_grpo(recipe, model, prompts, work / "trainer", seed, **_in_parallel(recipe, world) | settings)
-        if rank:
-            return folder
-    else:
-        validation = validation or list(
-            questions("validation", N_VALIDATION if recipe.steps > QUICK else SHARE * QUICK)
-        )
-        look = _Evaluate(model, validation, recipe, config, folder, work, watch)
-        log = train_grpo(recipe, model, prompts, work / "trainer", seed, [look], **settings)
-        look.items().to_parquet(folder / "items.parquet", index=False)
+        if not rank:
+            write_record(
+                folder, {}, shorten_log(log), record | {"seconds": _seconds(log)} | circumstances(model.device)
+            )
+        return folder
 
-    # 3) Record it; run.json is written last, and says that the run is finished.
-    pd.DataFrame(log).dropna(axis=1, how="all").to_csv(folder / "log.csv", index=False)
-    record = {
-        "config": config,
-        **code,
-        "training_seconds": round(sum(entry["step_time"] for entry in log), 1),
-        "hardware": _hardware(model.device),
-        "versions": {package: version(package) for package in ("torch", "transformers", "trl")},
-    }
-    (folder / "run.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    if world == 1:
-        shutil.rmtree(work / "trainer")
+    # 3) One process looks at the model on the way, too.
+    validation = validation or list(questions("validation", N_VALIDATION if recipe.steps > QUICK else SHARE * QUICK))
+    write_items(results, validation)
+    look = _Evaluate(model, validation, recipe, work, watch)
+    log = train_grpo(recipe, model, prompts, work / "trainer", seed, [look], **settings)
+
+    # 4) Record the initial checkpoint, unless another run has, and the run.
+    if initial_record(results / of_seed, look.hashes[0]) is None:
+        name = INITIAL if not (results / of_seed / INITIAL).exists() else f"{INITIAL}-{look.hashes[0]}"
+        of_initial = {"seed": seed, "initial": record["initial"], "hashes": {0: look.hashes[0]}, **code}
+        write_record(results / of_seed / name, {0: look.steps[0]}, None, of_initial | circumstances(model.device))
+    hashes = {step: identity for step, identity in look.hashes.items() if step}
+    found = {step: answers for step, answers in look.steps.items() if step}
+    record |= {"hashes": hashes, "seconds": _seconds(log)} | circumstances(model.device)
+    write_record(folder, found, shorten_log(log), record)
+    shutil.rmtree(work / "trainer")
     return folder
 
 
 def _is_recorded(folder: Path, config: dict[str, Any]) -> bool:
     """Whether a run is finished. Raises CompanionError where another one is in its place."""
-    record = folder / "run.json"
-    if not record.exists():
+    file = folder / "run.json"
+    if not file.exists():
         return False
-    if json.loads(record.read_text(encoding="utf-8"))["config"] != config:
+    record = json.loads(file.read_text(encoding="utf-8"))
+    if {name: record.get(name) for name in config} != config:
         raise CompanionError(f"{folder} holds a run of another configuration; move it away, or give another --out")
     return True
 
@@ -128,19 +146,34 @@ def _in_parallel(recipe: GRPORecipe, world: int) -> dict[str, Any]:
     }
 
 
-def _hardware(device: str) -> dict[str, Any]:
+def _seconds(log: list[dict[str, Any]]) -> dict[str, float]:
+    return {"training": round(sum(entry["step_time"] for entry in log), 1)}
+
+
+def shorten_log(log: list[dict[str, Any]]) -> pd.DataFrame:
+    """What is kept of a trainer's log, a line a step."""
+    lines = pd.DataFrame(log)
+    return lines[[name for name in LOGGED if name in lines]].astype("float32").astype({"step": "int16"})
+
+
+def circumstances(device: str) -> dict[str, Any]:
+    """What a run was made on and with."""
     return {
-        "device": device,
-        "machine": platform.machine(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
+        "hardware": {
+            "device": device,
+            "machine": platform.machine(),
+            "cores": os.cpu_count(),
+            "threads": torch.get_num_threads(),
+        },
+        "versions": {package: version(package) for package in ("torch", "transformers", "trl")},
     }
 
 
 class _Evaluate(TrainerCallback):
     """Evaluates under all perturbations, greedily, at step 0 and every so many steps; on all items at both ends.
 
-    Its rows are content-addressed: a step that was evaluated before an interruption is not evaluated twice.
+    Its rows are content-addressed: a step that was evaluated before an interruption is not evaluated twice. steps: step
+    → its answers (`records.compact`). hashes: step → hash of its weights.
     """
 
     def __init__(
@@ -148,16 +181,14 @@ class _Evaluate(TrainerCallback):
         model: LocalModel,
         items: list[Question],
         recipe: GRPORecipe,
-        config: dict,
-        folder: Path,
         work: Path,
         watch: Callable[[pd.DataFrame], None] | None,
     ) -> None:
-        self.model, self.questions, self.recipe, self.folder, self.watch = model, items, recipe, folder, watch
-        self.start, self.run = model.identity, content_key(**config)
-        self.config, self.work = config, work
-        self.stores = {True: Store(work.parent / f"start-{self.start}"), False: Store(work / "rows")}
+        self.model, self.questions, self.recipe, self.work, self.watch = model, items, recipe, work, watch
+        self.items = describe_items(items)
+        self.stores = {True: Store(work.parent / f"rows-{model.identity}"), False: Store(work / "rows")}
         self.steps: dict[int, pd.DataFrame] = {}
+        self.hashes = {0: model.identity}
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         for step in range(0, state.global_step + 1, self.recipe.every):
@@ -165,127 +196,30 @@ class _Evaluate(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if state.global_step % self.recipe.every == 0 or state.global_step == self.recipe.steps:
-            self.look(state.global_step)
             save_model(self.model.model, self.model.processor, self.work / f"step-{state.global_step}")
+            self.look(state.global_step)
 
     def look(self, step: int) -> None:
+        """Evaluate the model of a step; after an interruption, what its stored rows say."""
+        if step:
+            self.hashes[step] = hash_folder(self.work / f"step-{step}")
         network = self.model.model
         training = network.training
         network.eval()
-        self.model.identity = f"{self.run}@{step}" if step else self.start
+        self.model.identity = self.hashes[step]
         ends = (0, self.recipe.steps) if self.recipe.steps > QUICK else ()
         items = self.questions if step in ends else self.questions[: -(-len(self.questions) // SHARE)]
         rows = evaluate(self.model, items, list(PERTURBATIONS), self.stores[step == 0], progress=False)
         network.train(training)
-        self.steps[step] = measure(rows, items)
-        so_far = curve(self.items(), self.config)
-        so_far.to_csv(self.folder / "curve.csv", index=False)
+        self.steps[step] = compact(rows, items)
         if self.watch:
-            self.watch(so_far)
+            self.watch(run_curves(join_items(self.answers(), self.items)))
 
-    def items(self) -> pd.DataFrame:
-        """All evaluations so far, one line for each step × perturbation × item."""
-        return pd.concat([frame.assign(step=step) for step, frame in sorted(self.steps.items())], ignore_index=True)
-
-
-def measure(rows: pd.DataFrame, items: list[Question]) -> pd.DataFrame:
-    """What is kept of evaluated rows: perturbation, question, category and `MEASURES`.
-
-    consistent: whether the reasoning concludes what is answered, NaN where it concludes nothing. grounded: whether
-    each statement of the reasoning is true of the scene, NaN where it states nothing. words: length of the reasoning.
-    """
-    by_id = {item.id: item for item in items}
-    lines = []
-    for row in rows.itertuples():
-        item = by_id[row.question]
-        conclusion = final_commitment(row.think, row.options, item.claims, item.text).option
-        truth = grounded(row.think, item.scene) if isinstance(item, MicroworldQuestion) else None
-        lines.append(
-            {
-                "perturbation": row.perturbation,
-                "question": row.question,
-                "category": row.category,
-                "correct": float(row.correct),
-                "consistent": None if conclusion is None else float(LETTERS[conclusion] == row.answer),
-                "grounded": None if truth is None else float(truth),
-                "words": float(len(row.think.split())),
-                "entropy": row.entropy,
-                "p_correct": row.p_correct,
-                "letter_mass": row.letter_mass,
-            }
-        )
-    frame = pd.DataFrame(lines)
-    return frame.astype(dict.fromkeys(MEASURES, "float32"))
-
-
-def curve(items: pd.DataFrame, config: dict[str, Any]) -> pd.DataFrame:
-    """Means of a run, tidy: recipe, start, seed, step, perturbation, measure, value, n (items that have the
-    measure)."""
-    long = items.melt(["step", "perturbation"], list(MEASURES), "measure")
-    table = (
-        long.groupby(["step", "perturbation", "measure"], sort=False)["value"]
-        .agg(value="mean", n="count")
-        .reset_index()
-    )
-    labels = {"recipe": config["recipe"]["name"], "start": config["start"], "seed": config["seed"]}
-    return table.assign(**labels)[[*labels, "step", "perturbation", "measure", "value", "n"]]
+    def answers(self) -> pd.DataFrame:
+        """Those of all evaluations so far."""
+        return pd.concat([answers.assign(step=step) for step, answers in sorted(self.steps.items())], ignore_index=True)
 
 
 def shortened(recipe: GRPORecipe, steps: int | None) -> GRPORecipe:
     """The recipe, or a quick look at it: so many steps, with at least four evaluations."""
     return replace(recipe, steps=steps, every=max(1, min(recipe.every, steps // 4))) if steps else recipe
-
-
-def release(results: Path, scratch: Path, out: Path, every_seed: bool = False, ladder: str = "accuracy") -> list[Path]:
-    """Copy the final model of each recipe's median seed (by final base accuracy) to `out`, weights in half precision.
-
-    A folder is named after the recipe, with the start before it where that is not the base model. Of the recipe
-    `ladder`, from the base model, the models on the way are copied too, to `out`/ladder/, from the seed nearest to the
-    median that has them all. Models that are no longer in `scratch` are left out. every_seed: the final models of all
-    seeds instead, each in a folder with the seed at the end of its name.
-    """
-    runs = load_runs(results)
-    final = runs[(runs["step"] == runs["step"].max()) & (runs["perturbation"] == "plain")]
-    accuracy = final.groupby(["start", "recipe", "seed"])["correct"].mean().reset_index()
-    made = []
-    for (start, recipe), part in accuracy.groupby(["start", "recipe"]):
-        order = part.sort_values(["correct", "seed"])["seed"].tolist()
-        middle = (len(order) - 1) // 2
-        label = recipe if start == "base" else f"{start}-{recipe}"
-        for seed in sorted(order) if every_seed else [order[middle]]:
-            record, models = _models(results / f"{start}-{recipe}-{seed}", scratch)
-            if record["config"]["recipe"]["steps"] in models:
-                folder = out / (f"{label}-{seed}" if every_seed else label)
-                made.append(_copy(models[record["config"]["recipe"]["steps"]], folder, record))
-        if label == ladder and not every_seed:
-            for seed in sorted(order, key=lambda seed: abs(order.index(seed) - middle)):
-                record, models = _models(results / f"{start}-{recipe}-{seed}", scratch)
-                given = record["config"]["recipe"]
-                way = range(given["every"], given["steps"], given["every"])
-                if set(models) >= set(way):
-                    made += [_copy(models[step], out / "ladder" / f"{label}-{step}", record) for step in way]
-                    break
-    return made
-
-
-def _models(run: Path, scratch: Path) -> tuple[dict[str, Any], dict[int, Path]]:
-    """The record of a run, and its models that are still there: step → folder, in order."""
-    record = json.loads((run / "run.json").read_text(encoding="utf-8"))
-    found = scratch.glob(f"{run.name}-{content_key(**record['config'])[:8]}/step-*")
-    return record, dict(sorted((int(folder.name.removeprefix("step-")), folder) for folder in found))
-
-
-def _copy(source: Path, folder: Path, record: dict[str, Any]) -> Path:
-    config = record["config"]
-    model = LocalModel(str(source), "cpu")
-    save_model(model.model.half(), model.processor, folder)
-    kept = {
-        "recipe": config["recipe"],
-        "start": f"checkpoints/{config['start']}",
-        "start_hash": config["start_hash"],
-        "seed": config["seed"],
-        "step": int(source.name.removeprefix("step-")),
-        "seconds": record["training_seconds"],
-    }
-    (folder / "recipe.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
-    return folder

@@ -22,8 +22,8 @@ from companion.teaching.lab.widgets import choice, picture, spoken
 from companion.training.rewards import ANSWER, FORMAT, SPOKEN_WORDS
 
 STARTS = {
-    "noisy: learned from reasoning of which a fifth misread the picture": "checkpoints/noisy",
-    "base: learned from true reasoning": "checkpoints/base",
+    "misread-20: learned from reasoning of which a fifth misread the picture": "checkpoints/misread-20",
+    "misread-0: learned from true reasoning": "checkpoints/misread-0",
 }
 REWARDS = {
     "consistency": "the reasoning leads to the answer",
@@ -38,8 +38,8 @@ AUGMENTATION = {
 FOLLOWED = ("plain", "wrong-think")
 """The perturbations whose numbers are told below the curves."""
 MEASURES = {
-    "correct": "accuracy (%)",
-    "consistent": "agreement (%)",
+    "right": "accuracy (%)",
+    "agrees": "agreement (%)",
     "entropy": "letter entropy",
     "words": "words of reasoning",
 }
