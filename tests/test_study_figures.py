@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from made_up_study import write_study
 
+from companion.analysis.panel import Checkpoints, StudyPanel
 from companion.figures import (
     dose_response,
     drift_by_kind,
@@ -18,7 +19,6 @@ from companion.figures import (
 )
 from companion.study import summaries
 from companion.study.estimands import ANSWERED_RIGHTLY, DOSES
-from companion.analysis.panel import Checkpoints, StudyPanel
 from companion.study.protocol import PROTOCOL, Protocol
 
 INITIALS, PROMPTS = ("misread-0", "misread-20"), ("plain", "wrong-caption", "wrong-think")

@@ -73,9 +73,12 @@ def record_of(results: Path, cell: Checkpoints, seed: int) -> Path | None:
     run = of_seed / cell.recipe
     if not (run / "run.json").exists():
         return None
-    if cell.step:
-        return run
-    return initial_record(of_seed, _record(run)["initial_hash"])
+    return run if cell.step else begun_from(run)
+
+
+def begun_from(run: Path) -> Path | None:
+    """The folder with what the initial checkpoint of a recorded run answered; None where there is none."""
+    return initial_record(run.parent, _record(run)["initial_hash"])
 
 
 def initial_record(of_seed: Path, identity: str) -> Path | None:

@@ -47,7 +47,7 @@ from companion.study.summaries import recorded
 RUNS, SHIPPED = Path("runs"), Path("results/rows")
 """Where rows are written, and where those lie that are too dear to compute at each build."""
 
-BESIDE = ("accuracy", "noisy-accuracy", "reference")
+BESIDE = ("misread-20", "rl-correct", "reference")
 """The shipped models that a reader's own is shown beside, on the microworld: after RL, after RL from reasoning that
 misreads the picture, and taught to contradict."""
 
