@@ -111,7 +111,7 @@ class StudyPanel:
             {
                 seed
                 for folder in self.results.glob(f"{cell.initial}-[0-9]*")
-                if (seed := int(folder.name.rpartition("-")[2])) and folder.name == f"{cell.initial}-{seed}"
+                if (seed := int(folder.name.rpartition("-")[2])) >= 0 and folder.name == f"{cell.initial}-{seed}"
                 if all(self._counts(record_of(self.results, one, seed)) for one in (cell, cell.before()))
             }
             for cell in cells
