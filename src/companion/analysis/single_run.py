@@ -32,9 +32,9 @@ def run_curves(answers: pd.DataFrame) -> pd.DataFrame:
     answers: of `records.join_items`, with step. What was asked at some steps only is left out, so that all steps are
     about the same items.
     """
-    answers = answers[answers["perturbation"].isin(WATCHED)]
+    answers = answers[answers["perturbation"].isin(WATCHED)].assign(right=answers["correct"])
     steps = answers.groupby("item")["step"].nunique()
-    answers = answers[answers["item"].map(steps == answers["step"].nunique())].rename(columns={"correct": "right"})
+    answers = answers[answers["item"].map(steps == answers["step"].nunique())]
     weights = resample([str(item) for item in answers["item"].unique()], np.random.default_rng(0))
     lines = []
     for (step, perturbation), part in answers.groupby(["step", "perturbation"], observed=True):
