@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from companion.analysis.consistency import with_verdicts
-from companion.analysis.training_runs import EQUIVALENT
+from companion.analysis.findings.rule import EQUIVALENT
 from companion.errors import CompanionError
 from companion.evaluation.engine import judge
 from companion.evaluation.judges.rule_judge import Rule
@@ -60,11 +60,8 @@ PARAMETERS = {
 }
 TABLES = {
     "coverage",
-    "findings",
     "study_tests",
-    "findings_consistency",
     "findings_gap",
-    "findings_perturbed",
     "gap_delivery",
     "your_model",
     "your_model_types",

@@ -324,8 +324,8 @@ MEASURING = (
         "07.2",
         "How much of the gap is delivery?",
         "Under `wrong-think`, a careless comparison sets the reference *told in the user's turn* against RL models "
-        "(`rl-correct`, in the table `accuracy`) that were *prefilled*; a fair one tells both in the user's turn. By "
-        "how many points is the careless gap in accuracy the larger?",
+        "(`rl-correct`) that were *prefilled*; a fair one tells both in the user's turn. By how many points is the "
+        "careless gap in accuracy the larger?",
         _GAPS + "answer = careless - fair",
         _delivery,
         (
