@@ -1,12 +1,12 @@
 """Records of a study that never was: random answers, in the files of real ones."""
 
+from dataclasses import asdict, replace
+
 import numpy as np
 import pandas as pd
 
 from companion.analysis.panel import INITIAL
-from companion.study.protocol import PROTOCOL
 from companion.evaluation.records import (
-    N_LETTERS,
     NONE,
     PERTURBATIONS,
     TYPES,
@@ -14,6 +14,8 @@ from companion.evaluation.records import (
     write_items,
     write_record,
 )
+from companion.questions.question import LETTERS
+from companion.study.protocol import CORRECT, PROTOCOL
 
 ITEMS = PROTOCOL.items()[:54]
 
@@ -31,9 +33,10 @@ def write_study(results, protocol=PROTOCOL, **shares):
 def write_made_up(results, name, steps, contradicting, device="cpu"):
     rng = np.random.default_rng(sum(name.encode()))
     answers = {int(step): _answers(rng, contradicting) for step in steps}
-    of_seed = name.partition("/")[0]  # stands for the hash of its initial checkpoint
-    record = {"hardware": {"device": device}, "initial_hash": of_seed, "hashes": {"0": of_seed}}
-    write_record(results / name, answers, None, record)
+    of_seed, _, recipe = name.partition("/")
+    hashes = {str(step): f"{name}@{step}" if step else of_seed for step in answers}
+    record = {"hardware": {"device": device}, "initial_hash": of_seed, "hashes": hashes}
+    write_record(results / name, answers, None, record | {"recipe": asdict(replace(CORRECT, name=recipe))})
 
 
 def _answers(rng, contradicting):
@@ -50,7 +53,7 @@ def _answers(rng, contradicting):
     other = np.where(answered == right, wrong, right)
     concluded = np.where(of_conclusion < contradicting, other, answered)
     concluded = np.where(of_none < 0.05, NONE, concluded)
-    probs = np.zeros((len(right), N_LETTERS))
+    probs = np.zeros((len(right), len(LETTERS)))
     probs[np.arange(len(right)), answered] = sure
     probs[np.arange(len(right)), other] = 1 - sure
     codes = encode_probabilities(probs)
@@ -65,4 +68,4 @@ def _answers(rng, contradicting):
         "true_statements": 1,
         "mass": 255,
     }
-    return pd.DataFrame(rows).astype(TYPES).assign(**{f"p{letter}": codes[:, letter] for letter in range(N_LETTERS)})
+    return pd.DataFrame(rows).astype(TYPES).assign(**{f"p{letter}": codes[:, letter] for letter in range(len(LETTERS))})

@@ -15,12 +15,8 @@ import pandas as pd
 import pytest
 import tiny_study
 
-from companion.evaluation.engine import evaluate
-from companion.evaluation.store import Store
-from companion.models.local import LocalModel
-from companion.study import running
 from companion.analysis.panel import INITIAL, initial_record
-from companion.study.protocol import PROTOCOL, arms_table
+from companion.evaluation.engine import evaluate
 from companion.evaluation.records import (
     PERTURBATIONS,
     compact,
@@ -31,6 +27,10 @@ from companion.evaluation.records import (
     write_items,
     write_record,
 )
+from companion.evaluation.store import Store
+from companion.models.local import LocalModel
+from companion.study import running
+from companion.study.protocol import PROTOCOL, arms_table
 from companion.training.supervised import LOOK_SEED
 
 AMENDMENTS = "\n## Amendments"

@@ -12,12 +12,8 @@ from made_up_study import ITEMS, write_made_up
 from companion.analysis.crossed import CrossedEstimate
 from companion.analysis.findings import rule
 from companion.analysis.findings.rule import MISSING, verdict_of_test
-from companion.study.estimands import WeightedMean
 from companion.analysis.panel import INITIAL, MEASURES, Checkpoints, StudyPanel
-from companion.study.planned_tests import TESTS, over_rl
-from companion.study.protocol import PROTOCOL
 from companion.evaluation.records import (
-    N_LETTERS,
     NONE,
     TYPES,
     describe_items,
@@ -26,10 +22,14 @@ from companion.evaluation.records import (
     write_items,
     write_record,
 )
+from companion.questions.question import LETTERS
+from companion.study.estimands import WeightedMean
+from companion.study.planned_tests import TESTS, over_rl
+from companion.study.protocol import PROTOCOL
 from companion.study.results import BY, planned_seeds, study_tests
 from companion.study.summaries import override_rates
 
-COUNTED = {"hardware": {"device": "cpu"}, "initial_hash": "one", "hashes": {"0": "one"}}
+COUNTED = {"hardware": {"device": "cpu"}, "initial_hash": "one", "hashes": {"0": "one", "1000": "another"}}
 """What a record has to say for its run to count."""
 
 
@@ -226,8 +226,8 @@ def nine_answers(tmp_path):
                 "mass": 255,
             }
         ).astype(TYPES)
-        codes = encode_probabilities(np.eye(N_LETTERS)[facts["right"]])
-        return table.assign(**{f"p{letter}": codes[:, letter] for letter in range(N_LETTERS)})
+        codes = encode_probabilities(np.eye(len(LETTERS))[facts["right"]])
+        return table.assign(**{f"p{letter}": codes[:, letter] for letter in range(len(LETTERS))})
 
     initial = Checkpoints("misread-20", "rl-correct", 0).before()
     write_record(tmp_path / "misread-20-21" / INITIAL, {0: answers(ANSWERS)}, None, COUNTED)
