@@ -103,11 +103,12 @@ def test_a_missing_record_takes_the_verdict_from_the_tests_that_need_it_and_from
     assert set(joint[joint == MISSING].index) == {("F6", "misread-20"), ("F8", "misread-20")}
 
 
-def test_runs_of_a_gpu_and_of_other_seeds_count_in_no_test(made_up, tmp_path):
+def test_runs_of_a_gpu_of_other_seeds_and_of_other_recipes_count_in_no_test(made_up, tmp_path):
     results, whole = made_up
     shutil.copytree(results, tmp_path / "study")
     for name in ("initial", "rl-correct"):
         shutil.copytree(results / "misread-0-21" / name, tmp_path / "study" / "misread-0-91" / name)
+    write_made_up(tmp_path / "study", "misread-0-21/rl-own", (250, 500, 750, 1000), 0.9)
     h2 = [test for test in TESTS if test.of == "H2"]
     columns = ["value", "p", "seeds", "verdict"]
     known = whole.loc[whole["of"] == "H2", columns].reset_index(drop=True)

@@ -75,7 +75,12 @@ def record_of(results: Path, cell: Checkpoints, seed: int) -> Path | None:
         return None
     if cell.step:
         return run if cell.step in _steps(run) else None
-    return initial_record(of_seed, _record(run)["initial_hash"])
+    return begun_from(run)
+
+
+def begun_from(run: Path) -> Path | None:
+    """The folder with what the initial checkpoint of a recorded run answered; None where there is none."""
+    return initial_record(run.parent, _record(run)["initial_hash"])
 
 
 def initial_record(of_seed: Path, identity: str) -> Path | None:
