@@ -30,7 +30,8 @@ def run_curves(answers: pd.DataFrame) -> pd.DataFrame:
     """
     answers = answers[answers["perturbation"].isin(WATCHED)]
     steps = answers.groupby("item")["step"].nunique()
-    answers = answers[answers["item"].map(steps == answers["step"].nunique())].rename(columns={"correct": "right"})
+    answers = answers[answers["item"].map(steps == answers["step"].nunique())]
+    answers = answers.assign(right=answers["correct"])  # of an item, right is its option
     weights = resample([str(item) for item in answers["item"].unique()], np.random.default_rng(0))
     lines = []
     for (step, perturbation), part in answers.groupby(["step", "perturbation"], observed=True):
