@@ -76,9 +76,12 @@ study: $(READY)  ## make the runs of docs/study.md that are not recorded yet; re
 card: $(READY)  ## measure the shipped checkpoints again and rewrite their model cards
 	for folder in $(dir $(wildcard checkpoints/*/config.json)); do $(BIN)/companion card $$folder || exit 1; done
 
-rows: $(READY)  ## evaluate every shipped checkpoint but base again, for notebook 03, into results/rows
-	for folder in $(filter-out checkpoints/base/,$(dir $(wildcard checkpoints/*/config.json))); do \
-		$(BIN)/companion evaluate --model $$folder --out results/rows || exit 1; done
+rows: $(READY)  ## evaluate the shipped checkpoints again, for notebooks 06 and 08, into results/rows (base is evaluated by notebook 01)
+	for folder in misread-20 rl-correct reference; do \
+		$(BIN)/companion evaluate --model checkpoints/$$folder --out results/rows || exit 1; done
+	for folder in misread-0 misread-0-rl-correct rl-consistent rl-augmented rl-augmented-consistent rl-grounded; do \
+		$(BIN)/companion evaluate --model checkpoints/$$folder --out results/rows --limit 300 \
+		--perturbations plain,wrong-caption,wrong-think || exit 1; done
 	for folder in rl-correct rl-consistent; do $(BIN)/companion judge results/rows --judge replay --perturbations plain \
 		--model checkpoints/$$folder || exit 1; done
 	$(BIN)/companion pack results/rows

@@ -17,7 +17,7 @@ from companion.questions.microworld import questions
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--models", default="checkpoints/base,checkpoints/accuracy", help="with commas between them")
+    parser.add_argument("--models", default="checkpoints/base,checkpoints/rl-correct", help="with commas between them")
     parser.add_argument("--items", type=int, default=ITEMS)
     parser.add_argument("--csv", type=Path, help="a file to write the table of checks to")
     options = parser.parse_args()

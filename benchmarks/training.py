@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--model", default="checkpoints/base")
     parser.add_argument("--steps", type=int, default=6)
     options = parser.parse_args()
-    recipe = replace(GRPO["accuracy"], steps=options.steps)
+    recipe = replace(GRPO["rl-correct"], steps=options.steps)
     model = LocalModel(options.model, device="cpu")
     prompts = grpo.prompts_for(recipe, grpo.microworld_stream(recipe, 0), 0)
     with tempfile.TemporaryDirectory() as folder:

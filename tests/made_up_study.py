@@ -4,9 +4,7 @@ import numpy as np
 import pandas as pd
 
 from companion.analysis.panel import INITIAL
-from companion.study.protocol import PROTOCOL
 from companion.evaluation.records import (
-    N_LETTERS,
     NONE,
     PERTURBATIONS,
     TYPES,
@@ -14,6 +12,8 @@ from companion.evaluation.records import (
     write_items,
     write_record,
 )
+from companion.questions.question import LETTERS
+from companion.study.protocol import PROTOCOL
 
 ITEMS = PROTOCOL.items()[:54]
 
@@ -50,7 +50,7 @@ def _answers(rng, contradicting):
     other = np.where(answered == right, wrong, right)
     concluded = np.where(of_conclusion < contradicting, other, answered)
     concluded = np.where(of_none < 0.05, NONE, concluded)
-    probs = np.zeros((len(right), N_LETTERS))
+    probs = np.zeros((len(right), len(LETTERS)))
     probs[np.arange(len(right)), answered] = sure
     probs[np.arange(len(right)), other] = 1 - sure
     codes = encode_probabilities(probs)
@@ -65,4 +65,4 @@ def _answers(rng, contradicting):
         "true_statements": 1,
         "mass": 255,
     }
-    return pd.DataFrame(rows).astype(TYPES).assign(**{f"p{letter}": codes[:, letter] for letter in range(N_LETTERS)})
+    return pd.DataFrame(rows).astype(TYPES).assign(**{f"p{letter}": codes[:, letter] for letter in range(len(LETTERS))})

@@ -164,7 +164,7 @@ SERVER = "http://localhost:1/v1#a"
         (["export-prompts", "--endpoint", SERVER, "--out", "x"], "--endpoint is for --writer llm"),
         (["export-prompts", "--device", "cpu", "--out", "x"], "--device is for --writer llm"),
         (["push", "results/rows", "--to", "a/b", "--out", "x"], "--out is for --dry-run"),
-        (["train", "noisy", "--steps", "2"], "--steps is for grpo, and noisy is a supervised recipe"),
+        (["train", "misread-20", "--steps", "2"], "--steps is for grpo, and misread-20 is a supervised recipe"),
         (["train", "grpo", "--validation", "x"], "--validation is for other benchmarks"),
     ],
 )
@@ -208,7 +208,9 @@ def test_judging_what_is_not_there(capsys, tmp_path):
     assert main(arguments) == 0
     assert "choose from" in fails(capsys, "judge", tmp_path, "--perturbations", "bass")
     assert "no rows on the benchmark" in fails(capsys, "judge", tmp_path, "--benchmark", str(other(tmp_path)))
-    assert "are noisy's" in fails(capsys, "judge", tmp_path, "--judge", "replay", "--model", "checkpoints/noisy")
+    assert "are misread-20's" in fails(
+        capsys, "judge", tmp_path, "--judge", "replay", "--model", "checkpoints/misread-20"
+    )
     assert "--judge llm needs a language model; give --endpoint" in fails(capsys, "judge", tmp_path, "--judge", "llm")
     assert "--csv is for pairs.jsonl" in fails(capsys, "judge", tmp_path, "--csv", tmp_path / "errors.csv")
     assert main(["judge", str(tmp_path)]) == 0

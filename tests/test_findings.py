@@ -6,16 +6,16 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from test_training_runs import made_up, rng, under_a_lie
 
 from companion.analysis import findings
-from companion.analysis.findings.of_rows import quantities_of
+from companion.analysis.findings import Quantity
 from companion.analysis.findings.wording import expected, table_of_tests, value
 from companion.cli import main
 from companion.errors import CompanionError
+from companion.intervals import Estimate
 from companion.study.planned_tests import HYPOTHESES
 from companion.teaching.pages import findings_page
-from companion.teaching.pages.findings_data import FIRST_STUDY, load
+from companion.teaching.pages.findings_data import load
 from companion.teaching.pages.findings_page import page, weakest
 from companion.teaching.pages.three_results import findings_summary
 
@@ -107,15 +107,15 @@ def test_a_test_whose_runs_are_missing_shows_its_estimate_and_no_verdict(figures
     put(figures, missing)
     text = page(load(figures))
     assert "## What was found so far" in text
-    assert overview(text)["F1"][2].startswith("2 of 5 seeds<br>")
+    assert overview(text)["F1"][2].startswith("no verdict yet: 2 of 5 seeds<br>right: ")
     assert "**" not in overview(text)["F1"][2]
     assert "**Preliminary:**" in findings_summary(figures)
     some = tests_of_study["of"].isin(["H3", "H6"])
     put(figures, tests_of_study.assign(verdict=tests_of_study["verdict"].mask(some, "runs missing")))
-    assert " are done, among them all of these results, over 5 training seeds. " in findings_summary(figures)
+    assert " are done; these results have all of theirs, over 5 training seeds. " in findings_summary(figures)
     put(figures, missing)
     row = next(row for table in tables_of(text) if table[0][:4] == HEAD for row in table[1:])
-    assert row[6] == "–"
+    assert (row[4], row[6]) == ("–", "–")
     assert numbers(row[3])
     put(
         figures,
@@ -124,16 +124,35 @@ def test_a_test_whose_runs_are_missing_shows_its_estimate_and_no_verdict(figures
     assert overview(page(load(figures)))["F8"][3] == "not run yet (0 of 5 seeds)"
 
 
+def test_with_few_seeds_it_says_how_many_of_which_tests(figures, tests_of_study):
+    """RL by `rl-correct` is complete, of one remedy one seed is recorded and of the others two; F14 takes two."""
+    remedies = tests_of_study["what"].str.contains("rl-augmented|rl-consistent|rl-grounded")
+    table = tests_of_study.assign(verdict=tests_of_study["verdict"].mask(remedies, "runs missing"))
+    table.loc[remedies, ["runs", "seeds"]] = 2
+    table.loc[table["what"].str.contains("rl-grounded") | (table["of"] == "F14"), ["runs", "seeds"]] = 1
+    table.loc[table["of"] == "F14", ["value", "low", "high", "p"]] = np.nan
+    put(figures, table)
+    text = page(load(figures))
+    rows = overview(text)
+    assert rows["F6"][3].startswith("no verdict yet: 1 to 2 of 5 seeds in 12 of 15 tests<br>entropy: ")
+    assert re.fullmatch("no verdict yet: 2 of 5 seeds<br>.* words so far", rows["F9"][3])
+    assert rows["F14"][3] == "no verdict yet: 1 of 5 seeds"
+    assert rows["F5"][3].startswith("**")
+    alone = "With one seed recorded, they are over questions alone."
+    assert alone in text
+    put(figures, tests_of_study)
+    assert alone not in page(load(figures))
+
+
 def test_a_whole_study_is_no_longer_running(figures, tests_of_study):
     put(figures, tests_of_study)
     text = page(load(figures))
     assert "## What was found\n" in text
-    assert not re.search(r"Preliminary|among them|\*{3}", findings_summary(figures))
+    assert not re.search(r"Preliminary|all of theirs|\*{3}", findings_summary(figures))
     joint = load(figures).joint
     for name, row in overview(text).items():
-        cells = row[2:-1] if name.startswith("F") else row[2:]
         verdicts = {verdict for (of, _), verdict in joint.items() if of == name}
-        told = {match[1] for cell in cells if (match := re.match(r"\*\*(.*?)\*\*", cell))}
+        told = {match[1] for cell in row[2:] if (match := re.match(r"\*\*(.*?)\*\*", cell))}
         assert told == verdicts, name
 
 
@@ -161,7 +180,7 @@ def test_undecided_tests_say_what_they_could_have_told(figures, tests_of_study):
     assert row[3:] == ["±2.5 points", "3.0 points"]
 
 
-@pytest.mark.parametrize("name", [*FIRST_STUDY, "study_tests", "findings_gap", "gap_delivery", "coverage"])
+@pytest.mark.parametrize("name", ["study_tests", "findings_gap", "gap_delivery", "coverage"])
 def test_a_missing_table_is_named_with_the_command_that_makes_it(figures, name):
     (figures / f"{name}.csv").unlink()
     with pytest.raises(CompanionError, match=rf"{name}\.csv is missing; make it with `make figures`"):
@@ -238,10 +257,9 @@ def test_the_weakest_test_is_the_one_least_as_expected():
     [
         (line("down", -0.2, -0.1), "−15.0 [−20.0, −10.0] points", "below 0"),
         (line("up", 0.4, 0.5, 0.5, "AUROC"), "0.450 [0.400, 0.500] AUROC", "above 0.5"),
-        (line("same", -0.01, 0.02), "+0.5 [−1.0, +2.0] points", "within ±3 points"),
         (line("no more", -0.01, 0.02), "+0.5 [−1.0, +2.0] points", "within ±3 points"),
         (line("up", 0.0002, 0.0004, 0.0, "points²"), "+3.0 [+2.0, +4.0] points²", "above 0"),
-        (line("up", 1, 3, 1.0, "times"), "2.00 [1.00, 3.00] times", "above 1"),
+        (line("down", -3, 1, 0.0, "words"), "−1.00 [−3.00, +1.00] words", "below 0"),
     ],
 )
 def test_values_are_shown_in_their_unit(test, shown, side):
@@ -250,56 +268,53 @@ def test_values_are_shown_in_their_unit(test, shown, side):
 
 
 def test_tests_are_listed_with_their_unit_and_what_tells_them_apart():
-    of_runs = {**line("down", -0.2, -0.1), "finding": "F1", "start": "base", "delivery": "user turn", "what": "a|b"}
-    assert table_of_tests(pd.DataFrame([{**of_runs, "seeds": 5}]), "finding", "start").splitlines() == [
-        "|  | RL from | test | the paper has it | found | seeds | verdict |",
+    one = {**line("down", -0.2, -0.1), "finding": "F1", "benchmark": "mine", "delivery": "user turn", "what": "a|b"}
+    assert table_of_tests(pd.DataFrame([{**one, "seeds": 5}]), "finding", "benchmark").splitlines() == [
+        "|  | your run on | test | the paper has it | found | seeds | verdict |",
         "| --- | --- | --- | --- | --- | --- | --- |",
-        "| F1 | `base` | a\\|b | below 0 | −15.0 [−20.0, −10.0] points | 5 | **supported** |",
+        "| F1 | mine | a\\|b | below 0 | −15.0 [−20.0, −10.0] points | 5 | **supported** |",
     ]
-    only_told = {**of_runs, "expected": "", "verdict": "not tested", "n": 300}
+    only_told = {**one, "expected": "", "verdict": "not tested", "n": 300}
     assert table_of_tests(pd.DataFrame([only_told]), "delivery").splitlines()[::2] == [
         "| reasoning prefix | test | the paper has it | found | items | verdict |",
         "| in the user turn | a\\|b |  | −15.0 [−20.0, −10.0] points | 300 | **not tested** |",
     ]
 
 
-def as_rows(runs):
-    """The last step of one run in the form that the tests of single models take."""
-    part = runs[runs["step"] == runs["step"].max()]
-    return part.assign(group=part["question"])
+@pytest.mark.parametrize(
+    ("expected", "low", "high", "against", "verdict"),
+    [
+        ("up", 0.01, 0.1, 0, "supported"),
+        ("up", -0.01, 0.1, 0, "undecided"),
+        ("up", -0.1, -0.01, 0, "contradicted"),
+        ("down", -0.1, -0.01, 0, "supported"),
+        ("down", 0.01, 0.1, 0, "contradicted"),
+        ("down", -0.1, 0.1, 0, "undecided"),
+        ("up", 0.6, 0.9, 0.5, "supported"),
+        ("up", 0.2, 0.4, 0.5, "contradicted"),
+        ("up", np.nan, np.nan, 0, "undecided"),
+    ],
+)
+def test_the_verdict_on_a_single_checkpoint_is_where_the_interval_lies(expected, low, high, against, verdict):
+    found = Estimate((low + high) / 2, low, high, 10)
+    assert Quantity("F5", "", expected, found, against).verdict == verdict
 
 
-def test_tests_over_seeds_are_the_means_of_those_of_single_models():
-    runs = under_a_lie(made_up("accuracy", by_seed=0.05), right=0.3, agrees=0.5)
-    runs["p_correct"] = np.random.default_rng(5).random(len(runs))
-    runs["entropy"] = np.random.default_rng(6).random(len(runs))
-    over = {q.what: q for q in findings.perturbations(runs, "base", rng())}
-    each = [
-        {q.what: q for q in quantities_of(as_rows(part), rng()) if q.finding != "F3"}
-        for _, part in runs.groupby("seed")
+def test_one_contradiction_contradicts_a_finding():
+    lines = [
+        ("mine", "F1", "supported"),
+        ("mine", "F1", "contradicted"),
+        ("mine", "F2", "supported"),
+        ("other", "F1", "supported"),
+        ("other", "F2", "undecided"),
     ]
-    assert set(over) == set(each[0])
-    for what, found in over.items():
-        assert found.found.value == pytest.approx(np.mean([one[what].found.value for one in each]))
-        of_one = each[0][what]
-        assert (found.finding, found.expected, found.against, found.unit) == (
-            of_one.finding,
-            of_one.expected,
-            of_one.against,
-            of_one.unit,
-        )
-
-
-def test_lies_that_help_contradict_f1_and_other_recipes_are_left_out():
-    hurt = findings.verdicts_on_runs(
-        under_a_lie(made_up("accuracy"), right=0.2, agrees=0.9), findings.perturbations, rng
-    )
-    help_ = findings.verdicts_on_runs(
-        under_a_lie(made_up("accuracy"), right=1.0, agrees=0.9), findings.perturbations, rng
-    )
-    assert findings.verdicts(hurt)["base", "F1"] == "supported"
-    assert findings.verdicts(help_)["base", "F1"] == "contradicted"
-    assert findings.perturbations(made_up("faithful"), "base", rng()) == []
+    tests = pd.DataFrame(lines, columns=["model", "finding", "verdict"])
+    assert findings.verdicts(tests, ["model"]).to_dict() == {
+        ("mine", "F1"): "contradicted",
+        ("mine", "F2"): "supported",
+        ("other", "F1"): "supported",
+        ("other", "F2"): "undecided",
+    }
 
 
 def test_the_pages_name_is_left_out_of_what_makes_a_checkout_dirty():

@@ -20,7 +20,7 @@ def made_up(reference, rl, seeds=5, items=80):
     rng = np.random.default_rng(0)
     lines = []
     for (recipe, given), seed, perturbation in product(
-        (("reference", reference), ("accuracy", rl)), range(seeds), PERTURBATIONS
+        (("reference", reference), ("rl-correct", rl)), range(seeds), PERTURBATIONS
     ):
         correct = rng.random(items) < (given["wrong"] if "wrong" in perturbation else 0.8)
         said = rng.random(items) < (given["said"] if "wrong" in perturbation else given["false alarm"])
@@ -73,8 +73,8 @@ def test_differences_are_paired_by_seed_and_item():
             - opened.loc[("reference", "plain", *place), "correct"]
         )
         - (
-            opened.loc[("accuracy", "wrong-think", *place), "correct"]
-            - opened.loc[("accuracy", "plain", *place), "correct"]
+            opened.loc[("rl-correct", "wrong-think", *place), "correct"]
+            - opened.loc[("rl-correct", "plain", *place), "correct"]
         )
         for place in [(seed, f"q{item}") for seed in range(5) for item in range(80)]
     ]
@@ -124,10 +124,10 @@ def test_the_effect_of_delivery_is_paired():
 
 @pytest.mark.slow
 def test_the_shipped_answers_are_whole(root):
-    """Eleven models, five perturbations, 300 items, both deliveries; what is no start is asked alike in both."""
+    """Eleven models, five perturbations, 300 items, both deliveries; what has no prefix is asked alike in both."""
     answers = load_gap(root / "results" / "gap")
     models = answers[["recipe", "seed"]].drop_duplicates()
-    assert sorted(map(tuple, models.to_numpy())) == sorted([("base", 0), *product(("reference", "accuracy"), range(5))])
+    assert list(map(tuple, models.to_numpy())) == [("base", 0), *product(("rl-correct", "reference"), range(5))]
     counts = answers.groupby(["delivery", "recipe", "seed", "perturbation"])["question"].nunique()
     assert len(counts) == 2 * 11 * 5
     assert set(counts) == {300}

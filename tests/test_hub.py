@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 def run(tmp_path, root):
     """A folder of rows of two models, in two parts, with verdicts."""
     store = Store(tmp_path / "run")
-    for name in ("accuracy", "faithful"):
+    for name in ("rl-correct", "reference"):
         table = pq.read_table(root / "results" / "rows" / f"{name}.parquet", schema=ROWS)
         store.append([row | {"model": f"org/{name}"} for row in table.slice(0, 40).to_pylist()])
     verdicts = pq.read_table(root / "results" / "rows" / "verdicts" / "replay.parquet", schema=VERDICTS)
@@ -42,7 +42,7 @@ def test_a_dry_run_writes_what_would_be_uploaded_and_leaves_the_rows_alone(run, 
     before = contents(run)
     assert main(["push", str(run), "--to", "me/some-rows", "--dry-run"]) == 0
     folder = run.parent / "some-rows-push"
-    names = ["README.md", "org--accuracy.parquet", "org--faithful.parquet", "verdicts/replay.parquet"]
+    names = ["README.md", "org--reference.parquet", "org--rl-correct.parquet", "verdicts/replay.parquet"]
     assert sorted(capsys.readouterr().out.split()) == [str(folder / name) for name in names]
     assert sorted(contents(folder)) == names
     assert contents(run) == before

@@ -510,7 +510,7 @@ def test_a_malformed_pair_names_its_line(tmp_path):
         read_pairs(file)
 
 
-def test_the_shares_of_a_noisy_start_are_what_they_say():
+def test_the_shares_of_misread_reasoning_are_what_they_say():
     """Misread: a fifth; of these, half answered rightly all the same."""
     rng = random.Random(1)
     misread = despite = 0

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from companion.analysis.consistency import with_verdicts
-from companion.analysis.training_runs import EQUIVALENT
+from companion.analysis.findings.rule import EQUIVALENT
 from companion.errors import CompanionError
 from companion.evaluation.engine import judge
 from companion.evaluation.judges.rule_judge import Rule
@@ -60,11 +60,8 @@ PARAMETERS = {
 }
 TABLES = {
     "coverage",
-    "findings",
     "study_tests",
-    "findings_consistency",
     "findings_gap",
-    "findings_perturbed",
     "gap_delivery",
     "your_model",
     "your_model_types",
@@ -486,7 +483,7 @@ def test_an_advantage_by_hand_is_the_trainers(root, checkpoint, tmp_path, monkey
 
     monkeypatch.setattr(grpo.Reward, "__call__", pay)
     monkeypatch.setattr(grpo._Trainer, "_generate_and_score_completions", spy)
-    recipe = replace(GRPO["accuracy"], prompts=4, rollouts=4, steps=1, warmup=1)
+    recipe = replace(GRPO["rl-correct"], prompts=4, rollouts=4, steps=1, warmup=1)
     prompts = grpo.prompts_for(recipe, grpo.microworld_stream(recipe, 0), 0)
     grpo.train_grpo(recipe, LocalModel(str(checkpoint)), prompts, tmp_path, 0, disable_tqdm=True, save_strategy="no")
     by_hand_found = []

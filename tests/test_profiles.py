@@ -256,7 +256,7 @@ def test_shipped_rows_are_found_under_their_keys(root, tmp_path):
 
 
 def test_a_shipped_checkpoint_computes_nothing(root, tmp_path):
-    model = LocalModel(str(root / "checkpoints" / "accuracy"))
+    model = LocalModel(str(root / "checkpoints" / "rl-correct"))
     store = Store(tmp_path, shipped=[root / "results" / "rows"])
     rows = engine.evaluate(model, questions("test", 5), ["plain", "wrong-think"], store, progress=False)
     assert len(rows) == 10

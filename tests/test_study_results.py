@@ -12,12 +12,8 @@ from made_up_study import ITEMS, write_made_up
 from companion.analysis.crossed import CrossedEstimate
 from companion.analysis.findings import rule
 from companion.analysis.findings.rule import MISSING, verdict_of_test
-from companion.study.estimands import WeightedMean
 from companion.analysis.panel import INITIAL, MEASURES, Checkpoints, StudyPanel
-from companion.study.planned_tests import TESTS, over_rl
-from companion.study.protocol import PROTOCOL
 from companion.evaluation.records import (
-    N_LETTERS,
     NONE,
     TYPES,
     describe_items,
@@ -26,6 +22,10 @@ from companion.evaluation.records import (
     write_items,
     write_record,
 )
+from companion.questions.question import LETTERS
+from companion.study.estimands import WeightedMean
+from companion.study.planned_tests import TESTS, over_rl
+from companion.study.protocol import PROTOCOL
 from companion.study.results import BY, planned_seeds, study_tests
 from companion.study.summaries import override_rates
 
@@ -103,11 +103,12 @@ def test_a_missing_record_takes_the_verdict_from_the_tests_that_need_it_and_from
     assert set(joint[joint == MISSING].index) == {("F6", "misread-20"), ("F8", "misread-20")}
 
 
-def test_runs_of_a_gpu_and_of_other_seeds_count_in_no_test(made_up, tmp_path):
+def test_runs_of_a_gpu_of_other_seeds_and_of_other_recipes_count_in_no_test(made_up, tmp_path):
     results, whole = made_up
     shutil.copytree(results, tmp_path / "study")
     for name in ("initial", "rl-correct"):
         shutil.copytree(results / "misread-0-21" / name, tmp_path / "study" / "misread-0-91" / name)
+    write_made_up(tmp_path / "study", "misread-0-21/rl-own", (250, 500, 750, 1000), 0.9)
     h2 = [test for test in TESTS if test.of == "H2"]
     columns = ["value", "p", "seeds", "verdict"]
     known = whole.loc[whole["of"] == "H2", columns].reset_index(drop=True)
@@ -226,8 +227,8 @@ def nine_answers(tmp_path):
                 "mass": 255,
             }
         ).astype(TYPES)
-        codes = encode_probabilities(np.eye(N_LETTERS)[facts["right"]])
-        return table.assign(**{f"p{letter}": codes[:, letter] for letter in range(N_LETTERS)})
+        codes = encode_probabilities(np.eye(len(LETTERS))[facts["right"]])
+        return table.assign(**{f"p{letter}": codes[:, letter] for letter in range(len(LETTERS))})
 
     initial = Checkpoints("misread-20", "rl-correct", 0).before()
     write_record(tmp_path / "misread-20-21" / INITIAL, {0: answers(ANSWERS)}, None, COUNTED)

@@ -1,21 +1,18 @@
 """What is said of GRPO runs: on made-up runs whose truth is known."""
 
 import json
-import re
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from companion.analysis import findings, training_runs
-from companion.analysis.findings import Quantity
-from companion.analysis.findings.of_runs import TRAINED
+from companion.analysis import training_runs
 from companion.analysis.tables import chance_level
 from companion.errors import CompanionError
 from companion.figures import lab_steps, live_curves, tradeoff_paths
 from companion.figures.interval_plots import remedies, seeds
 from companion.figures.theme import CHANCE
-from companion.intervals import Estimate, estimate_each, estimate_runs, resample
+from companion.intervals import estimate_each, estimate_runs, resample
 from companion.measures import auroc
 from companion.perturbations.perturbation import PERTURBATIONS
 from companion.questions import microworld
@@ -111,101 +108,6 @@ def test_change_and_gap_are_paired():
     assert gap.value == pytest.approx(change.value)
 
 
-@pytest.mark.parametrize(
-    ("expected", "low", "high", "against", "verdict"),
-    [
-        ("up", 0.01, 0.1, 0, "supported"),
-        ("up", -0.01, 0.1, 0, "undecided"),
-        ("up", -0.1, -0.01, 0, "contradicted"),
-        ("down", -0.1, -0.01, 0, "supported"),
-        ("down", 0.01, 0.1, 0, "contradicted"),
-        ("down", -0.1, 0.1, 0, "undecided"),
-        ("up", 1.1, 1.4, 1, "supported"),
-        ("up", 0.5, 0.9, 1, "contradicted"),
-        ("same", -0.02, 0.02, 0, "supported"),
-        ("same", -0.02, 0.05, 0, "undecided"),
-        ("same", -0.2, -0.05, 0, "contradicted"),
-        ("up", np.nan, np.nan, 0, "undecided"),
-    ],
-)
-def test_verdicts(expected, low, high, against, verdict):
-    found = Estimate((low + high) / 2, low, high, 10)
-    assert Quantity("F5", "", expected, found, against).verdict == verdict
-
-
-def test_the_trade_off_is_found_where_it_is_and_not_where_it_is_not():
-    for fall, verdict in ((0.3, "supported"), (-0.04, "contradicted")):
-        runs = made_up("accuracy", fall=fall, rise=0.3)
-        table = findings.verdicts_on_runs(runs, findings.dynamics, rng)
-        assert findings.verdicts(table)["base", "F5"] == verdict
-        assert findings.verdicts(table)["base", "F6"] == "supported"
-        assert "F8" not in set(table["finding"])  # no such runs, no such test
-
-
-def under_a_lie(runs, right, agrees):
-    """The runs, with these shares of right and of consistent answers under wrong captions and wrong starts."""
-    runs = runs.copy()
-    place = np.random.default_rng(3).permutation(len(runs)) / len(runs)
-    lied = runs["perturbation"].isin(["wrong-caption", "wrong-think"])
-    runs.loc[lied, "correct"] = (place[lied] < right).astype(float)
-    runs.loc[lied, "consistent"] = (place[::-1][lied] < agrees).astype(float)
-    return runs
-
-
-@pytest.mark.parametrize(("agrees", "verdict"), [(0.2, "supported"), (1.0, "contradicted")])
-def test_damage_is_larger_with_consistency_where_answers_stay_right_without_their_reasoning(agrees, verdict):
-    runs = under_a_lie(made_up("accuracy", rise=0.4, fall=0.1), right=0.5, agrees=agrees)
-    table = findings.verdicts_on_runs(runs, findings.consistency, rng)
-    assert findings.verdicts(table)["base", "F3"] == verdict
-
-
-def test_both_failure_types_are_needed_for_f11():
-    brittle = under_a_lie(made_up("accuracy", rise=0.4), right=0.1, agrees=0.95)
-    stubborn = under_a_lie(made_up("augmented", rise=0.4), right=0.95, agrees=0.1)
-    both = findings.consistency(pd.concat([brittle, stubborn]), "base", rng())
-    assert [q.verdict for q in both if q.finding == "F11"] == ["supported", "supported"]
-    assert "(`rl-augmented`)" in both[-2].what
-    assert "(`rl-correct`)" in both[-1].what
-    alike = findings.consistency(pd.concat([brittle, brittle.assign(recipe="augmented")]), "base", rng())
-    assert [q.verdict for q in alike if q.finding == "F11"] == ["contradicted", "supported"]
-
-
-def test_one_recipe_is_not_asked_whether_recipes_fail_in_two_ways():
-    alone = under_a_lie(made_up("accuracy", rise=0.4), right=0.1, agrees=0.95)
-    assert "F11" not in {q.finding for q in findings.consistency(alone, "base", rng())}
-
-
-def test_few_seeds_decide_nothing():
-    runs = made_up("accuracy", seeds=4, fall=0.3, rise=0.3)
-    table = findings.verdicts_on_runs(runs, findings.dynamics, rng)
-    assert set(table["verdict"]) == {"too few seeds"}
-    assert set(findings.verdicts(table)) == {"too few seeds"}
-
-
-def test_one_contradiction_contradicts_a_finding():
-    lines = [
-        ("base", "F5", "supported"),
-        ("base", "F5", "contradicted"),
-        ("base", "F6", "supported"),
-        ("noisy", "F5", "supported"),
-        ("noisy", "F6", "undecided"),
-    ]
-    tests = pd.DataFrame(lines, columns=["start", "finding", "verdict"])
-    assert findings.verdicts(tests).to_dict() == {
-        ("base", "F5"): "contradicted",
-        ("base", "F6"): "supported",
-        ("noisy", "F5"): "supported",
-        ("noisy", "F6"): "undecided",
-    }
-
-
-def test_the_tests_of_one_start_do_not_hang_on_another():
-    runs = made_up("accuracy", fall=0.3, rise=0.3)
-    both = findings.verdicts_on_runs(pd.concat([runs, runs.assign(start="noisy")]), findings.dynamics, rng)
-    alone = findings.verdicts_on_runs(runs, findings.dynamics, rng)
-    pd.testing.assert_frame_equal(both[both["start"] == "base"].reset_index(drop=True), alone)
-
-
 def test_seeds_are_told_from_recipes():
     rises = {"accuracy": 0.0, "augmented": 0.2, "faithful": 0.4}
     recipes = pd.concat([made_up(name, rise=rise, by_seed=0.01) for name, rise in rises.items()])
@@ -228,15 +130,6 @@ def test_only_seeds_that_all_recipes_have_are_compared():
         for one in (five, five[five["seed"] < 4])
     ]
     assert both[0] == both[1]
-
-
-def test_no_recipe_is_called_like_a_measure():
-    """A reader took the recipe `accuracy` for the share of right answers."""
-    runs = pd.concat([made_up(name, by_seed=0.05) for name in TRAINED])
-    tests = pd.concat([findings.verdicts_on_runs(runs, t, rng) for t in (findings.dynamics, findings.consistency)])
-    named = {name for what in tests["what"] for name in re.findall("`(.+?)`", what)}
-    assert named == set(training_runs.RECIPE_LABELS.values())
-    assert training_runs.recipe_label("guarded") == "guarded"
 
 
 def test_unrest_compares_the_seeds_of_two_recipes():

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from companion.evaluation import fill_missing
 from companion.study import protocol, running
 from companion.training import supervised
-from companion.training.recipes import Stage
+from companion.training.recipes import FURTHER, Stage
 
 
 def save_at_every_step() -> None:
@@ -29,7 +29,7 @@ if __name__ in ("__main__", "__mp_main__"):
 
 def tiny(checkpoint: str) -> protocol.Protocol:
     """Two initial checkpoints, two recipes, steps and items that one can count."""
-    stage = Stage("continuation", 6, protocol.FURTHER, 2e-4, warmup=2, decay=6, whole=True)
+    stage = Stage("continuation", 6, FURTHER, 2e-4, warmup=2, decay=6, whole=True)
     clean, misread = (
         replace(recipe, start=checkpoint, stages=(stage,), batch=8)
         for recipe in (protocol.MISREAD_0, protocol.MISREAD_20)

@@ -73,9 +73,12 @@ def record_of(results: Path, cell: Checkpoints, seed: int) -> Path | None:
     run = of_seed / cell.recipe
     if not (run / "run.json").exists():
         return None
-    if cell.step:
-        return run
-    return initial_record(of_seed, _record(run)["initial_hash"])
+    return run if cell.step else begun_from(run)
+
+
+def begun_from(run: Path) -> Path | None:
+    """The folder with what the initial checkpoint of a recorded run answered; None where there is none."""
+    return initial_record(run.parent, _record(run)["initial_hash"])
 
 
 def initial_record(of_seed: Path, identity: str) -> Path | None:
@@ -108,7 +111,7 @@ class StudyPanel:
             {
                 seed
                 for folder in self.results.glob(f"{cell.initial}-[0-9]*")
-                if (seed := int(folder.name.rpartition("-")[2])) and folder.name == f"{cell.initial}-{seed}"
+                if (seed := int(folder.name.rpartition("-")[2])) >= 0 and folder.name == f"{cell.initial}-{seed}"
                 if all(self._counts(record_of(self.results, one, seed)) for one in (cell, cell.before()))
             }
             for cell in cells

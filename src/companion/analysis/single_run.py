@@ -6,10 +6,14 @@ Its intervals are over items alone: nothing is said of another seed. Runs of sev
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from companion.analysis.panel import begun_from
+from companion.errors import CompanionError
+from companion.evaluation.records import read_answers
 from companion.intervals import estimate, resample
 from companion.measures import mean
 
@@ -28,10 +32,9 @@ def run_curves(answers: pd.DataFrame) -> pd.DataFrame:
     answers: of `records.join_items`, with step. What was asked at some steps only is left out, so that all steps are
     about the same items.
     """
-    answers = answers[answers["perturbation"].isin(WATCHED)]
+    answers = answers[answers["perturbation"].isin(WATCHED)].assign(right=answers["correct"])
     steps = answers.groupby("item")["step"].nunique()
     answers = answers[answers["item"].map(steps == answers["step"].nunique())]
-    answers = answers.assign(right=answers["correct"])  # of an item, right is its option
     weights = resample([str(item) for item in answers["item"].unique()], np.random.default_rng(0))
     lines = []
     for (step, perturbation), part in answers.groupby(["step", "perturbation"], observed=True):
@@ -42,3 +45,11 @@ def run_curves(answers: pd.DataFrame) -> pd.DataFrame:
                 labels = {"step": int(step), "perturbation": str(perturbation), "measure": measure}
                 lines.append({**labels, **asdict(found), "chance": chance})
     return pd.DataFrame(lines)
+
+
+def recorded_curves(run: Path) -> pd.DataFrame:
+    """`run_curves` of a recorded run, from the answers of its initial checkpoint on. run: the folder of its record."""
+    before = begun_from(run)
+    if before is None:
+        raise CompanionError(f"{run} has no record of the initial checkpoint beside it")
+    return run_curves(pd.concat([read_answers(before), read_answers(run)], ignore_index=True))

@@ -10,7 +10,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from companion.analysis.findings import measured
-from companion.analysis.training_runs import recipe_label
 from companion.figures.theme import (
     WIDTH,
     draw_chance,
@@ -68,7 +67,7 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
                 _slope(axes, part.loc[recipe], places, recipe)
         ends = lines.loc[(measure, perturbations[-1])].xs(-1, level="seed")
         ends = ends[ends["delivery"] == deliveries[-1]]["value"] * 100
-        labels = [(ends[recipe], recipe_label(recipe), recipe_look(recipe)[0]) for recipe in recipes]
+        labels = [(ends[recipe], recipe, recipe_look(recipe)[0]) for recipe in recipes]
         end_labels(row[-1], len(deliveries) - 0.85, labels, 15)
     for axes, perturbation in zip(panels[0], perturbations, strict=True):
         axes.set_title(perturbation_label(perturbation), fontsize="medium")
@@ -104,12 +103,12 @@ def _title(table: pd.DataFrame, deliveries: Sequence[str]) -> str:
     if prefix in set(table["perturbation"]) and len(deliveries) == 2:
         own, told_by_user = (means["accuracy", name, prefix, models[0]] for name in PLACES)
         return (
-            f"After a wrong reasoning prefix in its own turn {recipe_label(models[0])} is right in {own:.0f} %,\n"
+            f"After a wrong reasoning prefix in its own turn {models[0]} is right in {own:.0f} %,\n"
             f"with the prefix in the user's turn in {told_by_user:.0f} %"
         )
     if prefix in set(table["perturbation"]):
         return (
-            f"{recipe_label(models[0])} is right in {means['accuracy', deliveries[0], 'plain', models[0]]:.0f} % "
+            f"{models[0]} is right in {means['accuracy', deliveries[0], 'plain', models[0]]:.0f} % "
             f"under the plain prompt,\nin {means['accuracy', deliveries[0], prefix, models[0]]:.0f} % "
             f"{under(prefix)}"
         )

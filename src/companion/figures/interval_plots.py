@@ -11,7 +11,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import linregress
 
-from companion.analysis.training_runs import recipe_label
 from companion.evaluation.judges import measured_error
 from companion.figures.theme import (
     BLIND_SAFE,
@@ -149,7 +148,7 @@ def remedies(table: pd.DataFrame, measure: str, name: str, perturbations: Sequen
         axes.axvline(0, color="#222222", linewidth=1)
         axes.set_title(perturbation_label(perturbation), fontsize="medium", color=color, weight="bold")
         axes.margins(x=0.2)
-    panels[0].set_yticks(range(len(recipes)), [recipe_label(recipe) for recipe in recipes])
+    panels[0].set_yticks(range(len(recipes)), recipes)
     panels[0].set_ylim(len(recipes) - 0.5, -0.5)
     panels[len(shown) // 2].set_xlabel(f"{name}, against RL that rewards right answers alone (points)")
     own = lines[lines.index.get_level_values("recipe") != "before RL"]
@@ -319,7 +318,7 @@ def seeds(table: pd.DataFrame, measure: str, name: str, about: str) -> Figure:
         above = y + np.linspace(-0.2, 0.2, len(own))  # so that equal seeds are seen
         axes.plot(own["change"] * scale, above, marker=marker, color=color, linestyle="none")
     axes.axvline(0, color="#222222", linewidth=1)
-    axes.set_yticks(range(len(recipes)), [recipe_label(recipe) for recipe in recipes])
+    axes.set_yticks(range(len(recipes)), recipes)
     axes.set(xlabel=f"{name}, change over RL ({unit})", ylim=(len(recipes) - 0.5, -0.5))
     changes = table[table["seed"] >= 0].groupby("recipe")["change"]
     within, means = scale * (changes.max() - changes.min()).max(), scale * changes.mean()

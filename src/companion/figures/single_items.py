@@ -62,10 +62,10 @@ def example(question: Question, rows: pd.DataFrame) -> Figure:
         if pd.notna(row.get("p_correct")):
             verdict += f", P(correct) {row['p_correct']:.2f}"
         blocks.append((f"{name}: {verdict}", caption, row["prefill"], row["response"]))
-    width = 74
+    width = 78
     lines: list[tuple[str, str, str]] = [(f"{question.source}, item {question.id}", "#666666", "normal")]
     lines += [(part, "#222222", "bold") for part in textwrap.wrap(question.text, width - 8)]
-    options = "   ".join(f"{letter}. {option}" for letter, option in zip("ABCDE", question.options, strict=False))
+    options = "   ".join(f"{letter}. {option}" for letter, option in zip(LETTERS, question.options, strict=False))
     lines += [(part, "#222222", "normal") for part in textwrap.wrap(options, width)]
     for head, caption, prefill, response in blocks:
         lines.append(("", "#222222", "normal"))
@@ -78,15 +78,15 @@ def example(question: Question, rows: pd.DataFrame) -> Figure:
             if text:
                 lines += [(part, color, "normal") for part in textwrap.wrap(label + text, width)]
     height = 0.2 * len(lines) + 0.3
-    figure = Figure(figsize=(9, max(2.2, height)))
+    figure = Figure(figsize=(7.8, max(2.2, height)))
     figure.set_layout_engine("none")
-    picture = figure.add_axes((0.0, 0.0, 0.24, 1.0))
+    picture = figure.add_axes((0.0, 0.0, 0.277, 1.0))
     picture.imshow(np.asarray(question.load_image()), interpolation="nearest")
     picture.set_anchor("NW")
     picture.set_axis_off()
     for k, (text, color, weight) in enumerate(lines):
         y = 1 - (k + 0.9) * 0.2 / figure.get_figheight()
-        figure.text(0.26, y, text, color=color, weight=weight, fontsize=9.5, parse_math=False)
+        figure.text(0.3, y, text, color=color, weight=weight, fontsize=9.5, parse_math=False)
     return figure
 
 
@@ -97,7 +97,7 @@ def letters(question: Question, rows: pd.DataFrame, title: str, about: str) -> F
     picture.imshow(np.asarray(question.load_image()), interpolation="nearest")
     picture.set_axis_off()
     for axes, (name, row) in zip(panels, rows.iterrows(), strict=True):
-        shown = [f"{letter}" for letter, _ in zip("ABCDEF", row["options"], strict=False)]
+        shown = [f"{letter}" for letter, _ in zip(LETTERS, row["options"], strict=False)]
         colors = [perturbation_look(str(name))[0] if letter == row["right"] else "#cccccc" for letter in shown]
         hatches = ["//" if letter == row["right"] else "" for letter in shown]
         axes.bar(

@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from companion.analysis.findings.rule import EQUIVALENT
 from companion.analysis.panel import Checkpoints
-from companion.analysis.training_runs import UNSEEN
 from companion.study.estimands import KINDS, Auroc, Estimand, RankOrder, Slope, Term, VarianceGap, WeightedMean
 
 THREE_PROMPTS = ("plain", "wrong-caption", "wrong-think")
 """Those that most hypotheses are tested under."""
+
+UNSEEN = ("wrong-think-but", "wrong-caption-disclaimer", "abstain", "wrong-think-abstain", "wrong-caption-abstain")
+"""Prompt forms that no recipe trains on, of which F6 takes the mean."""
 
 HELD_OUT = "two-hop"
 """The family that RL never asks about, but in `rl-correct-two-hop`."""
@@ -38,7 +41,7 @@ class PlannedTest:
     prompt: str
     expected: str
     estimand: Estimand
-    matters: float = 0.03
+    matters: float = EQUIVALENT
     unit: str = "points"
     against: float = 0.0
 

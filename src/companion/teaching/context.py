@@ -19,7 +19,6 @@ from IPython.display import Image
 
 from companion.analysis import consistency, findings, leaderboard
 from companion.analysis.panel import StudyPanel
-from companion.analysis.training_runs import describe, load_runs
 from companion.errors import CompanionError
 from companion.evaluation.current_rows import numbered
 from companion.evaluation.engine import judge
@@ -47,7 +46,7 @@ from companion.study.summaries import recorded
 RUNS, SHIPPED = Path("runs"), Path("results/rows")
 """Where rows are written, and where those lie that are too dear to compute at each build."""
 
-BESIDE = ("accuracy", "noisy-accuracy", "reference")
+BESIDE = ("misread-20", "rl-correct", "reference")
 """The shipped models that a reader's own is shown beside, on the microworld: after RL, after RL from reasoning that
 misreads the picture, and taught to contradict."""
 
@@ -60,9 +59,8 @@ class NotebookContext:
     """What every notebook works with, and the data that it was opened with; the other data are empty.
 
     subtitle: "microworld · base · 500 items", the second line of titles. rows: one for each question × perturbation
-    (× model × sample), whose benchmark is the source of its question. runs: what the evaluations of finished GRPO runs
-    gave (`training_runs.load_runs`). record: one line a run. answers: seeds (or samples) × items × perturbations
-    (`findings.load_gap`). panel: the study's records.
+    (× model × sample), whose benchmark is the source of its question. answers: seeds (or samples) × items ×
+    perturbations (`findings.load_gap`). panel: the records of training runs.
     """
 
     gallery: Gallery
@@ -70,8 +68,6 @@ class NotebookContext:
     seed: int
     questions: Sequence[Question] = ()
     rows: pd.DataFrame = field(default_factory=pd.DataFrame)
-    runs: pd.DataFrame = field(default_factory=pd.DataFrame)
-    record: pd.DataFrame = field(default_factory=pd.DataFrame)
     answers: pd.DataFrame = field(default_factory=pd.DataFrame)
     panel: StudyPanel | None = None
 
@@ -87,13 +83,6 @@ class NotebookContext:
         alt = self.gallery.add(figure, table, subtitle or self.subtitle)
         name = figure.__name__.rpartition(".")[2]
         return Image(filename=str(self.gallery.folder / f"{name}.png"), alt=alt, width=900)
-
-    def subset(self, runs: pd.DataFrame) -> NotebookContext:
-        """For some of the runs, or some of their steps: its figures and their entries speak of those alone."""
-        record = self.record.merge(runs[["start", "recipe", "seed"]].drop_duplicates())
-        subtitle, facts = _of_runs(runs)
-        gallery = replace(self.gallery, facts=self.gallery.facts | facts)
-        return replace(self, gallery=gallery, subtitle=subtitle, runs=runs, record=record)
 
     def beside_shipped(self) -> NotebookContext:
         """With the rows of the models `BESIDE`, where they were asked the same items of the microworld, and with their
@@ -266,30 +255,23 @@ def open_gap(notebook: str, parameters: Mapping[str, Any]) -> NotebookContext:
     return _context(notebook, parameters, f"microworld · {told} · {items} items", facts, answers=answers)
 
 
-def open_runs(notebook: str, parameters: Mapping[str, Any]) -> NotebookContext:
-    """Read the finished GRPO runs.
-
-    parameters: results (folder) and seed (of the bootstrap), as in the notebook's parameters cell.
-    """
-    _prepare()
-    folder = Path(parameters["results"])
-    runs = load_runs(folder)
-    subtitle, facts = _of_runs(runs)
-    return _context(notebook, parameters, subtitle, facts | {"device": "cpu"}, runs=runs, record=describe(folder))
-
-
 def open_study(notebook: str, parameters: Mapping[str, Any]) -> NotebookContext:
-    """Read the records of the study.
+    """Read the records of training runs: of the study, or of `companion train grpo`.
 
     parameters: study (folder), seed, and figures (the gallery's folder) if it is not the project's. The panel's answers
     are read as they are asked for.
     """
     _prepare()
-    panel = StudyPanel(Path(parameters["study"]))
+    folder = Path(parameters["study"])
+    panel = StudyPanel(folder)
+    made = sorted(folder.glob("*/rl-*/run.json"))
     runs, planned = recorded(panel)
+    seeds = sorted({int(file.parent.parent.name.rpartition("-")[2]) for file in made})
+    facts = {"runs": len(made), "items": len(panel.items), "seeds": seeds, "device": "cpu"}
+    if not runs:
+        return _context(notebook, parameters, f"{len(made)} RL runs of {folder}", facts, panel=panel)
+    facts |= {"planned_runs": planned}
     subtitle = f"microworld · models of 1.65 million parameters · {runs} of {planned} RL runs of the study recorded"
-    seeds = sorted({int(file.parent.parent.name.rpartition("-")[2]) for file in panel.results.glob("*/rl-*/run.json")})
-    facts = {"runs": runs, "planned_runs": planned, "items": len(panel.items), "seeds": seeds, "device": "cpu"}
     return _context(notebook, parameters, subtitle, facts, panel=panel)
 
 
@@ -390,17 +372,3 @@ def _rows() -> Store:
 
 def _verdicts() -> Store:
     return Store(RUNS / "verdicts", VERDICTS, shipped=[SHIPPED / "verdicts"])
-
-
-def _of_runs(runs: pd.DataFrame) -> tuple[str, dict[str, Any]]:
-    """What figures say of the runs that they show, and what the manifest does."""
-    count = runs.groupby(["start", "recipe", "seed"]).ngroups
-    seeds = sorted(int(seed) for seed in runs["seed"].unique())
-    each = runs.groupby("step")["question"].nunique()
-    items = f"{each.max()} validation items"
-    if each.min() < each.max():
-        items = f"{each.min()} validation items on the way, {each.max()} at both ends"
-    starts = " and ".join(sorted(runs["start"].unique()))
-    over = f"seeds {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}"
-    subtitle = f"microworld · {count} GRPO run{'s' if count > 1 else ''} from {starts} · {over} · {items}"
-    return subtitle, {"runs": count, "items": int(each.max()), "seeds": seeds}

@@ -69,7 +69,7 @@ PAPERS_BENCHMARKS = (
     "mme-realworld-lite",
     "mmbench",
 )
-PAPERS_RECIPES = ("accuracy", "more-tasks", "augmented", "faithful", "augmented-faithful")
+PAPERS_RECIPES = ("rl-correct", "rl-more-tasks", "rl-augmented", "rl-consistent", "rl-augmented-consistent")
 
 BATCH = 256
 """Responses that are written at a time, at most."""

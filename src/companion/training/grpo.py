@@ -7,7 +7,7 @@ sampled and when they are scored; finished texts leave the batch; and groups who
 GRPO learns nothing from, are not scored at all.
 
 Left out of GRPO, as in TRL's defaults: the KL term and the reference model (beta = 0).
-Run: `companion train grpo --recipe accuracy --model checkpoints/base --seed 0`; the same call resumes.
+Run: `companion train grpo --recipe rl-correct --model checkpoints/base --seed 0`; the same call resumes.
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ def _training(record: dict) -> str:
             f"rollouts each, rate {recipe['rate']:g}. Reward: 0.1 for the form and 1.0 for the right answer"
             + (f", counted only with {gates}" if gates else "")
             + (f". Perturbed prompts: {lies}" if lies else "")
-            + ". Its seed is the one whose final accuracy is the median of its recipe's seeds."
+            + ". This is one seed; what all seeds of a recipe give is in FINDINGS.md."
         )
     lines = ["| stage | steps | batch | texts | lessons |", "|---|---|---|---|---|"]
     for stage in recipe["stages"]:

@@ -6,6 +6,7 @@ Run: `companion release --results results/study --scratch runs/study --seed 25`;
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -64,5 +65,7 @@ def _copy(source: Path, folder: Path, record: dict[str, Any], step: int) -> Path
         "step": step,
         "seconds": record["seconds"]["training"],
     }
+    if (curve := source / "training_curve.csv").exists():
+        shutil.copy(curve, folder)
     (folder / "recipe.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     return folder

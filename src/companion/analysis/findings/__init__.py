@@ -3,22 +3,12 @@
 `definitions` holds what the paper says. `rule` turns estimates over seeds and items into verdicts, as docs/study.md
 fixed it; `recipe_gap` tests F4 by it, on models that were made for that, and `study/` all other findings. `of_rows`
 tests what a single model can show, with the item as the unit, which makes a verdict about that checkpoint alone.
-`of_runs` holds the tests of the first study, until the second one is complete. `wording` puts tests and verdicts into
-words. What is shown holds for what was measured: on the microworld it is no statement about large models.
+`wording` puts tests and verdicts into words. What is shown holds for what was measured: on the microworld it is no
+statement about large models.
 """
 
-from companion.analysis.findings.definitions import (
-    AT_CHANCE,
-    ENOUGH_SEEDS,
-    FINDINGS,
-    PAPER,
-    RULE,
-    SOURCES,
-    Quantity,
-    verdicts,
-)
+from companion.analysis.findings.definitions import AT_CHANCE, FINDINGS, PAPER, SOURCES, Quantity, verdicts
 from companion.analysis.findings.of_rows import at_chance, verdicts_on_rows
-from companion.analysis.findings.of_runs import consistency, dynamics, perturbations, verdicts_on_runs
 from companion.analysis.findings.recipe_gap import (
     DELIVERIES,
     answers_of,
@@ -33,26 +23,20 @@ from companion.analysis.findings.wording import delivered, table_of_tests, verdi
 __all__ = [
     "AT_CHANCE",
     "DELIVERIES",
-    "ENOUGH_SEEDS",
     "FINDINGS",
     "PAPER",
-    "RULE",
     "SOURCES",
     "Quantity",
     "answers_of",
     "at_chance",
     "by_delivery",
-    "consistency",
     "delivered",
-    "dynamics",
     "joint_verdicts",
     "load_gap",
     "measured",
-    "perturbations",
     "table_of_tests",
     "verdict_list",
     "verdicts",
     "verdicts_on_gap",
     "verdicts_on_rows",
-    "verdicts_on_runs",
 ]

@@ -6,14 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from companion.analysis.training_runs import EQUIVALENT
+from companion.analysis.findings.rule import CONTRADICTED, EQUIVALENT, SUPPORTED, UNDECIDED
 from companion.intervals import Estimate
-
-PLAIN = "plain prompt"
-"""The perturbation `plain`, in words."""
 
 FINDINGS = {
     "F1": "misleading captions and wrong reasoning prefixes lower accuracy",
@@ -28,8 +24,8 @@ FINDINGS = {
     "reasoning",
     "F8": "with a reward for consistency fewer answers part from their reasoning than with the plain reward (that it "
     "*restores* agreement can be seen only where RL had lowered it: F5)",
-    "F9": "after RL with augmentation and that reward, reasoning is shorter, accuracy under wrong reasoning prefixes "
-    "is lower than under the plain prompt, and (first study alone) seeds differ more than with the plain reward",
+    "F9": "after RL with augmentation and that reward, reasoning is shorter, and accuracy under wrong reasoning "
+    "prefixes is lower than under the plain prompt",
     "F10": "P(correct) under the plain prompt tells which items survive a perturbation, and better than low entropy",
     "F11": "after a wrong reasoning prefix some models are more often stubborn (right against their own wrong "
     "reasoning), others more often brittle (they follow it)",
@@ -37,8 +33,8 @@ FINDINGS = {
     "F13": "wrong reasoning prefixes hurt more than wrong captions, while right ones of either kind help",
     "F14": "the seeds of one recipe differ more than recipes do",
 }
-"""Finding → what of it is tested, and no more. *Part from their reasoning*: in the first study fewer answers agree with
-it, in the study more contradict it. `PAPER` has what the paper says."""
+"""Finding → what of it is tested, and no more. *Part from their reasoning*: more answers contradict it. `PAPER` has
+what the paper says."""
 
 SOURCES = {
     "A": "abstract or authors' summary",
@@ -109,18 +105,6 @@ PAPER = {
 }
 """Finding → what the paper says, and a key of `SOURCES`."""
 
-ENOUGH_SEEDS = 5
-"""A bootstrap over fewer seeds draws too few different samples for its interval to be trusted."""
-
-RULE = f"""A test names a quantity, and on which side of a value the paper has it. It is *supported* if its whole 95 % \
-interval lies on that side, *contradicted* if it lies wholly on the other, and else *undecided*; with fewer than \
-{ENOUGH_SEEDS} seeds a recipe it is *too few seeds*, whatever its interval says. "The same" means within \
-±{100 * EQUIVALENT:g} points, fixed before the first run: supported if the whole interval lies in there, contradicted \
-if wholly outside. Where the most extreme of k recipes or models is picked after the fact (F11), the intervals are at \
-1 − 0.05 / k. A finding is *supported* if all its tests are, *contradicted* if one is, and else *undecided*."""
-"""The rule of `Quantity.verdict` and `verdicts`, in words."""
-
-
 AT_CHANCE = "not above chance"
 """What stands for the verdict on a single model whose plain accuracy, with its interval, is not above chance: what does
 not read the picture cannot be misled about it."""
@@ -128,10 +112,8 @@ not read the picture cannot be misled about it."""
 
 @dataclass(frozen=True)
 class Quantity:
-    """One test of a finding. expected: "up" (above `against`), "down" (below it) or "same" (within ±`EQUIVALENT`).
-
-    unit: of the value: "points" and "points of entropy" (kept as shares of 1), "AUROC", "words" or "times" (a ratio).
-    """
+    """One test of a finding on a single checkpoint. expected: "up" (above `against`) or "down" (below it). unit: of the
+    value: "points" (kept as shares of 1) or "AUROC"."""
 
     finding: str
     what: str
@@ -154,26 +136,22 @@ class Quantity:
 
     @property
     def verdict(self) -> str:
-        """supported, contradicted or undecided, by the `RULE`."""
+        """*supported* if the whole interval lies on the expected side, *contradicted* if it lies wholly on the other,
+        else *undecided*."""
         low, high = self.found.low - self.against, self.found.high - self.against
-        if np.isnan(low):
-            return "undecided"
-        if self.expected == "same":
-            inside = low >= -EQUIVALENT and high <= EQUIVALENT
-            outside = high < -EQUIVALENT or low > EQUIVALENT
-            return "supported" if inside else "contradicted" if outside else "undecided"
         if self.expected == "down":
             low, high = -high, -low
-        return "supported" if low > 0 else "contradicted" if high < 0 else "undecided"
+        return SUPPORTED if low > 0 else CONTRADICTED if high < 0 else UNDECIDED
 
 
-def verdicts(tests: pd.DataFrame, by: Sequence[str] = ("start",)) -> pd.Series:
-    """(…by, finding) → verdict of all its tests together, by the `RULE`. by: columns that tell apart what is tested."""
+def verdicts(tests: pd.DataFrame, by: Sequence[str]) -> pd.Series:
+    """(…by, finding) → verdict of all its tests on a single checkpoint together: *supported* if all are, *contradicted*
+    if one is, else *undecided*. by: columns that tell apart what is tested."""
 
     def joint(parts: pd.Series) -> str:
-        for verdict in (AT_CHANCE, "too few seeds", "contradicted"):
+        for verdict in (AT_CHANCE, CONTRADICTED):
             if (parts == verdict).any():
                 return verdict
-        return "supported" if (parts == "supported").all() else "undecided"
+        return SUPPORTED if (parts == SUPPORTED).all() else UNDECIDED
 
     return tests.groupby([*by, "finding"], sort=False)["verdict"].agg(joint)

@@ -1,7 +1,7 @@
 """Findings about what perturbations do (F1 to F3, F10 to F13), on the rows of models, with the item as the unit.
 
 A verdict is about that checkpoint on that benchmark: another checkpoint of the same recipe may give another.
-Left out: what takes several training runs (`of_runs`), and the gap to closed models (F4).
+Left out: what takes several training runs (`study/planned_tests.py`), and the gap to closed models (F4).
 """
 
 from __future__ import annotations

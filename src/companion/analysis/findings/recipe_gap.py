@@ -1,11 +1,11 @@
 """F4's inference, that the closed-open gap is one of recipe, on models of this project with the seed as the unit.
 
-A *reference* model was taught to contradict false captions and false starts, supervised; an `accuracy` model got RL for
-right answers alone. Both come from the same base model, and each of five seeds. If recipes make the gap, the reference
-keeps more of its accuracy and of its consistent accuracy under lies, and says that text and picture disagree where
-they do. A start of the reasoning can be delivered in two ways, and every test is made in each: opened models have it
-prefilled, served ones, like those of companies, are given it in the user's turn. It tests the inference alone: no
-closed model is asked.
+A *reference* model was taught to contradict wrong captions and wrong reasoning prefixes, supervised; an `rl-correct`
+model got 250 steps of RL for right answers alone. Both come from the checkpoint `base`, and each of five seeds. If
+recipes make the gap, the reference keeps more of its accuracy and of its consistent accuracy under misleading text, and
+says that text and picture disagree where they do. A reasoning prefix can be delivered in two ways, and every test is
+made in each: opened models have it prefilled, served ones, like those of companies, are given it in the user's turn. It
+tests the inference alone: no closed model is asked.
 """
 
 from __future__ import annotations
@@ -19,24 +19,23 @@ import numpy as np
 import pandas as pd
 
 from companion.analysis.crossed import crossed_mean
-from companion.analysis.findings.rule import decide
+from companion.analysis.findings.rule import EQUIVALENT, decide
 from companion.analysis.leaderboard import load
 from companion.analysis.tables import chance_level
-from companion.analysis.training_runs import EQUIVALENT, recipe_label
 from companion.intervals import Estimate, estimate_runs, resample
 from companion.measures import Array
 from companion.perturbations.perturbation import in_standing_order
 
 DELIVERIES = {"opened": "prefill", "served": "user turn"}
-"""Folder of rows → how a start of the reasoning was delivered in them."""
+"""Folder of rows → how a reasoning prefix was delivered in them."""
 
 LIES = ("wrong-caption", "wrong-think")
-REFERENCE, RL = "reference", "accuracy"
+BASE, RL, REFERENCE = "base", "rl-correct", "reference"
 
 
 def load_gap(folder: Path) -> pd.DataFrame:
-    """One line an answer: delivery, recipe, seed, perturbation, question, group, n_options, answer, correct,
-    consistent, acknowledges.
+    """One line an answer, `base` first: delivery, recipe, seed, perturbation, question, group, n_options, answer,
+    correct, consistent, acknowledges.
 
     folder: holds a folder of rows for each of `DELIVERIES`, with verdicts of the judges rule and conflict. A model is
     named RECIPE-SEED; one without a seed stands for its recipe alone, as seed 0. consistent: by the rule judge, as in
@@ -48,7 +47,10 @@ def load_gap(folder: Path) -> pd.DataFrame:
         models = rows["model"].str.extract(r"^(?P<recipe>.*?)(?:-(?P<seed>\d+))?$")
         answers = answers_of(rows, delivery)
         frames.append(answers.assign(recipe=models["recipe"], seed=models["seed"].fillna("0").astype(int)))
-    return pd.concat(frames, ignore_index=True)
+    standing = {name: place for place, name in enumerate((BASE, RL, REFERENCE))}
+    return pd.concat(frames).sort_values(
+        "recipe", key=lambda names: names.map(standing), kind="stable", ignore_index=True
+    )
 
 
 def answers_of(rows: pd.DataFrame, delivery: str) -> pd.DataFrame:
@@ -173,10 +175,8 @@ def _tests(panel: GapPanel, lie: str, seeds: list[int]) -> dict[str, Array]:
         return reference - rl
 
     return {
-        f"{lie}: change of accuracy, `reference` minus `{recipe_label(RL)}`": paired(
-            lambda name: panel.change(name, lie, "correct")
-        ),
-        f"{lie}: right and its reasoning says so, `reference` minus `{recipe_label(RL)}`": paired(
+        f"{lie}: change of accuracy, `reference` minus `{RL}`": paired(lambda name: panel.change(name, lie, "correct")),
+        f"{lie}: right and its reasoning says so, `reference` minus `{RL}`": paired(
             lambda name: panel.values(name, lie, "consistent accuracy")
         ),
         f"{lie}: `reference` says that text and picture disagree, true positive rate minus false positive rate": (
@@ -186,10 +186,10 @@ def _tests(panel: GapPanel, lie: str, seeds: list[int]) -> dict[str, Array]:
 
 
 def by_delivery(answers: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> pd.DataFrame:
-    """recipe, perturbation, estimate: accuracy with a start in the user's turn minus accuracy with it prefilled,
-    paired.
+    """recipe, perturbation, estimate: accuracy with a reasoning prefix in the user's turn minus accuracy with it
+    prefilled, paired.
 
-    What is no start is the same for both: how far served models answer as opened ones do.
+    What has no prefix is the same for both: how far served models answer as opened ones do.
     """
     panels = {delivery: GapPanel(part, rng()) for delivery, part in answers.groupby("delivery")}
     lines = []

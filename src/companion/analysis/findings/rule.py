@@ -23,6 +23,10 @@ ENOUGH_SEEDS = 3
 
 LEVEL = 0.05
 
+EQUIVALENT = 0.03
+"""The smallest effect on a share, accuracy or P(correct) that matters: three points, fixed before the first run. What
+lies within it is about the same."""
+
 
 def decide(tests: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """Tests with p_holm, verdict and small.

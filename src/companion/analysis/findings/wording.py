@@ -8,14 +8,11 @@ from typing import Any
 import pandas as pd
 
 from companion.analysis.findings.definitions import FINDINGS
-from companion.analysis.training_runs import EQUIVALENT
 
 UNITS = {
     "points": (100, 1),
-    "points of entropy": (100, 2),
     "AUROC": (1, 3),
     "words": (1, 2),
-    "times": (1, 2),
     "points for 20 points of dose": (100, 1),
     "rank correlation": (1, 2),
     "points²": (10_000, 1),
@@ -23,8 +20,8 @@ UNITS = {
 }
 """Unit of a test → the factor by which its value is shown, and decimals. Without a unit: P(correct), entropy, kappa."""
 
-HEADS = {"finding": "", "start": "RL from", "delivery": "reasoning prefix", "benchmark": "your run on"}
-"""Columns that tell tests apart → their heads in `listed`."""
+HEADS = {"finding": "", "delivery": "reasoning prefix", "benchmark": "your run on"}
+"""Columns that tell tests apart → their heads in `table_of_tests`."""
 
 
 def value(test: Any) -> str:
@@ -39,15 +36,13 @@ def expected(test: Any) -> str:
     """Where the paper has a test's value: "below 0", "above 0.5", "within ±3 points"; "" where it is only told."""
     if not test.expected:
         return ""
-    if test.expected == "same":
-        return f"within ±{100 * EQUIVALENT:g} points"
     if test.expected == "no more":
         return f"within ±{UNITS[test.unit][0] * test.matters:g} {test.unit}"
     return f"{'above' if test.expected == 'up' else 'below'} {test.against:g}"
 
 
 def delivered(way: str) -> str:
-    """A way of giving a start of the reasoning, of `DELIVERIES`; "" for captions, which are given in one way."""
+    """A way of giving a reasoning prefix, of `DELIVERIES`; "–" for captions, which are given in one way."""
     if not isinstance(way, str) or not way:
         return "–"
     return "prefilled" if way == "prefill" else f"in the {way}"
@@ -56,10 +51,9 @@ def delivered(way: str) -> str:
 def table_of_tests(tests: pd.DataFrame, *by: str) -> str:
     """A Markdown table, one line a test. by: the columns, of `HEADS`, that tell the tests apart."""
     unit, units = ("seeds", "seeds") if "seeds" in tests else ("n", "items")
-    shown = {"start": lambda start: f"`{start}`", "delivery": delivered}
     lines = [
         [
-            *(shown.get(name, str)(getattr(test, name)) for name in by),
+            *(delivered(getattr(test, name)) if name == "delivery" else getattr(test, name) for name in by),
             test.what,
             expected(test),
             value(test),

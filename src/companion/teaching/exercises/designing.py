@@ -371,7 +371,7 @@ of_lies = [s for s, false in zip(said, lied) if false]
     Exercise(
         "05.3",
         "Get round the guard",
-        "The recipe `guarded` pays for a right answer only if the reasoning leads to it (`consistency`) and has at "
+        "The recipe `rl-guarded` pays for a right answer only if the reasoning leads to it (`consistency`) and has at "
         f"least {rewards.SPOKEN_WORDS} words (`spoken`), against collapse. Write a completion about a picture that "
         f"you cannot see, which is paid in full and says nothing true of it: {_asked(GUARDED)}.",
         _completion(f"Let me have a look at it. {_STAR.format(option=_OPTION)}", _LETTER),

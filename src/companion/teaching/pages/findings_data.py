@@ -9,7 +9,6 @@ from typing import Any
 
 import pandas as pd
 
-from companion.analysis.findings import verdicts
 from companion.analysis.findings.rule import MISSING, joint_verdicts
 from companion.analysis.findings.wording import delivered
 from companion.errors import CompanionError
@@ -18,9 +17,6 @@ NAME = "FINDINGS.md"
 
 STUDY, GAP, DELIVERY, COVERAGE = "study_tests", "findings_gap", "gap_delivery", "coverage"
 """Tables of the study's tests, of F4's, of what delivery alone does, and of what the intervals cover in simulation."""
-
-FIRST_STUDY = ("findings_perturbed", "findings_consistency", "findings")
-"""Tables of the first study's tests, whose verdicts stand beside the study's until it is complete."""
 
 SINGLE = "your_model_claims"
 """The table of tests of one checkpoint, with the item as the unit: of `base`, or of the model of a report."""
@@ -55,14 +51,12 @@ FIGURES = {
 class Findings:
     """What the page is written from.
 
-    tests: planned tests with their estimates and verdicts, those of F4 among them. first: (start, finding) → verdict
-    of the first study. figures: the folder of tables and manifest. run: the tests of a report. prefix: from the page to
-    the project.
+    tests: planned tests with their estimates and verdicts, those of F4 among them. figures: the folder of tables and
+    manifest. run: the tests of a report. prefix: from the page to the project.
     """
 
     figures: Path
     tests: pd.DataFrame
-    first: pd.Series
     manifest: dict[str, Any]
     run: pd.DataFrame | None = None
     prefix: str = ""
@@ -102,9 +96,8 @@ def load(figures: Path, run: pd.DataFrame | None = None, prefix: str = "") -> Fi
     told = gap["delivery"].map(lambda way: f" (prefix {delivered(way)})" if way else "")
     tests = pd.concat([study, gap.assign(what=gap["what"] + told)], ignore_index=True)
     tests = tests.sort_values("of", key=lambda names: names.map(_place), kind="stable")
-    first = pd.concat([read_table(figures, name) for name in FIRST_STUDY], ignore_index=True)
     manifest = json.loads(_there(figures / "manifest.json").read_text("utf-8"))
-    return Findings(figures, tests, verdicts(first), manifest, run, prefix)
+    return Findings(figures, tests, manifest, run, prefix)
 
 
 def read_table(figures: Path, name: str, command: str = "make figures") -> pd.DataFrame:

@@ -16,7 +16,18 @@ import numpy as np
 import pandas as pd
 
 from companion.analysis.findings import AT_CHANCE, FINDINGS, PAPER, SOURCES, verdicts
-from companion.analysis.findings.rule import ENOUGH_SEEDS, MISSING, SUPPORTED, UNDECIDED, joint_verdicts
+from companion.analysis.findings.recipe_gap import RL
+from companion.analysis.findings.rule import (
+    CONTRADICTED,
+    ENOUGH_SEEDS,
+    MISSING,
+    MIXED,
+    NO_MORE,
+    SUPPORTED,
+    TOO_FEW,
+    UNDECIDED,
+    joint_verdicts,
+)
 from companion.analysis.findings.wording import UNITS, expected, markdown_table, table_of_tests, value
 from companion.figures.theme import initial_label
 from companion.intervals import points
@@ -36,7 +47,7 @@ from companion.teaching.pages.findings_data import (
 )
 from companion.teaching.pages.three_results import results
 
-ORDER = (MISSING, "too few seeds", "contradicted", "mixed", UNDECIDED, "no more than X", SUPPORTED)
+ORDER = (MISSING, TOO_FEW, CONTRADICTED, MIXED, UNDECIDED, NO_MORE, SUPPORTED)
 """Verdicts, from the one that a joint verdict hangs on first."""
 
 
@@ -96,7 +107,6 @@ def _findings_table(found: Findings) -> str:
         "",
         "what of the paper is tested",
         *(initial_label(name).replace("\n", ": ") for name in found.initials),
-        "first study: `base`, `noisy`",
     ]
     yours = [] if found.run is None else ["your run"]
     lines = []
@@ -106,9 +116,8 @@ def _findings_table(found: Findings) -> str:
         cells = [_cell(tests[tests["initial"] == initial]) for initial in found.initials]
         if len(across):
             cells = [_cell(across), *["as on the left" for _ in found.initials[1:]]]
-        old = ", ".join(str(found.first.get((start, name), "–")) for start in ("base", "noisy"))
         own = [] if found.run is None else [_yours(name, found.run)]
-        lines.append([f"[{name}](#{name.lower()})", f"{statement} ({SOURCES[PAPER[name][1]]})", *cells, old, *own])
+        lines.append([f"[{name}](#{name.lower()})", f"{statement} ({SOURCES[PAPER[name][1]]})", *cells, *own])
     return markdown_table([*heads, *yours], lines)
 
 
@@ -122,16 +131,27 @@ def _cell(tests: pd.DataFrame) -> str:
     if tests.empty:
         return "not planned"
     joint = joint_verdicts(tests.assign(all="all"), ["all"]).iloc[0]
-    count = f"{(tests['verdict'] == SUPPORTED).sum()} of {len(tests)} tests"
-    if joint != MISSING:
-        hangs = weakest(tests)
-        return f"**{joint}** ({count})<br>{hangs['what']} {_effect(hangs)}"
-    unit, there = _unit_of_runs(tests), tests[tests["value"].notna()]
+    if joint == MISSING:
+        return _so_far(tests)
+    hangs = weakest(tests)
+    return (
+        f"**{joint}** ({(tests['verdict'] == SUPPORTED).sum()} of {len(tests)} tests)<br>"
+        f"{hangs['what']} {_effect(hangs)}"
+    )
+
+
+def _so_far(tests: pd.DataFrame) -> str:
+    """How many runs those of some tests have that lack some, and the estimate so far of the one least as expected."""
+    lacking, there = tests[tests["verdict"] == MISSING], tests[tests["value"].notna()]
+    low, high = lacking["runs"].min(), lacking["runs"].max()
+    done = f"{low if low == high else f'{low} to {high}'} of {lacking['planned'].max()} {_unit_of_runs(tests)}"
+    if not tests["runs"].any():
+        return f"not run yet ({done})"
+    some = "" if len(lacking) == len(tests) else f" in {len(lacking)} of {len(tests)} tests"
     if there.empty:
-        return f"not run yet (0 of {tests['planned'].max()} {unit})"
+        return f"no verdict yet: {done}{some}"
     hangs = weakest(there)
-    begun = "" if len(there) == len(tests) else f", {len(there)} of {len(tests)} tests"
-    return f"{hangs['runs']} of {hangs['planned']} {unit}{begun}<br>{hangs['what']} {_effect(hangs)}"
+    return f"no verdict yet: {done}{some}<br>{hangs['what']} {_effect(hangs)} so far"
 
 
 def _unit_of_runs(tests: pd.DataFrame) -> str:
@@ -152,14 +172,13 @@ def _legend(found: Findings) -> str:
         else f"*Your run* is {', '.join(f'`{name}`' for name in found.run['model'].unique())}: one checkpoint, with "
         "the item as the unit, so that its verdicts are about that checkpoint alone." + _guessing(found.run)
     )
+    until = " While runs are missing it has how many there are, and an estimate so far." if incomplete(found) else ""
     return (
-        "A cell has the verdict, how many tests support it, and the effect of the test that decides. What the paper "
-        "says stands below, with every test. *Part from their reasoning*: more answers contradict it (in the "
-        "first study: fewer agree with it). The columns differ in the reasoning that the model was shown before RL, in "
-        "a supervised continuation of `base`: none of it misread the picture (`misread-0`), or 20 % did "
-        "(`misread-20`). *The first study* began RL from `base` itself and from `noisy`, which was made like "
-        "`misread-20`. Its runs were shorter, and its items had been looked at; its verdicts go when the study is "
-        f"complete. F4 tests the paper's inference only. {yours}"
+        f"A cell has the verdict, how many tests support it, and the effect of the test that decides.{until} What the "
+        "paper says stands below, with every test. *Part from their reasoning*: more answers contradict it. The "
+        "columns differ in the reasoning that the model was shown before RL, in a supervised continuation of `base`: "
+        "none of it misread the picture (`misread-0`), or 20 % did (`misread-20`). F4 tests the paper's inference "
+        f"only, on models that were made for it from `base`. {yours}"
     )
 
 
@@ -184,6 +203,7 @@ def _how_sure(found: Findings) -> str:
     link, facts = found.prefix, found.manifest[STUDY]
     covered = read_table(found.figures, COVERAGE)["crossed"]
     notes = ", ".join(name for name, (_, source) in PAPER.items() if "N" in source)
+    single = " With one seed recorded, they are over questions alone." if (found.tests["seeds"] == 1).any() else ""
     return "\n".join(
         [
             "* All of it is about the *microworld*: pictures of coloured shapes, and models of 1.65 million "
@@ -191,8 +211,8 @@ def _how_sure(found: Findings) -> str:
             f"* {facts['runs']} of {facts['planned_runs']} RL runs are recorded, each asked {facts['items']:,} "
             "questions that nothing was chosen on. Arms, items, tests and the smallest effects that matter were fixed "
             f"before the first run ([study.md]({link}docs/study.md)).",
-            "* Intervals are over seeds and questions, both drawn at random; all seeds continue one supervised model. "
-            f"In simulation 95 % intervals of means over {ENOUGH_SEEDS} seeds or more hold the truth in "
+            "* Intervals are over seeds and questions, both drawn at random; all seeds continue one supervised model."
+            f"{single} In simulation 95 % intervals of means over {ENOUGH_SEEDS} seeds or more hold the truth in "
             f"{100 * covered.min():.0f} to {100 * covered.max():.0f} % ([coverage.csv]({link}figures/coverage.csv)).",
             "* A finding is *supported* if all its tests are. It is *contradicted* if at least one test is and none is "
             "supported, *mixed* if some are supported and some contradicted. p-values of contradictions are corrected "
@@ -259,11 +279,11 @@ def _found(test: Any) -> list[str]:
     if np.isnan(test.value):
         return ["–", "–", count, "not run yet" if not test.runs else "no estimate yet"]
     verdict = "–" if test.verdict == MISSING else f"**{test.verdict}**" + (", small" if test.small else "")
-    found = value(test)
+    found, p = value(test), "–" if np.isnan(test.p) or test.verdict == MISSING else _p_value(test.p)
     if not np.isnan(getattr(test, "value_judge", np.nan)):
         judged = test._replace(value=test.value_judge, low=test.low_judge, high=test.high_judge)
         found += f"<br>as the rule judge reads it: {value(judged)}"
-    return [found, "–" if np.isnan(test.p) else _p_value(test.p), count, verdict]
+    return [found, p, count, verdict]
 
 
 def _p_value(p: float) -> str:
@@ -272,7 +292,7 @@ def _p_value(p: float) -> str:
 
 def _deliver(figures: Path) -> str:
     """What delivery alone does."""
-    moved = read_table(figures, DELIVERY).set_index(["recipe", "perturbation"]).loc[("accuracy", "wrong-think")]
+    moved = read_table(figures, DELIVERY).set_index(["recipe", "perturbation"]).loc[(RL, "wrong-think")]
     return (
         "**Before you compare a closed model with an open one:** give both the wrong reasoning prefix in the same way. "
         "Moved from the beginning of the model's own turn into the user's, the same words change the accuracy of the "
