@@ -55,23 +55,25 @@ STYLES = {
 RECIPES = {
     "before RL": ("#222222", "o", "-"),
     "base": ("#222222", "o", "-"),
-    "accuracy": (BLIND_SAFE[3], "s", "-"),
-    "more-tasks": (BLIND_SAFE[1], "D", "-"),
-    "augmented": (BLIND_SAFE[0], "^", "--"),
-    "faithful": (BLIND_SAFE[2], "v", "-"),
-    "augmented-faithful": (BLIND_SAFE[4], "P", "--"),
-    "grounded": (BLIND_SAFE[5], "X", "-"),
-    "grounded-augmented": (BLIND_SAFE[7], "<", "--"),
+    "rl-correct": (BLIND_SAFE[3], "s", "-"),
+    "rl-more-tasks": (BLIND_SAFE[1], "D", "-"),
+    "rl-augmented": (BLIND_SAFE[0], "^", "--"),
+    "rl-consistent": (BLIND_SAFE[2], "v", "-"),
+    "rl-augmented-consistent": (BLIND_SAFE[4], "P", "--"),
+    "rl-grounded": (BLIND_SAFE[5], "X", "-"),
+    "rl-augmented-grounded": (BLIND_SAFE[7], "<", "--"),
+    "rl-guarded": (BLIND_SAFE[9], ">", ":"),
     "reference": (BLIND_SAFE[2], "*", "-"),
-    "guarded": (BLIND_SAFE[9], ">", ":"),
 }
 """Training recipe → (colour, marker, line), in the order in which figures list them."""
 
 
 CHECKPOINTS = {
-    **{name: look for name, look in RECIPES.items() if name != "before RL"},
-    "noisy": ("#666666", "p", "-"),
-    "noisy-accuracy": (BLIND_SAFE[3], "d", ":"),
+    "base": RECIPES["base"],
+    "misread-0": ("#666666", "p", "-"),
+    "misread-20": (BLIND_SAFE[1], "h", "-"),
+    **{name: look for name, look in RECIPES.items() if name not in ("before RL", "base")},
+    "misread-0-rl-correct": (BLIND_SAFE[3], "d", ":"),
 }
 """checkpoint → (colour, marker, line), in the order in which figures list them."""
 
@@ -223,8 +225,12 @@ def so_far(done: int, planned: int, unit: str) -> str:
 
 
 def seeds_so_far(table: pd.DataFrame) -> str:
-    """The same of a table with the columns seeds and planned, whose lines may rest on different numbers of seeds."""
-    low, high, planned = table["seeds"].min(), table["seeds"].max(), table["planned"].max()
+    """The same of a table with the columns seeds and planned, whose lines may rest on different numbers of seeds; what
+    is not planned is left out."""
+    table = table[table["planned"] > 0]
+    if table.empty:
+        return ""
+    low, high, planned = (int(end) for end in (table["seeds"].min(), table["seeds"].max(), table["planned"].max()))
     return "" if low >= planned else f"{low if low == high else f'{low} to {high}'} of {planned} seeds so far. "
 
 
@@ -286,6 +292,14 @@ def _own_marker(name: str) -> str:
 def recipes_in_order(table: pd.DataFrame) -> list[str]:
     """The recipes of a table in their standing order, others after them."""
     return _in_order(RECIPES, table["recipe"])
+
+
+def recipe_rows(axes: Axes, table: pd.DataFrame) -> list[str]:
+    """The recipes of a table in their standing order, each made a row of the axes, from the top down."""
+    recipes = recipes_in_order(table)
+    axes.set_yticks(range(len(recipes)), [name.replace("augmented-", "augmented-\n") for name in recipes])
+    axes.set_ylim(len(recipes) - 0.5, -0.5)
+    return recipes
 
 
 def checkpoints_in_order(labels: Iterable[str]) -> list[str]:

@@ -88,20 +88,20 @@ def _names_none(answer: object, shares: pd.DataFrame) -> str:
 
 
 def _never_saw(answer: object, table: pd.DataFrame) -> str:
-    def points(recipe: str, measure: str) -> float:
-        return 100 * value(table, recipe=recipe, perturbation="wrong-caption", measure=measure)
+    def points(recipe: str, contrast: str = "minus plain") -> float:
+        return 100 * value(table, recipe=recipe, prompt="wrong-caption", contrast=contrast)
 
-    expected = points("augmented", "change") - points("accuracy", "change")
+    expected = points("rl-augmented") - points("rl-correct")
     slips = {
         "That is against the model before RL. `rl-correct` went through RL too, and saw no lie: compare with it.": (
-            points("augmented", "change") - points("before RL", "change")
+            points("rl-augmented") - points("before RL")
         ),
         "You compared accuracies. Recipes differ under `plain` as well; compare the *changes*.": points(
-            "augmented", "accuracy"
+            "rl-augmented", "level"
         )
-        - points("accuracy", "accuracy"),
+        - points("rl-correct", "level"),
         "That is the change of `rl-augmented` alone. Against which recipe does one see what augmentation did?": points(
-            "augmented", "change"
+            "rl-augmented"
         ),
     }
     close(
@@ -109,13 +109,13 @@ def _never_saw(answer: object, table: pd.DataFrame) -> str:
         expected,
         0.04,
         slips,
-        "Take the lines with `perturbation` `wrong-caption` and `measure` `change`: `augmented` minus `accuracy`, in "
-        "points.",
+        "Take the lines with `prompt` `wrong-caption` and `contrast` `minus plain`: `rl-augmented` minus `rl-correct`, "
+        "in points.",
     )
     return (
         f"{expected:+.1f} points. Against the model before RL it would have been "
-        f"{points('augmented', 'change') - points('before RL', 'change'):+.1f}. A remedy has to be held against the "
-        "treatment without it, not against no treatment."
+        f"{points('rl-augmented') - points('before RL'):+.1f}. A remedy has to be held against the treatment without "
+        "it, not against no treatment."
     )
 
 
@@ -224,9 +224,10 @@ before, after = one.sort_values("step")["value"]
 answer = 100 * {2}"""
 
 _CHANGES = """\
-lines = table[(table["perturbation"] == "wrong-caption") & (table["measure"] == "change")]
+lines = table[(table["prompt"] == "wrong-caption") & (table["contrast"] == "{}")]
 change = 100 * lines.set_index("recipe")["value"]
 """
+_LOSSES = _CHANGES.format("minus plain")
 
 _MARKS = """\
 part = marks[(marks["behaviour"] == "{0}") & (marks["perturbation"] == "{1}")]
@@ -285,24 +286,21 @@ RUNS = (
     Exercise(
         "05.1",
         "Held against what?",
-        "Suppose that under a wrong caption `rl-augmented` loses less than the model before RL. Did the augmentation "
-        "do that? Hold it against `rl-correct`, which went through the same RL and never saw a lie: by how many points "
-        "does the change under `wrong-caption` differ, `rl-augmented` minus `rl-correct`? (In `change` these are "
-        "`augmented` and `accuracy`.)",
-        _CHANGES + 'answer = change["augmented"] - change["accuracy"]',
+        "Suppose that with a wrong caption `rl-augmented` loses less than the model before RL. Did the augmentation do "
+        "that? Hold it against `rl-correct`, which went through the same RL and never saw a lie: by how many points "
+        "does the change differ, `rl-augmented` minus `rl-correct`?",
+        _LOSSES + 'answer = change["rl-augmented"] - change["rl-correct"]',
         _never_saw,
         (
-            Slip(_CHANGES + 'answer = change["augmented"] - change["before RL"]', "before RL"),
+            Slip(_LOSSES + 'answer = change["rl-augmented"] - change["before RL"]', "before RL"),
             Slip(
-                'lines = table[(table["perturbation"] == "wrong-caption") & (table["measure"] == "accuracy")]\n'
-                'answer = 100 * (lines.set_index("recipe")["value"]["augmented"] '
-                '- lines.set_index("recipe")["value"]["accuracy"])',
+                _CHANGES.format("level") + 'answer = change["rl-augmented"] - change["rl-correct"]',
                 "compare the *changes*",
             ),
-            Slip(_CHANGES + 'answer = change["augmented"]', "Against which recipe"),
-            Slip(_CHANGES + 'answer = change["accuracy"] - change["augmented"]', "the sign is not"),
+            Slip(_LOSSES + 'answer = change["rl-augmented"]', "Against which recipe"),
+            Slip(_LOSSES + 'answer = change["rl-correct"] - change["rl-augmented"]', "the sign is not"),
         ),
-        _CHANGES + "answer = ...  # in points, with its sign",
+        _LOSSES + "answer = ...  # in points, with its sign",
         given=("table",),
     ),
     Exercise(
