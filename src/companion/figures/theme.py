@@ -234,9 +234,21 @@ def seeds_so_far(table: pd.DataFrame) -> str:
     return "" if low >= planned else f"{low if low == high else f'{low} to {high}'} of {planned} seeds so far. "
 
 
-def over_seeds(seeds: int) -> str:
-    """What an interval is over, of the mean of so many seeds."""
-    return "items; one seed so far" if seeds == 1 else "seeds and items"
+def over_seeds(table: pd.DataFrame) -> str:
+    """What the intervals of a table with the column seeds are over."""
+    fewest, most = table["seeds"].min(), table["seeds"].max()
+    if most == 1:
+        return "items; one seed so far"
+    return "seeds and items" + ("; where there is one seed, over items" if fewest == 1 else "")
+
+
+ENOUGH_SEEDS = 3
+"""With fewer there is no verdict (docs/study.md), and nothing in a figure is called clear."""
+
+
+def clearly(table: pd.DataFrame) -> str:
+    """ "clearly ", where all lines of a table with the column seeds rest on enough of them, else nothing."""
+    return "clearly " if table["seeds"].min() >= ENOUGH_SEEDS else ""
 
 
 def initial_label(initial: str) -> str:
