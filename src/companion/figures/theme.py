@@ -24,6 +24,8 @@ from PIL.Image import open as open_image
 from PIL.ImageChops import difference
 from PIL.PngImagePlugin import PngInfo
 
+from companion.analysis.findings.rule import ENOUGH_SEEDS
+
 BLIND_SAFE = [to_hex((0.85 * r, 0.85 * g, 0.85 * b)) for r, g, b in sns.color_palette("colorblind")]
 """Seaborn's colours for the colour-blind, a little darker: all but the pale 6 and 8 have a contrast of 3 to white."""
 
@@ -242,12 +244,9 @@ def over_seeds(table: pd.DataFrame) -> str:
     return "seeds and items" + ("; where there is one seed, over items" if fewest == 1 else "")
 
 
-ENOUGH_SEEDS = 3
-"""With fewer there is no verdict (docs/study.md), and nothing in a figure is called clear."""
-
-
 def clearly(table: pd.DataFrame) -> str:
-    """ "clearly ", where all lines of a table with the column seeds rest on enough of them, else nothing."""
+    """The word, with a blank, where all lines of a table with the column seeds rest on enough of them for a verdict;
+    else nothing."""
     return "clearly " if table["seeds"].min() >= ENOUGH_SEEDS else ""
 
 
