@@ -54,7 +54,7 @@ def draw(table: pd.DataFrame, about: str, marked: int | None = None) -> Figure:
         axes.set_xlabel("RL step")
     end_labels(panels[-1], 1.05 * table["step"].max(), ends, 0.08 * np.ptp(panels[-1].get_ylim()))
     panels[0].set_ylabel("change since step 0")
-    note = f"bands: 95 % intervals over {over_seeds(table['seeds'].min())}; dashed: step {at}{tell_chance(table)}"
+    note = f"bands: 95 % intervals over {over_seeds(table)}; dashed: step {at}{tell_chance(table)}"
     return titled(figure, seeds_so_far(table) + _title(table, at), about, note)
 
 

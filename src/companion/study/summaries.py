@@ -209,7 +209,7 @@ def after_recipes(
         for contrast, weights in contrasts.items():
             own = [Term(weight, cell, name, measure) for name, weight in weights.items()]
             found = _mean(panel, own, seeds_of[recipe])
-            line = {"recipe": recipe, "prompt": prompt, "measure": measure, "contrast": contrast}
+            line: dict[str, object] = {"recipe": recipe, "prompt": prompt, "measure": measure, "contrast": contrast}
             line |= _level(found, measure) if contrast == "level" else asdict(found)
             if both and cell != correct:
                 others = [Term(-term.weight, correct, term.prompt, measure) for term in own]
