@@ -57,7 +57,7 @@ LAB = {
 @pytest.fixture(scope="module")
 def rows(root, tmp_path_factory):
     """Shipped rows of one checkpoint, those that exercises look at judged as notebook 3 judges them."""
-    rows = pd.read_parquet(root / "results" / "rows" / "accuracy.parquet")
+    rows = pd.read_parquet(root / "results" / "rows" / "rl-correct.parquet")
     store = Store(tmp_path_factory.mktemp("verdicts"), VERDICTS)
     read = rows[rows["perturbation"].isin(["plain", "wrong-think", "wrong-think-but", "blank-image"])]
     plain = read[read["perturbation"] == "plain"]
@@ -74,6 +74,8 @@ def names(root, rows, monkeypatch):
     found = {number: {"table": pd.read_csv(f"figures/{name}.csv"), "rows": rows} for number, name in tables.items()}
     curves, shares = (pd.read_csv(f"figures/{name}.csv") for name in ("tradeoff", "three_shares"))
     indexed = pd.read_csv("figures/perturbation_drops.csv").set_index(["perturbation", "measure"])
+    (by_hand,) = (cell.source for cell in notebooks(root)["02_confidence"] if cell.id == "02-hand-auroc-1")
+    exec(by_hand, {"np": np}, found["02"])
     return {
         **found,
         "03": {"rows": rows},
