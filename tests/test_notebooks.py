@@ -268,7 +268,8 @@ def test_two_notebooks_may_enter_figures_at_once(tmp_path):
 BY_HAND = {
     "01_perturbation_drops": [f"01-hand-{id}" for id in ("row-1", "accuracy", "paired-1", "bootstrap-1", "name-1")],
     "02_confidence": [
-        f"02-hand-{id}" for id in ("response", "softmax-1", "letters-1", "entropy-1", "auroc-1", "auroc-2", "simpson-1")
+        f"02-hand-{id}"
+        for id in ("response", "softmax-1", "letters-1", "entropy-1", "auroc-1", "auroc-2", "auroc-3", "simpson-1")
     ],
     "03_cot_consistency": ["03-hand-clauses-1", "03-hand-clauses-2", "03-05"],
     "04_training_dynamics": [f"04-hand-{id}" for id in ("group-1", "advantage-1", "gate-1")],
@@ -397,8 +398,8 @@ FAULTS = {
     },
     "02_confidence F10": lambda space: {
         "tables": SimpleNamespace(
-            PAIRS=space["tables"].PAIRS,
-            survival=lambda rows, rng, among_right: space["tables"].survival(rows, rng, True),
+            DEFINITIONS=space["tables"].DEFINITIONS,
+            survival=lambda rows, rng: space["tables"].survival(rows[rows["category"] != "position"], rng),
         )
     },
     "03_cot_consistency": lambda space: {"table": space["table"].assign(value=space["table"]["value"] + 0.01)},
@@ -454,11 +455,13 @@ def test_a_relation_turns_round_within_families(tmp_path, root, monkeypatch):
             for perturbation in ("plain", "wrong-think")
         ]
     )
-    for source in by_hand(root, "02_confidence")[4:6]:
+    for source in by_hand(root, "02_confidence")[4:]:
         exec(source, space)
     found = space["f10"]["P(correct)"]
     assert found["2. right under plain"] == found["1. all items"] < 0.5
     assert found["3. within a family"] == 1
+    ranks = space["families"]["mean rank"]
+    assert ranks.to_dict() == {"firm": pytest.approx(2 / 9), "gullible": pytest.approx(7 / 9)}
 
 
 def test_the_group_changes_sign_under_the_gate(root, tmp_path, monkeypatch):
