@@ -1,5 +1,7 @@
 """Records of a study that never was: random answers, in the files of real ones."""
 
+from dataclasses import asdict, replace
+
 import numpy as np
 import pandas as pd
 
@@ -13,7 +15,7 @@ from companion.evaluation.records import (
     write_record,
 )
 from companion.questions.question import LETTERS
-from companion.study.protocol import PROTOCOL
+from companion.study.protocol import CORRECT, PROTOCOL
 
 ITEMS = PROTOCOL.items()[:54]
 
@@ -31,9 +33,10 @@ def write_study(results, protocol=PROTOCOL, **shares):
 def write_made_up(results, name, steps, contradicting, device="cpu"):
     rng = np.random.default_rng(sum(name.encode()))
     answers = {int(step): _answers(rng, contradicting) for step in steps}
-    of_seed = name.partition("/")[0]  # stands for the hash of its initial checkpoint
-    record = {"hardware": {"device": device}, "initial_hash": of_seed, "hashes": {"0": of_seed}}
-    write_record(results / name, answers, None, record)
+    of_seed, _, recipe = name.partition("/")
+    hashes = {str(step): f"{name}@{step}" if step else of_seed for step in answers}
+    record = {"hardware": {"device": device}, "initial_hash": of_seed, "hashes": hashes}
+    write_record(results / name, answers, None, record | {"recipe": asdict(replace(CORRECT, name=recipe))})
 
 
 def _answers(rng, contradicting):

@@ -16,15 +16,17 @@ import pytest
 
 from companion.analysis.consistency import with_verdicts
 from companion.analysis.findings.rule import EQUIVALENT
+from companion.analysis.panel import StudyPanel
 from companion.errors import CompanionError
 from companion.evaluation.engine import judge
 from companion.evaluation.judges.rule_judge import Rule
 from companion.evaluation.store import VERDICTS, Store
-from companion.figures import quadrants
+from companion.figures import quadrants, tradeoff
 from companion.figures.gallery import Gallery
 from companion.intervals import RESAMPLES
 from companion.models.local import LocalModel
 from companion.questions.microworld import questions
+from companion.study import summaries
 from companion.study.protocol import CORRECT, MISREAD_20
 from companion.teaching.pages.teachers_page import PACE
 from companion.teaching.run_notebooks import parameters_of, parse_parameters, run_notebooks
@@ -54,8 +56,8 @@ PARAMETERS = {
     "03_cot_consistency": LIVE,
     "07_closed_vs_open": AUDIT,
     "04_training_dynamics": {"study", "live_steps", "seed"},
-    "05_remedies": {"results", "start", "study", "seed"},
-    "06_tradeoff_lab": {"item", "watched", "results", "own", "seed"},
+    "05_remedies": {"study", "seed"},
+    "06_tradeoff_lab": {"item", "watched", "study", "own", "seed"},
     "08_your_model": LIVE | {"figures"},
 }
 TABLES = {
@@ -271,6 +273,7 @@ BY_HAND = {
     ],
     "03_cot_consistency": ["03-hand-clauses-1", "03-hand-clauses-2", "03-05"],
     "04_training_dynamics": [f"04-hand-{id}" for id in ("group-1", "advantage-1", "gate-1")],
+    "05_remedies": ["05-hand-prefix-1"],
 }
 """The cells that do by hand what the notebook then calls by name."""
 
@@ -305,6 +308,7 @@ DEFINITIONS = {
         f"{100 * MISREAD_20.shares.misread:g} %",
         f"{100 * EQUIVALENT:g} points",
     },
+    "05_remedies": {f"{100 * EQUIVALENT:g} points"},
     "06_tradeoff_lab": {"six words"},  # of a gate
 }
 """Numbers that a notebook's text may give, because they are fixed and no results."""
@@ -347,7 +351,8 @@ def test_a_typed_number_is_found(text, found):
 
 @pytest.mark.parametrize("number", ["00", "01", "02", "03"])
 def test_one_checkpoint_is_asked_until_rl_is_explained(root, number):
-    """Notebook 04 explains RL; before it nothing hangs on what other checkpoints do."""
+    """Notebook 04 explains RL; before it nothing hangs on what other checkpoints do. Notebook 00 ends with the first
+    figure, which names those from which RL began."""
     (path,) = (root / "notebooks").glob(f"{number}_*.ipynb")
     own = [cell for cell in nbformat.read(path, 4).cells if "exercise" not in cell.metadata.get("tags", [])]
     code = "\n".join(cell.source for cell in own if cell.cell_type == "code")
@@ -355,7 +360,8 @@ def test_one_checkpoint_is_asked_until_rl_is_explained(root, number):
     assert set(re.findall(r"checkpoints(?:/[\w-]+)?", code)) == {"checkpoints/base"}
     others = [folder.parent.name for folder in (root / "checkpoints").glob("*/config.json")]
     assert len(others) > 5
-    assert [name for name in others if name != "base" and f"`{name}`" in text] == []
+    known = {"base", *(tradeoff.INITIALS if number == "00" else ())}
+    assert [name for name in others if name not in known and f"`{name}`" in text] == []
 
 
 def by_hand_names(root, name, tmp_path):
@@ -375,6 +381,9 @@ def by_hand_names(root, name, tmp_path):
             space["table"] = quadrants.table(rows, np.random.default_rng(0))
         space |= {"rows": rows}
         space["context"] = SimpleNamespace(rows=rows, questions=items, rng=lambda: np.random.default_rng(0))
+    if name[:2] == "05":
+        panel = StudyPanel(root / "results" / "study")
+        space |= {"panel": panel, "beside": summaries.beside_correct(panel, "misread-20", 500, ["right"])}
     return space
 
 
@@ -397,6 +406,7 @@ FAULTS = {
     "04_training_dynamics": lambda space: {
         "reward": lambda prompt, response, gates=(): space["reward"](prompt, response)
     },
+    "05_remedies": lambda space: {"beside": space["beside"].assign(value=space["beside"]["value"] + 0.01)},
 }
 """What is wrong with the package, so that what is done by hand no longer agrees with it."""
 

@@ -2,15 +2,17 @@
 
 import importlib
 import json
-from dataclasses import replace
+import shutil
+from dataclasses import asdict, replace
 
 import matplotlib.text
 import numpy as np
 import pandas as pd
 import pytest
 
-from companion.analysis import consistency, findings, leaderboard, tables, training_runs
+from companion.analysis import consistency, findings, leaderboard, tables
 from companion.analysis.consistency import with_verdicts
+from companion.analysis.panel import StudyPanel
 from companion.cli import main, parser
 from companion.cli.commands_page import reference
 from companion.evaluation.engine import evaluate, judge
@@ -18,11 +20,25 @@ from companion.evaluation.export import hub
 from companion.evaluation.judges.judge_registry import JUDGES, JudgeEntry, judged_by, judges_at_hand
 from companion.evaluation.judges.rule_judge import Rule
 from companion.evaluation.judges.verdicts import verdict_on
+from companion.evaluation.records import write_record
 from companion.evaluation.store import VERDICTS, Store
-from companion.figures import failure_types, quadrants, single_items
+from companion.figures import (
+    failure_types,
+    quadrants,
+    reasoning_length,
+    remedies,
+    remedies_accuracy,
+    remedies_agreement,
+    seeds_and_recipes,
+    single_items,
+    three_shares,
+)
 from companion.models.local import LocalModel
 from companion.perturbations.perturbation import PERTURBATIONS, Perturbation, apply, in_standing_order
 from companion.questions.microworld import questions
+from companion.study import summaries
+from companion.study.planned_tests import TESTS
+from companion.study.results import study_tests
 from companion.teaching.exercises import EXERCISES
 from companion.teaching.lab import compose
 from companion.training.recipes import GRPO
@@ -141,37 +157,43 @@ def test_analysis_needs_no_entry_of_what_is_in_the_rows(rows, note):
 
 
 @pytest.fixture
-def runs(root, tmp_path, monkeypatch):
-    """The records, and beside them two of a recipe that has no look and is in no finding."""
-    monkeypatch.setitem(GRPO, "own", replace(GRPO["accuracy"], name="own"))
-    for path in sorted((root / "results").glob("base-*")):
-        (tmp_path / path.name).symlink_to(path)
-    for seed in (0, 1):
-        folder, like = tmp_path / f"base-own-{seed}", root / "results" / f"base-accuracy-{seed}"
-        folder.mkdir()
-        (folder / "items.parquet").symlink_to(like / "items.parquet")
-        record = json.loads((like / "run.json").read_text(encoding="utf-8"))
-        record["config"]["recipe"]["name"] = "own"
-        (folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
-    return training_runs.load_runs(tmp_path)
+def records(root, tmp_path, monkeypatch):
+    """The study's records of one seed, and beside them a run of a recipe that has no look and is in no test."""
+    monkeypatch.setitem(GRPO, "own", replace(GRPO["rl-consistent"], name="own"))
+    study, seed = root / "results" / "study", tmp_path / "misread-20-25"
+    shutil.copy(study / "items.parquet", tmp_path)
+    shutil.copytree(study / seed.name, seed)
+    answers = pd.read_parquet(seed / "rl-consistent" / "answers.parquet")
+    record = json.loads((seed / "rl-consistent" / "run.json").read_text(encoding="utf-8"))
+    record |= {"recipe": asdict(GRPO["own"]), "hashes": {"500": "own"}}
+    write_record(seed / "own", {500: answers[answers["step"] == 500].drop(columns="step")}, None, record)
+    return tmp_path
 
 
-@pytest.mark.slow(40)
-def test_a_new_recipe_is_in_tables_and_figures(root, runs):
-    ends = runs[runs["step"].isin([0, runs["step"].max()])]
-    at_steps = training_runs.at_every_step(runs)
-    of_runs = {
-        "remedies_accuracy": ends,
-        "remedies_agreement": ends,
-        "reasoning_length": ends,
-        "seeds_and_recipes": ends,
-        "tradeoff_paths": at_steps,
+@pytest.mark.slow
+def test_a_new_recipe_is_in_tables_and_figures_and_changes_no_finding(records):
+    panel, place = StudyPanel(records), ("misread-20", 500)
+    run = summaries.recipes_run(panel, place[0]).set_index("recipe")
+    assert run.loc["own", ["gates", "seeds", "planned"]].tolist() == ["consistency", "25", 0]
+    prompts = ("plain", *remedies_accuracy.SHOWN)
+    after = summaries.after_recipes(panel, *place, prompts, ("right", *three_shares.SHARES))
+    tables = {
+        remedies: summaries.beside_correct(panel, *place, remedies.MEASURES),
+        remedies_accuracy: after,
+        remedies_agreement: after[after["prompt"] != "right-think"],
+        reasoning_length: summaries.each_seed(panel, *place, "words"),
+        seeds_and_recipes: summaries.each_seed(panel, *place, "right"),
     }
-    for name, part in of_runs.items():
-        module = importlib.import_module(f"companion.figures.{name}")
-        table = module.table(part, rng())
-        assert "own" in set(table["recipe"]), name
-        assert "own" in shown(module.draw(table, "about")), name
+    for module, given in tables.items():
+        table = module.table(given)
+        assert "own" in set(table["recipe"]), module
+        figure = module.draw(table, "about")
+        assert "own" in shown(figure), module
+        assert " of 5 seeds so far. " in figure.get_label()
+    tests = [test for test in TESTS if test.of in ("F7", "F8", "F9")]
+    found = study_tests(records, tests)
+    shutil.rmtree(records / "misread-20-25" / "own")
+    pd.testing.assert_frame_equal(study_tests(records, tests), found)
 
 
 class Sceptic:

@@ -1,9 +1,11 @@
 """The study's figures: tables from made-up records against plain means, and titles that hang on the numbers."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
-from made_up_study import write_study
+from made_up_study import write_made_up, write_study
 
 from companion.analysis.panel import Checkpoints, StudyPanel
 from companion.figures import (
@@ -12,7 +14,11 @@ from companion.figures import (
     one_transcript,
     overrides,
     pressure,
+    reasoning_length,
     remedies,
+    remedies_accuracy,
+    remedies_agreement,
+    seeds_and_recipes,
     sharpening,
     three_shares,
     tradeoff,
@@ -22,6 +28,7 @@ from companion.study.estimands import ANSWERED_RIGHTLY, DOSES
 from companion.study.protocol import PROTOCOL, Protocol
 
 INITIALS, PROMPTS = ("misread-0", "misread-20"), ("plain", "wrong-caption", "wrong-think")
+PLACE = ("misread-20", 500)
 MEASURES = (*tradeoff.MEASURES, *three_shares.SHARES, "entropy")
 
 
@@ -176,7 +183,7 @@ def test_a_rate_of_few_answers_is_not_drawn_at_the_step_at_which_they_are_few(pa
 
 
 def test_remedies_are_compared_by_seed_and_item(panel):
-    beside = summaries.beside_correct(panel, remedies.MEASURES)
+    beside = summaries.beside_correct(panel, *PLACE, remedies.MEASURES)
     assert set(beside["recipe"]) == set(remedies.REMEDIES)
     each = [
         panel.run(Checkpoints("misread-20", "rl-grounded", 500), seed, "plain")["contradicts"].mean()
@@ -189,7 +196,7 @@ def test_remedies_are_compared_by_seed_and_item(panel):
 
 
 def test_a_remedy_is_named_in_the_title_where_it_clearly_lowers_contradictions_under_every_prompt(panel):
-    beside = remedies.table(summaries.beside_correct(panel, remedies.MEASURES))
+    beside = remedies.table(summaries.beside_correct(panel, *PLACE, remedies.MEASURES))
     fewer = (beside["measure"] == "contradicts") & beside["recipe"].isin(["rl-consistent", "rl-grounded"])
     told = beside.assign(low=-0.1, high=np.where(fewer, -0.05, 0.1))
     assert (
@@ -207,6 +214,101 @@ def test_a_remedy_is_named_in_the_title_where_it_clearly_lowers_contradictions_u
     assert remedies.draw(told.assign(high=0.1), "about").get_label().startswith("No remedy clearly lowers")
 
 
+@pytest.fixture(scope="module")
+def after(panel):
+    prompts = ("plain", *remedies_accuracy.SHOWN)
+    return summaries.after_recipes(panel, *PLACE, prompts, ("right", *three_shares.SHARES))
+
+
+def test_recipes_are_told_before_rl_and_after_it_against_the_plain_prompt_and_against_rl_for_right_answers(
+    panel, after
+):
+    assert list(after["recipe"].unique()) == ["before RL", "rl-correct", *remedies.REMEDIES]
+    lines = after.set_index(["recipe", "prompt", "measure", "contrast"]).sort_index()
+
+    def right(recipe, step, prompt):
+        runs = [panel.run(Checkpoints("misread-20", recipe, step), seed, prompt) for seed in range(21, 26)]
+        return np.mean([run["correct"].mean() for run in runs])
+
+    found = lines.loc[("rl-grounded", "wrong-think", "right")]
+    assert found.loc["level", "value"] == pytest.approx(right("rl-grounded", 500, "wrong-think"))
+    lost = {name: right(name, 500, "wrong-think") - right(name, 500, "plain") for name in ("rl-grounded", "rl-correct")}
+    assert found.loc["minus plain", "value"] == pytest.approx(lost["rl-grounded"])
+    assert found.loc["minus plain", "more"] == pytest.approx(lost["rl-grounded"] - lost["rl-correct"])
+    before = lines.loc[("before RL", "plain", "right", "level"), "value"]
+    assert before == pytest.approx(right("rl-correct", 0, "plain"))
+    assert lines.loc["rl-correct", "more"].isna().all()
+    shares = after[after["measure"].isin(three_shares.SHARES) & (after["contrast"] == "level")]
+    assert np.allclose(shares.groupby(["recipe", "prompt"])["value"].sum(), 1)
+
+
+def test_titles_of_recipes_hang_on_the_numbers(panel, after):
+    told = after.assign(value=np.where(after["recipe"] == "rl-consistent", -0.3, -0.1))
+    drawn = remedies_accuracy.draw(remedies_accuracy.table(told), "about").get_label()
+    assert drawn.startswith(
+        "A wrong caption costs 10 points with rl-correct, 10 to 30 with remedies\nA wrong reasoning"
+    )
+    agree = (after["measure"] == "agrees") & after["recipe"].isin(["rl-consistent", "rl-grounded"])
+    nameless = (
+        (after["measure"] == "names no option") & (after["recipe"] == "rl-grounded") & (after["prompt"] == "plain")
+    )
+    shares = after.assign(value=after["value"].abs(), more_low=np.where(agree | nameless, 0.01, -0.01))
+    label = remedies_agreement.draw(remedies_agreement.table(shares), "about").get_label()
+    assert label.startswith(
+        "More answers agree with their reasoning than after rl-correct: clearly with rl-consistent and rl-grounded\n"
+        "More reasoning names no option: clearly with rl-grounded\n"
+    )
+    shares.loc[agree & (shares["prompt"] == "plain"), "more_low"] = -0.01
+    label = remedies_agreement.draw(remedies_agreement.table(shares), "about").get_label()
+    assert label.startswith("More answers agree with their reasoning than after rl-correct: clearly with no recipe\n")
+
+
+def test_each_seed_has_its_own_beginning(panel):
+    words = summaries.each_seed(panel, *PLACE, "words")
+    one = words[words["recipe"] == "rl-augmented"].set_index("seed")
+    first, last = (
+        panel.run(Checkpoints("misread-20", "rl-augmented", step), 23, "plain")["words"].mean() for step in (0, 500)
+    )
+    assert one.loc[23, ["before", "value", "change"]].tolist() == pytest.approx([first, last, last - first])
+    assert one.loc[-1, "change"] == pytest.approx(one.loc[range(21, 26), "change"].mean())
+    assert "chance" not in words
+
+
+def test_titles_of_seeds_hang_on_the_numbers(panel):
+    words = summaries.each_seed(panel, *PLACE, "words")
+    short = words["recipe"] == "rl-grounded"
+    for change, told in ((-5.0, "rl-grounded (20 → 15 words)"), (-3.0, "no recipe")):
+        ended = words.assign(before=20.0, value=20 + change, change=np.where(short, change, 0.0))
+        label = reasoning_length.draw(ended, "about").get_label()
+        assert label.startswith(f"Reasoning gets shorter by more than a fifth with {told}\n")
+    right = summaries.each_seed(panel, *PLACE, "right")
+    apart = right.assign(value=0.7 + 0.01 * right["seed"] + 0.002 * (right["recipe"] == "rl-augmented"))
+    label = seeds_and_recipes.draw(apart, "about").get_label()
+    assert label.startswith("Seeds of one recipe differ by up to 4.0 points,\nrl-correct and rl-augmented, with the")
+    assert "the same seeds, by 0.2 points on average\n" in label
+    single = seeds_and_recipes.draw(right[right["seed"] < 22].assign(seeds=1), "about").get_label()
+    assert single.startswith("1 of 5 seeds so far. rl-correct and rl-augmented, with the same seeds, by")
+
+
+def test_of_recipes_that_differ_in_their_seeds_those_are_compared_that_all_have(tmp_path):
+    results = tmp_path / "study"
+    write_study(results, Protocol(tuple(cell for cell in PROTOCOL.cells if cell.initial.name == "misread-20")))
+    for name in ("21/rl-grounded", "25/rl-augmented"):
+        shutil.rmtree(results / f"misread-20-{name}")
+    write_made_up(results, "misread-20-22/own", (500,), 0.05)
+    write_made_up(results, "misread-20-23/short", (250,), 0.05)
+    seeds = summaries.compared(StudyPanel(results), *PLACE)
+    assert seeds == {name: [22, 23, 24] for name in ("rl-correct", *remedies.REMEDIES)} | {"own": [22]}
+    shutil.rmtree(results / "misread-20-22" / "own")
+    write_made_up(results, "misread-20-21/own", (500,), 0.05)
+    assert summaries.compared(StudyPanel(results), *PLACE)["own"] == [21]
+    run = summaries.recipes_run(StudyPanel(results), "misread-20").set_index("recipe")
+    assert list(run.index) == ["rl-correct", *remedies.REMEDIES, "own", "short"]  # and none of arms C and E
+    assert run.loc["rl-augmented-consistent", ["gates", "augmented", "steps"]].tolist() == ["consistency", 0.4, 1000]
+    assert run.loc["rl-grounded", ["seeds", "recorded", "planned"]].tolist() == ["22, 23, 24, 25", 4, 5]
+    assert run.loc["own", ["seeds", "recorded", "planned"]].tolist() == ["21", 1, 0]
+
+
 def test_reasoning_collapses_where_it_loses_a_fifth_of_its_words_in_both_recipes(panel):
     curves = [summaries.curves(panel, ["misread-20"], name, ["plain"], pressure.MEASURES) for name in pressure.RECIPES]
     paths = pressure.table(pd.concat(curves))
@@ -218,7 +320,7 @@ def test_reasoning_collapses_where_it_loses_a_fifth_of_its_words_in_both_recipes
 
 
 def test_remedies_and_pressure_say_what_is_still_to_be_run(panel):
-    beside = remedies.table(summaries.beside_correct(panel, remedies.MEASURES))
+    beside = remedies.table(summaries.beside_correct(panel, *PLACE, remedies.MEASURES))
     some = remedies.draw(beside[beside["recipe"] != "rl-grounded"].assign(seeds=1), "about")
     assert some.get_label().startswith("3 of 4 remedies so far. 1 of 5 seeds so far. ")
     assert "over items; one seed so far" in some.get_label()
@@ -239,7 +341,11 @@ def test_what_is_not_recorded_yet_gives_empty_tables(tmp_path):
     results = tmp_path / "study"
     write_study(results, Protocol(PROTOCOL.cells[:1]))
     panel = StudyPanel(results)
-    assert summaries.beside_correct(panel, remedies.MEASURES).empty
+    assert summaries.beside_correct(panel, *PLACE, remedies.MEASURES).empty
+    assert set(summaries.after_recipes(panel, *PLACE, ["plain"], ["right"])["recipe"]) == {"before RL", "rl-correct"}
+    assert set(summaries.each_seed(panel, *PLACE, "words")["recipe"]) == {"rl-correct"}
+    assert summaries.after_recipes(panel, "misread-0", 500, ["plain"], ["right"]).empty
+    assert summaries.each_seed(panel, "misread-0", 500, "words").empty
     assert summaries.curves(panel, ["misread-20"], "rl-correct-1e-4", ["plain"], ["words"]).empty
     assert set(summaries.drift_of_runs(panel, ANSWERED_RIGHTLY, 500)["initial"]) == {"misread-20"}
     nothing = StudyPanel(results)

@@ -29,7 +29,7 @@ from companion.study.protocol import PROTOCOL
 from companion.study.results import BY, planned_seeds, study_tests
 from companion.study.summaries import override_rates
 
-COUNTED = {"hardware": {"device": "cpu"}, "initial_hash": "one", "hashes": {"0": "one"}}
+COUNTED = {"hardware": {"device": "cpu"}, "initial_hash": "one", "hashes": {"0": "one", "1000": "another"}}
 """What a record has to say for its run to count."""
 
 

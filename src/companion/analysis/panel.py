@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -73,7 +73,9 @@ def record_of(results: Path, cell: Checkpoints, seed: int) -> Path | None:
     run = of_seed / cell.recipe
     if not (run / "run.json").exists():
         return None
-    return run if cell.step else begun_from(run)
+    if cell.step:
+        return run if cell.step in _steps(run) else None
+    return begun_from(run)
 
 
 def begun_from(run: Path) -> Path | None:
@@ -89,6 +91,11 @@ def initial_record(of_seed: Path, identity: str) -> Path | None:
 
 def _record(folder: Path) -> dict:
     return dict(json.loads((folder / "run.json").read_text(encoding="utf-8")))
+
+
+def _steps(folder: Path) -> set[int]:
+    """The steps whose answers a record holds."""
+    return set(map(int, _record(folder)["hashes"]))
 
 
 class StudyPanel:
@@ -110,13 +117,31 @@ class StudyPanel:
         found = [
             {
                 seed
-                for folder in self.results.glob(f"{cell.initial}-[0-9]*")
-                if (seed := int(folder.name.rpartition("-")[2])) >= 0 and folder.name == f"{cell.initial}-{seed}"
+                for seed in self._of_seeds(cell.initial)
                 if all(self._counts(record_of(self.results, one, seed)) for one in (cell, cell.before()))
             }
             for cell in cells
         ]
         return sorted(set.intersection(*found)) if found else []
+
+    def recipes(self, initial: str) -> list[str]:
+        """The recipes of which RL from an initial checkpoint is recorded, by name."""
+        files = (
+            file
+            for seed, folder in self._of_seeds(initial).items()
+            for file in folder.glob("*/run.json")
+            if not file.parent.name.startswith(INITIAL)
+        )
+        return sorted({file.parent.name for file in files})
+
+    def recipe(self, cell: Checkpoints, seed: int) -> dict[str, Any]:
+        """The recipe of a run, as recorded: `GRPORecipe` as a dictionary."""
+        return dict(_record(self.results / f"{cell.initial}-{seed}" / cell.recipe)["recipe"])
+
+    def steps(self, initial: str, recipe: str, seeds: Iterable[int]) -> list[int]:
+        """The steps after 0 at which every one of these runs was evaluated; one seed at least."""
+        records = (self.results / f"{initial}-{seed}" / recipe for seed in seeds)
+        return sorted(set.intersection(*map(_steps, records)) - {0})
 
     def values(self, cell: Checkpoints, prompt: str, measure: str, seeds: Iterable[int]) -> Array:
         """(seeds, items) of a measure under a perturbation; the items in their order, all or the first of them."""
@@ -130,6 +155,12 @@ class StudyPanel:
         """In which share of the reasonings of a checkpoint's record, all its steps together, grammar and rule judge
         part. Under `stop-think` there is no reasoning."""
         return self._differing(self._folder(cell, seed))
+
+    def _of_seeds(self, initial: str) -> dict[int, Path]:
+        """Seed → the folder of the runs from that initial checkpoint."""
+        folders = self.results.glob(f"{initial}-*")
+        seeds = {folder.name.removeprefix(f"{initial}-"): folder for folder in folders}
+        return {int(seed): folder for seed, folder in sorted(seeds.items()) if seed.isdigit()}
 
     def _counts(self, folder: Path | None) -> bool:
         return folder is not None and _record(folder)["hardware"]["device"] == self._device

@@ -16,8 +16,6 @@ from companion.figures.theme import (
     BLIND_SAFE,
     CHANCE,
     OVER_ITEMS,
-    OVER_RUNS,
-    PANELS,
     WIDTH,
     beside,
     checkpoints_in_order,
@@ -27,10 +25,9 @@ from companion.figures.theme import (
     perturbation_look,
     phrase,
     recipe_look,
-    recipes_in_order,
+    recipe_rows,
     signed,
     so_far,
-    tell_chance,
     titled,
     under,
 )
@@ -127,37 +124,6 @@ def drops_of_parts(table: pd.DataFrame, columns: Sequence[str], noun: str = "", 
             size = f"{drops.min():.0f} to {drops.max():.0f} points{of}" if len(drops) > 1 else of.removeprefix(" of ")
             told.append(f"{opening(phrase(name))} costs {size} in {len(drops)} of {len(lines)} {noun}")
     return "\n".join(told) or f"{opening(noun)} under each prompt"
-
-
-def remedies(table: pd.DataFrame, measure: str, name: str, perturbations: Sequence[str], about: str) -> Figure:
-    """How much more of a measure each recipe has at the last step than the recipe that rewards right answers alone,
-    paired over seeds and items: a panel a prompt, a line a recipe. name: of the measure, in the title."""
-    table = table[(table["measure"] == measure) & table["more"].notna()]
-    recipes = recipes_in_order(table)
-    shown = [one for one in perturbations if one in set(table["perturbation"])]
-    figure = Figure(figsize=(WIDTH, 0.36 * len(recipes) + 2.0))
-    panels = np.atleast_1d(figure.subplots(1, len(shown), sharex=True, sharey=True))
-    lines = table.set_index(["perturbation", "recipe"])
-    for axes, perturbation in zip(panels, shown, strict=True):
-        color, marker = perturbation_look(perturbation)
-        for y, recipe in enumerate(recipes):
-            low, value, high = (100 * lines.loc[(perturbation, recipe), f"more{end}"] for end in ("_low", "", "_high"))
-            axes.plot([low, high], [y, y], color=color, linewidth=1.8)
-            axes.plot(value, y, marker=marker, color=color, linestyle="none")
-            beside(axes, high, y, signed(value))
-        axes.axvline(0, color="#222222", linewidth=1)
-        axes.set_title(perturbation_label(perturbation), fontsize="medium", color=color, weight="bold")
-        axes.margins(x=0.2)
-    panels[0].set_yticks(range(len(recipes)), recipes)
-    panels[0].set_ylim(len(recipes) - 0.5, -0.5)
-    panels[len(shown) // 2].set_xlabel(f"{name}, against RL that rewards right answers alone (points)")
-    own = lines[lines.index.get_level_values("recipe") != "before RL"]
-    clear = {one: int((own.loc[one]["more_low"] > 0).sum()) for one in shown}
-    title = f"No remedy clearly raises {name} above that of RL for right answers"
-    if any(clear.values()):
-        counts = ", ".join(f"{perturbation_label(one)} {count}" for one, count in clear.items())
-        title = f"Remedies that clearly raise {name} above RL for right answers, of {len(own.loc[shown[0]])}:\n{counts}"
-    return titled(figure, title, about, f"{OVER_RUNS}; paired{tell_chance(table)}")
 
 
 def shrinking(table: pd.DataFrame, about: str, columns: Sequence[str]) -> Figure:
@@ -297,35 +263,23 @@ def _rises(runs: pd.DataFrame) -> bool:
     return bool(line.slope > 0 and line.pvalue < 0.05)
 
 
-def seeds(table: pd.DataFrame, measure: str, name: str, about: str) -> Figure:
-    """How a measure changed over each run, a point a seed, and the mean of each recipe's changes with its interval.
-
-    The items are the same before and after, so that their differences in difficulty are taken out.
-    """
-    table = table[(table["measure"] == measure) & (table["step"] == table["step"].max())]
-    recipes = recipes_in_order(table)
-    scale = PANELS[measure][1]
-    unit = "points" if scale == 100 else name
-    figure = Figure(figsize=(WIDTH, 0.42 * len(recipes) + 1.8))
+def seeds(table: pd.DataFrame, label: str, scale: float) -> tuple[Figure, Axes]:
+    """Of `study.summaries.each_seed`: a row a recipe, a mark a seed, and a tall one where their mean is. label: of the
+    measure, which is drawn times scale."""
+    figure = Figure(figsize=(9, 0.42 * table["recipe"].nunique() + 1.9))
     axes = figure.subplots()
-    for y, recipe in enumerate(recipes):
+    for y, recipe in enumerate(recipe_rows(axes, table)):
         color, marker, _ = recipe_look(recipe)
         part = table[table["recipe"] == recipe]
-        own, whole = part[part["seed"] >= 0], part[part["seed"] == -1].iloc[0]
+        own = scale * part.loc[part["seed"] >= 0, "value"]
         axes.plot(
-            [whole["change_low"] * scale, whole["change_high"] * scale], [y, y], color=color, linewidth=6, alpha=0.3
+            [scale * part.loc[part["seed"] < 0, "value"].item()] * 2, [y - 0.35, y + 0.35], color=color, linewidth=2
         )
-        above = y + np.linspace(-0.2, 0.2, len(own))  # so that equal seeds are seen
-        axes.plot(own["change"] * scale, above, marker=marker, color=color, linestyle="none")
-    axes.axvline(0, color="#222222", linewidth=1)
-    axes.set_yticks(range(len(recipes)), recipes)
-    axes.set(xlabel=f"{name}, change over RL ({unit})", ylim=(len(recipes) - 0.5, -0.5))
-    changes = table[table["seed"] >= 0].groupby("recipe")["change"]
-    within, means = scale * (changes.max() - changes.min()).max(), scale * changes.mean()
-    between = means.max() - means.min()
-    title = (
-        f"Seeds of one recipe differ by up to {within:.1f} {unit}, means of recipes by {between:.1f}\n"
-        f"(change of {name} over RL)"
-    )
-    note = f"points: seeds; bar: 95 % interval of their mean, over seeds and items{tell_chance(table)}"
-    return titled(figure, title, about, note)
+        above = y + np.linspace(-0.3, 0.3, len(own) + 2)[1:-1]  # so that equal seeds are seen
+        axes.plot(own, above, marker=marker, color=color, linestyle="none")
+    axes.set_xlabel(label)
+    return figure, axes
+
+
+SEEDS = "points: RL runs, one a seed; tall marks: their means; intervals: csv"
+"""What the marks of `seeds` are."""

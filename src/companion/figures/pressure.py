@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.figures.theme import BLIND_SAFE, end_labels, over_seeds, seeds_so_far, titled
+from companion.figures.theme import end_labels, over_seeds, recipe_look, seeds_so_far, titled
 
 PRESSED = "-1e-4"
 """What the names of recipes with the higher rate end with."""
@@ -19,8 +19,6 @@ MEASURES = {
     "contradicts": ("contradicts (%)", 100),
 }
 """Measure → its label and the factor by which it is drawn."""
-
-COLORS = {"rl-correct": BLIND_SAFE[3], "rl-augmented-consistent": BLIND_SAFE[4]}
 
 
 def table(curves: pd.DataFrame) -> pd.DataFrame:
@@ -37,7 +35,7 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
         labels = []
         for recipe, line in table[table["measure"] == measure].groupby("recipe", sort=False):
             name = str(recipe).removesuffix(PRESSED)
-            color = COLORS.get(name, "#555555")
+            color, _, _ = recipe_look(name)
             style = "--" if name != recipe else "-"
             axes.plot(line["step"], scale * line["value"], style, color=color, marker="o", markersize=4)
             axes.fill_between(line["step"], scale * line["low"], scale * line["high"], color=color, alpha=0.12)
@@ -50,7 +48,7 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
             end_labels(axes, table["step"].max(), labels, 0.07 * top, fontsize="x-small")
     pressed = table[table["recipe"].str.endswith(PRESSED)]
     begins = seeds_so_far(pressed)
-    note = f"bands: 95 % intervals over {over_seeds(int(table['seeds'].min()))}"
+    note = f"bands: 95 % intervals over {over_seeds(table)}"
     return titled(figure, begins + _title(pressed[pressed["measure"] == "words"]), about, note)
 
 

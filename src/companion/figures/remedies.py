@@ -7,10 +7,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.figures.theme import (
+    clearly,
     enumeration,
     over_seeds,
     perturbation_label,
     perturbation_look,
+    recipe_rows,
+    seeds_so_far,
     signed,
     so_far,
     titled,
@@ -23,7 +26,7 @@ MEASURES = {
 }
 """Measure → its panel's title."""
 
-REMEDIES = ("rl-consistent", "rl-grounded", "rl-augmented", "rl-augmented-consistent")
+REMEDIES = ("rl-augmented", "rl-consistent", "rl-augmented-consistent", "rl-grounded")
 """The recipes of arm D."""
 
 
@@ -35,9 +38,10 @@ def table(beside: pd.DataFrame) -> pd.DataFrame:
 def draw(table: pd.DataFrame, about: str) -> Figure:
     """A column a measure, a row a recipe; in a row a mark a prompt, with its interval, and a small one a seed."""
     measures = [name for name in MEASURES if name in set(table["measure"])]
-    recipes, prompts = list(dict.fromkeys(table["recipe"])), list(dict.fromkeys(table["prompt"]))
-    figure = Figure(figsize=(9, 0.95 * len(recipes) + 2.2))
+    prompts = list(dict.fromkeys(table["prompt"]))
+    figure = Figure(figsize=(9, 0.95 * table["recipe"].nunique() + 2.2))
     panels = figure.subplots(1, len(measures), sharey=True, squeeze=False)[0]
+    recipes = recipe_rows(panels[0], table)
     lines = table.set_index(["measure", "recipe", "prompt"]).sort_index()
     for axes, measure in zip(panels, measures, strict=True):
         for row, recipe in enumerate(recipes):
@@ -54,14 +58,12 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
                     axes.annotate(perturbation_label(prompt), **where, color=color, fontsize="small")
         axes.axvline(0, color="#222222", linewidth=1)
         axes.set_title(MEASURES[measure], fontsize="medium")
-        axes.set(xlabel="points", ylim=(len(recipes) - 0.5, -0.5))
-        axes.set_yticks(range(len(recipes)), [recipe.replace("augmented-", "augmented-\n") for recipe in recipes])
+        axes.set_xlabel("points")
         axes.grid(visible=False, axis="y")
     means = table[table["seed"] < 0]
-    seeds, missing = int(means["seeds"].min()), [name for name in REMEDIES if name not in recipes]
-    begins = so_far(len(recipes), len(recipes) + len(missing), "remedies")
-    begins += so_far(seeds, int(means["planned"].max()), "seeds")
-    note = f"lines through points: 95 % intervals over {over_seeds(seeds)}; small lines: seeds"
+    done = sum(name in REMEDIES for name in recipes)
+    begins = (so_far(done, len(REMEDIES), "remedies") if done else "") + seeds_so_far(means)
+    note = f"lines through points: 95 % intervals over {over_seeds(means)}; small lines: seeds"
     return titled(figure, begins + _title(means, recipes, prompts), about, note)
 
 
@@ -72,8 +74,9 @@ def _title(means: pd.DataFrame, recipes: list[str], prompts: list[str]) -> str:
     fewer = [name for name in recipes if (lines.loc[("contradicts", name), "high"] < 0).all()]
     told = fewer[0] if fewer else recipes[0]
     costs = [perturbation_label(prompt) for prompt in prompts if lines.loc[("right", told, prompt), "high"] < 0]
+    clear = clearly(means[means["recipe"].isin(fewer or recipes)])
     head = (
-        f"{enumeration(fewer)} clearly {'lowers' if len(fewer) == 1 else 'lower'} contradictions"
+        f"{enumeration(fewer)} {clear}{'lowers' if len(fewer) == 1 else 'lower'} contradictions"
         if fewer
         else "No remedy clearly lowers contradictions under every prompt"
     )

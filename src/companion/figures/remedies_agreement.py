@@ -1,22 +1,58 @@
-"""Share of answers that agree with their reasoning, of each RL recipe against RL that rewards right answers alone."""
+"""Answers that agree with their reasoning, contradict it, or have none that names an option: before RL and after each
+recipe."""
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
+
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.analysis import training_runs
-from companion.figures.interval_plots import remedies
+from companion.figures.theme import (
+    clearly,
+    enumeration,
+    perturbation_label,
+    recipe_rows,
+    seeds_so_far,
+    shares_bar,
+    titled,
+)
+from companion.figures.three_shares import SHARES
 
-SHOWN = ("plain", "wrong-caption", "wrong-think")
 
-
-def table(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    """Of runs from one start, their first and last step; as `training_runs.robustness`."""
-    return training_runs.robustness(runs, rng)
+def table(after: pd.DataFrame) -> pd.DataFrame:
+    """Of `study.summaries.after_recipes`, the three shares themselves."""
+    return after[after["measure"].isin(SHARES) & (after["contrast"] == "level")]
 
 
 def draw(table: pd.DataFrame, about: str) -> Figure:
-    """A line a recipe, a panel a prompt."""
-    return remedies(table, "consistency", "agreement", SHOWN, about)
+    """A panel a prompt, a bar a recipe, parted into the three shares."""
+    prompts = list(dict.fromkeys(table["prompt"]))
+    figure = Figure(figsize=(9, 0.42 * table["recipe"].nunique() + 2.4))
+    panels = figure.subplots(1, len(prompts), sharey=True, squeeze=False)[0]
+    recipes = recipe_rows(panels[0], table)
+    lines = table.set_index(["prompt", "recipe", "measure"]).sort_index()
+    for axes, prompt in zip(panels, prompts, strict=True):
+        for y, recipe in enumerate(recipes):
+            shares = {share: 100 * lines.loc[(prompt, recipe, share), "value"] for share in SHARES}
+            shares_bar(axes, y, shares, SHARES)
+        axes.set_title(perturbation_label(prompt), fontsize="medium")
+        axes.set(xlim=(0, 100), xlabel="share of all answers (%)\n\n")  # below it is room for the legend
+        axes.grid(visible=False)
+    below: dict[str, Any] = {"loc": "upper right", "bbox_to_anchor": (1.12, 0), "borderaxespad": 4.4}
+    panels[-1].legend(**below, ncols=3, frameon=False, fontsize="small").set_in_layout(False)
+    return titled(figure, seeds_so_far(table) + _title(table), about, "intervals: csv")
+
+
+def _title(table: pd.DataFrame) -> str:
+    """After which recipes clearly more answers agree with their reasoning than after RL for right answers, under every
+    prompt, and after which clearly more of the reasoning names no option."""
+    others = table[table["more"].notna() & (table["recipe"] != "before RL")].set_index("measure")
+    agrees, names_none = (
+        others.loc[share].groupby("recipe", sort=False)["more_low"] for share in ("agrees", "names no option")
+    )
+    agree, nameless = (list(low.index[low > 0]) for low in (agrees.min(), names_none.max()))
+    title = "More answers agree with their reasoning than after rl-correct: "
+    title += f"{clearly(others)}with {enumeration(agree)}" if agree else "clearly with no recipe"
+    more = f"\nMore reasoning names no option: {clearly(others)}with {enumeration(nameless)}"
+    return title + (more if nameless else "")

@@ -1,24 +1,36 @@
-"""Change of accuracy over RL, for each seed of each RL recipe."""
+"""Accuracy under the plain prompt after RL, for each seed of each recipe."""
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.analysis import training_runs
-from companion.figures.interval_plots import seeds
+from companion.figures.interval_plots import SEEDS, seeds
+from companion.figures.theme import enumeration, seeds_so_far, tell_chance, titled
 
-MEASURES = ("words", "correct", "consistent")
-"""All three, so that the figures of single measures draw the same resamples."""
+DATA_RECIPES = ("rl-correct", "rl-augmented")
+"""The recipes that differ in their prompts and not in their reward: those of F14."""
 
 
-def table(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    """Of runs from one start, their first and last step; as `training_runs.trajectories`."""
-    paths = training_runs.trajectories(runs, rng, ["plain"], MEASURES)
-    return paths[paths["measure"] == "correct"]
+def table(accuracy: pd.DataFrame) -> pd.DataFrame:
+    """Of `study.summaries.each_seed` of *right*, all of it."""
+    return accuracy
 
 
 def draw(table: pd.DataFrame, about: str) -> Figure:
-    """Points: seeds; bars: intervals of the recipes' means."""
-    return seeds(table, "correct", "accuracy", about)
+    """A row a recipe, a mark a seed."""
+    figure, _ = seeds(table, "right (%)", scale=100)
+    begins = seeds_so_far(table[(table["seed"] < 0) & table["recipe"].isin(DATA_RECIPES)])
+    return titled(figure, begins + _title(table), about, SEEDS + tell_chance(table))
+
+
+def _title(table: pd.DataFrame) -> str:
+    """How far seeds of one data recipe lie apart, and both recipes over the seeds that they share."""
+    values = 100 * table[table["seed"] >= 0].pivot(index="seed", columns="recipe", values="value")
+    values = values[[name for name in DATA_RECIPES if name in values]]
+    apart = (values.max() - values.min())[values.count() > 1]
+    told = [f"Seeds of one recipe differ by up to {apart.max():.1f} points"] if len(apart) else []
+    if len(both := values.dropna()) and len(values.columns) == len(DATA_RECIPES):
+        gap = both.mean().max() - both.mean().min()
+        told.append(f"{enumeration(list(DATA_RECIPES))}, with the same seeds, by {gap:.1f} points on average")
+    return ",\n".join(told) or "One seed tells nothing about the difference between seeds"

@@ -182,7 +182,7 @@ def _letters(axes: Axes, line: dict, prompt: Prompt, color: Any) -> None:
     said = f"{line['answer']} {'(right)' if line['answer'] == right else '(wrong)'}" if line["answer"] else "no answer"
     judged = f"agrees {VERDICTS.get(line['rule'], '–')}  true {VERDICTS.get(line['grounding'], '–')}"
     axes.set(ylim=(0, 1), yticks=(0, 0.5, 1))
-    axes.set_title(f"{line['model']}: {said}\n{judged}", fontsize=9, parse_math=False)
+    axes.set_title(f"{line['model']}\n{said}  {judged}", fontsize=9, parse_math=False)
     axes.tick_params(labelsize="small")
     axes.grid(visible=False, axis="x")
     for tick in axes.get_xticklabels():
@@ -193,24 +193,17 @@ def _letters(axes: Axes, line: dict, prompt: Prompt, color: Any) -> None:
 def rung(prompt: Prompt, table: pd.DataFrame, at: int) -> Figure:
     """One item on the way: its picture, the letters at a step, and P(right letter) at all of them.
 
-    table: of `lab.steps.climb`. at: one of its steps. Models of another seed than that of the most stand apart.
+    table: of `lab.steps.climb`. at: one of its steps.
     """
     figure = Figure(figsize=(9, 2.9))
     first, letters, path = figure.subplots(1, 3, width_ratios=(1, 1, 1.6))
     first.imshow(np.asarray(prompt.load_image()), interpolation="nearest")
     first.set_axis_off()
     _letters(letters, table[table["step"] == at].iloc[0].to_dict() | {"model": f"step {at}"}, prompt, "#222222")
-    trained = table[table["seed"] >= 0]
-    main = trained["seed"].mode().min()
-    one = table[table["seed"].isin([-1, main])]
-    others = trained[trained["seed"] != main]
-    path.plot(one["step"], one["p_correct"].astype(float), "o:", color="#222222", label=f"seed {main}")
-    for seed, part in others.groupby("seed"):
-        path.plot(part["step"], part["p_correct"].astype(float), "D", color=BLIND_SAFE[0], label=f"seed {seed}")
+    path.plot(table["step"], table["p_correct"].astype(float), "o:", color="#222222")
     path.axvline(at, color=BLIND_SAFE[3], linewidth=1.2, linestyle="--")
-    path.set(ylim=(-0.03, 1.03), xlabel="GRPO step")
+    path.set(ylim=(-0.03, 1.03), xlabel="RL step")
     path.set_title("P(right letter)", fontsize=9)
-    path.legend(frameon=False, fontsize="small")
     about = f"{prompt.question.source} · one question, no finding"
     figure.suptitle(f"{prompt.question.text} ({prompt.perturbation})\n{about}", x=0.01, ha="left", parse_math=False)
     return figure

@@ -24,6 +24,8 @@ from PIL.Image import open as open_image
 from PIL.ImageChops import difference
 from PIL.PngImagePlugin import PngInfo
 
+from companion.analysis.findings.rule import ENOUGH_SEEDS
+
 BLIND_SAFE = [to_hex((0.85 * r, 0.85 * g, 0.85 * b)) for r, g, b in sns.color_palette("colorblind")]
 """Seaborn's colours for the colour-blind, a little darker: all but the pale 6 and 8 have a contrast of 3 to white."""
 
@@ -55,23 +57,26 @@ STYLES = {
 RECIPES = {
     "before RL": ("#222222", "o", "-"),
     "base": ("#222222", "o", "-"),
-    "accuracy": (BLIND_SAFE[3], "s", "-"),
-    "more-tasks": (BLIND_SAFE[1], "D", "-"),
-    "augmented": (BLIND_SAFE[0], "^", "--"),
-    "faithful": (BLIND_SAFE[2], "v", "-"),
-    "augmented-faithful": (BLIND_SAFE[4], "P", "--"),
-    "grounded": (BLIND_SAFE[5], "X", "-"),
-    "grounded-augmented": (BLIND_SAFE[7], "<", "--"),
+    "rl-correct": (BLIND_SAFE[3], "s", "-"),
+    "rl-more-tasks": (BLIND_SAFE[1], "D", "-"),
+    "rl-augmented": (BLIND_SAFE[0], "^", "--"),
+    "rl-consistent": (BLIND_SAFE[2], "v", "-"),
+    "rl-augmented-consistent": (BLIND_SAFE[4], "P", "--"),
+    "rl-grounded": (BLIND_SAFE[5], "X", "-"),
+    "rl-augmented-grounded": (BLIND_SAFE[7], "<", "--"),
+    "rl-guarded": (BLIND_SAFE[9], ">", ":"),
     "reference": (BLIND_SAFE[2], "*", "-"),
-    "guarded": (BLIND_SAFE[9], ">", ":"),
 }
 """Training recipe → (colour, marker, line), in the order in which figures list them."""
 
 
 CHECKPOINTS = {
+    "base": RECIPES["base"],
+    "reference": RECIPES["reference"],
+    "misread-0": ("#666666", "p", "-"),
+    "misread-0-rl-correct": (BLIND_SAFE[3], "d", ":"),
+    "misread-20": (BLIND_SAFE[1], "h", "-"),
     **{name: look for name, look in RECIPES.items() if name != "before RL"},
-    "noisy": ("#666666", "p", "-"),
-    "noisy-accuracy": (BLIND_SAFE[3], "d", ":"),
 }
 """checkpoint → (colour, marker, line), in the order in which figures list them."""
 
@@ -79,13 +84,8 @@ CHECKPOINTS = {
 PANELS = {
     "right": ("right (%)", 100),
     "agrees": ("reasoning and answer agree (%)", 100),
-    "correct": ("accuracy (%)", 100),
-    "consistent": ("reasoning and answer agree (%)", 100),
-    "unsaid": ("right, but its reasoning does not say so (%)", 100),
-    "grounded": ("reasoning true of the picture (%)", 100),
     "entropy": ("letter entropy (1: uniform)", 1),
     "words": ("words of reasoning", 1),
-    "p_correct": ("P(correct letter)", 1),
 }
 """Measure of a run → its label and the factor by which it is drawn."""
 
@@ -223,14 +223,27 @@ def so_far(done: int, planned: int, unit: str) -> str:
 
 
 def seeds_so_far(table: pd.DataFrame) -> str:
-    """The same of a table with the columns seeds and planned, whose lines may rest on different numbers of seeds."""
-    low, high, planned = table["seeds"].min(), table["seeds"].max(), table["planned"].max()
+    """The same of a table with the columns seeds and planned, whose lines may rest on different numbers of seeds; what
+    is not planned is left out."""
+    table = table[table["planned"] > 0]
+    if table.empty:
+        return ""
+    low, high, planned = (int(end) for end in (table["seeds"].min(), table["seeds"].max(), table["planned"].max()))
     return "" if low >= planned else f"{low if low == high else f'{low} to {high}'} of {planned} seeds so far. "
 
 
-def over_seeds(seeds: int) -> str:
-    """What an interval is over, of the mean of so many seeds."""
-    return "items; one seed so far" if seeds == 1 else "seeds and items"
+def over_seeds(table: pd.DataFrame) -> str:
+    """What the intervals of a table with the column seeds are over."""
+    fewest, most = table["seeds"].min(), table["seeds"].max()
+    if most == 1:
+        return "items; one seed so far"
+    return "seeds and items" + ("; where there is one seed, over items" if fewest == 1 else "")
+
+
+def clearly(table: pd.DataFrame) -> str:
+    """The word, with a blank, where all lines of a table with the column seeds rest on enough of them for a verdict;
+    else nothing."""
+    return "clearly " if table["seeds"].min() >= ENOUGH_SEEDS else ""
 
 
 def initial_label(initial: str) -> str:
@@ -286,6 +299,14 @@ def _own_marker(name: str) -> str:
 def recipes_in_order(table: pd.DataFrame) -> list[str]:
     """The recipes of a table in their standing order, others after them."""
     return _in_order(RECIPES, table["recipe"])
+
+
+def recipe_rows(axes: Axes, table: pd.DataFrame) -> list[str]:
+    """The recipes of a table in their standing order, each made a row of the axes, from the top down."""
+    recipes = recipes_in_order(table)
+    axes.set_yticks(range(len(recipes)), [name.replace("augmented-", "augmented-\n") for name in recipes])
+    axes.set_ylim(len(recipes) - 0.5, -0.5)
+    return recipes
 
 
 def checkpoints_in_order(labels: Iterable[str]) -> list[str]:

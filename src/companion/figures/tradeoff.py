@@ -51,7 +51,7 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
     for axes in panels[-1]:
         axes.set(xlabel="RL step", ylim=(-12, 100), yticks=range(0, 101, 20))
     _name_the_gap(panels[-1, -1], right, said)
-    note = f"upright lines: 95 % intervals over {over_seeds(table['seeds'].max())}; {_changes(lines.loc[prompt])}"
+    note = f"upright lines: 95 % intervals over {over_seeds(table)}; {_changes(lines.loc[prompt])}"
     return titled(figure, seeds_so_far(table) + _title(right, said), about, note)
 
 

@@ -15,6 +15,7 @@ import pandas as pd
 
 from companion.analysis.crossed import no_estimate
 from companion.analysis.findings.rule import decide
+from companion.analysis.findings.wording import value
 from companion.analysis.panel import Checkpoints, StudyPanel
 from companion.study.estimands import Runs
 from companion.study.planned_tests import TESTS, PlannedTest
@@ -68,6 +69,13 @@ def study_tests(results: Path, tests: Sequence[PlannedTest] = TESTS) -> pd.DataF
             judged = test.estimand.estimate(by_judge, runs, test.against)
             lines[-1] |= {"value_judge": judged.value, "low_judge": judged.low, "high_judge": judged.high}
     return decide(pd.DataFrame(lines), BY)
+
+
+def readable(tests: pd.DataFrame) -> pd.DataFrame:
+    """The tests that have runs, with found (the estimate with its interval and unit) and recorded ("2 of 5")."""
+    there = tests[tests["value"].notna()].reset_index(drop=True)
+    recorded = there["runs"].astype(str) + " of " + there["planned"].astype(str)
+    return there.assign(found=[value(test) for test in there.itertuples()], recorded=recorded)
 
 
 def _read_otherwise(panel: StudyPanel, runs: Runs) -> bool:

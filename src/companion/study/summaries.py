@@ -1,21 +1,24 @@
-"""Tables of the study for figures: measures over RL steps, each run's drift, which conclusions are overridden, and what
-remedies change.
+"""Tables of the study for figures: measures over RL steps, each run's drift, which conclusions are overridden, and
+recipes held against each other.
 
-All of it is shown and none of it tested; the tests are in `study/planned_tests.py`.
+All of it is shown and none of it tested; the tests are in `study/planned_tests.py`. Recipes are those that are
+recorded, so that a reader's own is among them; what the protocol does not have has planned 0.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from itertools import product
 
 import numpy as np
 import pandas as pd
 
 from companion.analysis.crossed import CrossedEstimate, crossed_mean, mean_over_runs
 from companion.analysis.panel import Checkpoints, StudyPanel
+from companion.figures.theme import recipes_in_order
 from companion.measures import share
-from companion.study.estimands import SEED
+from companion.study.estimands import SEED, Runs, Term, WeightedMean
 from companion.study.planned_tests import THREE_PROMPTS
 from companion.study.protocol import PROTOCOL
 from companion.study.results import planned_seeds
@@ -54,7 +57,7 @@ def curves(
         planned = len(planned_seeds(Checkpoints(initial, recipe, 0)))
         cells = [
             Checkpoints(initial, recipe, 0).before(),
-            *(Checkpoints(initial, recipe, step) for step in _steps(recipe)),
+            *(Checkpoints(initial, recipe, step) for step in panel.steps(initial, recipe, seeds)),
         ]
         for prompt in prompts:
             for measure in measures:
@@ -112,28 +115,136 @@ def drift_of_runs(panel: StudyPanel, initials: Mapping[str, float], step: int) -
     return pd.DataFrame(lines, columns=["initial", "share", "prompt", "seed", "drift", "planned"])
 
 
-def beside_correct(panel: StudyPanel, measures: Sequence[str]) -> pd.DataFrame:
-    """recipe, prompt, measure, seed, its estimate, planned (seeds): of each recipe of arm D, its models minus those of
-    `rl-correct` from the same initial checkpoints, both after 500 steps, paired by seed and item.
+CORRECT = "rl-correct"
+"""The recipe that others are held against."""
 
-    seed: -1 for the mean over seeds; single seeds have a value alone. Recipes of which no seed is recorded are left
-    out.
+BEFORE = "before RL"
+"""Stands for the initial checkpoints among recipes."""
+
+
+def recipes_run(panel: StudyPanel, initial: str) -> pd.DataFrame:
+    """recipe, gates (without which a rollout gets no reward), augmented (share of the prompts that carry some text),
+    steps, seeds (those recorded), recorded and planned (how many of them): in standing order what the protocol compares
+    from an initial checkpoint, recorded or not, and what else is recorded."""
+    lines = []
+    planned = {cell.recipe.name: asdict(cell.recipe) for cell in PROTOCOL.cells if cell.initial.name == initial}
+    there = [name for name in panel.recipes(initial) if panel.seeds([Checkpoints(initial, name, 0)])]
+    own = [name for name in there if name not in planned]
+    for name in recipes_in_order(pd.DataFrame({"recipe": [*_planned_recipes(initial), *own]})):
+        cell = Checkpoints(initial, name, 0)
+        seeds = panel.seeds([cell])
+        recipe = planned.get(name) or panel.recipe(cell, seeds[0])
+        lines.append(
+            {
+                "recipe": name,
+                "gates": ", ".join(recipe["gates"]),
+                "augmented": float(sum(recipe["variants"].values())),
+                "steps": recipe["steps"],
+                "seeds": ", ".join(map(str, seeds)),
+                "recorded": len(seeds),
+                "planned": len(planned_seeds(cell)),
+            }
+        )
+    return pd.DataFrame(lines)
+
+
+def _planned_recipes(initial: str) -> list[str]:
+    """What the protocol compares from an initial checkpoint: all but arms C and E, which ask something else."""
+    return [cell.recipe.name for cell in PROTOCOL.cells if cell.initial.name == initial and cell.arm not in ("C", "E")]
+
+
+def compared(panel: StudyPanel, initial: str, step: int) -> dict[str, list[int]]:
+    """recipe → seeds: those of `recipes_run` whose answers at that step are recorded.
+
+    The protocol's recipes have the seeds that all of them have, so that they are compared from the same initial
+    checkpoints; others those of these that they have. Where that leaves none, a recipe has all its own.
+    """
+    found = {name: panel.seeds([Checkpoints(initial, name, step)]) for name in recipes_run(panel, initial)["recipe"]}
+    found = {name: seeds for name, seeds in found.items() if seeds}
+    leading = [set(found[name]) for name in _planned_recipes(initial) if name in found] or [*map(set, found.values())]
+    shared = set.intersection(*leading) if leading else set()
+    return {name: sorted(shared.intersection(seeds)) or seeds for name, seeds in found.items()}
+
+
+def beside_correct(panel: StudyPanel, initial: str, step: int, measures: Sequence[str]) -> pd.DataFrame:
+    """recipe, prompt, measure, seed, its estimate, planned (seeds): of each other recipe `compared`, its models minus
+    those of `rl-correct` from the same initial checkpoints after as many steps, paired by seed and item.
+
+    seed: -1 for the mean over all seeds that both have; single seeds have a value alone.
     """
     lines = []
-    for cell in PROTOCOL.cells:
-        if cell.arm != "D":
-            continue
-        remedy, correct = (Checkpoints(cell.initial.name, recipe, 500) for recipe in (cell.recipe.name, "rl-correct"))
-        seeds = panel.seeds([remedy, correct])
-        for prompt in THREE_PROMPTS if seeds else ():
-            for measure in measures:
-                differences = panel.values(remedy, prompt, measure, seeds) - panel.values(
-                    correct, prompt, measure, seeds
-                )
-                labels = {"recipe": remedy.recipe, "prompt": prompt, "measure": measure, "planned": len(cell.seeds)}
-                lines.append({**labels, "seed": -1, **asdict(crossed_mean(differences))})
-                of_seeds = zip(seeds, np.nanmean(differences, axis=1), strict=True)
-                lines += [{**labels, "seed": seed, "value": float(value)} for seed, value in of_seeds]
+    correct = Checkpoints(initial, CORRECT, step)
+    for recipe in compared(panel, initial, step):
+        remedy = correct._replace(recipe=recipe)
+        seeds = panel.seeds([remedy, correct]) if remedy != correct else []
+        for prompt, measure in product(THREE_PROMPTS, measures) if seeds else ():
+            values, others = (panel.values(cell, prompt, measure, seeds) for cell in (remedy, correct))
+            labels = {"recipe": recipe, "prompt": prompt, "measure": measure, "planned": len(planned_seeds(remedy))}
+            lines.append({**labels, "seed": -1, **asdict(crossed_mean(values - others))})
+            of_seeds = zip(seeds, np.nanmean(values - others, axis=1), strict=True)
+            lines += [{**labels, "seed": seed, "value": float(value)} for seed, value in of_seeds]
+    return _without_tests(lines)
+
+
+def after_recipes(
+    panel: StudyPanel, initial: str, step: int, prompts: Sequence[str], measures: Sequence[str]
+) -> pd.DataFrame:
+    """recipe, prompt, measure, contrast, its estimate, more, more_low and more_high, planned (seeds), chance (of being
+    right by guessing): of the recipes `compared`, after so many steps, and of what `rl-correct` began from as `BEFORE`.
+
+    contrast: "level", or "minus plain", the change from the plain prompt. more: the same minus that of `rl-correct`;
+    NaN without a seed in common. Changes and differences are paired by seed and item.
+    """
+    lines = []
+    seeds_of = compared(panel, initial, step)
+    correct = Checkpoints(initial, CORRECT, step)
+    cells = {name: correct._replace(recipe=name) for name in seeds_of}
+    if CORRECT in cells:
+        cells = {BEFORE: correct.before(), **cells}
+        seeds_of[BEFORE] = seeds_of[CORRECT]
+    guessed = float((1 / panel.items["n_options"]).mean())
+    for (recipe, cell), prompt, measure in product(cells.items(), prompts, measures):
+        both = [seed for seed in seeds_of[recipe] if seed in seeds_of.get(CORRECT, [])]
+        contrasts = {"level": {prompt: 1}} | ({"minus plain": {prompt: 1, "plain": -1}} if prompt != "plain" else {})
+        for contrast, weights in contrasts.items():
+            own = [Term(weight, cell, name, measure) for name, weight in weights.items()]
+            found = _mean(panel, own, seeds_of[recipe])
+            line: dict[str, object] = {"recipe": recipe, "prompt": prompt, "measure": measure, "contrast": contrast}
+            line |= _level(found, measure) if contrast == "level" else asdict(found)
+            if both and cell != correct:
+                others = [Term(-term.weight, correct, term.prompt, measure) for term in own]
+                more = _mean(panel, [*own, *others], both)
+                line |= {"more": more.value, "more_low": more.low, "more_high": more.high}
+            lines.append({**line, "planned": len(planned_seeds(cell)), "chance": guessed})
+    return _without_tests(lines)
+
+
+def _mean(panel: StudyPanel, terms: Sequence[Term], seeds: list[int]) -> CrossedEstimate:
+    mean = WeightedMean(tuple(terms))
+    return mean.estimate(panel, Runs(dict.fromkeys(mean.cells(), seeds), len(seeds)), 0.0)
+
+
+def each_seed(panel: StudyPanel, initial: str, step: int, measure: str) -> pd.DataFrame:
+    """recipe, seed, before (RL), its estimate after so many steps, change, change_low, change_high, planned (seeds),
+    chance (of being right by guessing): a measure under the plain prompt, of all recorded seeds of the recipes
+    `compared`.
+
+    seed: -1 for the mean over seeds; single seeds have values alone.
+    """
+    lines = []
+    guessed = {"chance": float((1 / panel.items["n_options"]).mean())} if measure == "right" else {}
+    for recipe in compared(panel, initial, step):
+        cell = Checkpoints(initial, recipe, step)
+        seeds = panel.seeds([cell])
+        before, after = (panel.values(one, "plain", measure, seeds) for one in (cell.before(), cell))
+        change = crossed_mean(after - before)
+        labels = {"recipe": recipe, "planned": len(planned_seeds(cell)), **guessed}
+        ends = {"change": change.value, "change_low": change.low, "change_high": change.high}
+        mean = {"seed": -1, "before": float(np.nanmean(before)), **_level(crossed_mean(after), measure), **ends}
+        lines.append({**labels, **mean})
+        for seed, *of_seed in zip(seeds, np.nanmean(before, axis=1), np.nanmean(after, axis=1), strict=True):
+            first, last = map(float, of_seed)
+            lines.append({**labels, "seed": seed, "before": first, "value": last, "change": last - first})
     return _without_tests(lines)
 
 
@@ -189,8 +300,3 @@ def recorded(panel: StudyPanel) -> tuple[int, int]:
 def _without_tests(lines: list[dict[str, object]]) -> pd.DataFrame:
     """Estimates, without what only a test needs of them."""
     return pd.DataFrame(lines).drop(columns=["low90", "high90", "p"], errors="ignore")
-
-
-def _steps(recipe: str) -> list[int]:
-    """The steps after 0 at which a recipe is evaluated."""
-    return next(sorted(PROTOCOL.evaluated(cell.recipe)) for cell in PROTOCOL.cells if cell.recipe.name == recipe)

@@ -34,6 +34,34 @@ def in_words(
     return f"{subject}{verb or ': no clear difference'} ({value(pd.Series(numbers))}{why})"
 
 
+def tests_in_words(tests: pd.DataFrame) -> list[str]:
+    """What became of planned tests (`study.results.study_tests`): where the intervals of those that have runs lie, the
+    verdicts, and what has no run."""
+    there = tests[tests["value"].notna()]
+    told = []
+    directed, margins = (there[there["expected"].isin(kinds)] for kinds in (["up", "down"], ["no more"]))
+    if len(directed):
+        lie = pd.Series([side(test, "up", "down", "", test.against) for test in directed.itertuples()], directed.index)
+        on, off = (lie == directed["expected"]).sum(), ((lie != directed["expected"]) & (lie != "")).sum()
+        told.append(
+            f"Of {len(directed)} tests that expect *up* or *down*, {on} have their whole interval there, {off} on the "
+            f"other side, {len(directed) - on - off} on neither"
+        )
+    if len(margins):
+        over = [test for test in margins.itertuples() if test.low > test.matters or test.high < -test.matters]
+        named = "".join(f"; {test.of}, {test.what} ({value(test)})" for test in over)
+        told.append(
+            f"Of those that expect *no more*, with the whole interval beyond: {len(over)} of {len(margins)}{named}"
+        )
+    told.append("Verdicts: " + ", ".join(f"{n} *{verdict}*" for verdict, n in there["verdict"].value_counts().items()))
+    begun = tests.groupby("of", sort=False)[["value", "runs"]].agg({"value": "count", "runs": "max"})
+    waiting = {
+        "Too few seeds for any estimate": begun.index[(begun["value"] == 0) & (begun["runs"] > 0)],
+        "Not run yet": begun.index[begun["runs"] == 0],
+    }
+    return told + [f"{what}: {', '.join(names)}" for what, names in waiting.items() if len(names)]
+
+
 def came_out(*sentences: str) -> Markdown:
     """Sentences, given without their full stops, as a notebook shows them: folded."""
     if len(sentences) == 1:

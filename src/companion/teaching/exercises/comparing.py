@@ -88,20 +88,20 @@ def _names_none(answer: object, shares: pd.DataFrame) -> str:
 
 
 def _never_saw(answer: object, table: pd.DataFrame) -> str:
-    def points(recipe: str, measure: str) -> float:
-        return 100 * value(table, recipe=recipe, perturbation="wrong-caption", measure=measure)
+    def points(recipe: str, contrast: str = "minus plain") -> float:
+        return 100 * value(table, recipe=recipe, prompt="wrong-caption", contrast=contrast)
 
-    expected = points("augmented", "change") - points("accuracy", "change")
+    expected = points("rl-augmented") - points("rl-correct")
     slips = {
         "That is against the model before RL. `rl-correct` went through RL too, and saw no lie: compare with it.": (
-            points("augmented", "change") - points("before RL", "change")
+            points("rl-augmented") - points("before RL")
         ),
         "You compared accuracies. Recipes differ under `plain` as well; compare the *changes*.": points(
-            "augmented", "accuracy"
+            "rl-augmented", "level"
         )
-        - points("accuracy", "accuracy"),
+        - points("rl-correct", "level"),
         "That is the change of `rl-augmented` alone. Against which recipe does one see what augmentation did?": points(
-            "augmented", "change"
+            "rl-augmented"
         ),
     }
     close(
@@ -109,13 +109,13 @@ def _never_saw(answer: object, table: pd.DataFrame) -> str:
         expected,
         0.04,
         slips,
-        "Take the lines with `perturbation` `wrong-caption` and `measure` `change`: `augmented` minus `accuracy`, in "
-        "points.",
+        "Take the lines with `prompt` `wrong-caption` and `contrast` `minus plain`: `rl-augmented` minus `rl-correct`, "
+        "in points.",
     )
     return (
         f"{expected:+.1f} points. Against the model before RL it would have been "
-        f"{points('augmented', 'change') - points('before RL', 'change'):+.1f}. A remedy has to be held against the "
-        "treatment without it, not against no treatment."
+        f"{points('rl-augmented') - points('before RL'):+.1f}. A remedy has to be held against the treatment without "
+        "it, not against no treatment."
     )
 
 
@@ -151,7 +151,7 @@ def _found(answer: object, rows: pd.DataFrame) -> str:
         raise CompanionError("It has no such question.")
     if not isinstance(answer, tuple | list) or len(answer) != 3:
         raise WrongError(
-            'Three texts are asked for, such as `("test-0-7", "base", "noisy")`: a question and two models.'
+            'Three texts are asked for, such as `("test-0-7", "base", "rl-correct")`: a question and two models.'
         )
     question = name_among(answer[0], list(under.index)) if str(answer[0]) in under.index else None
     if question is None:
@@ -204,12 +204,12 @@ def _index(function: object, changes: pd.DataFrame) -> str:
             "said more": "The gap closed, so nothing was paid for the gain: 0.",
         }[name]
         raise WrongError(f"`{shown}` returned {found:.3g}. {why}")
-    ends = changes.set_index(["start", "measure"])["value"]
-    prices = {start: _unsaid(ends[start, "right"], ends[start, SAID]) for start in changes["start"].unique()}
-    told = ", ".join(f"`{start}` {'nothing bought' if one is None else f'{one:.2f}'}" for start, one in prices.items())
+    ends = changes.set_index(["initial", "measure"])["value"]
+    prices = {name: _unsaid(ends[name, RIGHT], ends[name, SAID]) for name in changes["initial"].unique()}
+    told = ", ".join(f"`{name}` {'nothing bought' if one is None else f'{one:.2f}'}" for name, one in prices.items())
     return (
-        f"In this notebook's runs of `accuracy`, from {told}. Do not quote such a ratio without an interval: where "
-        "the gain may be nearly nothing, the price may be nearly anything."
+        f"In the runs of `rl-correct`, with a wrong caption, from {told}. Do not quote such a ratio alone: "
+        "where the gain may be nearly nothing, the price may be nearly anything. Give its interval."
     )
 
 
@@ -224,9 +224,10 @@ before, after = one.sort_values("step")["value"]
 answer = 100 * {2}"""
 
 _CHANGES = """\
-lines = table[(table["perturbation"] == "wrong-caption") & (table["measure"] == "change")]
+lines = table[(table["prompt"] == "wrong-caption") & (table["contrast"] == "{}")]
 change = 100 * lines.set_index("recipe")["value"]
 """
+_LOSSES = _CHANGES.format("minus plain")
 
 _MARKS = """\
 part = marks[(marks["behaviour"] == "{0}") & (marks["perturbation"] == "{1}")]
@@ -285,24 +286,21 @@ RUNS = (
     Exercise(
         "05.1",
         "Held against what?",
-        "Suppose that under a wrong caption `rl-augmented` loses less than the model before RL. Did the augmentation "
-        "do that? Hold it against `rl-correct`, which went through the same RL and never saw a lie: by how many points "
-        "does the change under `wrong-caption` differ, `rl-augmented` minus `rl-correct`? (In `change` these are "
-        "`augmented` and `accuracy`.)",
-        _CHANGES + 'answer = change["augmented"] - change["accuracy"]',
+        "Suppose that with a wrong caption `rl-augmented` loses less than the model before RL. Did the augmentation do "
+        "that? Hold it against `rl-correct`, which went through the same RL and never saw a lie: by how many points "
+        "does the change differ, `rl-augmented` minus `rl-correct`?",
+        _LOSSES + 'answer = change["rl-augmented"] - change["rl-correct"]',
         _never_saw,
         (
-            Slip(_CHANGES + 'answer = change["augmented"] - change["before RL"]', "before RL"),
+            Slip(_LOSSES + 'answer = change["rl-augmented"] - change["before RL"]', "before RL"),
             Slip(
-                'lines = table[(table["perturbation"] == "wrong-caption") & (table["measure"] == "accuracy")]\n'
-                'answer = 100 * (lines.set_index("recipe")["value"]["augmented"] '
-                '- lines.set_index("recipe")["value"]["accuracy"])',
+                _CHANGES.format("level") + 'answer = change["rl-augmented"] - change["rl-correct"]',
                 "compare the *changes*",
             ),
-            Slip(_CHANGES + 'answer = change["augmented"]', "Against which recipe"),
-            Slip(_CHANGES + 'answer = change["accuracy"] - change["augmented"]', "the sign is not"),
+            Slip(_LOSSES + 'answer = change["rl-augmented"]', "Against which recipe"),
+            Slip(_LOSSES + 'answer = change["rl-correct"] - change["rl-augmented"]', "the sign is not"),
         ),
-        _CHANGES + "answer = ...  # in points, with its sign",
+        _LOSSES + "answer = ...  # in points, with its sign",
         given=("table",),
     ),
     Exercise(
@@ -332,7 +330,7 @@ RUNS = (
             Slip(_UNDER + _PAIR.format("so", "against"), "changed the two round"),
             Slip(_UNDER + _PAIR.format("against", "against"), "Two different models"),
             Slip('answer = ("test-0-7", "base")', "Three texts"),
-            Slip('answer = ("7", "base", "noisy")', "no question of the lab"),
+            Slip('answer = ("7", "base", "rl-correct")', "no question of the lab"),
         ),
         "answer = ...  # (question, the model right against its reasoning, the model right as its reasoning says)",
         given=("context.rows",),
