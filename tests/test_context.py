@@ -115,7 +115,7 @@ def test_figures_say_which_runs_they_show(root, tmp_path, monkeypatch):
     write_made_up(tmp_path / "own", "base-0/initial", (0,), 0.05)
     write_made_up(tmp_path / "own", "base-0/rl-correct", (2, 4), 0.05)
     own = open_study("x", {"study": str(tmp_path / "own"), "seed": 0})
-    assert own.subtitle == f"1 RL runs of {tmp_path / 'own'}"
+    assert own.subtitle == f"1 RL run of {tmp_path / 'own'}"
     for name, context in (("all", study), ("own", own)):
         context.gallery.add_table(name, pd.DataFrame(), "what it shows")
     entries = json.loads((tmp_path / "figures" / "manifest.json").read_text())

@@ -18,7 +18,7 @@ def test_two_grpo_steps_with_the_right_loss(qwen, tmp_path, monkeypatch):
     from companion.models.local import LocalModel
 
     model = LocalModel(str(qwen))
-    recipe = replace(GRPO["rl-augmented"], prompts=2, rollouts=4, steps=2, warmup=1, perturbations={"wrong-think": 1.0})
+    recipe = replace(GRPO["rl-augmented"], prompts=2, rollouts=4, steps=2, warmup=1, variants={"wrong-think": 1.0})
     prompts = grpo.prompts_for(recipe, grpo.microworld_stream(recipe, 0), 0)
     worth = []
 
@@ -66,7 +66,7 @@ def test_a_prefill_stays_open_under_a_template_that_closes_every_turn(qwen):
     from companion.models.local import LocalModel
 
     model = LocalModel(str(qwen))
-    recipe = replace(GRPO["rl-correct"], steps=1, prompts=2, perturbations={"wrong-think": 1.0})
+    recipe = replace(GRPO["rl-correct"], steps=1, prompts=2, variants={"wrong-think": 1.0})
     prompts = grpo.prompts_for(recipe, grpo.microworld_stream(recipe, 0), 0)
     records = grpo.dataset(prompts, model.profile)[:2]
     from trl import apply_chat_template

@@ -138,6 +138,10 @@ class StudyPanel:
         """The recipe of a run, as recorded: `GRPORecipe` as a dictionary."""
         return dict(_record(self.results / f"{cell.initial}-{seed}" / cell.recipe)["recipe"])
 
+    def follows(self, protocol: str) -> bool:
+        """Whether runs of a protocol are recorded here. protocol: its identity."""
+        return any(_record(file.parent).get("protocol") == protocol for file in self.results.glob("*/*/run.json"))
+
     def steps(self, initial: str, recipe: str, seeds: Iterable[int]) -> list[int]:
         """The steps after 0 at which every one of these runs was evaluated; one seed at least."""
         records = (self.results / f"{initial}-{seed}" / recipe for seed in seeds)

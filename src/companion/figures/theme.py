@@ -293,7 +293,7 @@ def recipe_look(name: str) -> tuple[str, str, str]:
 
 
 def _own_marker(name: str) -> str:
-    return f"${name[0].upper()}$"
+    return f"${name.removeprefix('rl-')[0].upper()}$"
 
 
 def recipes_in_order(table: pd.DataFrame) -> list[str]:

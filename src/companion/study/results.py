@@ -75,7 +75,8 @@ def readable(tests: pd.DataFrame) -> pd.DataFrame:
     """The tests that have runs, with found (the estimate with its interval and unit) and recorded ("2 of 5")."""
     there = tests[tests["value"].notna()].reset_index(drop=True)
     recorded = there["runs"].astype(str) + " of " + there["planned"].astype(str)
-    return there.assign(found=[value(test) for test in there.itertuples()], recorded=recorded)
+    found = pd.Series([value(test) for test in there.itertuples()], index=there.index, dtype="str")
+    return there.assign(found=found, recorded=recorded)
 
 
 def _read_otherwise(panel: StudyPanel, runs: Runs) -> bool:

@@ -16,6 +16,7 @@ import pandas as pd
 
 from companion.analysis.crossed import CrossedEstimate, crossed_mean, mean_over_runs
 from companion.analysis.panel import Checkpoints, StudyPanel
+from companion.errors import CompanionError
 from companion.figures.theme import recipes_in_order
 from companion.measures import share
 from companion.study.estimands import SEED, Runs, Term, WeightedMean
@@ -54,7 +55,7 @@ def curves(
         seeds = panel.seeds([Checkpoints(initial, recipe, 0)])
         if not seeds:
             continue
-        planned = len(planned_seeds(Checkpoints(initial, recipe, 0)))
+        planned = _planned(panel, Checkpoints(initial, recipe, 0))
         cells = [
             Checkpoints(initial, recipe, 0).before(),
             *(Checkpoints(initial, recipe, step) for step in panel.steps(initial, recipe, seeds)),
@@ -96,7 +97,7 @@ def drift_of_runs(panel: StudyPanel, initials: Mapping[str, float], step: int) -
     initials: initial checkpoint → what is told as its share, as `estimands.DOSES`.
     """
     lines = []
-    planned = sum(len(planned_seeds(Checkpoints(initial, "rl-correct", step))) for initial in initials)
+    planned = sum(_planned(panel, Checkpoints(initial, "rl-correct", step)) for initial in initials)
     for initial, share_before in initials.items():
         cell = Checkpoints(initial, "rl-correct", step)
         for seed in panel.seeds([cell]):
@@ -133,7 +134,7 @@ def recipes_run(panel: StudyPanel, initial: str) -> pd.DataFrame:
     for name in recipes_in_order(pd.DataFrame({"recipe": [*_planned_recipes(initial), *own]})):
         cell = Checkpoints(initial, name, 0)
         seeds = panel.seeds([cell])
-        recipe = planned.get(name) or panel.recipe(cell, seeds[0])
+        recipe = panel.recipe(cell, seeds[0]) if seeds else planned[name]
         lines.append(
             {
                 "recipe": name,
@@ -142,10 +143,15 @@ def recipes_run(panel: StudyPanel, initial: str) -> pd.DataFrame:
                 "steps": recipe["steps"],
                 "seeds": ", ".join(map(str, seeds)),
                 "recorded": len(seeds),
-                "planned": len(planned_seeds(cell)),
+                "planned": _planned(panel, cell),
             }
         )
     return pd.DataFrame(lines)
+
+
+def _planned(panel: StudyPanel, cell: Checkpoints) -> int:
+    """How many seeds are planned of the checkpoints of a cell; 0 where the records are not the study's."""
+    return len(planned_seeds(cell)) if panel.follows(PROTOCOL.identity) else 0
 
 
 def _planned_recipes(initial: str) -> list[str]:
@@ -157,10 +163,16 @@ def compared(panel: StudyPanel, initial: str, step: int) -> dict[str, list[int]]
     """recipe → seeds: those of `recipes_run` whose answers at that step are recorded.
 
     The protocol's recipes have the seeds that all of them have, so that they are compared from the same initial
-    checkpoints; others those of these that they have. Where that leaves none, a recipe has all its own.
+    checkpoints; others those of these that they have. Where that leaves none, a recipe has all its own. Raises
+    CompanionError where `rl-correct`, which the others are held against, has no answers at that step.
     """
     found = {name: panel.seeds([Checkpoints(initial, name, step)]) for name in recipes_run(panel, initial)["recipe"]}
     found = {name: seeds for name, seeds in found.items() if seeds}
+    if CORRECT not in found:
+        raise CompanionError(
+            f"{panel.results} has no runs of {CORRECT} from {initial} that were evaluated at step {step}, which others "
+            "are held against; make some with `companion train grpo`, or give another step"
+        )
     leading = [set(found[name]) for name in _planned_recipes(initial) if name in found] or [*map(set, found.values())]
     shared = set.intersection(*leading) if leading else set()
     return {name: sorted(shared.intersection(seeds)) or seeds for name, seeds in found.items()}
@@ -179,7 +191,7 @@ def beside_correct(panel: StudyPanel, initial: str, step: int, measures: Sequenc
         seeds = panel.seeds([remedy, correct]) if remedy != correct else []
         for prompt, measure in product(THREE_PROMPTS, measures) if seeds else ():
             values, others = (panel.values(cell, prompt, measure, seeds) for cell in (remedy, correct))
-            labels = {"recipe": recipe, "prompt": prompt, "measure": measure, "planned": len(planned_seeds(remedy))}
+            labels = {"recipe": recipe, "prompt": prompt, "measure": measure, "planned": _planned(panel, remedy)}
             lines.append({**labels, "seed": -1, **asdict(crossed_mean(values - others))})
             of_seeds = zip(seeds, np.nanmean(values - others, axis=1), strict=True)
             lines += [{**labels, "seed": seed, "value": float(value)} for seed, value in of_seeds]
@@ -215,7 +227,7 @@ def after_recipes(
                 others = [Term(-term.weight, correct, term.prompt, measure) for term in own]
                 more = _mean(panel, [*own, *others], both)
                 line |= {"more": more.value, "more_low": more.low, "more_high": more.high}
-            lines.append({**line, "planned": len(planned_seeds(cell)), "chance": guessed})
+            lines.append({**line, "planned": _planned(panel, cell), "chance": guessed})
     return _without_tests(lines)
 
 
@@ -238,7 +250,7 @@ def each_seed(panel: StudyPanel, initial: str, step: int, measure: str) -> pd.Da
         seeds = panel.seeds([cell])
         before, after = (panel.values(one, "plain", measure, seeds) for one in (cell.before(), cell))
         change = crossed_mean(after - before)
-        labels = {"recipe": recipe, "planned": len(planned_seeds(cell)), **guessed}
+        labels = {"recipe": recipe, "planned": _planned(panel, cell), **guessed}
         ends = {"change": change.value, "change_low": change.low, "change_high": change.high}
         mean = {"seed": -1, "before": float(np.nanmean(before)), **_level(crossed_mean(after), measure), **ends}
         lines.append({**labels, **mean})
@@ -273,7 +285,7 @@ def override_rates(panel: StudyPanel, initials: Sequence[str], prompts: Sequence
                             "rate": rate,
                             **_level(found, rate),
                             "among": of[among].mean(),
-                            "planned": len(planned_seeds(last)),
+                            "planned": _planned(panel, last),
                         }
                     )
     return _without_tests(lines)

@@ -269,7 +269,9 @@ def open_study(notebook: str, parameters: Mapping[str, Any]) -> NotebookContext:
     seeds = sorted({int(file.parent.parent.name.rpartition("-")[2]) for file in made})
     facts = {"runs": len(made), "items": len(panel.items), "seeds": seeds, "device": "cpu"}
     if not runs:
-        return _context(notebook, parameters, f"{len(made)} RL runs of {folder}", facts, panel=panel)
+        return _context(
+            notebook, parameters, f"{len(made)} RL run{'s' * (len(made) != 1)} of {folder}", facts, panel=panel
+        )
     facts |= {"planned_runs": planned}
     subtitle = f"microworld · models of 1.65 million parameters · {runs} of {planned} RL runs of the study recorded"
     return _context(notebook, parameters, subtitle, facts, panel=panel)
