@@ -114,12 +114,12 @@ def test_every_figure_has_its_module(root):
 
 @pytest.mark.slow
 def test_a_figure_is_drawn_again_from_its_table_to_the_same_bytes(root, tmp_path):
-    for name in ("perturbation_drops", "tradeoff_paths", "judge_accuracy"):
+    for name in ("perturbation_drops", "tradeoff", "judge_accuracy"):
         for ending in ("csv", "png", "svg"):
             shutil.copy(root / "figures" / f"{name}.{ending}", tmp_path)
     shutil.copy(root / "figures" / "manifest.json", tmp_path)
     made = {path.name: path.read_bytes() for path in tmp_path.glob("*.[ps][nv]g")}
-    assert main(["figures", "--out", str(tmp_path), "perturbation_drops", "tradeoff_paths", "judge_accuracy"]) == 0
+    assert main(["figures", "--out", str(tmp_path), "perturbation_drops", "tradeoff", "judge_accuracy"]) == 0
     assert {path.name: path.read_bytes() for path in tmp_path.glob("*.[ps][nv]g")} == made
 
 
