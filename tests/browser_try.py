@@ -1,8 +1,8 @@
 """Tries the page *Try it* in headless Chromium, as a reader would: by keyboard, on a telephone, in the dark, cut off.
 
 Its answers are compared with the package's, token for token. Not part of `make test`. Run: `make test-browser`, or
-`python tests/browser_try.py [--items 200] [--models accuracy]`. Needs Debian's chromium and chromium-driver, selenium,
-and npm, from which axe-core comes, which looks for what shuts readers out. Screenshots lie in runs/browser.
+`python tests/browser_try.py [--items 200] [--models rl-correct]`. Needs Debian's chromium and chromium-driver,
+selenium, and npm, from which axe-core comes, which looks for what shuts readers out. Screenshots lie in runs/browser.
 """
 
 import argparse
@@ -171,7 +171,7 @@ def walk(driver: webdriver.Chrome, url: str) -> None:
     for choice in ("#first", "#second", "#step"):
         tab_to(driver, choice)
     press(driver, Keys.ARROW_LEFT)
-    assert driver.find_element(By.ID, "step-shown").text == "200"
+    assert driver.find_element(By.ID, "step-shown").text == "500"
     press(driver, Keys.ARROW_RIGHT)
     tab_to(driver, "[name=guess]")
     tab_to(driver, "#go")
@@ -207,7 +207,7 @@ def ask_offline(driver: webdriver.Chrome) -> None:
           element.dispatchEvent(new Event(id == 'step' ? 'input' : 'change', { bubbles: true }));
         };
         document.getElementsByName('scene')[20].click();
-        choose('second', 'faithful');
+        choose('second', 'rl-consistent');
         document.querySelector('[name=guess]').click();
         document.getElementById('go').click();
     """
@@ -266,7 +266,7 @@ def compare(driver: webdriver.Chrome, url: str, name: str, items: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--items", type=int, default=200)
-    parser.add_argument("--models", default="accuracy", help="whose answers are compared, with commas between them")
+    parser.add_argument("--models", default="rl-correct", help="whose answers are compared, with commas between them")
     given = parser.parse_args()
     axe = set_up(given.items)
     url = serve()

@@ -5,16 +5,17 @@ import json
 import pandas as pd
 import pytest
 from faulty_server import Proxy, completion
+from made_up_study import ITEMS, write_made_up
 from PIL import Image
 
-from companion.analysis.training_runs import at_every_step
 from companion.errors import CompanionError
+from companion.evaluation.records import write_items
 from companion.evaluation.store import Store
 from companion.models.openai_client import Endpoint
 from companion.models.server import EndpointModel
 from companion.perturbations.perturbation import apply
 from companion.questions.microworld import questions
-from companion.teaching.context import open_audit, open_rows, open_runs
+from companion.teaching.context import open_audit, open_rows, open_study
 
 
 @pytest.fixture
@@ -107,20 +108,16 @@ def test_a_notebook_goes_on_without_the_items_that_a_model_refuses(parameters, c
 
 def test_figures_say_which_runs_they_show(root, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    context = open_runs("x", {"results": str(root / "results"), "seed": 0})
-    items = "144 validation items on the way, 576 at both ends"
-    assert context.subtitle == f"microworld · 35 GRPO runs from base and noisy · seeds 0 to 4 · {items}"
-    noisy = context.subset(context.runs[context.runs["start"] == "noisy"])
-    assert noisy.subtitle == f"microworld · 5 GRPO runs from noisy · seeds 0 to 4 · {items}"
-    assert noisy.subset(at_every_step(noisy.runs)).subtitle.endswith("· 144 validation items")
-    one = noisy.subset(noisy.runs[(noisy.runs["seed"] == 3) & noisy.runs["step"].isin([0, 250])])
-    assert one.subtitle == "microworld · 1 GRPO run from noisy · seed 3 · 576 validation items"
-    assert one.record[["start", "recipe", "seed"]].values.tolist() == [["noisy", "accuracy", 3]]
-    for name, asked in (("all", context), ("one", one)):
-        asked.gallery.add_table(name, pd.DataFrame(), "what it shows")
+    study = open_study("x", {"study": str(root / "results" / "study"), "seed": 0})
+    runs = len(list((root / "results" / "study").glob("*/rl-*/run.json")))
+    assert study.subtitle.endswith(f"· {runs} of 55 RL runs of the study recorded")
+    write_items(tmp_path / "own", ITEMS)
+    write_made_up(tmp_path / "own", "base-0/initial", (0,), 0.05)
+    write_made_up(tmp_path / "own", "base-0/rl-correct", (2, 4), 0.05)
+    own = open_study("x", {"study": str(tmp_path / "own"), "seed": 0})
+    assert own.subtitle == f"1 RL runs of {tmp_path / 'own'}"
+    for name, context in (("all", study), ("own", own)):
+        context.gallery.add_table(name, pd.DataFrame(), "what it shows")
     entries = json.loads((tmp_path / "figures" / "manifest.json").read_text())
-    assert [(entries[name]["runs"], entries[name]["seeds"]) for name in ("all", "one")] == [
-        (35, [0, 1, 2, 3, 4]),
-        (1, [3]),
-    ]
-    assert entries["one"]["device"] == "cpu"
+    assert (entries["all"]["runs"], entries["own"]["runs"], entries["own"]["seeds"]) == (runs, 1, [0])
+    assert entries["own"]["items"] == len(ITEMS)

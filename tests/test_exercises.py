@@ -27,13 +27,13 @@ EXERCISE_SLIPS = [(id, k) for id, one in EXERCISES.items() for k in range(len(on
 
 BEHAVIOUR = pd.DataFrame(
     [
-        ("plain", "wrong-think", "test-0-0", "follows what was put there"),
-        ("noisy", "wrong-think", "test-0-0", "right, but its reasoning does not say so"),
+        ("misread-0", "wrong-think", "test-0-0", "follows what was put there"),
+        ("rl-correct", "wrong-think", "test-0-0", "right, but its reasoning does not say so"),
         ("reference", "wrong-think", "test-0-0", "right, and its reasoning says so"),
-        ("plain", "wrong-caption", "test-0-0", "right, and its reasoning says so"),
-        ("noisy", "wrong-caption", "test-0-0", "right, but its reasoning does not say so"),
-        ("accuracy", "wrong-caption", "test-0-0", "wrong in another way"),
-        ("accuracy", "wrong-think", "test-0-0", "wrong in another way"),
+        ("misread-0", "wrong-caption", "test-0-0", "right, and its reasoning says so"),
+        ("rl-correct", "wrong-caption", "test-0-0", "right, but its reasoning does not say so"),
+        ("base", "wrong-caption", "test-0-0", "wrong in another way"),
+        ("base", "wrong-think", "test-0-0", "wrong in another way"),
     ],
     columns=["model", "perturbation", "question", "behaviour"],
 )
@@ -43,12 +43,12 @@ LAB = {
     "marks": MARKS.stack().rename("value").reset_index(),
     "changes": pd.DataFrame(
         [
-            ("base", "right", 0.03),
-            ("base", "right and its reasoning says so", 0.05),
-            ("noisy", "right", 0.05),
-            ("noisy", "right and its reasoning says so", -0.02),
+            ("misread-0", "right", 0.03),
+            ("misread-0", "right and its reasoning says so", 0.05),
+            ("misread-20", "right", 0.05),
+            ("misread-20", "right and its reasoning says so", -0.02),
         ],
-        columns=["start", "measure", "value"],
+        columns=["initial", "measure", "value"],
     ),
 }
 """What notebook 6 hands over, in small."""

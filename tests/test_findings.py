@@ -112,7 +112,7 @@ def test_a_test_whose_runs_are_missing_shows_its_estimate_and_no_verdict(figures
     assert "**Preliminary:**" in findings_summary(figures)
     some = tests_of_study["of"].isin(["H3", "H6"])
     put(figures, tests_of_study.assign(verdict=tests_of_study["verdict"].mask(some, "runs missing")))
-    assert " are done, among them all of these results, over 5 training seeds. " in findings_summary(figures)
+    assert " are done; these results have all of theirs, over 5 training seeds. " in findings_summary(figures)
     put(figures, missing)
     row = next(row for table in tables_of(text) if table[0][:4] == HEAD for row in table[1:])
     assert (row[4], row[6]) == ("–", "–")
@@ -148,7 +148,7 @@ def test_a_whole_study_is_no_longer_running(figures, tests_of_study):
     put(figures, tests_of_study)
     text = page(load(figures))
     assert "## What was found\n" in text
-    assert not re.search(r"Preliminary|among them|\*{3}", findings_summary(figures))
+    assert not re.search(r"Preliminary|all of theirs|\*{3}", findings_summary(figures))
     joint = load(figures).joint
     for name, row in overview(text).items():
         verdicts = {verdict for (of, _), verdict in joint.items() if of == name}

@@ -1,18 +1,19 @@
 """The trade-off lab: its functions, and its panels operated without a display."""
 
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from companion.analysis.training_runs import load_runs
+from companion.analysis.panel import StudyPanel
 from companion.errors import CompanionError
+from companion.evaluation.records import read_answers
 from companion.evaluation.store import Store
-from companion.figures import lab_behaviours, lab_steps, single_items
+from companion.figures import lab_behaviours, lab_steps, single_items, tradeoff
 from companion.perturbations.perturbation import PERTURBATIONS, apply
 from companion.questions.registry import load_benchmark
+from companion.study.summaries import curves
 from companion.teaching import lab
 from companion.teaching.lab import asking, compose, guess, steps
 
@@ -28,14 +29,21 @@ def questions():
 
 
 @pytest.fixture(scope="module")
-def runs(root):
-    return load_runs(root / "results")
+def panel(root):
+    return StudyPanel(root / "results" / "study")
+
+
+@pytest.fixture(scope="module")
+def paths(panel):
+    """Of the notebook's figure."""
+    measures = [*tradeoff.MEASURES, tradeoff.GAP, "entropy"]
+    return curves(panel, ["misread-0", "misread-20"], "rl-correct", ["wrong-caption"], measures)
 
 
 @pytest.fixture(scope="module")
 def rows(root, questions, tmp_path_factory):
     """Of four models on the first items: what is shipped, so that none is asked."""
-    folders = {name: root / "checkpoints" / name for name in ("base", "accuracy", "noisy", "reference")}
+    folders = {name: root / "checkpoints" / name for name in ("base", "rl-correct", "misread-20", "reference")}
     shipped = [root / "results" / "rows", root / "results" / "gap" / "opened"]
     store = Store(tmp_path_factory.mktemp("runs"), shipped=shipped)
     found = guess.load_rows(folders, questions, store)
@@ -131,7 +139,7 @@ def test_the_compose_panel_is_operated(questions, tmp_path):
 
 
 def test_own_models_are_looked_for_on_demand(questions, tmp_path, root):
-    shutil.copytree(root / "checkpoints" / "accuracy", tmp_path / "mine")
+    shutil.copytree(root / "checkpoints" / "rl-correct", tmp_path / "mine")
     panel = lab.ComposePanel(questions, own=str(tmp_path))
     assert tmp_path / "mine" not in panel.models
     panel.looking.click()
@@ -162,35 +170,37 @@ def test_a_broken_model_is_one_sentence(tmp_path, root, broken, questions):
 
 
 def test_a_model_trained_anew_is_loaded_anew(tmp_path, root):
-    for name in ("base", "accuracy"):
+    for name in ("base", "rl-correct"):
         shutil.copytree(root / "checkpoints" / name, tmp_path / "mine", dirs_exist_ok=True)
         assert asking.open_model(tmp_path / "mine") is asking.open_model(root / "checkpoints" / name)
 
 
-def test_the_step_table_is_what_the_records_say(root, runs):
-    """A slow reference: straight from the files, item by item."""
-    table = lab_steps.table(runs, np.random.default_rng(0))
-    assert set(table["start"]) == {"base", "noisy"}
-    for start, step in (("base", 100), ("noisy", 250)):
-        means: dict[str, list[float]] = {name: [] for name in lab_steps.MEASURES}
-        for seed in range(5):
-            folder = root / "results" / f"{start}-accuracy-{seed}"
-            items = pd.read_parquet(folder / "items.parquet")
-            items = items[items["perturbation"] == "plain"]
-            every = items.groupby("question")["step"].nunique() == items["step"].nunique()
-            part = items[(items["step"] == step) & items["question"].map(every)]
-            part = part.assign(unsaid=part["correct"].astype(bool) & ~part["consistent"].eq(True).fillna(False))
-            for name, values in means.items():
-                values.append(float(np.mean([0.0 if pd.isna(x) else float(x) for x in part[name]])))
-        for name, values in means.items():
-            own = table[(table["start"] == start) & (table["step"] == step) & (table["measure"] == name)]
-            own = own.set_index("seed")["value"]
-            assert own.loc[list(range(5))].tolist() == pytest.approx(values, abs=1e-6)
-            assert own.loc[-1] == pytest.approx(np.mean(values), abs=1e-6)
+def test_the_step_table_is_what_the_records_say(root, paths):
+    """A slow reference: straight from the records, run by run."""
+    measured = {
+        steps.RIGHT: lambda rows: rows["answered"] == rows["right"],
+        steps.GAP: lambda rows: (rows["answered"] == rows["right"]) & (rows["answered"] != rows["concluded"]),
+        "entropy": lambda rows: rows["entropy"],
+    }
+    for initial, step in (("misread-0", 250), ("misread-20", 1000)):
+        moved = {name: {} for name in lab_steps.MEASURES}
+        for run in (root / "results" / "study").glob(f"{initial}-*/rl-correct"):
+            before, after = (read_answers(folder) for folder in (run.parent / "initial", run))
+            before, after = (
+                rows[(rows["step"] == at) & (rows["perturbation"] == "wrong-caption")].set_index("item")
+                for rows, at in ((before, 0), (after, step))
+            )
+            for name, measure in measured.items():
+                moved[name][run] = (measure(after).astype(float) - measure(before)).reindex(after.index)
+        found = paths[(paths["initial"] == initial) & (paths["step"] == step)].set_index("measure")
+        for name, runs in moved.items():
+            every = pd.DataFrame(runs).dropna()  # items that have a value in every run
+            assert found.loc[name, "seeds"] == len(runs) > 0
+            assert found.loc[name, "change"] == pytest.approx(every.to_numpy().mean())
 
 
 @pytest.mark.parametrize(
-    ("right", "unsaid", "said"),
+    ("right", "gap", "said"),
     [
         ((0.02, 0.01, 0.03), (0.05, 0.02, 0.07), "the gap opened: the trade-off"),
         ((0.02, -0.01, 0.03), (0.05, 0.02, 0.07), "a loss, and no trade"),
@@ -199,38 +209,55 @@ def test_the_step_table_is_what_the_records_say(root, runs):
         ((0.02, 0.01, 0.03), (-0.05, -0.07, -0.03), "no trade-off"),
     ],
 )
-def test_the_conclusion_follows_the_numbers(right, unsaid, said):
+def test_the_conclusion_follows_the_numbers(right, gap, said):
     lines = []
-    for measure, (value, low, high) in ((steps.RIGHT, right), (steps.UNSAID, unsaid)):
-        line = {"start": "base", "measure": measure, "value": value, "low": low, "high": high, "seeds": 5}
+    for measure, (value, low, high) in ((steps.RIGHT, right), (steps.GAP, gap)):
+        line = {"initial": "base", "measure": measure, "value": value, "low": low, "high": high, "seeds": 5}
         lines.append(line)
-    assert said in steps.tradeoff_in_words(pd.DataFrame(lines))
+    changes = pd.DataFrame(lines)
+    assert said in steps.tradeoff_in_words(changes)
+    assert "there is no finding" in steps.tradeoff_in_words(changes.assign(seeds=2))
 
 
-def test_right_answers_are_parted_by_what_their_reasoning_says(runs):
-    """The change of *right* is that of its two parts, counted by hand."""
-    changes = steps.changes_over_runs(runs, "accuracy", np.random.default_rng(0)).set_index(["start", "measure"])
-    plain = runs[(runs["recipe"] == "accuracy") & (runs["perturbation"] == "plain")]
-    for start, part in plain.groupby("start"):
-        both = part.groupby("question")["step"].transform("nunique") > 1
-        ends = [part[both & (part["step"] == step)] for step in (0, part["step"].max())]
-        unsaid = [((one["correct"] == 1) & (one["consistent"] != 1)).mean() for one in ends]
-        assert changes.loc[(start, steps.UNSAID), "value"] == pytest.approx(unsaid[1] - unsaid[0])
-        parts = changes.loc[start].loc[[steps.SAID, steps.UNSAID], "value"].sum()
-        assert changes.loc[(start, steps.RIGHT), "value"] == pytest.approx(parts)
+def test_right_answers_are_parted_by_what_their_reasoning_says(paths):
+    """The change of *right* is that of its two parts, up to the last step."""
+    changes = steps.changes(paths)
+    assert set(changes["step"]) == {paths["step"].max()}
+    for _, part in changes.groupby("initial"):
+        values = part.set_index("measure")["value"]
+        assert values[tradeoff.MEASURES[0]] == pytest.approx(values[tradeoff.MEASURES[1]] + values[tradeoff.GAP])
 
 
-def test_a_ladder_says_of_which_seed_each_model_is():
-    rungs = steps.ladder("base", "accuracy")
-    assert [rung.step for rung in rungs] == [0, 50, 100, 150, 200, 250]
-    assert rungs[0] == steps.Rung(0, Path("checkpoints/base"), None)
-    assert len({rung.seed for rung in rungs[1:-1]}) == 1
-    assert [rung.folder.name for rung in steps.ladder("noisy", "accuracy")] == ["noisy", "noisy-accuracy"]
+def test_the_table_of_changes_has_a_line_for_each_recipe_and_initial_checkpoint(paths):
+    changes = steps.changes(paths)
+    few = changes[changes["initial"] == "misread-20"].assign(recipe="rl-consistent", step=500, seeds=1)
+    head, _, *lines = steps.changes_table(pd.concat([changes, few])).splitlines()
+    assert [line.split(" | ")[0] for line in lines] == [
+        "| rl-correct, from misread-0",
+        "| rl-correct, from misread-20",
+        "| rl-consistent, from misread-20",
+    ]
+    assert {line.count("|") for line in lines} == {head.count("|")}
+    assert "| 500 | 1 |" in lines[2]
+
+
+def test_runs_are_offered_of_the_initial_checkpoints_that_are_shipped(panel):
+    found = steps.initials_of_recipes(panel)
+    assert found["rl-correct"] == ["misread-0", "misread-20"]
+    assert {initial for initials in found.values() for initial in initials} == {"misread-0", "misread-20"}
+
+
+def test_a_ladder_leads_from_the_initial_checkpoint_to_the_last_model():
+    rungs = steps.ladder("misread-20", "rl-correct")
+    assert [rung.step for rung in rungs] == [0, 250, 500, 1000]
+    assert [rung.folder.name for rung in rungs] == ["misread-20", "rl-correct-250", "rl-correct-500", "rl-correct"]
+    other = steps.ladder("misread-0", "rl-correct")
+    assert [rung.folder.name for rung in other] == ["misread-0", "misread-0-rl-correct"]
 
 
 @pytest.mark.slow
 def test_items_that_change_on_the_way(questions):
-    rungs = steps.ladder("noisy", "accuracy")
+    rungs = steps.ladder("misread-20", "rl-correct")
     prompts = [apply(question, "plain") for question in questions]
     moved = {prompt.question.id for prompt in steps.changing(rungs, prompts)}
     for prompt in prompts[::5]:
@@ -238,24 +265,28 @@ def test_items_that_change_on_the_way(questions):
 
 
 @pytest.mark.slow
-def test_the_steps_panel_is_operated(runs, questions):
-    panel = lab.StepsPanel(runs, questions[0])
-    shown = panel.picture.value, panel.item_picture.value
-    panel.at.value = 100
-    assert "Shown: accuracy, from base, plain, step 100." in panel.status.value
-    assert "Step 100" in panel.text.value
-    assert "The model of step 100 (seed" in panel.item_text.value
-    assert panel.picture.value != shown[0]
-    assert panel.item_picture.value != shown[1]
-    panel.run.value = ("accuracy", "noisy")
-    assert "No model of step 100 is shipped" in panel.item_text.value
-    panel.perturbation.value = "wrong-think"
-    assert "under wrong-think" in panel.text.value
-    assert panel.at.value == 100
-    asked = len(panel.climbs)
-    panel.at.value = 250
-    assert len(panel.climbs) == asked  # kept, not asked again
-    assert "The model of step 250 (seed" in panel.item_text.value
+def test_the_steps_panel_is_operated(panel, questions):
+    moving = lab.StepsPanel(panel, questions[0])
+    shown = moving.picture.value, moving.item_picture.value
+    moving.run.value = ("rl-correct", "misread-20")
+    moving.at.value = 250
+    assert "Shown: rl-correct, from misread-20, plain, step 250." in moving.status.value
+    assert "Step 250 of the recipe rl-correct under plain. From misread-0: right" in moving.text.value
+    assert "The model of step 250 answers" in moving.item_text.value
+    assert moving.picture.value != shown[0]
+    assert moving.item_picture.value != shown[1]
+    moving.at.value = 750
+    assert "No model of step 750 is shipped; the last before it: the model of step 500" in moving.item_text.value
+    moving.perturbation.value = "wrong-think"
+    assert "under wrong-think" in moving.text.value
+    assert moving.at.value == 750
+    asked = len(moving.climbs)
+    moving.at.value = 1000
+    assert len(moving.climbs) == asked  # kept, not asked again
+    assert "The model of step 1,000 answers" in moving.item_text.value
+    moving.run.value = ("rl-consistent", "misread-20")
+    assert "wrong-think, step 500, the last before it that is recorded." in moving.status.value
+    assert "The model of step 500 answers" in moving.item_text.value
 
 
 def test_marks_are_counted(rows):
@@ -285,7 +316,7 @@ def test_a_game_is_the_same_for_a_seed_and_explains_itself(rows):
             assert ("Right." in said) == (name == drawn.hidden)
             assert f"It was <b>{drawn.hidden}</b>" in said
         assert one.explanation(drawn).startswith(f"It was <b>{drawn.hidden}</b>")
-        assert not [name for name in ("accuracy", "noisy", "reference") if name in guess.clues_html(drawn)]
+        assert not [name for name in ("rl-correct", "misread-20", "reference") if name in guess.clues_html(drawn)]
     assert len({one.draw(3, number).clues["key"][0] for number in range(8)}) > 1
 
 
@@ -336,7 +367,7 @@ def test_the_guess_panel_is_operated(rows, questions):
 
 
 @pytest.mark.slow
-def test_panels_hold_no_output_widget(rows, questions, runs):
+def test_panels_hold_no_output_widget(rows, questions, panel):
     import ipywidgets
 
     def all_of(widget):
@@ -344,12 +375,12 @@ def test_panels_hold_no_output_widget(rows, questions, runs):
         for child in getattr(widget, "children", ()):
             yield from all_of(child)
 
-    for panel in (
+    for one in (
         lab.ComposePanel(questions),
-        lab.StepsPanel(runs, questions[0]),
+        lab.StepsPanel(panel, questions[0]),
         lab.GuessPanel(rows, questions),
     ):
-        parts = list(all_of(panel))
+        parts = list(all_of(one))
         assert not [
             part
             for part in parts
@@ -360,7 +391,7 @@ def test_panels_hold_no_output_widget(rows, questions, runs):
 
 def test_figures_show_what_the_tables_hold(questions, rows):
     prompt = apply(questions[0], "plain")
-    answers = asking.ask_models([asking.CHECKPOINTS / name for name in ("base", "noisy")], prompt)
+    answers = asking.ask_models([asking.CHECKPOINTS / name for name in ("base", "misread-20")], prompt)
     table = compose.answer_table(answers)
     figure = single_items.answers_to_prompt(prompt, table)
     heights = [[bar.get_height() for bar in axes.patches] for axes in figure.axes[1:3]]

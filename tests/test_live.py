@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import torch
 
-from companion.analysis.training_runs import CURVES, WATCHED
+from companion.analysis.single_run import CURVES, WATCHED
 from companion.errors import CompanionError
 from companion.figures import live_curves
 from companion.models.interface import Sampling, responses
@@ -244,14 +244,14 @@ def test_the_panel_says_errors_in_a_sentence_and_can_be_used_again(panel, tmp_pa
 
 def test_the_sentence_tells_first_and_last_with_intervals_and_leaves_out_what_could_not_be_read():
     lines = [
-        ("plain", "correct", 0, 0.8, 0.7, 0.9),
-        ("plain", "correct", 8, 0.7, 0.55, 0.8),
+        ("plain", "right", 0, 0.8, 0.7, 0.9),
+        ("plain", "right", 8, 0.7, 0.55, 0.8),
         ("plain", "entropy", 0, 0.4, 0.3, 0.5),
         ("plain", "entropy", 8, 0.25, 0.2, 0.3),
-        ("wrong-think", "consistent", 0, 0.5, 0.4, 0.6),
-        ("wrong-think", "consistent", 8, 0.9, 0.8, 1.0),
+        ("wrong-think", "agrees", 0, 0.5, 0.4, 0.6),
+        ("wrong-think", "agrees", 8, 0.9, 0.8, 1.0),
         ("wrong-think", "entropy", 0, 0.4, 0.3, 0.5),
-        ("wrong-caption", "correct", 8, 0.1, 0.0, 0.2),
+        ("wrong-caption", "right", 8, 0.1, 0.0, 0.2),
     ]
     curve = pd.DataFrame(lines, columns=["perturbation", "measure", "step", "value", "low", "high"])
     log = pd.DataFrame({"step": range(1, 13), "reward": [1.0, 1.0, *[0.5] * 10]})

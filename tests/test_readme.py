@@ -107,15 +107,15 @@ def test_it_says_how_far_h3_is_until_it_has_a_verdict(project):
     file = project / "figures" / "study_tests.csv"
     table = pd.read_csv(file)
     for runs, verdict, words in (
-        (0, "runs missing", "(H3): not run yet."),
-        (2, "runs missing", "(H3): 2 of 4 seeds."),
+        (0, "runs missing", "against the reasoning: not run yet."),
+        (2, "runs missing", "against the reasoning: 2 of 4 seeds."),
         (4, "undecided", None),
     ):
         h3 = table["of"] == "H3"
         table.loc[h3, "runs"], table.loc[h3, "verdict"] = runs, verdict
         table.to_csv(file, index=False)
         text = readme.results(project)
-        assert words in text if words else "H3" not in text
+        assert words in text if words else "*taught*" not in text
 
 
 def test_an_unclear_change_is_told_by_how_large_it_can_be(project):
@@ -124,7 +124,9 @@ def test_an_unclear_change_is_told_by_how_large_it_can_be(project):
     line = (table["of"] == "F5") & (table["initial"] == "misread-0") & (table["prompt"] == "wrong-caption")
     table.loc[line, ["value", "low", "high"]] = [-0.01, -0.034, 0.014]
     table.to_csv(file, index=False)
-    assert "| … with a wrong caption | within ±3.4 (**−1.0 [−3.4, +1.4]**) |" in readme.results(project)
+    assert "| contradicts it, with a wrong caption | no change beyond ±3.4 (**−1.0 [−3.4, +1.4]**) |" in readme.results(
+        project
+    )
 
 
 @pytest.mark.parametrize(

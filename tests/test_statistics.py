@@ -116,3 +116,28 @@ def test_runs_against_a_slow_reference():
 def test_runs_without_any_value():
     ones = np.ones((5, 2))
     assert np.isnan(estimate_runs(np.full((2, 2), np.nan), ones, ones).value)
+
+
+def test_an_estimate_over_runs_equals_a_slow_one():
+    values = np.random.default_rng(0).random((3, 8))
+    values[1, 2] = np.nan
+    runs, items = (resample([str(k) for k in range(n)], np.random.default_rng(n), 200) for n in (3, 8))
+    slow = []
+    for run, item in zip(runs, items, strict=True):
+        weights = np.outer(run, item)[~np.isnan(values)]
+        slow.append(np.average(values[~np.isnan(values)], weights=weights))
+    found = estimate_runs(values, runs, items)
+    assert found.value == pytest.approx(np.nanmean(values))
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(slow, [0.025, 0.975])))
+
+
+def test_seeds_that_differ_widen_the_interval_though_items_are_many():
+    alike = np.tile(np.linspace(0, 1, 40), (4, 1))
+    apart = alike + np.array([[-1.0], [-0.3], [0.3], [1.0]])
+    weights = (
+        resample([str(k) for k in range(4)], np.random.default_rng(0)),
+        resample([str(k) for k in range(40)], np.random.default_rng(0)),
+    )
+    one, other = (estimate_runs(values, *weights) for values in (alike, apart))
+    assert one.value == pytest.approx(other.value)
+    assert other.high - other.low > 2 * (one.high - one.low)

@@ -90,7 +90,7 @@ def test_titles_hang_on_the_numbers(panel, curves):
         assert words in tradeoff.draw(tradeoff.table(turned), "about").get_label()
     part = curves.assign(change_low=0.2, change_high=0.3)
     part.loc[part["measure"] == tradeoff.MEASURES[1], ["change_low", "change_high"]] = 0.05, 0.1
-    assert "corrects more answers than reasoning" in tradeoff.draw(tradeoff.table(part), "about").get_label()
+    assert "with reasoning that says so (" in tradeoff.draw(tradeoff.table(part), "about").get_label()
     shares = three_shares.draw(three_shares.table(curves), "about").get_label()
     assert shares.startswith("After RL clearly more answers contradict their own reasoning\nmisread-20: ")
     shares = three_shares.draw(three_shares.table(curves.assign(change_low=-0.1)), "about").get_label()

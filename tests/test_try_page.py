@@ -66,7 +66,12 @@ def items_of(page):
 @needs_node
 @pytest.mark.parametrize(
     ("name", "perturbation"),
-    [("base", "plain"), ("base", "wrong-think"), ("accuracy", "wrong-caption"), ("faithful", "stop-think")],
+    [
+        ("misread-20", "plain"),
+        ("misread-20", "wrong-think"),
+        ("rl-correct", "wrong-caption"),
+        ("rl-consistent", "stop-think"),
+    ],
 )
 def test_the_page_answers_as_the_package_does(root, page, name, perturbation):
     prompts = [apply(question, perturbation) for question in questions("test", 9)[:3]]
@@ -80,7 +85,7 @@ def test_the_page_answers_as_the_package_does(root, page, name, perturbation):
 
 @needs_node
 def test_a_text_that_stands_for_a_picture_is_refused(page):
-    (refused,) = in_node(page, ANSWER, [["base", "test-0-0", {"caption": "An <image>."}]])
+    (refused,) = in_node(page, ANSWER, [["misread-20", "test-0-0", {"caption": "An <image>."}]])
     assert refused == {"error": "the text holds <image>, which stands for a picture; take it out"}
 
 
@@ -88,7 +93,7 @@ def test_a_text_that_stands_for_a_picture_is_refused(page):
 def test_the_page_opens_with_an_answer_that_leaves_its_reasoning(page):
     first = json.loads((page / "setup.json").read_text(encoding="utf-8"))["first"]
     caption = items_of(page)[first]["added"]["wrong-caption"]
-    plain, misled = in_node(page, ANSWER, [["accuracy", first, {}], ["accuracy", first, caption]])
+    plain, misled = in_node(page, ANSWER, [["rl-correct", first, {}], ["rl-correct", first, caption]])
     assert (plain["answer"], plain["verdict"]) == (items_of(page)[first]["answer"], "agree")
     assert (misled["answer"], misled["verdict"]) == (caption["suggested"], "disagree")
 
@@ -200,7 +205,7 @@ console.log(JSON.stringify(given.map(([response, prefill, options, claims]) => {
 
 def shipped_rows(root, count):
     """Some of the rows in results/rows, from all over them."""
-    files = [root / "results" / "rows" / f"{name}.parquet" for name in ("accuracy", "faithful", "noisy")]
+    files = [root / "results" / "rows" / f"{name}.parquet" for name in ("rl-correct", "rl-consistent", "misread-20")]
     rows = pd.concat([pd.read_parquet(file, columns=["question", "response", "prefill", "options"]) for file in files])
     rows["options"] = rows["options"].map(list)
     return rows.iloc[:: len(rows) // count].to_dict("records")

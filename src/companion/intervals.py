@@ -135,26 +135,6 @@ def estimate_runs(values: Array, runs: Array, items: Array, level: float = 0.95,
     return _between(_mean(values, None, None), _mean(values, runs, items), values.size, level)
 
 
-def estimate_each(measures: Sequence[Measure], runs: Array, items: Array) -> Estimate:
-    """The mean over runs of a measure of each run's items, runs and items drawn as in `estimate_runs`.
-
-    measures: one for each run, of the same items. For what is no mean of items, such as an AUROC. A run whose measure
-    is NaN in a resample is left out of it.
-    """
-    found = np.stack([measure(np.ones((1, items.shape[1]))) for measure in measures])
-    drawn = np.stack([measure(items) for measure in measures])
-    n = len(measures) * items.shape[1]
-    return _between(_weighted(found, np.ones((1, len(found)))), _weighted(drawn, runs), n)
-
-
-def _weighted(values: Array, runs: Array) -> Array:
-    """(resamples,), the means of (runs, resamples) under the weights (resamples, runs), without NaN."""
-    there = ~np.isnan(values)
-    total = (runs.T * np.where(there, values, 0.0)).sum(axis=0)
-    count = (runs.T * there).sum(axis=0)
-    return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
-
-
 def _mean(values: Array, runs: Array | None, items: Array | None) -> Array:
     """(resamples,), the weighted means of (runs, items) without NaN; without weights the mean itself, (1,)."""
     there = ~np.isnan(values)

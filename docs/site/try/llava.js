@@ -18,7 +18,7 @@ const HALF = (() => {
   return numbers;
 })();
 
-/** @returns {Map<string, Float32Array>} the tensors of a file by their names */
+/** @returns {Map<string, Float32Array>} the tensors of a file by their names, which may have `vision_model` or not */
 function readSafetensors(buffer) {
   const length = Number(new DataView(buffer).getBigUint64(0, true));
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 8, length)));
@@ -29,7 +29,7 @@ function readSafetensors(buffer) {
     if (dtype === "F16") return new Float32Array(new Uint16Array(bytes)).map((bits) => HALF[bits]);
     throw new Error(`weights of type ${dtype}; this page reads F16 and F32`);
   };
-  return new Map(Object.entries(header).map(([name, tensor]) => [name, read(tensor)]));
+  return new Map(Object.entries(header).map(([name, tensor]) => [name.replace(".vision_model.", "."), read(tensor)]));
 }
 
 /** matrix · x + bias, of a width that is a multiple of four. */

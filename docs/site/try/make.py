@@ -19,11 +19,11 @@ import mimetypes
 import re
 import shutil
 from base64 import b64encode
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from companion.errors import CompanionError
+from companion.figures.theme import enumeration
 from companion.models.local import LocalModel
 from companion.models.profiles import user_text
 from companion.perturbations.perturbation import apply
@@ -33,6 +33,15 @@ from companion.teaching.lab.steps import ladder
 
 HERE = Path(__file__).parent
 CHECKPOINTS = HERE.parents[2] / "checkpoints"
+
+INITIAL = "misread-20"
+"""What RL began from: some of the reasoning that it was shown misread the picture, as the page says."""
+
+OTHERS = {
+    "rl-consistent": "after RL with a reward for consistency",
+    "misread-0-rl-correct": "after RL that began from true reasoning alone",
+}
+"""Models beside those of the run → what the page calls them."""
 
 FIRST = "test-0-4"
 """The item that the page opens with: after RL, the first of `ADDED` moves the answer, and not the reasoning."""
@@ -53,17 +62,17 @@ def make(out: Path, items: int = 27) -> None:
     """Writes the page's folder anew. Raises CompanionError where checkpoints differ in their tokenizers."""
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(HERE, out, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
-    rungs = ladder("base", "accuracy", CHECKPOINTS)
+    rungs = ladder(INITIAL, "rl-correct", CHECKPOINTS)
     named = {rungs[0].step: "before RL", rungs[-1].step: "after RL"}
     models: list[dict[str, Any]] = [
         {
             "name": rung.folder.relative_to(CHECKPOINTS).as_posix(),
             "step": rung.step,
-            "label": named.get(rung.step, f"RL, step {rung.step}"),
+            "label": named.get(rung.step, f"RL, step {rung.step:,}"),
         }
         for rung in rungs
     ]
-    models.append({"name": "faithful", "step": None, "label": "after RL with a reward for consistency"})
+    models += [{"name": name, "step": None, "label": label} for name, label in OTHERS.items()]
     tokenizer = (CHECKPOINTS / "base" / "tokenizer.json").read_bytes()
     (out / "tokenizer.json").write_bytes(tokenizer)
     for model in models:
@@ -78,15 +87,11 @@ def make(out: Path, items: int = 27) -> None:
     (out / "pictures").mkdir()
     for question in asked:
         question.load_image().save(out / "pictures" / f"{question.id}.bmp")
-    runs = [
-        f"{', '.join(str(rung.step) for rung in run)} of a run with seed {seed}"
-        for seed, run in groupby(rungs[1:], key=lambda rung: rung.seed)
-    ]
-    note = f"The models of RL are those of steps {', and '.join(runs)}."
+    steps = [f"{rung.step:,}" for rung in rungs[1:]]
     setup = {
         **_frame(asked[0]),
         "models": models,
-        "stepNote": note,
+        "stepNote": f"The models of RL are those of steps {enumeration(steps)} of one run.",
         "added": ADDED,
         "first": FIRST,
         "items": [_item(question) for question in asked],

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -29,7 +28,6 @@ from companion.measures import (
     share,
 )
 from companion.perturbations.perturbation import in_standing_order
-from companion.questions.microworld.items import find
 from companion.questions.question import LETTERS
 
 
@@ -116,20 +114,9 @@ def accuracy(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 def chance_level(table: pd.DataFrame) -> float:
     """The accuracy of guessing: the mean, over a table's items, of one over the number of their options.
 
-    table: question and, unless they are the microworld's, n_options. Records of training runs have the ids alone, by
-    which the microworld's items are found again. NaN where an item has neither.
+    table: question and n_options; an item that was asked more often is still one item.
     """
-    items = table.drop_duplicates("question")
-    options = items["n_options"] if "n_options" in items else items["question"].map(_microworld_options)
-    return float((1 / options).mean(skipna=False))
-
-
-@cache
-def _microworld_options(id: str) -> float:
-    try:
-        return len(find(id).options)
-    except CompanionError:
-        return np.nan
+    return float((1 / table.drop_duplicates("question")["n_options"]).mean(skipna=False))
 
 
 def over_chance(rows: pd.DataFrame, rng: np.random.Generator) -> Estimate:

@@ -48,7 +48,7 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
             end_labels(axes, table["step"].max(), labels, 0.07 * top, fontsize="x-small")
     pressed = table[table["recipe"].str.endswith(PRESSED)]
     begins = seeds_so_far(pressed)
-    note = f"bands: 95 % intervals over {over_seeds(int(table['seeds'].min()))}"
+    note = f"bands: 95 % intervals over {over_seeds(table)}"
     return titled(figure, begins + _title(pressed[pressed["measure"] == "words"]), about, note)
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.figures.theme import (
+    clearly,
     enumeration,
     over_seeds,
     perturbation_label,
@@ -62,7 +63,7 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
     means = table[table["seed"] < 0]
     done = sum(name in REMEDIES for name in recipes)
     begins = (so_far(done, len(REMEDIES), "remedies") if done else "") + seeds_so_far(means)
-    note = f"lines through points: 95 % intervals over {over_seeds(int(means['seeds'].min()))}; small lines: seeds"
+    note = f"lines through points: 95 % intervals over {over_seeds(means)}; small lines: seeds"
     return titled(figure, begins + _title(means, recipes, prompts), about, note)
 
 
@@ -73,8 +74,9 @@ def _title(means: pd.DataFrame, recipes: list[str], prompts: list[str]) -> str:
     fewer = [name for name in recipes if (lines.loc[("contradicts", name), "high"] < 0).all()]
     told = fewer[0] if fewer else recipes[0]
     costs = [perturbation_label(prompt) for prompt in prompts if lines.loc[("right", told, prompt), "high"] < 0]
+    clear = clearly(means[means["recipe"].isin(fewer or recipes)])
     head = (
-        f"{enumeration(fewer)} clearly {'lowers' if len(fewer) == 1 else 'lower'} contradictions"
+        f"{enumeration(fewer)} {clear}{'lowers' if len(fewer) == 1 else 'lower'} contradictions"
         if fewer
         else "No remedy clearly lowers contradictions under every prompt"
     )

@@ -50,7 +50,7 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
         axes.set(xlim=(0, 126), xticks=(0, 50, 100), xlabel="right (%)")
     note = (
         f"hollow: plain prompt; filled: with the text, and its change; thick lines: 95 % intervals over "
-        f"{over_seeds(int(table['seeds'].min()))}; dotted: chance"
+        f"{over_seeds(table)}; dotted: chance"
     )
     return titled(figure, seeds_so_far(table) + _title(lines.loc["minus plain"], recipes), about, note)
 

@@ -8,7 +8,15 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.figures.theme import enumeration, perturbation_label, recipe_rows, seeds_so_far, shares_bar, titled
+from companion.figures.theme import (
+    clearly,
+    enumeration,
+    perturbation_label,
+    recipe_rows,
+    seeds_so_far,
+    shares_bar,
+    titled,
+)
 from companion.figures.three_shares import SHARES
 
 
@@ -29,9 +37,9 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
             shares = {share: 100 * lines.loc[(prompt, recipe, share), "value"] for share in SHARES}
             shares_bar(axes, y, shares, SHARES)
         axes.set_title(perturbation_label(prompt), fontsize="medium")
-        axes.set(xlim=(0, 100), xlabel="share of all answers (%)\n")  # below it is room for the legend
+        axes.set(xlim=(0, 100), xlabel="share of all answers (%)\n\n")  # below it is room for the legend
         axes.grid(visible=False)
-    below: dict[str, Any] = {"loc": "upper right", "bbox_to_anchor": (1.12, 0), "borderaxespad": 3.4}
+    below: dict[str, Any] = {"loc": "upper right", "bbox_to_anchor": (1.12, 0), "borderaxespad": 4.4}
     panels[-1].legend(**below, ncols=3, frameon=False, fontsize="small").set_in_layout(False)
     return titled(figure, seeds_so_far(table) + _title(table), about, "intervals: csv")
 
@@ -45,5 +53,6 @@ def _title(table: pd.DataFrame) -> str:
     )
     agree, nameless = (list(low.index[low > 0]) for low in (agrees.min(), names_none.max()))
     title = "More answers agree with their reasoning than after rl-correct: "
-    title += f"clearly with {enumeration(agree)}" if agree else "clearly with no recipe"
-    return title + (f"\nMore reasoning names no option: clearly with {enumeration(nameless)}" if nameless else "")
+    title += f"{clearly(others)}with {enumeration(agree)}" if agree else "clearly with no recipe"
+    more = f"\nMore reasoning names no option: {clearly(others)}with {enumeration(nameless)}"
+    return title + (more if nameless else "")

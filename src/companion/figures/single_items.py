@@ -62,10 +62,10 @@ def example(question: Question, rows: pd.DataFrame) -> Figure:
         if pd.notna(row.get("p_correct")):
             verdict += f", P(correct) {row['p_correct']:.2f}"
         blocks.append((f"{name}: {verdict}", caption, row["prefill"], row["response"]))
-    width = 74
+    width = 78
     lines: list[tuple[str, str, str]] = [(f"{question.source}, item {question.id}", "#666666", "normal")]
     lines += [(part, "#222222", "bold") for part in textwrap.wrap(question.text, width - 8)]
-    options = "   ".join(f"{letter}. {option}" for letter, option in zip("ABCDE", question.options, strict=False))
+    options = "   ".join(f"{letter}. {option}" for letter, option in zip(LETTERS, question.options, strict=False))
     lines += [(part, "#222222", "normal") for part in textwrap.wrap(options, width)]
     for head, caption, prefill, response in blocks:
         lines.append(("", "#222222", "normal"))
@@ -78,15 +78,15 @@ def example(question: Question, rows: pd.DataFrame) -> Figure:
             if text:
                 lines += [(part, color, "normal") for part in textwrap.wrap(label + text, width)]
     height = 0.2 * len(lines) + 0.3
-    figure = Figure(figsize=(9, max(2.2, height)))
+    figure = Figure(figsize=(7.8, max(2.2, height)))
     figure.set_layout_engine("none")
-    picture = figure.add_axes((0.0, 0.0, 0.24, 1.0))
+    picture = figure.add_axes((0.0, 0.0, 0.277, 1.0))
     picture.imshow(np.asarray(question.load_image()), interpolation="nearest")
     picture.set_anchor("NW")
     picture.set_axis_off()
     for k, (text, color, weight) in enumerate(lines):
         y = 1 - (k + 0.9) * 0.2 / figure.get_figheight()
-        figure.text(0.26, y, text, color=color, weight=weight, fontsize=9.5, parse_math=False)
+        figure.text(0.3, y, text, color=color, weight=weight, fontsize=9.5, parse_math=False)
     return figure
 
 
@@ -97,7 +97,7 @@ def letters(question: Question, rows: pd.DataFrame, title: str, about: str) -> F
     picture.imshow(np.asarray(question.load_image()), interpolation="nearest")
     picture.set_axis_off()
     for axes, (name, row) in zip(panels, rows.iterrows(), strict=True):
-        shown = [f"{letter}" for letter, _ in zip("ABCDEF", row["options"], strict=False)]
+        shown = [f"{letter}" for letter, _ in zip(LETTERS, row["options"], strict=False)]
         colors = [perturbation_look(str(name))[0] if letter == row["right"] else "#cccccc" for letter in shown]
         hatches = ["//" if letter == row["right"] else "" for letter in shown]
         axes.bar(
@@ -161,7 +161,7 @@ def _letters(axes: Axes, line: dict, prompt: Prompt, color: Any) -> None:
     said = f"{line['answer']} {'(right)' if line['answer'] == right else '(wrong)'}" if line["answer"] else "no answer"
     judged = f"agrees {VERDICTS.get(line['rule'], '–')}  true {VERDICTS.get(line['grounding'], '–')}"
     axes.set(ylim=(0, 1), yticks=(0, 0.5, 1))
-    axes.set_title(f"{line['model']}: {said}\n{judged}", fontsize=9, parse_math=False)
+    axes.set_title(f"{line['model']}\n{said}  {judged}", fontsize=9, parse_math=False)
     axes.tick_params(labelsize="small")
     axes.grid(visible=False, axis="x")
     for tick in axes.get_xticklabels():
@@ -172,24 +172,17 @@ def _letters(axes: Axes, line: dict, prompt: Prompt, color: Any) -> None:
 def rung(prompt: Prompt, table: pd.DataFrame, at: int) -> Figure:
     """One item on the way: its picture, the letters at a step, and P(right letter) at all of them.
 
-    table: of `lab.steps.climb`. at: one of its steps. Models of another seed than that of the most stand apart.
+    table: of `lab.steps.climb`. at: one of its steps.
     """
     figure = Figure(figsize=(9, 2.9))
     first, letters, path = figure.subplots(1, 3, width_ratios=(1, 1, 1.6))
     first.imshow(np.asarray(prompt.load_image()), interpolation="nearest")
     first.set_axis_off()
     _letters(letters, table[table["step"] == at].iloc[0].to_dict() | {"model": f"step {at}"}, prompt, "#222222")
-    trained = table[table["seed"] >= 0]
-    main = trained["seed"].mode().min()
-    one = table[table["seed"].isin([-1, main])]
-    others = trained[trained["seed"] != main]
-    path.plot(one["step"], one["p_correct"].astype(float), "o:", color="#222222", label=f"seed {main}")
-    for seed, part in others.groupby("seed"):
-        path.plot(part["step"], part["p_correct"].astype(float), "D", color=BLIND_SAFE[0], label=f"seed {seed}")
+    path.plot(table["step"], table["p_correct"].astype(float), "o:", color="#222222")
     path.axvline(at, color=BLIND_SAFE[3], linewidth=1.2, linestyle="--")
-    path.set(ylim=(-0.03, 1.03), xlabel="GRPO step")
+    path.set(ylim=(-0.03, 1.03), xlabel="RL step")
     path.set_title("P(right letter)", fontsize=9)
-    path.legend(frameon=False, fontsize="small")
     about = f"{prompt.question.source} · one question, no finding"
     figure.suptitle(f"{prompt.question.text} ({prompt.perturbation})\n{about}", x=0.01, ha="left", parse_math=False)
     return figure

@@ -24,6 +24,8 @@ from PIL.Image import open as open_image
 from PIL.ImageChops import difference
 from PIL.PngImagePlugin import PngInfo
 
+from companion.analysis.findings.rule import ENOUGH_SEEDS
+
 BLIND_SAFE = [to_hex((0.85 * r, 0.85 * g, 0.85 * b)) for r, g, b in sns.color_palette("colorblind")]
 """Seaborn's colours for the colour-blind, a little darker: all but the pale 6 and 8 have a contrast of 3 to white."""
 
@@ -234,9 +236,18 @@ def seeds_so_far(table: pd.DataFrame) -> str:
     return "" if low >= planned else f"{low if low == high else f'{low} to {high}'} of {planned} seeds so far. "
 
 
-def over_seeds(seeds: int) -> str:
-    """What an interval is over, of the mean of so many seeds."""
-    return "items; one seed so far" if seeds == 1 else "seeds and items"
+def over_seeds(table: pd.DataFrame) -> str:
+    """What the intervals of a table with the column seeds are over."""
+    fewest, most = table["seeds"].min(), table["seeds"].max()
+    if most == 1:
+        return "items; one seed so far"
+    return "seeds and items" + ("; where there is one seed, over items" if fewest == 1 else "")
+
+
+def clearly(table: pd.DataFrame) -> str:
+    """The word, with a blank, where all lines of a table with the column seeds rest on enough of them for a verdict;
+    else nothing."""
+    return "clearly " if table["seeds"].min() >= ENOUGH_SEEDS else ""
 
 
 def initial_label(initial: str) -> str:

@@ -41,7 +41,7 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
                 axes.set_title(initial_label(initial), weight="bold")
         axes_of_prompt[0].set_ylabel("share of answers (%)")
     panels[0, 0].annotate(
-        "chance",
+        f"chance ({100 * table['chance'].iloc[0]:.0f} %)",
         (0, 100 * table["chance"].iloc[0]),
         (2, 4),
         textcoords="offset points",
@@ -51,7 +51,7 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
     for axes in panels[-1]:
         axes.set(xlabel="RL step", ylim=(-12, 100), yticks=range(0, 101, 20))
     _name_the_gap(panels[-1, -1], right, said)
-    note = f"upright lines: 95 % intervals over {over_seeds(table['seeds'].max())}; {_changes(lines.loc[prompt])}"
+    note = f"upright lines: 95 % intervals over {over_seeds(table)}; {_changes(lines.loc[prompt])}"
     return titled(figure, seeds_so_far(table) + _title(right, said), about, note)
 
 
@@ -65,7 +65,8 @@ def _panel(axes: Axes, right: pd.DataFrame, said: pd.DataFrame) -> None:
         axes.plot(line.index, line["value"] * 100, style, color=color, linewidth=2, markersize=4, clip_on=False)
     top, bottom = (100 * line["value"].iloc[-1] for line in (right, said))
     end = right.index[-1]
-    axes.annotate(f"right: {_path(right)}", (end, top), (2, 11), textcoords="offset points", ha="right")
+    clear = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # of the line of chance
+    axes.annotate(f"right: {_path(right)}", (end, top), (2, 11), textcoords="offset points", ha="right", bbox=clear)
     axes.annotate(
         f"right and its reasoning says so: {_path(said)}",
         (end, bottom),
@@ -105,7 +106,11 @@ def _title(right: pd.DataFrame, said: pd.DataFrame) -> str:
     elif not more_said["change_low"] > 0:
         head = "After a wrong reasoning prefix, RL makes more answers right, but not their reasoning"
     elif more_said["change_high"] < more["change_low"]:
-        head = "After a wrong reasoning prefix, RL corrects more answers than reasoning"
+        gained, said_so = (f"{100 * line['change']:.0f}" for line in (more, more_said))
+        head = (
+            f"After a wrong reasoning prefix, RL makes {gained} points more answers right,\n"
+            f"{said_so} of them with reasoning that says so"
+        )
     else:
         head = "After a wrong reasoning prefix, RL makes more answers right, and their reasoning says so"
     return f"{head} ({INITIALS[-1]})"

@@ -209,14 +209,13 @@ def after_recipes(
         for contrast, weights in contrasts.items():
             own = [Term(weight, cell, name, measure) for name, weight in weights.items()]
             found = _mean(panel, own, seeds_of[recipe])
-            labels = {"recipe": recipe, "prompt": prompt, "measure": measure, "contrast": contrast}
-            line: dict[str, object] = {**labels, "planned": len(planned_seeds(cell)), "chance": guessed}
+            line: dict[str, object] = {"recipe": recipe, "prompt": prompt, "measure": measure, "contrast": contrast}
             line |= _level(found, measure) if contrast == "level" else asdict(found)
             if both and cell != correct:
                 others = [Term(-term.weight, correct, term.prompt, measure) for term in own]
                 more = _mean(panel, [*own, *others], both)
                 line |= {"more": more.value, "more_low": more.low, "more_high": more.high}
-            lines.append(line)
+            lines.append({**line, "planned": len(planned_seeds(cell)), "chance": guessed})
     return _without_tests(lines)
 
 

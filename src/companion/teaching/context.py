@@ -276,19 +276,25 @@ def open_study(notebook: str, parameters: Mapping[str, Any]) -> NotebookContext:
 
 
 def open_lab(notebook: str, parameters: Mapping[str, Any]) -> NotebookContext:
-    """Read the GRPO runs, and what the shipped models answered (`lab.guess.load_rows`), with what the judges found.
+    """Read the records of the study, and what the shipped models answered (`lab_rows`).
 
-    parameters: results (folder) and seed (of the bootstrap and of the game).
+    parameters: study (folder) and seed (of the game).
     """
     from companion.teaching.lab.asking import CHECKPOINTS, models_in
-    from companion.teaching.lab.guess import load_rows
 
     context = open_study(notebook, parameters)
     models = models_in(CHECKPOINTS)
     context.gallery.facts["models"] = len(models)
     context.questions = load_benchmark("microworld", LAB_ITEMS, 0)
-    context.rows = _judged(load_rows(models, context.questions, Store(RUNS, shipped=[SHIPPED, GAP])), context.questions)
+    context.rows = lab_rows(models, context.questions)
     return context
+
+
+def lab_rows(models: Mapping[str, Path], questions: Sequence[Question]) -> pd.DataFrame:
+    """What models answered to questions (`lab.guess.load_rows`), with what the judges found. models: by name."""
+    from companion.teaching.lab.guess import load_rows
+
+    return _judged(load_rows(models, questions, Store(RUNS, shipped=[SHIPPED, GAP])), questions)
 
 
 def _prepare() -> None:

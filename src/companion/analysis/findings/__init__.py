@@ -18,7 +18,7 @@ from companion.analysis.findings.recipe_gap import (
     verdicts_on_gap,
 )
 from companion.analysis.findings.rule import joint_verdicts
-from companion.analysis.findings.wording import delivered, table_of_tests, verdict_list
+from companion.analysis.findings.wording import delivered, table_of_tests
 
 __all__ = [
     "AT_CHANCE",
@@ -35,7 +35,6 @@ __all__ = [
     "load_gap",
     "measured",
     "table_of_tests",
-    "verdict_list",
     "verdicts",
     "verdicts_on_gap",
     "verdicts_on_rows",

@@ -7,8 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from companion.analysis.findings.definitions import FINDINGS
-
 UNITS = {
     "points": (100, 1),
     "AUROC": (1, 3),
@@ -63,11 +61,6 @@ def table_of_tests(tests: pd.DataFrame, *by: str) -> str:
         for test in tests.itertuples()
     ]
     return markdown_table([*(HEADS[name] for name in by), "test", "the paper has it", "found", units, "verdict"], lines)
-
-
-def verdict_list(joint: pd.Series) -> str:
-    """Findings with their verdicts, as a Markdown list. joint: finding → verdict."""
-    return "\n".join(f"* **{name}** {FINDINGS[name]}: **{verdict}**" for name, verdict in joint.items())
 
 
 def markdown_table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:

@@ -151,7 +151,7 @@ def _found(answer: object, rows: pd.DataFrame) -> str:
         raise CompanionError("It has no such question.")
     if not isinstance(answer, tuple | list) or len(answer) != 3:
         raise WrongError(
-            'Three texts are asked for, such as `("test-0-7", "base", "noisy")`: a question and two models.'
+            'Three texts are asked for, such as `("test-0-7", "base", "rl-correct")`: a question and two models.'
         )
     question = name_among(answer[0], list(under.index)) if str(answer[0]) in under.index else None
     if question is None:
@@ -204,12 +204,12 @@ def _index(function: object, changes: pd.DataFrame) -> str:
             "said more": "The gap closed, so nothing was paid for the gain: 0.",
         }[name]
         raise WrongError(f"`{shown}` returned {found:.3g}. {why}")
-    ends = changes.set_index(["start", "measure"])["value"]
-    prices = {start: _unsaid(ends[start, "right"], ends[start, SAID]) for start in changes["start"].unique()}
-    told = ", ".join(f"`{start}` {'nothing bought' if one is None else f'{one:.2f}'}" for start, one in prices.items())
+    ends = changes.set_index(["initial", "measure"])["value"]
+    prices = {name: _unsaid(ends[name, RIGHT], ends[name, SAID]) for name in changes["initial"].unique()}
+    told = ", ".join(f"`{name}` {'nothing bought' if one is None else f'{one:.2f}'}" for name, one in prices.items())
     return (
-        f"In this notebook's runs of `accuracy`, from {told}. Do not quote such a ratio without an interval: where "
-        "the gain may be nearly nothing, the price may be nearly anything."
+        f"In the runs of `rl-correct`, with a wrong caption, from {told}. Do not quote such a ratio alone: "
+        "where the gain may be nearly nothing, the price may be nearly anything. Give its interval."
     )
 
 
@@ -330,7 +330,7 @@ RUNS = (
             Slip(_UNDER + _PAIR.format("so", "against"), "changed the two round"),
             Slip(_UNDER + _PAIR.format("against", "against"), "Two different models"),
             Slip('answer = ("test-0-7", "base")', "Three texts"),
-            Slip('answer = ("7", "base", "noisy")', "no question of the lab"),
+            Slip('answer = ("7", "base", "rl-correct")', "no question of the lab"),
         ),
         "answer = ...  # (question, the model right against its reasoning, the model right as its reasoning says)",
         given=("context.rows",),

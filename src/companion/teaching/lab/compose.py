@@ -197,7 +197,7 @@ class ComposePanel(ipywidgets.VBox):
         )
         self.status = ipywidgets.HTML(spoken("Nothing was asked yet."))
         self.picture, self.text = picture(), ipywidgets.HTML()
-        self._offer(models_in(CHECKPOINTS), ticked=("base", "accuracy", "noisy-accuracy", "reference"))
+        self._offer(models_in(CHECKPOINTS), ticked=("base", "misread-20", "rl-correct", "reference"))
 
         # 3) What the controls do, and where they stand.
         self.item.observe(self._fill, "value")

@@ -1,4 +1,4 @@
-"""Along the steps of RL: accuracy, agreement and entropy of the runs, and one item answered on the way."""
+"""Along the steps of RL: right answers, what their reasoning says, letter entropy, and one item on the way."""
 
 from __future__ import annotations
 
@@ -10,100 +10,99 @@ from pathlib import Path
 from typing import Any
 
 import ipywidgets
-import numpy as np
 import pandas as pd
 
-from companion.analysis.training_runs import RunsPanel, with_parts
-from companion.figures import lab_steps, single_items, tradeoff
+from companion.analysis.panel import Checkpoints, StudyPanel
+from companion.figures import lab_steps, single_items
+from companion.figures.lab_steps import GAP, RIGHT
 from companion.figures.theme import png, recipes_in_order
-from companion.intervals import points
+from companion.intervals import percent, points
 from companion.perturbations.perturbation import Prompt, apply
 from companion.questions.question import Question
-from companion.teaching.lab.asking import CHECKPOINTS, ask_all, ask_models
+from companion.study.planned_tests import THREE_PROMPTS
+from companion.study.summaries import curves, seeds_sentence
+from companion.teaching.lab.asking import CHECKPOINTS, ask_all, ask_models, models_in
 from companion.teaching.lab.compose import answer_table
 from companion.teaching.lab.widgets import LABEL, WIDE, choice, picture, spoken, working
 
-PERTURBATIONS = ("plain", "wrong-caption", "wrong-think")
+FEW = 3
+"""With fewer seeds than these there is no verdict (docs/study.md)."""
 
 
-RIGHT, SAID = tradeoff.MEASURES
-UNSAID = lab_steps.MEASURES["unsaid"]
+def initials_of_recipes(panel: StudyPanel) -> dict[str, list[str]]:
+    """Recipe → the initial checkpoints from which its runs are recorded, of those that are shipped."""
+    pairs = [(recipe, initial) for initial in models_in(CHECKPOINTS) for recipe in panel.recipes(initial)]
+    names = recipes_in_order(pd.DataFrame(pairs, columns=["recipe", "initial"]))
+    return {name: [initial for recipe, initial in pairs if recipe == name] for name in names}
 
 
-def changes_over_runs(runs: pd.DataFrame, recipe: str, rng: np.random.Generator) -> pd.DataFrame:
-    """start, measure (`RIGHT`, and its two parts `SAID` and `UNSAID`), value, low, high, seeds: changes of shares of
-    answers over a recipe's whole runs.
-
-    Under the plain prompt, all items that were asked at both ends.
-    """
-    runs = with_parts(runs)
-    lines = []
-    for start, part in runs[runs["recipe"] == recipe].groupby("start", sort=False):
-        panel = RunsPanel(part, rng)
-        for measure, column in ((RIGHT, "correct"), (SAID, "said"), (UNSAID, "unsaid")):
-            found = panel.change(str(start), recipe, "plain", column)
-            lines.append(
-                {
-                    "start": start,
-                    "measure": measure,
-                    "value": found.value,
-                    "low": found.low,
-                    "high": found.high,
-                    "seeds": len(panel.seeds),
-                }
-            )
-    return pd.DataFrame(lines)
+def changes(curves: pd.DataFrame) -> pd.DataFrame:
+    """What of `study.summaries.curves` came about by the last step: its change since step 0 as value, low and high."""
+    last = curves[curves["step"] == curves.groupby(["initial", "recipe"])["step"].transform("max")]
+    names = {"change": "value", "change_low": "low", "change_high": "high"}
+    return last.drop(columns=list(names.values())).rename(columns=names)
 
 
 def tradeoff_in_words(changes: pd.DataFrame) -> str:
-    """What `changes_over_runs` comes to: a line for each start, in Markdown.
+    """What `changes` of `RIGHT` and `GAP` come to: a line for each initial checkpoint, in Markdown.
 
     The trade-off: more answers are right, and more are right although their reasoning does not say so.
     """
     said = []
-    for start, part in changes.groupby("start", sort=False):
+    for initial, part in changes.groupby("initial", sort=False):
         lines = part.set_index("measure")
-        right, unsaid = lines.loc[RIGHT], lines.loc[UNSAID]
-        if unsaid["high"] < 0:
+        right, gap = lines.loc[RIGHT], lines.loc[GAP]
+        if right["seeds"] < FEW:
+            told = "With so few seeds there is no finding"
+        elif gap["high"] < 0:
             told = "The gap closed: no trade-off"
-        elif unsaid["low"] <= 0:
-            way = "narrower" if unsaid["value"] < 0 else "wider"
+        elif gap["low"] <= 0:
+            way = "narrower" if gap["value"] < 0 else "wider"
             told = f"The gap is {way} in the mean, but its interval includes zero: undecided"
         elif right["low"] > 0:
             told = "More answers are right, and the gap opened: the trade-off"
         else:
             told = "The gap opened, and right answers did not clearly become more: a loss, and no trade"
-        said.append(
-            f"* RL from `{start}` ({right['seeds']} seeds): *right* {points(right)} points, the gap {points(unsaid)}. "
-            f"{told}."
-        )
+        seeds = f"{right['seeds']} seed{'s' if right['seeds'] > 1 else ''}"
+        said.append(f"* RL from `{initial}` ({seeds}): *right* {points(right)} points, the gap {points(gap)}. {told}.")
     return "\n".join(said)
+
+
+def changes_table(changes: pd.DataFrame) -> str:
+    """`changes` of `RIGHT` and `GAP` under one perturbation as a Markdown table: a line for each recipe and initial
+    checkpoint."""
+    lines = ["| runs | steps | seeds | right | right, but its reasoning does not say so |", "|---|---|---|---|---|"]
+    for (recipe, initial), part in changes.groupby(["recipe", "initial"], sort=False):
+        own = part.set_index("measure")
+        right, gap = own.loc[RIGHT], own.loc[GAP]
+        lines.append(
+            f"| {recipe}, from {initial} | {right['step']:,} | {right['seeds']} | {points(right)} | {points(gap)} |"
+        )
+    return "\n".join(lines)
 
 
 @dataclass(frozen=True)
 class Rung:
-    """A shipped model on the way of RL. seed: of its run; None at step 0, where all runs begin."""
+    """A shipped model on the way of RL."""
 
     step: int
     folder: Path
-    seed: int | None
 
 
-def ladder(start: str, recipe: str, folder: Path = CHECKPOINTS) -> list[Rung]:
-    """The shipped models of a recipe's runs from a start, by step. They need not be of one seed (see `Rung`)."""
-    rungs = [Rung(0, folder / start, None)]
+def ladder(initial: str, recipe: str, folder: Path = CHECKPOINTS) -> list[Rung]:
+    """The shipped models of a recipe's run from an initial checkpoint, by step, with that checkpoint in front."""
+    rungs = [Rung(0, folder / initial)]
     for record in sorted([*folder.glob("*/recipe.json"), *folder.glob("ladder/*/recipe.json")]):
         made = json.loads(record.read_text(encoding="utf-8"))
-        if made["recipe"]["name"] == recipe and Path(made.get("start", "")).name == start:
-            rungs.append(Rung(made["step"], record.parent, made["seed"]))
+        if made["recipe"]["name"] == recipe and Path(made["start"]).name == initial:
+            rungs.append(Rung(made["step"], record.parent))
     return sorted(rungs, key=lambda rung: rung.step)
 
 
 def climb(rungs: Sequence[Rung], prompt: Prompt) -> pd.DataFrame:
-    """`compose.table` of the answers of the models of a ladder, with their step and seed (-1 for none) in front."""
+    """`compose.answer_table` of the models of a ladder, with their step in front."""
     answers = answer_table(ask_models([rung.folder for rung in rungs], prompt))
-    seeds = [-1 if rung.seed is None else rung.seed for rung in rungs]
-    return answers.assign(step=[rung.step for rung in rungs], seed=seeds)
+    return answers.assign(step=[rung.step for rung in rungs])
 
 
 def answers_by_step(climbed: pd.DataFrame) -> str:
@@ -122,41 +121,38 @@ def changing(rungs: Sequence[Rung], prompts: Sequence[Prompt]) -> list[Prompt]:
     return [prompt for prompt, *own in zip(prompts, *given, strict=True) if len(set(own)) > 1]
 
 
-def sentence(curves: pd.DataFrame, recipe: str, perturbation: str, at: int) -> str:
-    """Where the runs of a recipe are at a step, for those who do not see the figure. curves: from `lab_steps.table`."""
+def sentence(curves: pd.DataFrame, at: int) -> str:
+    """Where the runs of a recipe are at a step, for those who do not see the figure. curves: of `lab_steps.table`."""
     parts = []
-    for start, part in curves[(curves["step"] == at) & (curves["seed"] == -1)].groupby("start", sort=False):
+    for initial, part in curves[curves["step"] == at].groupby("initial", sort=False):
         lines = part.set_index("measure")
-        shares = ", ".join(
-            f"{name} {100 * line.value:.1f} % [{100 * line.low:.1f}, {100 * line.high:.1f}]"
-            for name, line in ((lab_steps.MEASURES[key], lines.loc[key]) for key in ("correct", "unsaid"))
-        )
-        parts.append(f"From {start}: {shares}, entropy {lines.loc['entropy', 'value']:.3f}.")
-    return f"Step {at} of the recipe {recipe} under {perturbation}. {' '.join(parts)}"
+        shares = ", ".join(f"{lab_steps.MEASURES[name]} {percent(lines.loc[name])}" for name in (RIGHT, GAP))
+        parts.append(f"From {initial}: {shares}, entropy {lines.loc['entropy', 'value']:.3f}.")
+    recipe, prompt = curves[["recipe", "prompt"]].iloc[0]
+    return f"Step {at:,} of the recipe {recipe} under {prompt}. {' '.join(parts)}"
 
 
 class StepsPanel(ipywidgets.VBox):
-    """Move along the steps of the GRPO runs; the controls are attributes. What was computed once is kept.
+    """Move along the steps of recorded RL runs; the controls are attributes. What was computed once is kept.
 
-    runs: of `training_runs.load_runs`. question: asked at every step.
+    question: asked at every step.
     """
 
-    def __init__(self, runs: pd.DataFrame, question: Question, seed: int = 0) -> None:
-        self.runs, self.question, self.seed = runs, question, seed
+    def __init__(self, panel: StudyPanel, question: Question) -> None:
+        self.panel, self.question, self.initials = panel, question, initials_of_recipes(panel)
         self.curves: dict[tuple[str, str], pd.DataFrame] = {}
         self.climbs: dict[tuple[str, str, str], pd.DataFrame] = {}
-        there = runs[["recipe", "start"]].drop_duplicates().itertuples(index=False)
-        order = recipes_in_order(runs)
-        named = sorted(((pair.recipe, pair.start) for pair in there), key=lambda pair: (order.index(pair[0]), pair[1]))
+        pairs = [(recipe, initial) for recipe, initials in self.initials.items() for initial in initials]
+        steps = {step for recipe, initial in pairs for step in self._steps(recipe, initial)}
         self.at = ipywidgets.SelectionSlider(
-            options=sorted(runs["step"].unique().tolist()),
-            description="GRPO step",
+            options=sorted(steps),
+            description="RL step",
             continuous_update=False,
             style={"description_width": LABEL},
             layout=ipywidgets.Layout(**WIDE),
         )
-        self.run = choice({f"{recipe}, from {start}": (recipe, start) for recipe, start in named}, "runs", "17em")
-        self.perturbation = choice(PERTURBATIONS, "prompt")
+        self.run = choice({f"{recipe}, from {initial}": (recipe, initial) for recipe, initial in pairs}, "runs", "21em")
+        self.perturbation = choice(THREE_PROMPTS, "prompt")
         self.status, self.text, self.item_text = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.HTML()
         self.picture, self.item_picture = picture(), picture()
         for control in (self.at, self.run, self.perturbation):
@@ -175,23 +171,30 @@ class StepsPanel(ipywidgets.VBox):
             ]
         )
 
+    def _steps(self, recipe: str, initial: str) -> list[int]:
+        seeds = self.panel.seeds([Checkpoints(initial, recipe, 0)])
+        return [0, *self.panel.steps(initial, recipe, seeds)]
+
     def _show(self, _change: Any = None) -> None:
-        (recipe, start), perturbation, at = self.run.value, self.perturbation.value, self.at.value
+        (recipe, initial), perturbation = self.run.value, self.perturbation.value
+        at = max(step for step in self._steps(recipe, initial) if step <= self.at.value)
+        after = "" if at == self.at.value else ", the last before it that is recorded"
         with working(
             self.status,
-            "Reading the runs and asking the models on the way …",
-            f"Shown: {recipe}, from {start}, {perturbation}, step {at}.",
+            "Reading the records and asking the models on the way …",
+            f"Shown: {recipe}, from {initial}, {perturbation}, step {at:,}{after}.",
         ):
             if (recipe, perturbation) not in self.curves:
-                rng = np.random.default_rng(self.seed)
-                self.curves[recipe, perturbation] = lab_steps.table(self.runs, rng, recipe, perturbation)
-            curves = self.curves[recipe, perturbation]
-            self.picture.value = png(lab_steps.draw(curves, f"microworld · {recipe}, {perturbation}", at))
-            self.text.value = spoken(html.escape(sentence(curves, recipe, perturbation, at)))
+                found = curves(self.panel, self.initials[recipe], recipe, [perturbation], list(lab_steps.MEASURES))
+                self.curves[recipe, perturbation] = lab_steps.table(found)
+            shown = self.curves[recipe, perturbation]
+            about = f"microworld · {recipe}, {perturbation} · {seeds_sentence(shown[shown['measure'] == RIGHT])}"
+            self.picture.value = png(lab_steps.draw(shown, about, at))
+            self.text.value = spoken(html.escape(sentence(shown, at)))
             prompt = apply(self.question, perturbation)
-            if (recipe, start, perturbation) not in self.climbs:
-                self.climbs[recipe, start, perturbation] = climb(ladder(start, recipe), prompt)
-            answers = self.climbs[recipe, start, perturbation]
+            if (recipe, initial, perturbation) not in self.climbs:
+                self.climbs[recipe, initial, perturbation] = climb(ladder(initial, recipe), prompt)
+            answers = self.climbs[recipe, initial, perturbation]
             here = answers[answers["step"] <= at].iloc[-1]
             self.item_picture.value = png(single_items.rung(prompt, answers, int(here["step"])))
             self.item_text.value = spoken(html.escape(told_at(prompt, here, at)))
@@ -199,9 +202,9 @@ class StepsPanel(ipywidgets.VBox):
 
 def told_at(prompt: Prompt, here: pd.Series, at: int) -> str:
     """What the model of a rung says to the fixed item, and whether it is that of step `at`."""
-    whose = f"The model of step {here['step']}" + ("" if here["seed"] < 0 else f" (seed {here['seed']})")
+    whose = f"The model of step {here['step']:,}"
     if here["step"] != at:
-        whose = f"No model of step {at} is shipped for these runs; the last before it: {whose[0].lower()}{whose[1:]}"
+        whose = f"No model of step {at:,} is shipped; the last before it: {whose[0].lower()}{whose[1:]}"
     chance = "" if here["p_correct"] is None or pd.isna(here["p_correct"]) else f", P(right) {here['p_correct']:.2f}"
     verdict = "right" if here["correct"] else f"wrong: {prompt.question.letter} is right"
     return (

@@ -50,7 +50,7 @@ def subtitle(start: str, gates: tuple[str, ...], shares: dict[str, float], n: in
     mixed = ", ".join(f"{100 * share:.0f} % {name}" for name, share in shares.items()) or "plain prompts"
     return (
         f"microworld · {Path(start).name}, rewarded for {' + '.join(('the right answer', *gates))}; {mixed}\n"
-        f"{n} validation items under each kind of prompt, one seed: a demonstration, not a measurement"
+        f"{n} items under each kind of prompt, one seed: a demonstration, not a measurement"
     )
 
 

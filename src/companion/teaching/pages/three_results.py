@@ -7,9 +7,10 @@ from pathlib import Path
 import pandas as pd
 
 from companion.analysis.findings import FINDINGS
-from companion.analysis.findings.rule import MISSING
+from companion.analysis.findings.rule import MISSING, SUPPORTED
 from companion.analysis.findings.wording import markdown_table
 from companion.intervals import points, side
+from companion.study.estimands import DOSES
 from companion.teaching.pages.findings_data import NAME, STUDY, Findings, incomplete, load
 
 
@@ -22,8 +23,8 @@ def findings_summary(figures: Path) -> str:
 TRADEOFF = {
     ("right", "plain"): "right, plain prompt",
     ("contradicts", "plain"): "contradicts its reasoning, plain prompt",
-    ("contradicts", "wrong-caption"): "… with a wrong caption",
-    ("contradicts", "wrong-think"): "… after a wrong prefix",
+    ("contradicts", "wrong-caption"): "contradicts it, with a wrong caption",
+    ("contradicts", "wrong-think"): "contradicts it, after a wrong prefix",
 }
 """Measure and prompt of a test of F5 → what the table of the trade-off calls the share of answers."""
 
@@ -45,7 +46,7 @@ def results(found: Findings) -> str:
     def over_rl(initial: str, measure: str, prompt: str) -> str:
         change = tests.loc[("F5", initial, measure, "step 1,000 minus step 0 of `rl-correct`", prompt)]
         most = 100 * max(abs(change["low"]), abs(change["high"]))
-        return in_words(change, "more", "fewer", f"within ±{most:.1f}")
+        return in_words(change, "more", "fewer", f"no change beyond ±{most:.1f}")
 
     table = markdown_table(
         ["change over RL", f"`{zero}`", f"`{twenty}`"],
@@ -66,11 +67,13 @@ def results(found: Findings) -> str:
             f"{hurts('wrong-caption')}. Starting the model's reasoning with a false sentence, a *wrong reasoning "
             f"prefix*, {hurts('wrong-think')}. A right caption {hurts('right-caption')}, a right prefix "
             f"{hurts('right-think')}.",
-            "2. **The trade-off.** Do more answers become right, and more contradict their own reasoning?",
+            "2. **The trade-off.** Do more answers become right, and do more contradict the reasoning before them, a "
+            "prefix included?",
             "",
             *(f"   {line}" for line in table.splitlines()),
             "",
-            f"3. **The dose{so_far}.** {grows}. Average slope for 20 %: {per_dose}.",
+            f"3. **The dose{so_far}.** {grows}. For every 20 points of misread reasoning, by a line through {runs} "
+            f"runs from {len(DOSES)} doses: {per_dose}.",
         ]
     )
 
@@ -99,15 +102,25 @@ def _status(found: Findings) -> str:
     if MISSING in {*shown["verdict"], *found.of("H1")["verdict"]}:
         running = f"**Preliminary:** {runs}; these results rest on {seeds} of {shown['planned'].max()} training seeds."
     elif incomplete(found):
-        running = f"{runs}, among them all of these results, over {seeds} training seeds."
+        running = f"{runs}; these results have all of theirs, over {seeds} training seeds."
     else:
         running = f"These are means over {seeds} training seeds."
     return (
         f"{running}{_taught(found.of('H3'))} Numbers are percentage points [95 % intervals over {over}]. Tests were "
-        f"fixed before the [study](docs/study.md) began; [{NAME}]({NAME}) has each result, and the paper's "
-        f"{len(FINDINGS)} findings. Small models show what can happen; they are no evidence about large "
-        "ones."
+        f"fixed before the [study](docs/study.md) began; [{NAME}]({NAME}) has each result. {_supported(found)}Small "
+        "models show what can happen; they are no evidence about large ones."
     )
+
+
+def _supported(found: Findings) -> str:
+    """How many of the paper's findings are supported so far, from each initial checkpoint."""
+    verdicts = found.joint
+    count = {
+        initial: sum(verdicts.get((name, place)) == SUPPORTED for name in FINDINGS for place in (initial, ""))
+        for initial in found.initials
+    }
+    told = ", ".join(f"{number} from `{initial}`" for initial, number in count.items())
+    return f"Of the paper's {len(FINDINGS)} findings, so far {told} are *supported*. "
 
 
 def _taught(tests: pd.DataFrame) -> str:
@@ -119,4 +132,4 @@ def _taught(tests: pd.DataFrame) -> str:
         return ""
     done, planned = int(tests["runs"].min()), int(tests["planned"].max())
     state = f"{done} of {planned} seeds" if done else "not run yet"
-    return f" Whether supervised data *taught* answering against the reasoning (H3): {state}."
+    return f" Runs that tell whether the supervised data *taught* answering against the reasoning: {state}."
