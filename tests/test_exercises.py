@@ -57,7 +57,7 @@ LAB = {
 @pytest.fixture(scope="module")
 def rows(root, tmp_path_factory):
     """Shipped rows of one checkpoint, those that exercises look at judged as notebook 3 judges them."""
-    rows = pd.read_parquet(root / "results" / "rows" / "accuracy.parquet")
+    rows = pd.read_parquet(root / "results" / "rows" / "reference.parquet")
     store = Store(tmp_path_factory.mktemp("verdicts"), VERDICTS)
     read = rows[rows["perturbation"].isin(["plain", "wrong-think", "wrong-think-but", "blank-image"])]
     plain = read[read["perturbation"] == "plain"]

@@ -57,7 +57,7 @@ PARAMETERS = {
     "07_closed_vs_open": AUDIT,
     "04_training_dynamics": {"study", "live_steps", "seed"},
     "05_remedies": {"study", "seed"},
-    "06_tradeoff_lab": {"item", "watched", "results", "own", "seed"},
+    "06_tradeoff_lab": {"item", "watched", "study", "own", "seed"},
     "08_your_model": LIVE | {"figures"},
 }
 TABLES = {
@@ -370,7 +370,7 @@ def by_hand_names(root, name, tmp_path):
             exec(ast.unparse(node), space)
     if name[:2] in ("01", "02", "03"):
         items = questions(n=60)
-        rows = pd.read_parquet(root / "results" / "rows" / "accuracy.parquet")
+        rows = pd.read_parquet(root / "results" / "rows" / "rl-correct.parquet")
         rows = rows[rows["question"].isin([item.id for item in items])]
         if name[:2] == "03":
             rows = rows[rows["perturbation"].isin(["plain", "wrong-think", "wrong-think-but", "blank-image"])]

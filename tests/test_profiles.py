@@ -234,7 +234,7 @@ def test_whatever_changes_a_response_is_in_the_key():
 
 def test_shipped_rows_are_found_under_their_keys(root, tmp_path):
     """From its parts, the key of a shipped row is the one that it has: nothing of the RL checkpoints is asked again."""
-    file = root / "results" / "rows" / "accuracy.parquet"
+    file = root / "results" / "rows" / "rl-correct.parquet"
     rows = pq.read_table(file).to_pylist()
     items = {item.id: item for item in questions("test", 500)}
     shipped = [row for row in rows if row["question"] in items][::50]

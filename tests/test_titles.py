@@ -80,7 +80,12 @@ UNCLEAR = {"low": -0.9, "high": 0.9}
         ("confidence", {"low": -1.0, "high": 1.0}, "P(correct) falls", "P(correct) does not clearly move"),
         ("survival_auroc", {"low": 0.4, "high": 0.6}, "more often in 1 of 12", "more often in 0 of 12"),
         ("survival_auroc", {"low": 0.6, "high": 0.7}, "less often in 3", "less often in 0"),
-        ("lab_steps", {"change_low": 0.01}, "on 144 items, no change is clear", "4 of 4 changes are clear of zero"),
+        (
+            "lab_steps",
+            {"change_low": -0.5},
+            "from misread-20: right +5 [+3, +7],",
+            "from misread-20: right +5 [−50, +7],",
+        ),
         ("remedies_agreement", {"more_low": -0.1}, "with rl-consistent", "clearly with no recipe"),
         ("reasoning_length", {"change": 0.0}, "a fifth with rl-grounded", "a fifth with no recipe"),
         ("sample_size", {"coverage": 0.5}, "16 sampled answers are enough", "32 sampled answers are not enough"),

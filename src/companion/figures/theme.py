@@ -72,10 +72,11 @@ RECIPES = {
 
 CHECKPOINTS = {
     "base": RECIPES["base"],
+    "reference": RECIPES["reference"],
     "misread-0": ("#666666", "p", "-"),
-    "misread-20": (BLIND_SAFE[1], "h", "-"),
-    **{name: look for name, look in RECIPES.items() if name not in ("before RL", "base")},
     "misread-0-rl-correct": (BLIND_SAFE[3], "d", ":"),
+    "misread-20": (BLIND_SAFE[1], "h", "-"),
+    **{name: look for name, look in RECIPES.items() if name != "before RL"},
 }
 """checkpoint → (colour, marker, line), in the order in which figures list them."""
 
@@ -83,13 +84,8 @@ CHECKPOINTS = {
 PANELS = {
     "right": ("right (%)", 100),
     "agrees": ("reasoning and answer agree (%)", 100),
-    "correct": ("accuracy (%)", 100),
-    "consistent": ("reasoning and answer agree (%)", 100),
-    "unsaid": ("right, but its reasoning does not say so (%)", 100),
-    "grounded": ("reasoning true of the picture (%)", 100),
     "entropy": ("letter entropy (1: uniform)", 1),
     "words": ("words of reasoning", 1),
-    "p_correct": ("P(correct letter)", 1),
 }
 """Measure of a run → its label and the factor by which it is drawn."""
 

@@ -15,7 +15,7 @@ import pandas as pd
 from companion.analysis.panel import Checkpoints, StudyPanel
 from companion.figures import lab_steps, single_items
 from companion.figures.lab_steps import GAP, RIGHT
-from companion.figures.theme import png, recipes_in_order
+from companion.figures.theme import ENOUGH_SEEDS, png, recipes_in_order
 from companion.intervals import percent, points
 from companion.perturbations.perturbation import Prompt, apply
 from companion.questions.question import Question
@@ -24,9 +24,6 @@ from companion.study.summaries import curves, seeds_sentence
 from companion.teaching.lab.asking import CHECKPOINTS, ask_all, ask_models, models_in
 from companion.teaching.lab.compose import answer_table
 from companion.teaching.lab.widgets import LABEL, WIDE, choice, picture, spoken, working
-
-FEW = 3
-"""With fewer seeds than these there is no verdict (docs/study.md)."""
 
 
 def initials_of_recipes(panel: StudyPanel) -> dict[str, list[str]]:
@@ -52,7 +49,7 @@ def tradeoff_in_words(changes: pd.DataFrame) -> str:
     for initial, part in changes.groupby("initial", sort=False):
         lines = part.set_index("measure")
         right, gap = lines.loc[RIGHT], lines.loc[GAP]
-        if right["seeds"] < FEW:
+        if right["seeds"] < ENOUGH_SEEDS:
             told = "With so few seeds there is no finding"
         elif gap["high"] < 0:
             told = "The gap closed: no trade-off"
