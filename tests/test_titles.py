@@ -86,7 +86,7 @@ UNCLEAR = {"low": -0.9, "high": 0.9}
             "from misread-20: right +5 [+3, +7],",
             "from misread-20: right +5 [−50, +7],",
         ),
-        ("remedies_agreement", {"more_low": -0.1}, "with rl-consistent", "clearly with no recipe"),
+        ("remedies_agreement", {"value": 0.5}, "after rl-augmented-consistent: 96", "after rl-augmented: 50, 50, 50 %"),
         ("reasoning_length", {"change": 0.0}, "a fifth with rl-grounded", "a fifth with no recipe"),
         ("sample_size", {"coverage": 0.5}, "16 sampled answers are enough", "32 sampled answers are not enough"),
         ("where_answers_go", {"value": 0.5}, "78 % after a wrong", "50 % after a wrong"),
