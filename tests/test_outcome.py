@@ -6,10 +6,12 @@ from types import SimpleNamespace
 
 import nbformat
 import numpy as np
+import pandas as pd
 import pytest
 
 from companion.intervals import Estimate, apart, percent, side
-from companion.teaching.outcome import came_out, folded, in_words
+from companion.study.results import readable
+from companion.teaching.outcome import came_out, folded, in_words, verdicts_in_words
 
 CLEAR, OPEN = Estimate(-0.104, -0.134, -0.074, 500), Estimate(0.016, -0.008, 0.042, 500)
 
@@ -117,3 +119,26 @@ def test_a_notebook_says_what_came_out(root, number):
     assert all(line.startswith("came_out(") for line in last)
     text = "\n".join(cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "markdown")
     assert "Which is it here?" not in text
+
+
+def test_of_tests_it_is_said_where_their_intervals_lie_and_what_is_missing():
+    up = {"of": "F1", "what": "it", "expected": "up", "against": 0.0, "matters": 0.03, "unit": "points"}
+    lines = [
+        {**up, "value": 0.1, "low": 0.05, "high": 0.15, "runs": 5, "verdict": "supported"},
+        {**up, "value": -0.1, "low": -0.15, "high": -0.05, "runs": 5, "verdict": "contradicted"},
+        {**up, "value": 0.1, "low": -0.05, "high": 0.25, "runs": 2, "verdict": "runs missing"},
+        {**up, "expected": "no more", "value": 0.1, "low": 0.04, "high": 0.16, "runs": 2, "verdict": "runs missing"},
+        {**up, "expected": "no more", "value": 0.1, "low": 0.02, "high": 0.18, "runs": 2, "verdict": "runs missing"},
+        {**up, "of": "F14", "value": np.nan, "low": np.nan, "high": np.nan, "runs": 1, "verdict": "runs missing"},
+        {**up, "of": "H3", "value": np.nan, "low": np.nan, "high": np.nan, "runs": 0, "verdict": "runs missing"},
+    ]
+    tests = pd.DataFrame(lines).assign(planned=5)
+    assert verdicts_in_words(tests) == [
+        "Of 3 tests that expect *up* or *down*, 1 have their whole interval there, 1 on the other side, 1 on neither",
+        "Of those that expect *no more*, with the whole interval beyond: 1 of 2; F1, it (+10.0 [+4.0, +16.0] points)",
+        "Verdicts: 3 *runs missing*, 1 *supported*, 1 *contradicted*",
+        "Too few seeds for any estimate: F14",
+        "Not run yet: H3",
+    ]
+    assert readable(tests)[["found", "recorded"]].iloc[0].tolist() == ["+10.0 [+5.0, +15.0] points", "5 of 5"]
+    assert len(readable(tests)) == 5

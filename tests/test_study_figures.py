@@ -212,6 +212,10 @@ def test_a_remedy_is_named_in_the_title_where_it_clearly_lowers_contradictions_u
         "rl-grounded clearly lowers contradictions; under wrong-think, it lowers right answers too"
     )
     assert remedies.draw(told.assign(high=0.1), "about").get_label().startswith("No remedy clearly lowers")
+    few = remedies.draw(told.assign(high=0.1, seeds=2, value=told["value"] - fewer), "about").get_label()
+    assert few.startswith(
+        "2 of 5 seeds so far. Fewest contradictions, held against rl-correct, with\nrl-consistent, in"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -248,19 +252,19 @@ def test_titles_of_recipes_hang_on_the_numbers(panel, after):
     assert drawn.startswith(
         "A wrong caption costs 10 points with rl-correct, 10 to 30 with remedies\nA wrong reasoning"
     )
-    agree = (after["measure"] == "agrees") & after["recipe"].isin(["rl-consistent", "rl-grounded"])
+    best = after["recipe"].isin(["rl-consistent"]) & (after["measure"] == "agrees")
     nameless = (
         (after["measure"] == "names no option") & (after["recipe"] == "rl-grounded") & (after["prompt"] == "plain")
     )
-    shares = after.assign(value=after["value"].abs(), more_low=np.where(agree | nameless, 0.01, -0.01))
+    shares = after.assign(value=np.where(best, 0.9, 0.3), more_low=np.where(nameless, 0.01, -0.01))
+    shares = shares[shares["prompt"].isin(PROMPTS)]
     label = remedies_agreement.draw(remedies_agreement.table(shares), "about").get_label()
     assert label.startswith(
-        "More answers agree with their reasoning than after rl-correct: clearly with rl-consistent and rl-grounded\n"
+        "Answers agree with their reasoning most often after rl-consistent: 90, 90, 90 % (rl-correct: 30, 30, 30 %)\n"
         "More reasoning names no option: clearly with rl-grounded\n"
     )
-    shares.loc[agree & (shares["prompt"] == "plain"), "more_low"] = -0.01
-    label = remedies_agreement.draw(remedies_agreement.table(shares), "about").get_label()
-    assert label.startswith("More answers agree with their reasoning than after rl-correct: clearly with no recipe\n")
+    few = remedies_agreement.draw(remedies_agreement.table(shares.assign(seeds=2, more_low=-0.01)), "about")
+    assert "names no option: " not in few.get_label()
 
 
 def test_each_seed_has_its_own_beginning(panel):

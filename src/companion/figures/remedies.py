@@ -68,22 +68,22 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
 
 
 def _title(means: pd.DataFrame, recipes: list[str], prompts: list[str]) -> str:
-    """Which remedies clearly lower contradictions under every prompt, and what the first of them does to right
-    answers."""
+    """Which remedies lower contradictions under every prompt, and what the one with fewest does to right answers."""
     lines = means.set_index(["measure", "recipe", "prompt"]).sort_index()
     fewer = [name for name in recipes if (lines.loc[("contradicts", name), "high"] < 0).all()]
-    told = fewer[0] if fewer else recipes[0]
+    told = min(fewer or recipes, key=lambda name: lines.loc[("contradicts", name), "value"].mean())
     costs = [perturbation_label(prompt) for prompt in prompts if lines.loc[("right", told, prompt), "high"] < 0]
-    clear = clearly(means[means["recipe"].isin(fewer or recipes)])
-    head = (
-        f"{enumeration(fewer)} {clear}{'lowers' if len(fewer) == 1 else 'lower'} contradictions"
-        if fewer
-        else "No remedy clearly lowers contradictions under every prompt"
-    )
-    if fewer and costs:
-        head += f"; under {enumeration(costs)}, {'it' if len(fewer) == 1 else told} lowers right answers too"
     contradicts, right = (
         ", ".join(signed(100 * lines.loc[(measure, told, prompt), "value"]) for prompt in prompts)
         for measure in ("contradicts", "right")
     )
-    return f"{head}\n{told}, in points: contradictions {contradicts}; right answers {right}"
+    numbers = f"{told}, in points: contradictions {contradicts}; right answers {right}"
+    clear = clearly(means[means["recipe"].isin(fewer or recipes)])
+    if fewer:
+        head = f"{enumeration(fewer)} {clear}{'lowers' if len(fewer) == 1 else 'lower'} contradictions"
+        if costs:
+            head += f"; under {enumeration(costs)}, {'it' if len(fewer) == 1 else told} lowers right answers too"
+        return f"{head}\n{numbers}"
+    if clear:
+        return f"No remedy clearly lowers contradictions under every prompt\n{numbers}"
+    return f"Fewest contradictions, held against rl-correct, with\n{numbers}"

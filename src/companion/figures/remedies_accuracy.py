@@ -59,10 +59,14 @@ def _title(changes: pd.DataFrame, recipes: list[str]) -> str:
     """What either lie costs after RL for right answers, and after the others from the least to the most."""
     told = []
     for prompt in SHOWN[:2]:
-        costs = {name: round(-100 * changes.loc[(prompt, name), "value"]) for name in recipes if name != "before RL"}
-        said = [f"{costs.pop(name)} points with {name}" for name in ("rl-correct",) if name in costs]
+        costs = {name: -100 * changes.loc[(prompt, name), "value"] for name in recipes if name != "before RL"}
+        said = [f"{_points(costs.pop(name))} points with {name}" for name in ("rl-correct",) if name in costs]
         if costs:
-            ends = dict.fromkeys(map(str, (min(costs.values()), max(costs.values()))))
+            ends = dict.fromkeys(map(_points, (min(costs.values()), max(costs.values()))))
             said.append(f"{' to '.join(ends)} with {'remedies' if len(costs) > 1 else next(iter(costs))}")
         told.append(f"{opening(phrase(prompt))} costs {', '.join(said)}")
     return "\n".join(told)
+
+
+def _points(cost: float) -> str:
+    return signed(cost).removeprefix("+")

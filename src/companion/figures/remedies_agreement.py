@@ -45,14 +45,20 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
 
 
 def _title(table: pd.DataFrame) -> str:
-    """After which recipes clearly more answers agree with their reasoning than after RL for right answers, under every
-    prompt, and after which clearly more of the reasoning names no option."""
-    others = table[table["more"].notna() & (table["recipe"] != "before RL")].set_index("measure")
-    agrees, names_none = (
-        others.loc[share].groupby("recipe", sort=False)["more_low"] for share in ("agrees", "names no option")
-    )
-    agree, nameless = (list(low.index[low > 0]) for low in (agrees.min(), names_none.max()))
-    title = "More answers agree with their reasoning than after rl-correct: "
-    title += f"{clearly(others)}with {enumeration(agree)}" if agree else "clearly with no recipe"
+    """After which recipe most answers agree with their reasoning, by the means, beside RL for right answers; and after
+    which more of the reasoning names no option."""
+    after = table[table["recipe"] != "before RL"].set_index(["measure", "recipe"]).sort_index(kind="stable")
+    agrees = after.loc["agrees", "value"]
+    best = str(agrees.groupby("recipe", sort=False).mean().idxmax())
+    title = f"Answers agree with their reasoning most often after {best}: {_shares(agrees[[best]])} %"
+    if best != "rl-correct" and "rl-correct" in agrees:
+        title += f" (rl-correct: {_shares(agrees[['rl-correct']])} %)"
+    others = after.loc["names no option"].dropna(subset="more")
+    low = others.groupby("recipe", sort=False)["more_low"].max()
+    nameless = list(low.index[low > 0])
     more = f"\nMore reasoning names no option: {clearly(others)}with {enumeration(nameless)}"
     return title + (more if nameless else "")
+
+
+def _shares(values: pd.Series) -> str:
+    return ", ".join(f"{100 * value:.0f}" for value in values)

@@ -162,9 +162,9 @@ def _planned_recipes(initial: str) -> list[str]:
 def compared(panel: StudyPanel, initial: str, step: int) -> dict[str, list[int]]:
     """recipe → seeds: those of `recipes_run` whose answers at that step are recorded.
 
-    The protocol's recipes have the seeds that all of them have, so that they are compared from the same initial
-    checkpoints; others those of these that they have. Where that leaves none, a recipe has all its own. Raises
-    CompanionError where `rl-correct`, which the others are held against, has no answers at that step.
+    The protocol's recipes have the seeds that all of them have, so that all are compared over the same ones; others
+    those of these that they have. Where that leaves none, a recipe has all its own. Raises CompanionError where
+    `rl-correct`, which the others are held against, has no answers at that step.
     """
     found = {name: panel.seeds([Checkpoints(initial, name, step)]) for name in recipes_run(panel, initial)["recipe"]}
     found = {name: seeds for name, seeds in found.items() if seeds}
@@ -180,7 +180,7 @@ def compared(panel: StudyPanel, initial: str, step: int) -> dict[str, list[int]]
 
 def beside_correct(panel: StudyPanel, initial: str, step: int, measures: Sequence[str]) -> pd.DataFrame:
     """recipe, prompt, measure, seed, its estimate, planned (seeds): of each other recipe `compared`, its models minus
-    those of `rl-correct` from the same initial checkpoints after as many steps, paired by seed and item.
+    those of `rl-correct` after as many steps, paired by seed and item.
 
     seed: -1 for the mean over all seeds that both have; single seeds have a value alone.
     """

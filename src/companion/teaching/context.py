@@ -18,7 +18,7 @@ import pandas as pd
 from IPython.display import Image
 
 from companion.analysis import consistency, findings, leaderboard
-from companion.analysis.panel import StudyPanel
+from companion.analysis.panel import INITIAL, StudyPanel
 from companion.errors import CompanionError
 from companion.evaluation.current_rows import numbered
 from companion.evaluation.engine import judge
@@ -264,7 +264,7 @@ def open_study(notebook: str, parameters: Mapping[str, Any]) -> NotebookContext:
     _prepare()
     folder = Path(parameters["study"])
     panel = StudyPanel(folder)
-    made = sorted(folder.glob("*/rl-*/run.json"))
+    made = [file for file in sorted(folder.glob("*/*/run.json")) if not file.parent.name.startswith(INITIAL)]
     runs, planned = recorded(panel)
     seeds = sorted({int(file.parent.parent.name.rpartition("-")[2]) for file in made})
     facts = {"runs": len(made), "items": len(panel.items), "seeds": seeds, "device": "cpu"}

@@ -34,7 +34,7 @@ def in_words(
     return f"{subject}{verb or ': no clear difference'} ({value(pd.Series(numbers))}{why})"
 
 
-def tests_in_words(tests: pd.DataFrame) -> list[str]:
+def verdicts_in_words(tests: pd.DataFrame) -> list[str]:
     """What became of planned tests (`study.results.study_tests`): where the intervals of those that have runs lie, the
     verdicts, and what has no run."""
     there = tests[tests["value"].notna()]

@@ -67,13 +67,13 @@ def results(found: Findings) -> str:
             f"{hurts('wrong-caption')}. Starting the model's reasoning with a false sentence, a *wrong reasoning "
             f"prefix*, {hurts('wrong-think')}. A right caption {hurts('right-caption')}, a right prefix "
             f"{hurts('right-think')}.",
-            "2. **The trade-off.** Do more answers become right, and do more contradict the reasoning before them, a "
-            "prefix included?",
+            "2. **The trade-off.** Do more answers become right, and do more contradict their reasoning, prefix "
+            "included?",
             "",
             *(f"   {line}" for line in table.splitlines()),
             "",
-            f"3. **The dose{so_far}.** {grows}. For every 20 points of misread reasoning, by a line through {runs} "
-            f"runs from {len(DOSES)} doses: {per_dose}.",
+            f"3. **The dose{so_far}.** {grows}. Per 20 points, by a line through {runs} runs at {len(DOSES)} doses: "
+            f"{per_dose}.",
         ]
     )
 
@@ -107,8 +107,8 @@ def _status(found: Findings) -> str:
         running = f"These are means over {seeds} training seeds."
     return (
         f"{running}{_taught(found.of('H3'))} Numbers are percentage points [95 % intervals over {over}]. Tests were "
-        f"fixed before the [study](docs/study.md) began; [{NAME}]({NAME}) has each result. {_supported(found)}Small "
-        "models show what can happen; they are no evidence about large ones."
+        f"fixed before the [study](docs/study.md). {_supported(found)}Small models show what can happen; they are no "
+        "evidence about large ones."
     )
 
 
@@ -120,7 +120,7 @@ def _supported(found: Findings) -> str:
         for initial in found.initials
     }
     told = ", ".join(f"{number} from `{initial}`" for initial, number in count.items())
-    return f"Of the paper's {len(FINDINGS)} findings, so far {told} are *supported*. "
+    return f"Of the paper's {len(FINDINGS)} [findings]({NAME}), so far {told} are *supported*. "
 
 
 def _taught(tests: pd.DataFrame) -> str:
@@ -132,4 +132,4 @@ def _taught(tests: pd.DataFrame) -> str:
         return ""
     done, planned = int(tests["runs"].min()), int(tests["planned"].max())
     state = f"{done} of {planned} seeds" if done else "not run yet"
-    return f" Runs that tell whether the supervised data *taught* answering against the reasoning: {state}."
+    return f" Whether the supervised data *taught* answering against the reasoning: {state}."
