@@ -32,6 +32,7 @@ def made_up(reference, rl, seeds=5, items=80):
                 "perturbation": perturbation,
                 "question": f"q{item}",
                 "group": f"q{item}",
+                "n_options": 4,
                 "answer": "A",
                 "correct": float(correct[item]),
                 "consistent": 1.0,
@@ -97,7 +98,7 @@ def test_consistent_accuracy_wants_both_and_values_are_plain_means():
 
 
 def test_accuracies_carry_the_chance_level_of_their_items():
-    answers = made_up(GOOD, BAD, seeds=2, items=8).assign(n_options=4)
+    answers = made_up(GOOD, BAD, seeds=2, items=8)
     answers.loc[answers["question"].isin(["q1", "q5"]), "n_options"] = 2
     table = measured(answers, rng)
     of_accuracy = table["measure"] == "accuracy"

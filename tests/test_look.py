@@ -16,12 +16,15 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from PIL import Image
 
+from companion.analysis import tables
 from companion.cli import main
 from companion.figures import single_items
 from companion.figures.gallery import Gallery, description
 from companion.figures.interval_plots import STEPS
 from companion.figures.theme import BLIND_SAFE, CHECKPOINTS, RECIPES, STYLES, set_theme
+from companion.perturbations.perturbation import apply
 from companion.questions.microworld import questions
+from companion.questions.question import LETTERS
 
 LOOKS = {
     "perturbations": STYLES,
@@ -155,11 +158,54 @@ def test_a_figure_stands_alone(root, name):
         assert len({patch.get_hatch() for patch in bars}) == 4
 
 
-def test_the_right_letter_is_hatched(root):
-    question = type("Q", (), {"load_image": lambda self: Image.new("RGB", (4, 4))})()
-    rows = pd.DataFrame([{"options": ["x", "y"], "right": "B", "letter_probs": [0.3, 0.7]}], index=["plain"])
-    _, axes = single_items.letters(question, rows, "One item", ABOUT).axes
-    assert [patch.get_hatch() for patch in axes.patches] == ["", "//"]
+def test_one_item_shows_what_was_asked_and_what_was_put_there():
+    """The right letter is hatched, the asserted one is red, as is the text that asserts it."""
+    item = questions("test", 1)[0]
+    asked = {name: apply(item, name) for name in ("plain", "wrong-caption", "wrong-think")}
+    probs = np.full(len(item.options), 1 / len(item.options))
+    rows = pd.DataFrame(
+        [
+            {
+                "options": list(item.options),
+                "right": item.letter,
+                "letter_probs": probs,
+                "suggested": None if prompt.suggested is None else LETTERS[prompt.suggested],
+                "prompt": prompt.text,
+                "prefill": prompt.prefill,
+            }
+            for prompt in asked.values()
+        ],
+        index=list(asked),
+    )
+    figure = single_items.letters(item, rows, ABOUT)
+    title = figure.get_suptitle()
+    assert all(option in title for option in (item.text, *item.options))
+    for axes, (name, prompt) in zip(figure.axes[1:], asked.items(), strict=True):
+        hatched = [letter for letter, patch in zip(LETTERS, axes.patches, strict=False) if patch.get_hatch()]
+        assert hatched == [item.letter]
+        red = [tick.get_text() for tick in axes.get_xticklabels() if tick.get_color() == single_items.ADDED]
+        assert red == ([] if name == "plain" else [LETTERS[prompt.suggested]])
+        said = axes.get_xlabel().replace("\n", " ")
+        assert said.endswith("" if name == "plain" else item.claims[prompt.suggested])
+        assert bool(said) == (name != "plain")
+
+
+def test_an_auroc_that_is_clear_of_chance_is_filled():
+    line = {"perturbation": "wrong-think", "predictor": "P(correct)", "value": 0.6, "high": 0.7}
+    ends = dict(zip(tables.DEFINITIONS, (0.55, 0.45, 0.5), strict=True))
+    table = pd.DataFrame([line | {"definition": definition, "low": low} for definition, low in ends.items()])
+    for axes, filled in zip(module("survival_auroc").draw(table, ABOUT).axes, (True, False, False), strict=True):
+        (mark,) = (one for one in axes.lines if len(one.get_xdata()) == 1)
+        assert (mark.get_markerfacecolor() == mark.get_color()) is filled
+
+
+def test_a_mark_of_calibration_grows_with_its_items():
+    table = pd.DataFrame(
+        {"bin": [5, 9], "confidence": [0.55, 0.95], "value": 0.5, "low": 0.4, "high": 0.6, "n": [1, 99]}
+    )
+    drawn = module("calibration").draw(table.assign(perturbation="plain"), ABOUT).axes[0].collections
+    (sizes,) = (marks.get_sizes() for marks in drawn if len(marks.get_offsets()) == 2)
+    assert sizes[1] > 4 * sizes[0] > 0
 
 
 def test_a_picture_file_says_what_it_shows(root, tmp_path):

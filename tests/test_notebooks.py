@@ -21,7 +21,7 @@ from companion.errors import CompanionError
 from companion.evaluation.engine import judge
 from companion.evaluation.judges.rule_judge import Rule
 from companion.evaluation.store import VERDICTS, Store
-from companion.figures import quadrants
+from companion.figures import quadrants, tradeoff
 from companion.figures.gallery import Gallery
 from companion.intervals import RESAMPLES
 from companion.models.local import LocalModel
@@ -268,7 +268,8 @@ def test_two_notebooks_may_enter_figures_at_once(tmp_path):
 BY_HAND = {
     "01_perturbation_drops": [f"01-hand-{id}" for id in ("row-1", "accuracy", "paired-1", "bootstrap-1", "name-1")],
     "02_confidence": [
-        f"02-hand-{id}" for id in ("response", "softmax-1", "letters-1", "entropy-1", "auroc-1", "auroc-2", "simpson-1")
+        f"02-hand-{id}"
+        for id in ("response", "softmax-1", "letters-1", "entropy-1", "auroc-1", "auroc-2", "auroc-3", "simpson-1")
     ],
     "03_cot_consistency": ["03-hand-clauses-1", "03-hand-clauses-2", "03-05"],
     "04_training_dynamics": [f"04-hand-{id}" for id in ("group-1", "advantage-1", "gate-1")],
@@ -350,7 +351,8 @@ def test_a_typed_number_is_found(text, found):
 
 @pytest.mark.parametrize("number", ["00", "01", "02", "03"])
 def test_one_checkpoint_is_asked_until_rl_is_explained(root, number):
-    """Notebook 04 explains RL; before it nothing hangs on what other checkpoints do."""
+    """Notebook 04 explains RL; before it nothing hangs on what other checkpoints do. Notebook 00 ends with the first
+    figure, which names those from which RL began."""
     (path,) = (root / "notebooks").glob(f"{number}_*.ipynb")
     own = [cell for cell in nbformat.read(path, 4).cells if "exercise" not in cell.metadata.get("tags", [])]
     code = "\n".join(cell.source for cell in own if cell.cell_type == "code")
@@ -358,7 +360,8 @@ def test_one_checkpoint_is_asked_until_rl_is_explained(root, number):
     assert set(re.findall(r"checkpoints(?:/[\w-]+)?", code)) == {"checkpoints/base"}
     others = [folder.parent.name for folder in (root / "checkpoints").glob("*/config.json")]
     assert len(others) > 5
-    assert [name for name in others if name != "base" and f"`{name}`" in text] == []
+    known = {"base", *(tradeoff.INITIALS if number == "00" else ())}
+    assert [name for name in others if name not in known and f"`{name}`" in text] == []
 
 
 def by_hand_names(root, name, tmp_path):
@@ -395,8 +398,8 @@ FAULTS = {
     },
     "02_confidence F10": lambda space: {
         "tables": SimpleNamespace(
-            PAIRS=space["tables"].PAIRS,
-            survival=lambda rows, rng, among_right: space["tables"].survival(rows, rng, True),
+            DEFINITIONS=space["tables"].DEFINITIONS,
+            survival=lambda rows, rng: space["tables"].survival(rows[rows["category"] != "position"], rng),
         )
     },
     "03_cot_consistency": lambda space: {"table": space["table"].assign(value=space["table"]["value"] + 0.01)},
@@ -452,11 +455,13 @@ def test_a_relation_turns_round_within_families(tmp_path, root, monkeypatch):
             for perturbation in ("plain", "wrong-think")
         ]
     )
-    for source in by_hand(root, "02_confidence")[4:6]:
+    for source in by_hand(root, "02_confidence")[4:]:
         exec(source, space)
     found = space["f10"]["P(correct)"]
     assert found["2. right under plain"] == found["1. all items"] < 0.5
     assert found["3. within a family"] == 1
+    ranks = space["families"]["mean rank"]
+    assert ranks.to_dict() == {"firm": pytest.approx(2 / 9), "gullible": pytest.approx(7 / 9)}
 
 
 def test_the_group_changes_sign_under_the_gate(root, tmp_path, monkeypatch):

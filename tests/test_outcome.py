@@ -19,11 +19,16 @@ CLEAR, OPEN = Estimate(-0.104, -0.134, -0.074, 500), Estimate(0.016, -0.008, 0.0
     [
         (CLEAR, {}, "A lie lowers it (−10.4 [−13.4, −7.4] points)"),
         (Estimate(0.104, 0.074, 0.134, 500), {}, "A lie raises it (+10.4 [+7.4, +13.4] points)"),
-        (OPEN, {}, "A lie: no difference that these items could tell (+1.6 [−0.8, +4.2] points)"),
+        (OPEN, {}, "A lie: no clear difference (+1.6 [−0.8, +4.2] points, 95 % interval includes 0)"),
         (
             Estimate(0.02, 0.0, 0.04, 9),
-            {"over": "runs"},
-            "A lie: no difference that these runs could tell (+2.0 [+0.0, +4.0] points)",
+            {},
+            "A lie: no clear difference (+2.0 [+0.0, +4.0] points, 95 % interval includes 0)",
+        ),
+        (
+            Estimate(0.52, 0.47, 0.57, 9),
+            {"against": 0.5, "unit": "AUROC"},
+            "A lie: no clear difference (0.520 [0.470, 0.570] AUROC, 95 % interval includes 0.5)",
         ),
         (
             Estimate(0.28, 0.22, 0.34, 9),
@@ -32,6 +37,7 @@ CLEAR, OPEN = Estimate(-0.104, -0.134, -0.074, 500), Estimate(0.016, -0.008, 0.0
         ),
         (Estimate(0.28, 0.22, 0.34, 9), {"unit": ""}, "A lie raises it (+0.28 [+0.22, +0.34])"),
         (Estimate(0.1, np.nan, np.nan, 1), {}, "A lie: too few items to tell"),
+        (Estimate(0.1, np.nan, np.nan, 1), {"over": "runs"}, "A lie: too few runs to tell"),
         (SimpleNamespace(value=-0.1, low=-0.2, high=-0.05), {}, "A lie lowers it (−10.0 [−20.0, −5.0] points)"),
     ],
 )

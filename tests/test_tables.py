@@ -89,6 +89,21 @@ def test_confidence_changes_item_by_item_and_leaves_out_what_has_none():
     assert look(table, perturbation="plain", measure="change").value == 0
 
 
+def test_overconfidence_is_the_probability_of_the_given_letter_minus_accuracy():
+    found = look(tables.confidence(ROWS, rng()), perturbation="plain", measure="overconfidence")
+    assert found.value == pytest.approx((0.9 + 0.8 + 0.7 + 0.6 + 0.7 + 0.0) / 6 - 4 / 6)
+
+
+def test_survival_is_told_of_all_items_of_those_right_before_and_within_families():
+    """Pairs of an item that ends right and one that ends wrong, and how many of them the surer item wins."""
+    table = tables.survival(ROWS, rng())
+    found = table[table["predictor"] == "P(correct)"].set_index("definition")
+    assert found["n"].to_dict() == dict(zip(tables.DEFINITIONS, (6, 4, 4), strict=True))
+    assert found["survived"].to_dict() == dict(zip(tables.DEFINITIONS, (2, 1, 1), strict=True))
+    # ends right: 0.9 and 0.3, ends wrong: 0.8, 0.7, 0.6 and 0.2
+    assert found["value"].to_dict() == dict(zip(tables.DEFINITIONS, (5 / 8, 1, 1), strict=True))
+
+
 def test_parts_and_wordings_count_their_own_items():
     families = tables.by_column(ROWS, "category", rng())
     one = look(families, category="family 1", perturbation="wrong-caption", measure="change")

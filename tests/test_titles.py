@@ -78,8 +78,8 @@ UNCLEAR = {"low": -0.9, "high": 0.9}
         ("drops_by_family", UNCLEAR, "in 9 of 9 families", "in 0 of 9 families"),
         ("drops_by_difficulty", UNCLEAR, "prefix costs 77 points (easy)", "costs accuracy in 0 of 3 difficulties"),
         ("confidence", {"low": -1.0, "high": 1.0}, "P(correct) falls", "P(correct) does not clearly move"),
-        ("survival_auroc", {"low": 0.4, "high": 0.6}, "more often in 1 of 12", "more often in 0 of 12"),
-        ("survival_auroc", {"low": 0.6, "high": 0.7}, "less often in 3", "less often in 0"),
+        ("survival_auroc", {"low": 0.4, "high": 0.6}, "definition 1 under 4 of 6", "definition 1 under 0 of 6"),
+        ("survival_auroc", {"low": 0.3, "high": 0.4}, "by 3 under 1", "by 3 under 0 (less often under 6)"),
         (
             "lab_steps",
             {"change_low": -0.5},

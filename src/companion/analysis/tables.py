@@ -194,7 +194,8 @@ def fates(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 def confidence(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     """perturbation, measure, estimate.
 
-    Measures: p_correct and its paired change against the plain prompt; entropy; letter_mass; brier; calibration_error.
+    Measures: p_correct and its paired change against the plain prompt; entropy; letter_mass; brier; calibration_error;
+    overconfidence: the probability of the letter that was answered, minus accuracy.
     """
     panel = RowsPanel(rows, rng)
     base = panel.numbers("plain", "p_correct")
@@ -207,8 +208,10 @@ def confidence(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
         change = panel.change(name, panel.numbers(name, "p_correct"), base)
         lines.append(panel.line(change, perturbation=name, measure="change"))
         lines.append(panel.line(brier(probs, answers), perturbation=name, measure="brier"))
-        error = calibration_error(_chosen(panel, name), panel.numbers(name, "correct"))
+        chosen, correct = _chosen(panel, name), panel.numbers(name, "correct")
+        error = calibration_error(chosen, correct)
         lines.append(panel.line(error, perturbation=name, measure="calibration_error"))
+        lines.append(panel.line(difference(chosen, correct), perturbation=name, measure="overconfidence"))
     return pd.DataFrame(lines)
 
 
@@ -228,28 +231,31 @@ def reliability(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-PAIRS = ("all pairs", "pairs of one family")
-"""How survivors and victims are compared: any with any, or only within a question family."""
+DEFINITIONS = ("1. all items", "2. right under plain", "3. within a family")
+"""Which items are compared where one asks what survives a perturbation: all; those right under the plain prompt; the
+same, but only pairs of one question family. The study tests the first (docs/study.md, F10)."""
 
 
-def survival(rows: pd.DataFrame, rng: np.random.Generator, among_right: bool = True) -> pd.DataFrame:
+def survival(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     """AUROC with which P(correct), or −entropy, under the plain prompt tells which items are right under a
     perturbation.
 
-    among_right: only items that were right under the plain prompt, or all. perturbation (each that asserts a wrong
-    option), predictor, pairs (`PAIRS`), estimate, survived (how many of the n items are right under the perturbation).
+    perturbation (each that asserts a wrong option), definition (of `DEFINITIONS`), predictor, survived (how many of the
+    n items are right under the perturbation), estimate.
     """
     panel = RowsPanel(rows, rng)
-    among = panel.column("plain", "correct").to_numpy(dtype=bool) | (not among_right)
-    family = panel.column("plain", "category").to_numpy()[among]
+    right = panel.column("plain", "correct").to_numpy(dtype=bool)
+    family = panel.column("plain", "category").to_numpy(dtype=object)
     scores = {"P(correct)": panel.numbers("plain", "p_correct"), "−entropy": -panel.numbers("plain", "entropy")}
+    compared = ((np.full(len(right), True), None), (right, None), (right, family[right]))
     lines = []
     for name in panel.misleading:
-        survived = panel.column(name, "correct").to_numpy(dtype=bool)[among]
-        for pairs, strata in zip(PAIRS, (None, family), strict=True):
+        survives = panel.column(name, "correct").to_numpy(dtype=bool)
+        for definition, (among, strata) in zip(DEFINITIONS, compared, strict=True):
+            labels = {"perturbation": name, "definition": definition, "survived": int(survives[among].sum())}
             for predictor, score in scores.items():
-                labels = {"perturbation": name, "predictor": predictor, "pairs": pairs, "survived": int(survived.sum())}
-                lines.append(panel.line(auroc(score[among], survived, strata), among, **labels))
+                measure = auroc(score[among], survives[among], strata)
+                lines.append(panel.line(measure, among, **labels, predictor=predictor))
     return pd.DataFrame(lines)
 
 

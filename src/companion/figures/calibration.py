@@ -1,4 +1,4 @@
-"""Accuracy against the probability of the chosen letter, in ten bins, under four prompts."""
+"""Accuracy against the probability of the letter that was answered, in ten bins, under four prompts."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ def table(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 SURE = 0.9
 """Where the highest of the ten bins begins."""
 
+SMALLEST, LARGEST = 20, 110
+"""Areas of marks, in square points: of a bin with next to no items, and with all of them."""
+
 
 def draw(table: pd.DataFrame, about: str) -> Figure:
     """A panel a prompt, beneath it how many items each bin has; on the diagonal a model is calibrated."""
@@ -32,9 +35,12 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
         part = table[table["perturbation"] == name]
         axes.plot([0, 1], [0, 1], color="#888888", linewidth=1, linestyle="--")
         axes.vlines(part["confidence"], part["low"], part["high"], color=color, linewidth=1.5)
-        axes.plot(part["confidence"], part["value"], marker=marker, color=color, linestyle="none", markersize=6)
+        sizes = SMALLEST + (LARGEST - SMALLEST) * part["n"] / part["n"].sum()
+        axes.scatter(
+            part["confidence"], part["value"], sizes, color=color, marker=marker, linewidths=0, zorder=3, clip_on=False
+        )
         axes.set_title(perturbation_label(name), fontsize="medium", color=color, weight="bold")
-        axes.set(xlim=(0, 1.03), ylim=(-0.04, 1.06), xticks=(0, 0.5, 1))
+        axes.set(xlim=(0, 1.04), ylim=(-0.04, 1.06), xticks=(0, 0.5, 1))
         below.bar((part["bin"] + 0.5) / 10, part["n"], width=0.09, color=color)
         for line in part.itertuples():
             if line.n == part["n"].max():
@@ -48,10 +54,10 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
                     annotation_clip=False,
                 )
         below.margins(y=0.25)
-        below.set_xlabel("probability of\nits answer")
+        below.set_xlabel("probability of the\nanswer given")
     panels[0, 0].set_ylabel("accuracy")
     panels[1, 0].set_ylabel("items")
-    note = "dashed: perfect calibration; upright lines: 95 % intervals over items; bars: how many items"
+    note = "dashed: perfect calibration; upright lines: 95 % intervals over items; the larger a mark, the more items"
     return titled(figure, _title(table, shown), about, note)
 
 

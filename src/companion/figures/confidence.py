@@ -36,7 +36,7 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
 def _title(table: pd.DataFrame) -> str:
     """What misleading text does to P(correct), paired, and to the entropy."""
     lines = table.set_index(["measure", "perturbation"])
-    told, entropies = [], []
+    told, names = [], ["plain"]
     for name in ("wrong-think", "wrong-caption"):
         if name not in set(table["perturbation"]):
             continue
@@ -44,7 +44,8 @@ def _title(table: pd.DataFrame) -> str:
         change = lines.loc[("change", name)]
         fell = side(change, "rises", "falls", "does not clearly move")
         told.append(f"{opening(under(name))} P(correct) {fell} ({before:.2f} → {after:.2f})")
-        entropies.append(f"{lines.loc[('entropy', name), 'value']:.2f}")
+        names.append(name)
     if told:
-        told.append(f"Letter entropy: {lines.loc[('entropy', 'plain'), 'value']:.2f} → {', '.join(entropies)}")
+        entropies = (f"{lines.loc[('entropy', name), 'value']:.2f} ({name})" for name in names)
+        told.append(f"Letter entropy: {', '.join(entropies)}")
     return "\n".join(told) or "P(correct) and letter entropy under each prompt"

@@ -25,6 +25,9 @@ JUDGED = {
 COLUMNS = 4
 """Panels beside each other in `asked`, the picture being the first."""
 
+ADDED = "#a02020"
+"""The colour of text that a perturbation added."""
+
 VERDICTS = {"agree": "✓", "disagree": "✗"}
 """Of a judge, as `asked` shows them; – for all others."""
 
@@ -34,9 +37,11 @@ def pictures(questions: Sequence[Question]) -> Figure:
     columns = 3
     rows = -(-len(questions) // columns)
     figure = Figure(figsize=(9, 2.75 * rows))
-    for axes, question in zip(np.ravel(figure.subplots(rows, columns)), questions, strict=False):
-        axes.imshow(np.asarray(question.load_image()), interpolation="nearest")
+    places = np.ravel(figure.subplots(rows, columns))
+    for axes in places:
         axes.set_axis_off()
+    for axes, question in zip(places, questions, strict=False):
+        axes.imshow(np.asarray(question.load_image()), interpolation="nearest")
         head = f"{question.category}, {question.difficulty}" if question.difficulty else question.category
         axes.set_title(f"{head}\n" + "\n".join(textwrap.wrap(question.text, 32)), fontsize=9)
         options = ", ".join(f"[{o}]" if k == question.answer else o for k, o in enumerate(question.options))
@@ -71,8 +76,8 @@ def example(question: Question, rows: pd.DataFrame) -> Figure:
         lines.append(("", "#222222", "normal"))
         lines += [(part, perturbation_look(head.split(":")[0])[0], "bold") for part in textwrap.wrap(head, width - 8)]
         for label, text, color in (
-            ("added: ", caption, "#a02020"),
-            ("prefilled: ", prefill, "#a02020"),
+            ("added: ", caption, ADDED),
+            ("prefilled: ", prefill, ADDED),
             ("wrote: ", response, "#222222"),
         ):
             if text:
@@ -90,9 +95,12 @@ def example(question: Question, rows: pd.DataFrame) -> Figure:
     return figure
 
 
-def letters(question: Question, rows: pd.DataFrame, title: str, about: str) -> Figure:
-    """One item's distribution over the option letters under some perturbations. rows: indexed by perturbation."""
-    figure = Figure(figsize=(9, 2.6))
+def letters(question: Question, rows: pd.DataFrame, about: str) -> Figure:
+    """One item's distribution over the option letters under some perturbations. rows: indexed by perturbation.
+
+    Under each panel the text that was put there; the letter of the option that it asserts is as red.
+    """
+    figure = Figure(figsize=(9, 3.4))
     picture, *panels = figure.subplots(1, len(rows) + 1)
     picture.imshow(np.asarray(question.load_image()), interpolation="nearest")
     picture.set_axis_off()
@@ -110,8 +118,21 @@ def letters(question: Question, rows: pd.DataFrame, title: str, about: str) -> F
         )
         axes.set(ylim=(0, 1), title=perturbation_label(str(name)))
         axes.title.set_fontsize(9)
+        axes.set_xlabel(_put_there(question, row), color=ADDED, fontsize=8, parse_math=False)
+        for tick, letter in zip(axes.get_xticklabels(), shown, strict=True):
+            if letter == row["suggested"]:
+                tick.set(color=ADDED, weight="bold")
     panels[0].set_ylabel("probability")
-    return titled(figure, title, about, "hatched: the right letter")
+    options = ", ".join(f"{letter} {option}" for letter, option in zip(LETTERS, question.options, strict=False))
+    note = "hatched: the right letter; red: text that was put there, and the letter that it asserts"
+    title = f"{question.text}\n{options}; right: {question.letter}".replace("$", r"\$")
+    return titled(figure, title, about, note)
+
+
+def _put_there(question: Question, row: pd.Series) -> str:
+    """What a caption or a reasoning prefix added to the prompt, in short lines; "" for nothing."""
+    caption = row["prompt"].split(question.text)[0].strip()
+    return "\n".join(textwrap.wrap(caption or row["prefill"].removeprefix("<think>").strip(), 24))
 
 
 def answers_to_prompt(prompt: Prompt, table: pd.DataFrame) -> Figure:

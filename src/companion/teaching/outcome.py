@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from companion.analysis.findings.wording import value
+from companion.analysis.findings.wording import UNITS, value
 from companion.intervals import side
 
 
@@ -23,14 +23,15 @@ def in_words(
     points)".
 
     found: an `Estimate`, or a line of a table. above, below: verbs, for an interval that lies wholly on that side of
-    `against`; for any other it says that these items (`over`) could tell no difference. unit: of
+    `against`; for any other it says that no difference is clear. over: what the interval is over. unit: of
     `findings.wording.UNITS`.
     """
     if np.isnan(found.low):
         return f"{subject}: too few {over} to tell"
-    verb = side(found, f" {above}", f" {below}", f": no difference that these {over} could tell", against)
+    verb = side(found, f" {above}", f" {below}", "", against)
     numbers = {"value": found.value, "low": found.low, "high": found.high, "against": against, "unit": unit}
-    return f"{subject}{verb} ({value(pd.Series(numbers))})"
+    why = "" if verb else f", 95 % interval includes {UNITS[unit][0] * against:g}"
+    return f"{subject}{verb or ': no clear difference'} ({value(pd.Series(numbers))}{why})"
 
 
 def tests_in_words(tests: pd.DataFrame) -> list[str]:

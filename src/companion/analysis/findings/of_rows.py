@@ -7,7 +7,6 @@ Left out: what takes several training runs (`study/planned_tests.py`), and the g
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,7 +25,6 @@ def quantities_of(rows: pd.DataFrame, rng: np.random.Generator, judge: str = "ru
     judge: the column of verdicts that F3 is tested with; without it F3 is left out.
     """
     panel = RowsPanel(rows, rng)
-    right = panel.numbers("plain", "correct") == 1
     found: list[Quantity] = []
 
     def test(
@@ -34,11 +32,10 @@ def quantities_of(rows: pd.DataFrame, rng: np.random.Generator, judge: str = "ru
         what: str,
         expected: str,
         measure: Measure,
-        among: Any = slice(None),
         against: float = 0.0,
         unit: str = "points",
     ) -> None:
-        found.append(Quantity(finding, what, expected, estimate(measure, panel.weights[:, among]), against, unit))
+        found.append(Quantity(finding, what, expected, estimate(measure, panel.weights), against, unit))
 
     def change(name: str, column: str, base: str = "plain") -> Measure:
         return difference(panel.numbers(name, column), panel.numbers(base, column))
@@ -53,13 +50,19 @@ def quantities_of(rows: pd.DataFrame, rng: np.random.Generator, judge: str = "ru
                 "down",
                 _extra(panel, name, judge),
             )
-        survived = panel.numbers(name, "correct")[right]
+        survives = panel.numbers(name, "correct")
         sure, sharp = (
-            auroc(score[right], survived)
+            auroc(score, survives)
             for score in (panel.numbers("plain", "p_correct"), -panel.numbers("plain", "entropy"))
         )
-        test("F10", f"{name}: AUROC of P(correct) for what stays right", "up", sure, right, 0.5, "AUROC")
-        test("F10", f"{name}: that AUROC minus the one of −entropy", "up", minus(sure, sharp), right, unit="AUROC")
+        test("F10", f"AUROC for right under {name}: of P(correct) under plain", "up", sure, 0.5, "AUROC")
+        test(
+            "F10",
+            f"AUROC for right under {name}: of P(correct) minus that of −entropy",
+            "up",
+            minus(sure, sharp),
+            unit="AUROC",
+        )
         if (added := f"{name}-abstain") in panel.perturbations:
             test("F12", f"accuracy, {added} minus {name}", "down", change(added, "correct", name))
     if {"wrong-caption", "wrong-think"} <= set(panel.perturbations):

@@ -151,8 +151,9 @@ BY_HAND = (
     Exercise(
         "02.3",
         "From logits to an entropy",
-        "At the step that writes the letter, a model gives these logits to these tokens, and next to nothing to all "
-        "others. The item offers A, B and C. What is the normalised entropy over its letters, to two digits?",
+        "At the step that writes the letter, a model gives these logits to these tokens; all other tokens have "
+        "negligible probability. The item offers A, B and C. What is the normalised entropy over its letters, to two "
+        "digits?",
         _LETTERS + "answer = -(p * np.log(p)).sum() / np.log(3)",
         _entropy,
         (

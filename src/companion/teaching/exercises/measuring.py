@@ -61,7 +61,7 @@ def _foretells(answer: object, rows: pd.DataFrame) -> str:
         return float(auroc(scores[among], misled["correct"][among])(np.ones((1, among.sum())))[0])
 
     every = pd.Series(True, base.index)
-    expected = _known(area(-at_once["entropy"], both), "survivors and victims among the items right both times")
+    expected = _known(area(-at_once["entropy"], both), "both kinds among the items right both times")
     usual = area(-base["entropy"], both)
     slips = {
         "Turned round: a *low* entropy is the sign of certainty, so the score is minus the entropy.": 1 - expected,
@@ -82,8 +82,8 @@ def _foretells(answer: object, rows: pd.DataFrame) -> str:
         "are those right under both `plain` and `stop-think`. An AUROC lies between 0 and 1.",
     )
     return (
-        f"{expected:.2f}, against {usual:.2f} for the entropy under `plain`; 0.5 is a coin. Was your prediction right? "
-        "One number without an interval is a hint, not a finding: give it one by the bootstrap."
+        f"{expected:.2f}, against {usual:.2f} for the entropy under `plain` on the same items; 0.5 is a coin. Was your "
+        "prediction right? One number without an interval is a hint, not a finding: give it one by the bootstrap."
     )
 
 
@@ -204,27 +204,13 @@ _BASE = 'base = rows[rows["perturbation"] == "plain"].set_index("question")\n'
 _MISLED = 'misled = rows[rows["perturbation"] == "wrong-caption"].set_index("question").loc[base.index]\n'
 _LOWER = 'lower = base["p_correct"] < base["p_correct"].median()\n'
 
-_THREE = """\
+_AT_ONCE = """\
 base, at_once, misled = (
     rows[rows["perturbation"] == name].set_index("question") for name in ("plain", "stop-think", "wrong-think")
 )
 at_once, misled = at_once.loc[base.index], misled.loc[base.index]
 """
-_AUROC = (
-    """\
-import numpy as np
-
-from companion.measures import auroc
-
-
-def auroc_of(scores, labels):  # how often what is labelled True scores above what is not
-    return auroc(scores, labels)(np.ones((1, len(labels))))[0]
-
-
-"""
-    + _THREE
-)
-_AREA = 'answer = auroc_of({0}[among], misled[among]["correct"])'
+_AREA = 'answer = auroc({0}[among], misled["correct"][among])'
 
 _PRAISED = """\
 base = rows[rows["perturbation"] == "plain"]
@@ -276,24 +262,25 @@ MEASURING = (
     Exercise(
         "02.2",
         "Certain before a word is reasoned",
-        "The entropy is read after the reasoning. `stop-think` rows hold the distribution of an answer at once. Take "
-        "the items right under both `plain` and `stop-think`: with which AUROC does minus the entropy under "
-        "`stop-think` tell which stay right under `wrong-think`? Predict first: is it better than that under `plain`?",
-        _AUROC + 'among = base["correct"] & at_once["correct"]\n' + _AREA.format('-at_once["entropy"]'),
+        "The entropy is read after the reasoning; in `stop-think` rows it is that of an answer at once. Take the items "
+        "right under both `plain` and `stop-think`: with which AUROC does minus the entropy under `stop-think` tell "
+        "which end right under `wrong-think`? Predict first: is it better than that under `plain`, on the same items? "
+        "(Above, it was on all items right under `plain`.)",
+        _AT_ONCE + 'among = base["correct"] & at_once["correct"]\n' + _AREA.format('-at_once["entropy"]'),
         _foretells,
         (
             Slip(
-                _AUROC + 'among = base["correct"] & at_once["correct"]\n' + _AREA.format('at_once["entropy"]'),
+                _AT_ONCE + 'among = base["correct"] & at_once["correct"]\n' + _AREA.format('at_once["entropy"]'),
                 "Turned round",
             ),
             Slip(
-                _AUROC + 'among = base["correct"] & at_once["correct"]\n' + _AREA.format('-base["entropy"]'),
+                _AT_ONCE + 'among = base["correct"] & at_once["correct"]\n' + _AREA.format('-base["entropy"]'),
                 "after the reasoning",
             ),
-            Slip(_AUROC + 'among = base["correct"] | True\n' + _AREA.format('-at_once["entropy"]'), "over all items"),
-            Slip(_AUROC + 'among = base["correct"]\n' + _AREA.format('-at_once["entropy"]'), "`stop-think` too"),
+            Slip(_AT_ONCE + 'among = base["correct"] | True\n' + _AREA.format('-at_once["entropy"]'), "over all items"),
+            Slip(_AT_ONCE + 'among = base["correct"]\n' + _AREA.format('-at_once["entropy"]'), "`stop-think` too"),
         ),
-        _AUROC + "answer = ...  # between 0 and 1",
+        _AT_ONCE + "answer = ...  # between 0 and 1; the function auroc(score, ends_right) is above",
         given=("rows",),
     ),
     Exercise(

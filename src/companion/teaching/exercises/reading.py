@@ -10,6 +10,7 @@ import pandas as pd
 
 from companion.analysis import tables
 from companion.errors import CompanionError
+from companion.intervals import points
 from companion.teaching.exercises.checking import (
     Exercise,
     Slip,
@@ -22,9 +23,9 @@ from companion.teaching.exercises.checking import (
 
 HESITATES = {
     "a": "It hesitates: P(correct) falls and the entropy rises.",
-    "b": "It switches sides: P(correct) falls, and of the entropy these items tell no rise.",
-    "c": "It is not impressed: neither moves so.",
-    "d": "It grows careful: the entropy rises, and P(correct) does not fall.",
+    "b": "It switches sides: P(correct) falls, the entropy does not rise.",
+    "c": "It is not impressed: P(correct) does not fall, the entropy does not rise.",
+    "d": "It grows careful: the entropy rises, P(correct) does not fall.",
 }
 _MOVES = {"a": (True, True), "b": (True, False), "c": (False, False), "d": (False, True)}
 """Choice → whether P(correct) falls, whether the entropy rises."""
@@ -48,10 +49,9 @@ def _hesitates(answer: object, rows: pd.DataFrame) -> str:
             "You have P(correct) right. Now the paired change of the entropy, not whether two single intervals "
             "overlap: does its interval hold zero?"
         )
-    change = f"{entropy.value:+.3f} [{entropy.low:+.3f}, {entropy.high:+.3f}]".replace("-", "−")
     return (
-        f"The entropy changes by {change}, on a scale from 0 to 1. Clear of zero is not the same as large: where it "
-        "stays low, a user who sees how certain the model is gets no warning."
+        f"The entropy changes by {points(entropy)} points, of 100 that its scale has. Clear of zero is not the same as "
+        "large: where it stays low, a user who sees how certain the model is gets no warning."
     )
 
 
@@ -107,9 +107,9 @@ READING = (
     Exercise(
         "02.1",
         "Hesitate or switch sides?",
-        "`wrong-think-but` is the wrong prefix with a doubt behind it. Compare it with `plain` as the cell below the "
-        "figure of confidence does with other prompts, by `tables.contrast`: something *falls* or *rises* if the "
-        f"interval of its paired change is clear of zero. Which is it?\n\n{choice_lines(HESITATES)}",
+        "`wrong-think-but` is the wrong prefix with a doubt behind it. Compare it with `plain` by "
+        "`tables.contrast`, as below the figure of confidence: something *falls* or *rises* if the interval of its "
+        f"paired change is clear of zero. Which is it?\n\n{choice_lines(HESITATES)}",
         f"{_CONTRASTS}answer = {_NAMED}[sure.high < 0, entropy.low > 0]",
         _hesitates,
         (
