@@ -189,7 +189,7 @@ class ComposePanel(ipywidgets.VBox):
 
         # 2) The models that can be asked, and what they answer.
         self.models: dict[Path, ipywidgets.Checkbox] = {}
-        columns = ipywidgets.Layout(grid_template_columns="repeat(4, 13em)", max_width="900px")
+        columns = ipywidgets.Layout(grid_template_columns="repeat(4, 15em)", max_width="900px")
         self.boxes = ipywidgets.GridBox(layout=columns)
         self.asking = ipywidgets.Button(description="ask them", button_style="primary")
         self.looking = ipywidgets.Button(

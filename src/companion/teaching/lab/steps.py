@@ -148,7 +148,7 @@ class StepsPanel(ipywidgets.VBox):
             style={"description_width": LABEL},
             layout=ipywidgets.Layout(**WIDE),
         )
-        self.run = choice({f"{recipe}, from {initial}": (recipe, initial) for recipe, initial in pairs}, "runs", "21em")
+        self.run = choice({f"{recipe}, from {initial}": (recipe, initial) for recipe, initial in pairs}, "runs", "24em")
         self.perturbation = choice(THREE_PROMPTS, "prompt")
         self.status, self.text, self.item_text = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.HTML()
         self.picture, self.item_picture = picture(), picture()
