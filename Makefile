@@ -82,7 +82,8 @@ rows: $(READY)  ## evaluate the shipped checkpoints again, for notebooks 06 and 
 	for folder in misread-0 misread-0-rl-correct rl-consistent rl-augmented rl-augmented-consistent rl-grounded; do \
 		$(BIN)/companion evaluate --model checkpoints/$$folder --out results/rows --limit 300 \
 		--perturbations plain,wrong-caption,wrong-think || exit 1; done
-	for folder in rl-correct rl-consistent; do $(BIN)/companion judge results/rows --judge replay --perturbations plain \
+	$(BIN)/companion evaluate --model checkpoints/ladder/rl-correct-500 --out results/rows --limit 300 --perturbations plain
+	for folder in ladder/rl-correct-500 rl-consistent; do $(BIN)/companion judge results/rows --judge replay --perturbations plain \
 		--model checkpoints/$$folder || exit 1; done
 	$(BIN)/companion pack results/rows
 

@@ -56,7 +56,7 @@ PARAMETERS = {
     "03_cot_consistency": LIVE,
     "07_closed_vs_open": AUDIT,
     "04_training_dynamics": {"study", "live_steps", "seed"},
-    "05_remedies": {"study", "seed"},
+    "05_remedies": {"study", "initial", "step", "seed"},
     "06_tradeoff_lab": {"item", "watched", "study", "own", "seed"},
     "08_your_model": LIVE | {"figures"},
 }
@@ -383,7 +383,9 @@ def by_hand_names(root, name, tmp_path):
         space["context"] = SimpleNamespace(rows=rows, questions=items, rng=lambda: np.random.default_rng(0))
     if name[:2] == "05":
         panel = StudyPanel(root / "results" / "study")
-        space |= {"panel": panel, "beside": summaries.beside_correct(panel, "misread-20", 500, ["right"])}
+        place = panel, "misread-20", 500
+        space |= dict(zip(("panel", "initial", "step"), place, strict=True))
+        space |= {"beside": summaries.beside_correct(*place, ["right"])}
     return space
 
 
