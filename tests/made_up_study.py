@@ -36,7 +36,10 @@ def write_made_up(results, name, steps, contradicting, device="cpu"):
     of_seed, _, recipe = name.partition("/")
     hashes = {str(step): f"{name}@{step}" if step else of_seed for step in answers}
     record = {"hardware": {"device": device}, "initial_hash": of_seed, "hashes": hashes}
-    write_record(results / name, answers, None, record | {"recipe": asdict(replace(CORRECT, name=recipe))})
+    record |= {"protocol": PROTOCOL.identity} if of_seed.startswith("misread") else {}
+    known = (cell.recipe for cell in PROTOCOL.cells if cell.recipe.name == recipe)
+    made = next(known, replace(CORRECT, name=recipe))
+    write_record(results / name, answers, None, record | {"recipe": asdict(made)})
 
 
 def _answers(rng, contradicting):

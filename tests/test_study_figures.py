@@ -92,9 +92,11 @@ def test_titles_hang_on_the_numbers(panel, curves):
     part.loc[part["measure"] == tradeoff.MEASURES[1], ["change_low", "change_high"]] = 0.05, 0.1
     assert "with reasoning that says so (" in tradeoff.draw(tradeoff.table(part), "about").get_label()
     shares = three_shares.draw(three_shares.table(curves), "about").get_label()
-    assert shares.startswith("After RL clearly more answers contradict their own reasoning\nmisread-20: ")
+    assert shares.startswith("From misread-20 clearly more answers contradict their reasoning after RL\n")
     shares = three_shares.draw(three_shares.table(curves.assign(change_low=-0.1)), "about").get_label()
-    assert shares.startswith("After RL clearly more answers contradict their own reasoning\nunder 0 of 3 prompts\n")
+    assert shares.startswith(
+        "From misread-20 clearly more answers contradict their reasoning after RL\nunder 0 of 3 prompts\n"
+    )
     drifts = summaries.drift_of_runs(panel, DOSES, 1000)
     label = dose_response.draw(dose_response.table(drifts), "about").get_label()
     assert "Contradictions do not clearly rise everywhere" in label

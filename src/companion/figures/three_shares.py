@@ -53,4 +53,4 @@ def _title(lines: pd.DataFrame, initial: str, prompts: list[str]) -> str:
         for name, path in paths.items()
     )
     under = "" if grown == len(prompts) else f"\nunder {grown} of {len(prompts)} prompts"
-    return f"After RL clearly more answers contradict their own reasoning{under}\n{initial}: {told}"
+    return f"From {initial} clearly more answers contradict their reasoning after RL{under}\n{told}"

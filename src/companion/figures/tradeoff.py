@@ -106,7 +106,8 @@ def _title(right: pd.DataFrame, said: pd.DataFrame) -> str:
     elif not more_said["change_low"] > 0:
         head = "After a wrong reasoning prefix, RL makes more answers right, but not their reasoning"
     elif more_said["change_high"] < more["change_low"]:
-        gained, said_so = (f"{100 * line['change']:.0f}" for line in (more, more_said))
+        gained = f"{100 * more['change']:.0f}"
+        said_so = f"{100 * more_said['change']:.0f}" if more_said["change"] >= 0.01 else "less than 1"
         head = (
             f"After a wrong reasoning prefix, RL makes {gained} points more answers right,\n"
             f"{said_so} of them with reasoning that says so"

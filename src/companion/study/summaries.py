@@ -164,11 +164,11 @@ def compared(panel: StudyPanel, initial: str, step: int) -> dict[str, list[int]]
 
     The protocol's recipes have the seeds that all of them have, so that all are compared over the same ones; others
     those of these that they have. Where that leaves none, a recipe has all its own. Raises CompanionError where
-    `rl-correct`, which the others are held against, has no answers at that step.
+    runs that are not the study's have no answers of `rl-correct` at that step, which the others are held against.
     """
     found = {name: panel.seeds([Checkpoints(initial, name, step)]) for name in recipes_run(panel, initial)["recipe"]}
     found = {name: seeds for name, seeds in found.items() if seeds}
-    if CORRECT not in found:
+    if CORRECT not in found and not panel.follows(PROTOCOL.identity):
         raise CompanionError(
             f"{panel.results} has no runs of {CORRECT} from {initial} that were evaluated at step {step}, which others "
             "are held against; make some with `companion train grpo`, or give another step"
