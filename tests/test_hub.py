@@ -63,10 +63,10 @@ def test_the_card_says_what_the_rows_are(run, tmp_path):
     _, header, text = card.read_text().split("---\n", 2)
     assert yaml.safe_load(header)["license"] == "apache-2.0"
     rows = Store(run).read().values()
-    part = [row for row in rows if (row["model"], row["perturbation"]) == ("org/faithful", "plain")]
+    part = [row for row in rows if (row["model"], row["perturbation"]) == ("org/reference", "plain")]
     accuracy = sum(row["correct"] for row in part) / len(part)
-    assert f"| org/faithful | microworld | plain |  | {len(part)} | {len(part)} | {accuracy:.1%} |" in text
-    assert "| model | 2 | `org/accuracy`, `org/faithful` |" in text
+    assert f"| org/reference | microworld | plain |  | {len(part)} | {len(part)} | {accuracy:.1%} |" in text
+    assert "| model | 2 | `org/reference`, `org/rl-correct` |" in text
 
 
 def test_rows_on_questions_of_others_state_no_licence_and_without_verdicts_there_is_one_configuration(run, tmp_path):
@@ -154,10 +154,10 @@ def test_rows_come_back_from_the_hub_as_they_were_at_each_revision(run, server, 
     before = Store(run).read()
     for part in run.glob("*.parquet"):
         part.unlink()
-    kept = [row for row in before.values() if row["model"] == "org/faithful"]
+    kept = [row for row in before.values() if row["model"] == "org/reference"]
     Store(run).append(kept)
     at_the_hub(*push)
-    assert "org--accuracy.parquet" not in server.files("me/rows")
+    assert "org--rl-correct.parquet" not in server.files("me/rows")
 
     folder = tmp_path / at_the_hub("-c", FETCH, "hub:me/rows")
     assert Store(folder).read() == by_key(kept)

@@ -259,8 +259,8 @@ def test_identity_of_an_adapter_follows_the_weights_that_it_is_for(tmp_path):
 
 def test_shipped_checkpoints_keep_their_keys(root):
     """Of each model of which rows are shipped, the identity in these is that of its folder as it is now."""
-    folders = [folder for folder in (root / "checkpoints").iterdir() if (folder / "model.safetensors").exists()]
-    now = {folder.name: hash_folder(folder) for folder in folders}
+    weights = (root / "checkpoints").rglob("model.safetensors")
+    now = {file.parent.name: hash_folder(file.parent) for file in weights}
     shipped = {file.stem: pq.read_table(file)["model_hash"][0].as_py() for file in root.glob("results/rows/*.parquet")}
     shipped["base"] = pq.read_table(root / "results/gap/opened/base.parquet")["model_hash"][0].as_py()
     assert len(shipped) > 9
