@@ -153,6 +153,12 @@ def test_auroc_equals_a_count_over_all_pairs_ties_weights_and_strata_included(se
         )
 
 
+def test_scores_that_differ_by_rounding_are_ties():
+    """Else an AUROC of entropies would depend on the processor's logarithm."""
+    assert plain(measures.auroc([0.3, 0.1 + 0.2], [True, False]), 2) == 0.5
+    assert plain(measures.auroc([0.300001, 0.1 + 0.2], [True, False]), 2) == 1
+
+
 def test_auroc_of_one_class_is_missing():
     assert np.isnan(plain(measures.auroc([0.1, 0.2], [True, True]), 2))
 

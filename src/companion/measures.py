@@ -216,8 +216,9 @@ def auroc(scores: ArrayLike, labels: ArrayLike, strata: Sequence[str] | None = N
 
     strata: (items,), compare only pairs of the same stratum, so that differences between strata cannot pass for a
     score that tells items apart. Items whose score is NaN are left out; NaN where a resample has no pair to compare.
+    Scores that are equal to nine decimals are ties: logarithms of equal probabilities differ by more on no processor.
     """
-    s, y = np.asarray(scores, dtype=float), np.asarray(labels, dtype=bool)
+    s, y = np.asarray(scores, dtype=float).round(9), np.asarray(labels, dtype=bool)
     there = ~np.isnan(s)
     part = np.zeros(len(s), dtype=int) if strata is None else np.unique(np.asarray(strata), return_inverse=True)[1]
     groups = [np.flatnonzero(there & (part == value)) for value in np.unique(part[there])]
