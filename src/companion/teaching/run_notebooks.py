@@ -81,7 +81,7 @@ def run_notebooks(
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // AT_ONCE)))
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # The first notebook that evaluates the model on a whole benchmark leaves its rows to the others that ask the model,
-    # which wait for it and take longest; those that only read records fill the gaps.
+    # which wait for it. Those that only read records come between, so that no core waits as well.
     evaluates = [notebook for notebook in notebooks if "model" in known[notebook]]
     evaluates.sort(key=lambda notebook: "n_items" not in known[notebook])
     records = [notebook for notebook in notebooks if notebook not in evaluates]
@@ -94,10 +94,9 @@ def run_notebooks(
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         first = [pool.submit(run, notebook) for notebook in evaluates[:1]]
-        meanwhile = [pool.submit(run, notebook) for notebook in records[:1]]
+        meanwhile = [pool.submit(run, notebook) for notebook in records]
         after = [pool.submit(run, notebook, *first) for notebook in evaluates[1:]]
-        last = [pool.submit(run, notebook) for notebook in records[1:]]
-        for done in first + meanwhile + after + last:
+        for done in first + meanwhile + after:
             done.result()
     shutil.rmtree(executed / "failed", ignore_errors=True)
     return [executed / notebook.name for notebook in notebooks]
