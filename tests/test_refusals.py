@@ -345,6 +345,7 @@ def test_when_a_server_says_to_come_again(headers, seconds, monkeypatch):
     assert wait_of(headers) == seconds
 
 
+@pytest.mark.slow  # it waits
 def test_it_is_waited_for_until_the_date_that_a_server_names(tmp_path):
     until = email.utils.formatdate(time.time() + 2.5, usegmt=True)
     replies = iter([(429, {"error": {"message": "busy"}}, {"Retry-After": until})])

@@ -157,6 +157,7 @@ def looping(late, loops):
     return Proxy(own=own)
 
 
+@pytest.mark.slow  # it waits
 def test_a_reply_that_never_ends_is_asked_for_twice_and_costs_no_other(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     rows = [
@@ -184,6 +185,7 @@ def test_a_reply_that_never_ends_is_asked_for_twice_and_costs_no_other(tmp_path,
     assert len(proxy.bodies) == 14
 
 
+@pytest.mark.slow  # it waits
 def test_a_server_that_answers_nothing_in_time_is_given_up():
     proxy = looping(2, lambda _: True)
     endpoint = Endpoint(proxy.url, "m", timeout=0.2, at_once=4)
@@ -198,6 +200,7 @@ def test_a_server_that_answers_nothing_in_time_is_given_up():
     assert len(proxy.bodies) <= 2 * 24
 
 
+@pytest.mark.slow  # it waits
 def test_a_server_that_answers_in_between_is_not_given_up(monkeypatch):
     monkeypatch.setattr(endpoints, "SILENT", 3)
     proxy = looping(1, lambda text: int(text) % 2)
