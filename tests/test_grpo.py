@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import TrainerCallback
 
-from companion.analysis.panel import Checkpoints, StudyPanel
+from companion.analysis.panel import Checkpoints, RunsPanel
 from companion.analysis.single_run import recorded_curves
 from companion.errors import CompanionError
 from companion.evaluation.records import write_items
@@ -126,7 +126,7 @@ def test_an_interrupted_run_resumes_without_a_gap_or_a_double_step(checkpoint, t
     assert not answers[1].duplicated(["step", "perturbation", "item"]).any()
     assert sorted(set(answers[1]["step"])) == [2, 4]
     pd.testing.assert_frame_equal(*answers)
-    panel = StudyPanel(tmp_path / "broken")
+    panel = RunsPanel(tmp_path / "broken")
     cell = Checkpoints(checkpoint.name, SMALL.name, 4)
     assert panel.seeds([cell, cell.before()]) == [0]
     assert panel.values(cell, "plain", "right", [0]).shape == panel.values(cell.before(), "plain", "right", [0]).shape

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from companion.analysis.panel import StudyPanel
+from companion.analysis.panel import RunsPanel
 from companion.errors import CompanionError
 from companion.evaluation.records import read_answers
 from companion.evaluation.store import Store
@@ -30,7 +30,7 @@ def questions():
 
 @pytest.fixture(scope="module")
 def panel(root):
-    return StudyPanel(root / "results" / "study")
+    return RunsPanel(root / "results" / "study")
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,8 @@ from companion.cli import main
 from companion.figures import single_items
 from companion.figures.gallery import Gallery, description
 from companion.figures.interval_plots import STEPS
-from companion.figures.theme import BLIND_SAFE, CHECKPOINTS, RECIPES, STYLES, set_theme
+from companion.figures.looks import BLIND_SAFE, CHECKPOINTS, RECIPES, STYLES
+from companion.figures.theme import set_theme
 from companion.perturbations.perturbation import apply
 from companion.questions.microworld import questions
 from companion.questions.question import LETTERS

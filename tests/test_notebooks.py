@@ -16,7 +16,7 @@ import pytest
 
 from companion.analysis.consistency import with_verdicts
 from companion.analysis.findings.rule import EQUIVALENT
-from companion.analysis.panel import StudyPanel
+from companion.analysis.panel import RunsPanel
 from companion.errors import CompanionError
 from companion.evaluation.engine import judge
 from companion.evaluation.judges.rule_judge import Rule
@@ -382,7 +382,7 @@ def by_hand_names(root, name, tmp_path):
         space |= {"rows": rows}
         space["context"] = SimpleNamespace(rows=rows, questions=items, rng=lambda: np.random.default_rng(0))
     if name[:2] == "05":
-        panel = StudyPanel(root / "results" / "study")
+        panel = RunsPanel(root / "results" / "study")
         place = panel, "misread-20", 500
         space |= dict(zip(("panel", "initial", "step"), place, strict=True))
         space |= {"beside": summaries.beside_correct(*place, ["right"])}

@@ -7,7 +7,8 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from companion.figures.theme import BLIND_SAFE, png
+from companion.figures.looks import BLIND_SAFE
+from companion.figures.theme import png
 
 
 def chart():

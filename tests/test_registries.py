@@ -12,7 +12,7 @@ import pytest
 
 from companion.analysis import consistency, findings, leaderboard, tables
 from companion.analysis.consistency import with_verdicts
-from companion.analysis.panel import StudyPanel
+from companion.analysis.panel import RunsPanel
 from companion.cli import main, parser
 from companion.cli.commands_page import reference
 from companion.evaluation.engine import evaluate, judge
@@ -172,7 +172,7 @@ def records(root, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_a_new_recipe_is_in_tables_and_figures_and_changes_no_finding(records):
-    panel, place = StudyPanel(records), ("misread-20", 500)
+    panel, place = RunsPanel(records), ("misread-20", 500)
     run = summaries.recipes_run(panel, place[0]).set_index("recipe")
     assert run.loc["own", ["gates", "seeds", "planned"]].tolist() == ["consistency", "25", 0]
     prompts = ("plain", *remedies_accuracy.SHOWN)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from made_up_study import write_made_up, write_study
 
-from companion.analysis.panel import Checkpoints, StudyPanel
+from companion.analysis.panel import Checkpoints, RunsPanel
 from companion.figures import (
     dose_response,
     drift_by_kind,
@@ -35,7 +35,7 @@ MEASURES = (*tradeoff.MEASURES, *three_shares.SHARES, "entropy")
 @pytest.fixture(scope="module")
 def panel(made_once):
     drifting = {f"misread-20-{seed}/rl-correct": 0.4 for seed in range(21, 26)}
-    return StudyPanel(made_once("drifting-study", lambda results: write_study(results, **drifting)))
+    return RunsPanel(made_once("drifting-study", lambda results: write_study(results, **drifting)))
 
 
 @pytest.fixture(scope="module")
@@ -303,12 +303,12 @@ def test_of_recipes_that_differ_in_their_seeds_those_are_compared_that_all_have(
         shutil.rmtree(results / f"misread-20-{name}")
     write_made_up(results, "misread-20-22/own", (500,), 0.05)
     write_made_up(results, "misread-20-23/short", (250,), 0.05)
-    seeds = summaries.compared(StudyPanel(results), *PLACE)
+    seeds = summaries.compared(RunsPanel(results), *PLACE)
     assert seeds == {name: [22, 23, 24] for name in ("rl-correct", *remedies.REMEDIES)} | {"own": [22]}
     shutil.rmtree(results / "misread-20-22" / "own")
     write_made_up(results, "misread-20-21/own", (500,), 0.05)
-    assert summaries.compared(StudyPanel(results), *PLACE)["own"] == [21]
-    run = summaries.recipes_run(StudyPanel(results), "misread-20").set_index("recipe")
+    assert summaries.compared(RunsPanel(results), *PLACE)["own"] == [21]
+    run = summaries.recipes_run(RunsPanel(results), "misread-20").set_index("recipe")
     assert list(run.index) == ["rl-correct", *remedies.REMEDIES, "own", "short"]  # and none of arms C and E
     assert run.loc["rl-augmented-consistent", ["gates", "augmented", "steps"]].tolist() == ["consistency", 0.4, 1000]
     assert run.loc["rl-grounded", ["seeds", "recorded", "planned"]].tolist() == ["22, 23, 24, 25", 4, 5]
@@ -346,7 +346,7 @@ def test_kinds_are_told_by_how_often_a_misread_reasoning_was_answered_rightly(pa
 def test_what_is_not_recorded_yet_gives_empty_tables(tmp_path):
     results = tmp_path / "study"
     write_study(results, Protocol(PROTOCOL.cells[:1]))
-    panel = StudyPanel(results)
+    panel = RunsPanel(results)
     assert summaries.beside_correct(panel, *PLACE, remedies.MEASURES).empty
     assert set(summaries.after_recipes(panel, *PLACE, ["plain"], ["right"])["recipe"]) == {"before RL", "rl-correct"}
     assert set(summaries.each_seed(panel, *PLACE, "words")["recipe"]) == {"rl-correct"}
@@ -354,5 +354,5 @@ def test_what_is_not_recorded_yet_gives_empty_tables(tmp_path):
     assert summaries.each_seed(panel, "misread-0", 500, "words").empty
     assert summaries.curves(panel, ["misread-20"], "rl-correct-1e-4", ["plain"], ["words"]).empty
     assert set(summaries.drift_of_runs(panel, ANSWERED_RIGHTLY, 500)["initial"]) == {"misread-20"}
-    nothing = StudyPanel(results)
+    nothing = RunsPanel(results)
     assert summaries.drift_of_runs(nothing, {"misread-40": 0.4}, 500)["initial"].empty

@@ -12,7 +12,7 @@ from made_up_study import ITEMS, write_made_up
 from companion.analysis.crossed import CrossedEstimate
 from companion.analysis.findings import rule
 from companion.analysis.findings.rule import MISSING, verdict_of_test
-from companion.analysis.panel import INITIAL, MEASURES, Checkpoints, StudyPanel
+from companion.analysis.panel import INITIAL, MEASURES, Checkpoints, RunsPanel
 from companion.evaluation.records import (
     NONE,
     TYPES,
@@ -143,7 +143,7 @@ def test_a_changed_record_changes_the_tests_that_read_it_and_no_other(made_up, t
 def test_a_change_over_rl_is_paired_by_seed_and_item(made_up):
     """Against a slow reference, on the items that both steps were asked."""
     results, table = made_up
-    panel = StudyPanel(results)
+    panel = RunsPanel(results)
     cell = Checkpoints("misread-0", "rl-correct", 1000)
     differences = []
     for seed in panel.seeds([cell, cell.before()]):
@@ -163,7 +163,7 @@ def test_a_change_over_rl_is_paired_by_seed_and_item(made_up):
 
 def test_the_three_shares_add_up_and_overrides_part_the_contradictions(made_up):
     results, _ = made_up
-    panel = StudyPanel(results)
+    panel = RunsPanel(results)
     cell = Checkpoints("misread-20", "rl-correct", 1000)
     values = {
         name: panel.values(cell, "plain", name, [21, 22])
@@ -233,7 +233,7 @@ def nine_answers(tmp_path):
     initial = Checkpoints("misread-20", "rl-correct", 0).before()
     write_record(tmp_path / "misread-20-21" / INITIAL, {0: answers(ANSWERS)}, None, COUNTED)
     write_record(tmp_path / "misread-20-21" / "rl-correct", {1000: answers([("right", "right")] * 9)}, None, COUNTED)
-    return StudyPanel(tmp_path), initial
+    return RunsPanel(tmp_path), initial
 
 
 def test_measures_of_an_answer(nine_answers):
@@ -282,7 +282,7 @@ def test_a_run_is_compared_with_the_weights_that_it_began_from(tmp_path):
     for name, own in ((f"{INITIAL}-other", {"hashes": {"0": "other"}}), ("rl-consistent", {"initial_hash": "other"})):
         file = seed / name / "run.json"
         file.write_text(json.dumps(json.loads(file.read_text()) | own))
-    panel = StudyPanel(tmp_path)
+    panel = RunsPanel(tmp_path)
     for recipe, before in (("rl-correct", INITIAL), ("rl-consistent", f"{INITIAL}-other")):
         cell = Checkpoints("misread-20", recipe, 500 if recipe == "rl-consistent" else 1000)
         assert panel.seeds([cell]) == [21]
@@ -290,7 +290,7 @@ def test_a_run_is_compared_with_the_weights_that_it_began_from(tmp_path):
         words = answers.loc[answers["perturbation"] == "plain", "words"]
         assert panel.values(cell.before(), "plain", "words", [21])[0].tolist() == words.tolist()
     shutil.rmtree(seed / f"{INITIAL}-other")
-    assert StudyPanel(tmp_path).seeds([Checkpoints("misread-20", "rl-consistent", 500)]) == []
+    assert RunsPanel(tmp_path).seeds([Checkpoints("misread-20", "rl-consistent", 500)]) == []
 
 
 def misread_by_the_judge(results, record, share):

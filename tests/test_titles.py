@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from companion.figures.theme import balanced, effects, end_labels, shares_bar, signed
+from companion.figures.phrases import effects, signed
+from companion.figures.theme import balanced, end_labels, shares_bar
 from companion.teaching.context import BESIDE, NotebookContext
 from companion.teaching.pages import figures_page
 

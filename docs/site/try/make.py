@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from companion.errors import CompanionError
-from companion.figures.theme import enumeration
+from companion.figures.phrases import enumeration
 from companion.models.local import LocalModel
 from companion.models.profiles import user_text
 from companion.perturbations.perturbation import apply

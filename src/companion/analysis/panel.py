@@ -98,8 +98,10 @@ def _steps(folder: Path) -> set[int]:
     return set(map(int, _record(folder)["hashes"]))
 
 
-class StudyPanel:
-    """results: the folder of the records. reader: by whom conclusions are read, the grammar unless said
+class RunsPanel:
+    """All recorded runs of one folder.
+
+    results: the folder of the records. reader: by whom conclusions are read, the grammar unless said
     (`records.READERS`)."""
 
     def __init__(self, results: Path, reader: str = "concluded") -> None:

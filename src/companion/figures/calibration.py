@@ -7,7 +7,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis import tables
-from companion.figures.theme import WIDTH, perturbation_label, perturbation_look, titled, under
+from companion.figures.looks import perturbation_look
+from companion.figures.phrases import perturbation_label, under
+from companion.figures.theme import WIDTH, titled
 
 SHOWN = ("plain", "stop-think", "wrong-caption", "wrong-think")
 """The prompts that have a panel."""

@@ -7,7 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis import tables
-from companion.figures.theme import OVER_ITEMS, WIDTH, opening, points, titled, under
+from companion.figures.phrases import opening, under
+from companion.figures.theme import OVER_ITEMS, WIDTH, points, titled
 from companion.intervals import side
 from companion.perturbations.perturbation import in_standing_order
 

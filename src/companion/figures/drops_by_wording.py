@@ -7,7 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis import tables
-from companion.figures.theme import OVER_ITEMS, WIDTH, perturbation_look, titled
+from companion.figures.looks import perturbation_look
+from companion.figures.theme import OVER_ITEMS, WIDTH, titled
 from companion.perturbations.perturbation import in_standing_order
 
 

@@ -10,16 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from companion.analysis.findings import measured
-from companion.figures.theme import (
-    WIDTH,
-    draw_chance,
-    end_labels,
-    perturbation_label,
-    recipe_look,
-    recipes_in_order,
-    titled,
-    under,
-)
+from companion.figures.looks import recipe_look, recipes_in_order
+from companion.figures.phrases import perturbation_label, under
+from companion.figures.theme import WIDTH, draw_chance, end_labels, titled
 from companion.perturbations.perturbation import in_standing_order
 
 MEASURES = {

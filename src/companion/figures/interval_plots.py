@@ -12,25 +12,9 @@ from matplotlib.figure import Figure
 from scipy.stats import linregress
 
 from companion.evaluation.judges import measured_error
-from companion.figures.theme import (
-    BLIND_SAFE,
-    CHANCE,
-    OVER_ITEMS,
-    WIDTH,
-    beside,
-    checkpoints_in_order,
-    effects,
-    opening,
-    perturbation_label,
-    perturbation_look,
-    phrase,
-    recipe_look,
-    recipe_rows,
-    signed,
-    so_far,
-    titled,
-    under,
-)
+from companion.figures.looks import BLIND_SAFE, checkpoints_in_order, perturbation_look, recipe_look
+from companion.figures.phrases import effects, opening, perturbation_label, phrase, signed, so_far, under
+from companion.figures.theme import CHANCE, OVER_ITEMS, WIDTH, beside, recipe_rows, titled
 
 FIVE = ("plain", "stop-think", "wrong-caption", "wrong-think", "blank-image")
 """The prompts of the figures that show five."""

@@ -9,7 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from companion.figures.theme import BLIND_SAFE, WIDTH, beside, titled
+from companion.figures.looks import BLIND_SAFE
+from companion.figures.theme import WIDTH, beside, titled
 
 
 def table(scored: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

@@ -8,16 +8,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis.behaviours import BEHAVIOURS, behaviours
-from companion.figures.theme import (
-    BLIND_SAFE,
-    WIDTH,
-    beside,
-    checkpoints_in_order,
-    opening,
-    perturbation_label,
-    titled,
-    under,
-)
+from companion.figures.looks import BLIND_SAFE, checkpoints_in_order
+from companion.figures.phrases import opening, perturbation_label, under
+from companion.figures.theme import WIDTH, beside, titled
 
 PARTS = (
     (BLIND_SAFE[2], ""),

@@ -9,17 +9,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.figures import tradeoff
-from companion.figures.theme import (
-    BLIND_SAFE,
-    end_labels,
-    opening,
-    over_seeds,
-    seeds_so_far,
-    signed,
-    tell_chance,
-    titled,
-    under,
-)
+from companion.figures.looks import BLIND_SAFE
+from companion.figures.phrases import opening, over_seeds, seeds_so_far, signed, under
+from companion.figures.theme import end_labels, tell_chance, titled
 
 RIGHT, GAP = tradeoff.MEASURES[0], tradeoff.GAP
 MEASURES = {RIGHT: "right", GAP: "right, but its reasoning does not say so", "entropy": "letter entropy"}

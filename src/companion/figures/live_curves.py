@@ -6,15 +6,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis.single_run import CURVES
-from companion.figures.theme import (
-    BLIND_SAFE,
-    PANELS,
-    draw_chance,
-    end_labels,
-    perturbation_label,
-    perturbation_look,
-    titled,
-)
+from companion.figures.looks import BLIND_SAFE, perturbation_look
+from companion.figures.phrases import perturbation_label
+from companion.figures.theme import PANELS, draw_chance, end_labels, titled
 from companion.perturbations.perturbation import in_standing_order
 
 WINDOW = 10

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.figures.theme import BLIND_SAFE, titled
+from companion.figures.looks import BLIND_SAFE
+from companion.figures.theme import titled
 from companion.questions.microworld import questions
 from companion.questions.question import LETTERS
 

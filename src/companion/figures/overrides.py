@@ -6,16 +6,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.figures.theme import (
-    BLIND_SAFE,
-    OVER_STEPS,
-    initial_label,
-    moved,
-    perturbation_label,
-    seeds_so_far,
-    titled,
-    under,
-)
+from companion.figures.looks import BLIND_SAFE
+from companion.figures.phrases import initial_label, perturbation_label, seeds_so_far, under
+from companion.figures.theme import OVER_STEPS, moved, titled
 
 RATES = {
     "P(override | conclusion wrong)": ("of wrong conclusions, overridden", BLIND_SAFE[3], "o"),

@@ -7,7 +7,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis import tables
-from companion.figures.theme import OVER_ITEMS, STYLES, WIDTH, draw_chance, effects, phrase, points, titled
+from companion.figures.looks import STYLES
+from companion.figures.phrases import effects, phrase
+from companion.figures.theme import OVER_ITEMS, WIDTH, draw_chance, points, titled
 from companion.perturbations.perturbation import in_standing_order
 
 SHOWN = ("plain", "right-caption", "wrong-caption", "right-think", "wrong-think")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.figures.theme import end_labels, over_seeds, recipe_look, seeds_so_far, titled
+from companion.figures.looks import recipe_look
+from companion.figures.phrases import over_seeds, seeds_so_far
+from companion.figures.theme import end_labels, titled
 
 PRESSED = "-1e-4"
 """What the names of recipes with the higher rate end with."""

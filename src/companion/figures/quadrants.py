@@ -7,7 +7,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis import consistency
-from companion.figures.theme import BLIND_SAFE, perturbation_label, shares_bar, titled
+from companion.figures.looks import BLIND_SAFE
+from companion.figures.phrases import perturbation_label
+from companion.figures.theme import shares_bar, titled
 from companion.perturbations.perturbation import in_standing_order
 
 LOOKS = {

@@ -6,7 +6,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.figures.interval_plots import SEEDS, seeds
-from companion.figures.theme import enumeration, recipes_in_order, seeds_so_far, titled
+from companion.figures.looks import recipes_in_order
+from companion.figures.phrases import enumeration, seeds_so_far
+from companion.figures.theme import titled
 
 A_FIFTH = 0.2
 """Of the words before RL: what docs/study.md takes to matter."""

@@ -6,18 +6,9 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.figures.theme import (
-    clearly,
-    enumeration,
-    over_seeds,
-    perturbation_label,
-    perturbation_look,
-    recipe_rows,
-    seeds_so_far,
-    signed,
-    so_far,
-    titled,
-)
+from companion.figures.looks import perturbation_look
+from companion.figures.phrases import clearly, enumeration, over_seeds, perturbation_label, seeds_so_far, signed, so_far
+from companion.figures.theme import recipe_rows, titled
 
 MEASURES = {
     "right": "right",

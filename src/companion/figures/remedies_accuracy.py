@@ -5,19 +5,9 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.figures.theme import (
-    beside,
-    draw_chance,
-    opening,
-    over_seeds,
-    perturbation_label,
-    perturbation_look,
-    phrase,
-    recipe_rows,
-    seeds_so_far,
-    signed,
-    titled,
-)
+from companion.figures.looks import perturbation_look
+from companion.figures.phrases import opening, over_seeds, perturbation_label, phrase, seeds_so_far, signed
+from companion.figures.theme import beside, draw_chance, recipe_rows, titled
 
 SHOWN = ("wrong-caption", "wrong-think", "right-caption", "right-think")
 """What augmentation mixes into the prompts of RL; the first two assert a wrong option."""

@@ -8,15 +8,8 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.figures.theme import (
-    clearly,
-    enumeration,
-    perturbation_label,
-    recipe_rows,
-    seeds_so_far,
-    shares_bar,
-    titled,
-)
+from companion.figures.phrases import clearly, enumeration, perturbation_label, seeds_so_far
+from companion.figures.theme import recipe_rows, shares_bar, titled
 from companion.figures.three_shares import SHARES
 
 

@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 
 from companion.analysis import consistency
 from companion.analysis.consistency import DERIVED
-from companion.figures.theme import BLIND_SAFE, OVER_ITEMS, titled
+from companion.figures.looks import BLIND_SAFE
+from companion.figures.theme import OVER_ITEMS, titled
 
 PROBES = {
     ("blank", "same"): "its own reasoning, blank picture:\nthe same answer",

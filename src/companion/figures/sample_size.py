@@ -8,7 +8,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis.samples_needed import enough
-from companion.figures.theme import BLIND_SAFE, WIDTH, titled
+from companion.figures.looks import BLIND_SAFE
+from companion.figures.theme import WIDTH, titled
 
 
 def table(file: Path | str) -> pd.DataFrame:

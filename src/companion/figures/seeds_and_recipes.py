@@ -6,7 +6,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.figures.interval_plots import SEEDS, seeds
-from companion.figures.theme import enumeration, seeds_so_far, tell_chance, titled
+from companion.figures.phrases import enumeration, seeds_so_far
+from companion.figures.theme import tell_chance, titled
 
 DATA_RECIPES = ("rl-correct", "rl-augmented")
 """The recipes that differ in their prompts and not in their reward: those of F14."""

@@ -5,15 +5,9 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.figures.theme import (
-    OVER_STEPS,
-    initial_label,
-    moved,
-    perturbation_label,
-    perturbation_look,
-    seeds_so_far,
-    titled,
-)
+from companion.figures.looks import perturbation_look
+from companion.figures.phrases import initial_label, perturbation_label, seeds_so_far
+from companion.figures.theme import OVER_STEPS, moved, titled
 from companion.perturbations.perturbation import in_standing_order
 
 SEEN = "plain"

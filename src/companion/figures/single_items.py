@@ -12,7 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from companion.evaluation.judges.judge_registry import judged_by
-from companion.figures.theme import BLIND_SAFE, checkpoint_look, perturbation_label, perturbation_look, titled
+from companion.figures.looks import BLIND_SAFE, checkpoint_look, perturbation_look
+from companion.figures.phrases import perturbation_label
+from companion.figures.theme import titled
 from companion.perturbations.perturbation import Prompt
 from companion.questions.question import LETTERS, Question
 

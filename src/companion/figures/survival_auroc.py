@@ -7,7 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis import tables
-from companion.figures.theme import BLIND_SAFE, OVER_ITEMS, WIDTH, beside, titled
+from companion.figures.looks import BLIND_SAFE
+from companion.figures.theme import OVER_ITEMS, WIDTH, beside, titled
 from companion.perturbations.perturbation import in_standing_order
 
 LOOKS = {"P(correct)": (-0.14, BLIND_SAFE[0], "o"), "−entropy": (0.14, BLIND_SAFE[1], "s")}

@@ -1,13 +1,13 @@
-"""What all figures share: the look of a perturbation and of a recipe, and how a point with its interval is drawn.
+"""How all figures are drawn: title, small print, a point with its interval, and the picture's file.
 
-A perturbation has one colour, one marker and one name everywhere, and is told apart without colour. The title of a
-figure says what its numbers show; below it stands in small print of which models, items and seeds it is, and what
-its marks mean. Lines and bars are named where they are; there are no legends."""
+The title of a figure says what its numbers show; below it stands in small print of which models, items and seeds it is,
+and what its marks mean. Lines and bars are named where they are; there are no legends. Colours and markers are in
+`looks`, words in `phrases`."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from textwrap import TextWrapper
 from typing import Any
 
@@ -17,69 +17,22 @@ import seaborn as sns
 from IPython.display import Image
 from matplotlib import rcParams
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from PIL.Image import Dither, Quantize
 from PIL.Image import open as open_image
 from PIL.ImageChops import difference
 from PIL.PngImagePlugin import PngInfo
 
-from companion.analysis.findings.rule import ENOUGH_SEEDS
-
-BLIND_SAFE = [to_hex((0.85 * r, 0.85 * g, 0.85 * b)) for r, g, b in sns.color_palette("colorblind")]
-"""Seaborn's colours for the colour-blind, a little darker: all but the pale 6 and 8 have a contrast of 3 to white."""
+from companion.figures.looks import perturbation_look, recipes_in_order
+from companion.figures.phrases import perturbation_label
 
 WIDTH = 8.0
 """Of a figure, in inches: its small print is still legible where the whole figure is as wide as a telephone."""
 
 OVER_ITEMS = "lines through points: 95 % intervals over items"
-OVER_RUNS = "lines through points: 95 % intervals over seeds and items"
 
 CHANCE: dict[str, Any] = {"color": "#666666", "linewidth": 1.2, "linestyle": ":"}
 """The line at the accuracy of guessing."""
-
-STYLES = {
-    "plain": ("#222222", "o"),
-    "stop-think": (BLIND_SAFE[7], "P"),
-    "right-think": (BLIND_SAFE[2], "^"),
-    "right-caption": (BLIND_SAFE[9], "v"),
-    "wrong-think": (BLIND_SAFE[3], "X"),
-    "wrong-think-but": (BLIND_SAFE[1], "p"),
-    "wrong-caption": (BLIND_SAFE[0], "s"),
-    "wrong-caption-disclaimer": (BLIND_SAFE[4], "D"),
-    "abstain": ("#555555", "h"),
-    "wrong-think-abstain": (BLIND_SAFE[3], "<"),
-    "wrong-caption-abstain": (BLIND_SAFE[0], ">"),
-    "blank-image": (BLIND_SAFE[5], "*"),
-}
-"""perturbation → (colour, marker). What has no entry gets a grey and its first letter (`perturbation_look`)."""
-
-RECIPES = {
-    "before RL": ("#222222", "o", "-"),
-    "base": ("#222222", "o", "-"),
-    "rl-correct": (BLIND_SAFE[3], "s", "-"),
-    "rl-more-tasks": (BLIND_SAFE[1], "D", "-"),
-    "rl-augmented": (BLIND_SAFE[0], "^", "--"),
-    "rl-consistent": (BLIND_SAFE[2], "v", "-"),
-    "rl-augmented-consistent": (BLIND_SAFE[4], "P", "--"),
-    "rl-grounded": (BLIND_SAFE[5], "X", "-"),
-    "rl-augmented-grounded": (BLIND_SAFE[7], "<", "--"),
-    "rl-guarded": (BLIND_SAFE[9], ">", ":"),
-    "reference": (BLIND_SAFE[2], "*", "-"),
-}
-"""Training recipe → (colour, marker, line), in the order in which figures list them."""
-
-
-CHECKPOINTS = {
-    "base": RECIPES["base"],
-    "reference": RECIPES["reference"],
-    "misread-0": ("#666666", "p", "-"),
-    "misread-0-rl-correct": (BLIND_SAFE[3], "d", ":"),
-    "misread-20": (BLIND_SAFE[1], "h", "-"),
-    **{name: look for name, look in RECIPES.items() if name != "before RL"},
-}
-"""checkpoint → (colour, marker, line), in the order in which figures list them."""
-
 
 PANELS = {
     "right": ("right (%)", 100),
@@ -88,23 +41,6 @@ PANELS = {
     "words": ("words of reasoning", 1),
 }
 """Measure of a run → its label and the factor by which it is drawn."""
-
-
-OTHERS = "#555555"
-"""The colour of what has no look of its own; its marker is its first letter."""
-
-
-PHRASES = {
-    "plain": "the plain prompt",
-    "stop-think": "no reasoning",
-    "right-think": "a right reasoning prefix",
-    "right-caption": "a right caption",
-    "wrong-think": "a wrong reasoning prefix",
-    "wrong-caption": "a wrong caption",
-    "blank-image": "a blank picture",
-}
-"""perturbation → what it is, in the middle of a sentence; others go by their names."""
-
 
 TITLE_CHARACTERS = 9.5
 """Characters of a title that fit an inch."""
@@ -143,52 +79,6 @@ def balanced(line: str, most: int) -> str:
     return "\n".join(parted(next(width for width in range(1, most + 1) if len(parted(width)) == len(parted(most)))))
 
 
-def phrase(perturbation: str) -> str:
-    """A perturbation in the middle of a sentence, "a wrong caption"."""
-    return PHRASES.get(perturbation, perturbation)
-
-
-def under(perturbation: str) -> str:
-    """Where a perturbation is given: "under the plain prompt", "after a wrong reasoning prefix"."""
-    if perturbation == "plain":
-        return "under the plain prompt"
-    return f"{'after' if perturbation in ('wrong-think', 'right-think') else 'with'} {phrase(perturbation)}"
-
-
-def opening(words: str) -> str:
-    """Words at the beginning of a sentence."""
-    return words[:1].upper() + words[1:]
-
-
-def signed(points: float) -> str:
-    """Percentage points as a change, without decimals: "−12", "+3", "0"."""
-    return f"{points:+.0f}".replace("-", "−").replace("−0", "0").replace("+0", "0")
-
-
-def effects(lines: dict[str, Any], of: str = " of accuracy") -> str:
-    """What changes do, from their intervals: "A wrong caption costs 10 points of accuracy, a wrong prefix 56".
-
-    lines: what it is that changes something → value, low and high, as shares. Where an interval holds zero it says so.
-    """
-    told: list[str] = []
-    before = ""
-    for what, line in lines.items():
-        low, value, high = (100 * line[name] for name in ("low", "value", "high"))
-        if low > 0 or high < 0:
-            verb, size = "adds" if value > 0 else "costs", f"{abs(value):.0f}"
-            told.append(f"{what} {size}" if verb == before else f"{what} {verb} {size} points{'' if told else of}")
-        else:
-            verb = ""
-            told.append(f"{what} makes no clear difference ({signed(low)} to {signed(high)} points)")
-        before = verb
-    return opening(", ".join(told))
-
-
-def enumeration(parts: list[str]) -> str:
-    """ "a", "a and b", "a, b and c"."""
-    return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else "".join(parts)
-
-
 def end_labels(axes: Axes, x: float, labels: list[tuple[float, str, str]], gap: float, **text: Any) -> None:
     """Names at the ends of lines, moved apart so that none lies on another.
 
@@ -215,42 +105,6 @@ def end_labels(axes: Axes, x: float, labels: list[tuple[float, str, str]], gap: 
             annotation_clip=False,
             **({"fontsize": "small"} | text),
         )
-
-
-def so_far(done: int, planned: int, unit: str) -> str:
-    """What a title begins with until all planned runs are there; "" then."""
-    return "" if done >= planned else f"{done} of {planned} {unit} so far. "
-
-
-def seeds_so_far(table: pd.DataFrame) -> str:
-    """The same of a table with the columns seeds and planned, whose lines may rest on different numbers of seeds; what
-    is not planned is left out."""
-    table = table[table["planned"] > 0]
-    if table.empty:
-        return ""
-    low, high, planned = (int(end) for end in (table["seeds"].min(), table["seeds"].max(), table["planned"].max()))
-    return "" if low >= planned else f"{low if low == high else f'{low} to {high}'} of {planned} seeds so far. "
-
-
-def over_seeds(table: pd.DataFrame) -> str:
-    """What the intervals of a table with the column seeds are over."""
-    fewest, most = table["seeds"].min(), table["seeds"].max()
-    if most == 1:
-        return "items; one seed so far"
-    return "seeds and items" + ("; where there is one seed, over items" if fewest == 1 else "")
-
-
-def clearly(table: pd.DataFrame) -> str:
-    """The word, with a blank, where all lines of a table with the column seeds rest on enough of them for a verdict;
-    else nothing."""
-    return "clearly " if table["seeds"].min() >= ENOUGH_SEEDS else ""
-
-
-def initial_label(initial: str) -> str:
-    """An initial checkpoint of the study as figures name it, in two lines: its name, and what it was shown."""
-    share, _, kind = initial.removeprefix("misread-").partition("-")
-    much = "no" if share == "0" else f"{share} %"
-    return f"{initial}\n{much} misread reasoning before RL{f', {kind}' if kind else ''}"
 
 
 def show(figure: Figure, alt: str) -> Image:
@@ -282,52 +136,12 @@ VISIBLE, RARE = 16, 0.002
 """How far a channel (of 255) may be off in a picture with a palette, but for so few of its pixels."""
 
 
-def perturbation_look(name: str) -> tuple[str, str]:
-    """(colour, marker) of a perturbation; of one without an entry in `STYLES` a grey and a marker by its name."""
-    return STYLES.get(name) or (OTHERS, _own_marker(name))
-
-
-def recipe_look(name: str) -> tuple[str, str, str]:
-    """(colour, marker, line) of a recipe; of one without an entry in `RECIPES` a grey and a marker by its name."""
-    return RECIPES.get(name) or (OTHERS, _own_marker(name), "-.")
-
-
-def _own_marker(name: str) -> str:
-    return f"${name.removeprefix('rl-')[0].upper()}$"
-
-
-def recipes_in_order(table: pd.DataFrame) -> list[str]:
-    """The recipes of a table in their standing order, others after them."""
-    return _in_order(RECIPES, table["recipe"])
-
-
 def recipe_rows(axes: Axes, table: pd.DataFrame) -> list[str]:
     """The recipes of a table in their standing order, each made a row of the axes, from the top down."""
     recipes = recipes_in_order(table)
     axes.set_yticks(range(len(recipes)), [name.replace("augmented-", "augmented-\n") for name in recipes])
     axes.set_ylim(len(recipes) - 0.5, -0.5)
     return recipes
-
-
-def checkpoints_in_order(labels: Iterable[str]) -> list[str]:
-    """Checkpoints in their standing order, others after them."""
-    return _in_order(CHECKPOINTS, labels)
-
-
-def _in_order(known: Iterable[str], there: Iterable[str]) -> list[str]:
-    found = dict.fromkeys(there)
-    standing = [name for name in known if name in found]
-    return standing + sorted(set(found) - set(standing))
-
-
-def checkpoint_look(label: str) -> tuple[str, str, str]:
-    """(colour, marker, line) of a checkpoint; one look for all that are not ours."""
-    return CHECKPOINTS.get(label) or (OTHERS, "H", "-")
-
-
-def perturbation_label(perturbation: str) -> str:
-    """A perturbation as figures name it."""
-    return "plain prompt" if perturbation == "plain" else perturbation
 
 
 def draw_chance(axes: Axes, table: pd.DataFrame, line: str = "axvline") -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.figures.theme import BLIND_SAFE, initial_label, perturbation_label, seeds_so_far, shares_bar, titled
+from companion.figures.looks import BLIND_SAFE
+from companion.figures.phrases import initial_label, perturbation_label, seeds_so_far
+from companion.figures.theme import shares_bar, titled
 
 SHARES = {
     "agrees": (BLIND_SAFE[0], ""),

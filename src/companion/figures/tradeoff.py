@@ -11,7 +11,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from companion.figures.theme import BLIND_SAFE, draw_chance, initial_label, over_seeds, seeds_so_far, signed, titled
+from companion.figures.looks import BLIND_SAFE
+from companion.figures.phrases import initial_label, over_seeds, seeds_so_far, signed
+from companion.figures.theme import draw_chance, titled
 
 MEASURES = ("right", "right and its reasoning says so")
 GAP = "right but its reasoning does not say so"

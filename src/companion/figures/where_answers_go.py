@@ -9,7 +9,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.analysis import tables
-from companion.figures.theme import BLIND_SAFE, WIDTH, perturbation_label, shares_bar, titled, under
+from companion.figures.looks import BLIND_SAFE
+from companion.figures.phrases import perturbation_label, under
+from companion.figures.theme import WIDTH, shares_bar, titled
 from companion.perturbations.perturbation import in_standing_order
 
 FATES = {"right": "still right", "suggested": "the asserted option", "other": "another option", "none": "no answer"}

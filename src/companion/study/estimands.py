@@ -19,7 +19,7 @@ from companion.analysis.crossed import (
     slope_within_blocks,
     variance_gap,
 )
-from companion.analysis.panel import Checkpoints, StudyPanel
+from companion.analysis.panel import Checkpoints, RunsPanel
 from companion.measures import auroc, minus
 from companion.study.protocol import FOLLOWED, MISREAD_0, MISREAD_10, MISREAD_20, MISREAD_40, OVERRIDDEN
 
@@ -68,7 +68,7 @@ class Estimand:
         shared = sorted(set.intersection(*(set(seeds[cell]) for cell in self.cells())))
         return Runs(dict.fromkeys(self.cells(), shared), len(shared))
 
-    def estimate(self, panel: StudyPanel, runs: Runs, against: float) -> CrossedEstimate:
+    def estimate(self, panel: RunsPanel, runs: Runs, against: float) -> CrossedEstimate:
         """From the runs that are there; at least one."""
         raise NotImplementedError
 
@@ -84,10 +84,10 @@ class WeightedMean(Estimand):
     def cells(self) -> Sequence[Checkpoints]:
         return tuple(dict.fromkeys(term.cell for term in self.terms))
 
-    def estimate(self, panel: StudyPanel, runs: Runs, against: float) -> CrossedEstimate:
+    def estimate(self, panel: RunsPanel, runs: Runs, against: float) -> CrossedEstimate:
         return crossed_mean(self.values(panel, runs), against)
 
-    def values(self, panel: StudyPanel, runs: Runs) -> np.ndarray:
+    def values(self, panel: RunsPanel, runs: Runs) -> np.ndarray:
         """(seeds, items), over the items that all cells were asked."""
         parts = [
             term.weight * panel.values(term.cell, term.prompt, term.measure, runs.seeds[term.cell])
@@ -115,7 +115,7 @@ class Auroc(Estimand):
     def cells(self) -> Sequence[Checkpoints]:
         return (self.cell,)
 
-    def estimate(self, panel: StudyPanel, runs: Runs, against: float) -> CrossedEstimate:
+    def estimate(self, panel: RunsPanel, runs: Runs, against: float) -> CrossedEstimate:
         seeds = runs.seeds[self.cell]
         sure, entropy, right = (
             panel.values(self.cell, prompt, measure, seeds)
@@ -140,7 +140,7 @@ class Slope(Estimand):
     def runs(self, seeds: dict[Checkpoints, list[int]]) -> Runs:
         return Runs(seeds, sum(map(len, seeds.values())))
 
-    def estimate(self, panel: StudyPanel, runs: Runs, against: float) -> CrossedEstimate:
+    def estimate(self, panel: RunsPanel, runs: Runs, against: float) -> CrossedEstimate:
         dose, drifts, blocks = [], [], []
         for cell, seeds in runs.seeds.items():
             dose += [DOSES[cell.initial] / PER_DOSE] * len(seeds)
@@ -162,7 +162,7 @@ class RankOrder(Estimand):
     def runs(self, seeds: dict[Checkpoints, list[int]]) -> Runs:
         return Runs(seeds, sum(map(len, seeds.values())))
 
-    def estimate(self, panel: StudyPanel, runs: Runs, against: float) -> CrossedEstimate:
+    def estimate(self, panel: RunsPanel, runs: Runs, against: float) -> CrossedEstimate:
         overridden, drifts = [], []
         for cell, seeds in runs.seeds.items():
             right, wrong = (
@@ -183,12 +183,12 @@ class VarianceGap(Estimand):
     def cells(self) -> Sequence[Checkpoints]:
         return self.compared
 
-    def estimate(self, panel: StudyPanel, runs: Runs, against: float) -> CrossedEstimate:
+    def estimate(self, panel: RunsPanel, runs: Runs, against: float) -> CrossedEstimate:
         accuracy = [panel.values(cell, "plain", "right", runs.seeds[cell]) for cell in self.compared]
         return variance_gap(accuracy, np.random.default_rng(SEED))
 
 
-def _drift_of_each(panel: StudyPanel, cell: Checkpoints, prompt: str, seeds: list[int]) -> np.ndarray:
+def _drift_of_each(panel: RunsPanel, cell: Checkpoints, prompt: str, seeds: list[int]) -> np.ndarray:
     """(seeds,), the change of *contradicts* over RL."""
     if not seeds:
         return np.zeros(0)

@@ -17,7 +17,7 @@ import pandas as pd
 from companion.analysis.crossed import no_estimate
 from companion.analysis.findings.rule import NO_MORE, decide
 from companion.analysis.findings.wording import value
-from companion.analysis.panel import Checkpoints, StudyPanel
+from companion.analysis.panel import Checkpoints, RunsPanel
 from companion.study.estimands import Runs
 from companion.study.planned_tests import TESTS, PlannedTest
 from companion.study.protocol import PROTOCOL
@@ -39,7 +39,7 @@ def study_tests(results: Path, tests: Sequence[PlannedTest] = TESTS) -> pd.DataF
     value_judge, low_judge and high_judge are the same estimate by the judge; without such a run there are no such
     columns.
     """
-    panel, by_judge = StudyPanel(results), StudyPanel(results, "judged")
+    panel, by_judge = RunsPanel(results), RunsPanel(results, "judged")
     lines = []
     for test in tests:
         cells = test.estimand.cells()
@@ -87,7 +87,7 @@ def _at_most(test: Any) -> str:
     return f"no more than {100 * test.matters:g} points" if test.unit == "points" else f"{NO_MORE} ({test.matters:g})"
 
 
-def _read_otherwise(panel: StudyPanel, runs: Runs) -> bool:
+def _read_otherwise(panel: RunsPanel, runs: Runs) -> bool:
     """Whether in any run of a test, or before its RL, the rule judge reads more than `BOTH` of the reasonings otherwise
     than the grammar does."""
     return any(
@@ -104,7 +104,7 @@ def planned_seeds(cell: Checkpoints) -> list[int]:
     return sorted(run.seed for run in planned)
 
 
-def _bound(test: PlannedTest, panel: StudyPanel, seeds: dict[Checkpoints, list[int]]) -> float:
+def _bound(test: PlannedTest, panel: RunsPanel, seeds: dict[Checkpoints, list[int]]) -> float:
     """The smallest effect that matters, in the unit of the value."""
     cell = test.estimand.cells()[0]
     if test.unit != "words" or not seeds[cell]:

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 
 from companion.analysis.crossed import CrossedEstimate, crossed_mean, mean_over_runs
-from companion.analysis.panel import Checkpoints, StudyPanel
+from companion.analysis.panel import Checkpoints, RunsPanel
 from companion.errors import CompanionError
-from companion.figures.theme import recipes_in_order
+from companion.figures.looks import recipes_in_order
 from companion.measures import share
 from companion.study.estimands import SEED, Runs, Term, WeightedMean
 from companion.study.planned_tests import THREE_PROMPTS
@@ -38,7 +38,7 @@ the conclusion was right takes a world in which conclusions are read exactly. Th
 
 
 def curves(
-    panel: StudyPanel,
+    panel: RunsPanel,
     initials: Sequence[str],
     recipe: str,
     prompts: Sequence[str],
@@ -91,7 +91,7 @@ def _level(found: CrossedEstimate, measure: str) -> dict[str, float]:
     return asdict(found) | ends
 
 
-def drift_of_runs(panel: StudyPanel, initials: Mapping[str, float], step: int) -> pd.DataFrame:
+def drift_of_runs(panel: RunsPanel, initials: Mapping[str, float], step: int) -> pd.DataFrame:
     """initial, share, prompt, seed, drift, planned (runs): one line a run of `rl-correct` and prompt; shares of 1.
 
     initials: initial checkpoint → what is told as its share, as `estimands.DOSES`.
@@ -123,7 +123,7 @@ BEFORE = "before RL"
 """Stands for the initial checkpoints among recipes."""
 
 
-def recipes_run(panel: StudyPanel, initial: str) -> pd.DataFrame:
+def recipes_run(panel: RunsPanel, initial: str) -> pd.DataFrame:
     """recipe, gates (without which a rollout gets no reward), augmented (share of the prompts that carry some text),
     steps, seeds (those recorded), recorded and planned (how many of them): in standing order what the protocol compares
     from an initial checkpoint, recorded or not, and what else is recorded."""
@@ -149,7 +149,7 @@ def recipes_run(panel: StudyPanel, initial: str) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def _planned(panel: StudyPanel, cell: Checkpoints) -> int:
+def _planned(panel: RunsPanel, cell: Checkpoints) -> int:
     """How many seeds are planned of the checkpoints of a cell; 0 where the records are not the study's."""
     return len(planned_seeds(cell)) if panel.follows(PROTOCOL.identity) else 0
 
@@ -159,7 +159,7 @@ def _planned_recipes(initial: str) -> list[str]:
     return [cell.recipe.name for cell in PROTOCOL.cells if cell.initial.name == initial and cell.arm not in ("C", "E")]
 
 
-def compared(panel: StudyPanel, initial: str, step: int) -> dict[str, list[int]]:
+def compared(panel: RunsPanel, initial: str, step: int) -> dict[str, list[int]]:
     """recipe → seeds: those of `recipes_run` whose answers at that step are recorded.
 
     The protocol's recipes have the seeds that all of them have, so that all are compared over the same ones; others
@@ -178,7 +178,7 @@ def compared(panel: StudyPanel, initial: str, step: int) -> dict[str, list[int]]
     return {name: sorted(shared.intersection(seeds)) or seeds for name, seeds in found.items()}
 
 
-def beside_correct(panel: StudyPanel, initial: str, step: int, measures: Sequence[str]) -> pd.DataFrame:
+def beside_correct(panel: RunsPanel, initial: str, step: int, measures: Sequence[str]) -> pd.DataFrame:
     """recipe, prompt, measure, seed, its estimate, planned (seeds): of each other recipe `compared`, its models minus
     those of `rl-correct` after as many steps, paired by seed and item.
 
@@ -199,7 +199,7 @@ def beside_correct(panel: StudyPanel, initial: str, step: int, measures: Sequenc
 
 
 def after_recipes(
-    panel: StudyPanel, initial: str, step: int, prompts: Sequence[str], measures: Sequence[str]
+    panel: RunsPanel, initial: str, step: int, prompts: Sequence[str], measures: Sequence[str]
 ) -> pd.DataFrame:
     """recipe, prompt, measure, contrast, its estimate, more, more_low and more_high, planned (seeds), chance (of being
     right by guessing): of the recipes `compared`, after so many steps, and of what `rl-correct` began from as `BEFORE`.
@@ -231,12 +231,12 @@ def after_recipes(
     return _without_tests(lines)
 
 
-def _mean(panel: StudyPanel, terms: Sequence[Term], seeds: list[int]) -> CrossedEstimate:
+def _mean(panel: RunsPanel, terms: Sequence[Term], seeds: list[int]) -> CrossedEstimate:
     mean = WeightedMean(tuple(terms))
     return mean.estimate(panel, Runs(dict.fromkeys(mean.cells(), seeds), len(seeds)), 0.0)
 
 
-def each_seed(panel: StudyPanel, initial: str, step: int, measure: str) -> pd.DataFrame:
+def each_seed(panel: RunsPanel, initial: str, step: int, measure: str) -> pd.DataFrame:
     """recipe, seed, before (RL), its estimate after so many steps, change, change_low, change_high, planned (seeds),
     chance (of being right by guessing): a measure under the plain prompt, of all recorded seeds of the recipes
     `compared`.
@@ -260,7 +260,7 @@ def each_seed(panel: StudyPanel, initial: str, step: int, measure: str) -> pd.Da
     return _without_tests(lines)
 
 
-def override_rates(panel: StudyPanel, initials: Sequence[str], prompts: Sequence[str]) -> pd.DataFrame:
+def override_rates(panel: RunsPanel, initials: Sequence[str], prompts: Sequence[str]) -> pd.DataFrame:
     """initial, prompt, step, rate (of `RATES`), its estimate, among (share of all answers that it is of), planned
     (seeds): before and after RL by `rl-correct`."""
     lines = []
@@ -303,7 +303,7 @@ def seeds_sentence(table: pd.DataFrame) -> str:
     return f"seeds recorded: {told} · {items}"
 
 
-def recorded(panel: StudyPanel) -> tuple[int, int]:
+def recorded(panel: RunsPanel) -> tuple[int, int]:
     """How many RL runs are recorded, and how many are planned."""
     runs = [(panel.results / run.name / "run.json").exists() for run in PROTOCOL.runs()]
     return sum(runs), len(runs)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from companion.analysis.panel import Checkpoints, StudyPanel
+from companion.analysis.panel import Checkpoints, RunsPanel
 from companion.errors import CompanionError
 from companion.evaluation.engine import evaluate
 from companion.evaluation.records import NONE
@@ -38,7 +38,7 @@ def keep_transcripts(scratch: Path, results: Path) -> pd.DataFrame:
     """
     seed = PROTOCOL.cells[0].seeds[0]
     work = scratch / f"{KEPT.initial}-{seed}"
-    panel, items = StudyPanel(results), PROTOCOL.items()[:N_ITEMS]
+    panel, items = RunsPanel(results), PROTOCOL.items()[:N_ITEMS]
     parts = []
     for cell, folder in ((KEPT.before(), work / "initial"), (KEPT, work / KEPT.recipe / f"step-{KEPT.step}")):
         if not (folder / "config.json").exists():

@@ -18,7 +18,7 @@ import pandas as pd
 from IPython.display import Image
 
 from companion.analysis import consistency, findings, leaderboard
-from companion.analysis.panel import INITIAL, StudyPanel
+from companion.analysis.panel import INITIAL, RunsPanel
 from companion.errors import CompanionError
 from companion.evaluation.current_rows import numbered
 from companion.evaluation.engine import judge
@@ -69,7 +69,7 @@ class NotebookContext:
     questions: Sequence[Question] = ()
     rows: pd.DataFrame = field(default_factory=pd.DataFrame)
     answers: pd.DataFrame = field(default_factory=pd.DataFrame)
-    panel: StudyPanel | None = None
+    panel: RunsPanel | None = None
 
     def rng(self) -> np.random.Generator:
         """A fresh generator: each table is the same whichever was made before it."""
@@ -263,7 +263,7 @@ def open_study(notebook: str, parameters: Mapping[str, Any]) -> NotebookContext:
     """
     _prepare()
     folder = Path(parameters["study"])
-    panel = StudyPanel(folder)
+    panel = RunsPanel(folder)
     made = [file for file in sorted(folder.glob("*/*/run.json")) if not file.parent.name.startswith(INITIAL)]
     runs, planned = recorded(panel)
     seeds = sorted({int(file.parent.parent.name.rpartition("-")[2]) for file in made})

@@ -11,7 +11,7 @@ from companion.errors import CompanionError, first_line
 from companion.evaluation.judges.grounding_judge import Grounding
 from companion.evaluation.judges.rule_judge import Rule
 from companion.evaluation.judges.verdicts import Case, Verdict
-from companion.figures.theme import checkpoints_in_order
+from companion.figures.looks import checkpoints_in_order
 from companion.models.interface import Response, Sampling, responses
 from companion.perturbations.perturbation import Prompt
 from companion.questions.question import LETTERS

@@ -21,7 +21,9 @@ from companion.analysis.behaviours import SURE, with_behaviour
 from companion.evaluation.engine import evaluate
 from companion.evaluation.store import Store
 from companion.figures import single_items
-from companion.figures.theme import checkpoints_in_order, perturbation_label, png
+from companion.figures.looks import checkpoints_in_order
+from companion.figures.phrases import perturbation_label
+from companion.figures.theme import png
 from companion.questions.question import Question
 from companion.teaching.lab.widgets import choice, grid, picture, put_there, spoken
 

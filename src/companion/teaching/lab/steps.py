@@ -12,10 +12,12 @@ from typing import Any
 import ipywidgets
 import pandas as pd
 
-from companion.analysis.panel import Checkpoints, StudyPanel
+from companion.analysis.findings.rule import ENOUGH_SEEDS
+from companion.analysis.panel import Checkpoints, RunsPanel
 from companion.figures import lab_steps, single_items
 from companion.figures.lab_steps import GAP, RIGHT
-from companion.figures.theme import ENOUGH_SEEDS, png, recipes_in_order
+from companion.figures.looks import recipes_in_order
+from companion.figures.theme import png
 from companion.intervals import percent, points
 from companion.perturbations.perturbation import Prompt, apply
 from companion.questions.question import Question
@@ -26,7 +28,7 @@ from companion.teaching.lab.compose import answer_table
 from companion.teaching.lab.widgets import LABEL, WIDE, choice, picture, spoken, working
 
 
-def initials_of_recipes(panel: StudyPanel) -> dict[str, list[str]]:
+def initials_of_recipes(panel: RunsPanel) -> dict[str, list[str]]:
     """Recipe → the initial checkpoints from which its runs are recorded, of those that are shipped."""
     pairs = [(recipe, initial) for initial in models_in(CHECKPOINTS) for recipe in panel.recipes(initial)]
     names = recipes_in_order(pd.DataFrame(pairs, columns=["recipe", "initial"]))
@@ -135,7 +137,7 @@ class StepsPanel(ipywidgets.VBox):
     question: asked at every step.
     """
 
-    def __init__(self, panel: StudyPanel, question: Question) -> None:
+    def __init__(self, panel: RunsPanel, question: Question) -> None:
         self.panel, self.question, self.initials = panel, question, initials_of_recipes(panel)
         self.curves: dict[tuple[str, str], pd.DataFrame] = {}
         self.climbs: dict[tuple[str, str, str], pd.DataFrame] = {}

@@ -29,7 +29,7 @@ from companion.analysis.findings.rule import (
     joint_verdicts,
 )
 from companion.analysis.findings.wording import UNITS, expected, markdown_table, table_of_tests, value
-from companion.figures.theme import initial_label
+from companion.figures.phrases import initial_label
 from companion.intervals import points
 from companion.locks import whole
 from companion.study.planned_tests import HYPOTHESES
