@@ -17,7 +17,7 @@ from companion.study.planned_tests import HYPOTHESES
 from companion.teaching.pages import findings_page
 from companion.teaching.pages.findings_data import load
 from companion.teaching.pages.findings_page import page, weakest
-from companion.teaching.pages.three_results import findings_summary
+from companion.teaching.pages.main_results import findings_summary
 
 
 @pytest.fixture
@@ -157,11 +157,11 @@ def test_a_whole_study_is_no_longer_running(figures, tests_of_study):
 
 
 def test_what_is_typed_of_a_result_hangs_on_its_interval(figures, tests_of_study):
-    for low, high, words in ((-0.2, -0.1, "lowers"), (0.1, 0.2, "raises"), (-0.1, 0.1, "does not clearly change")):
+    for low, high, words in ((-0.2, -0.1, "fewer"), (0.1, 0.2, "more"), (-0.1, 0.1, "no change beyond ±10.0")):
         table = tests_of_study.copy()
-        table.loc[table["of"] == "F1", ["value", "low", "high"]] = [(low + high) / 2, low, high]
+        table.loc[table["of"] == "F5", ["value", "low", "high"]] = [(low + high) / 2, low, high]
         put(figures, table)
-        assert f"a wrong caption {words} accuracy" in findings_summary(figures)
+        assert f"| right, plain prompt | {words} (**" in findings_summary(figures)
     slopes = tests_of_study["of"] == "H1"
     for low, words in ((0.1, "the more contradictions RL adds"), (-0.1, "does not clearly add contradictions")):
         table = tests_of_study.assign(low=tests_of_study["low"].where(~slopes, 0.1))

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from companion.errors import CompanionError
-from companion.teaching.pages import readme, three_results
+from companion.teaching.pages import main_results, readme
 
 MOST_WORDS = 700
 
@@ -99,8 +99,22 @@ def test_results_follow_the_tables(project):
     table.loc[line, ["value", "low", "high"]] = [0.1234, 0.1, 0.15]
     table.to_csv(file, index=False)
     after = readme.results(project)
-    assert "a wrong caption lowers accuracy (**" in before
-    assert "a wrong caption raises accuracy (**+12.3 [+10.0, +15.0]**)" in after
+    assert "with a wrong caption **−" in before
+    assert "with a wrong caption **+12.3 [+10.0, +15.0]**" in after
+
+
+def test_the_remedy_is_told_once_all_its_runs_are_recorded(project):
+    file = project / "figures" / "study_tests.csv"
+    table, changes = pd.read_csv(file), pd.read_csv(project / "figures" / "remedies.csv")
+    own = (changes["recipe"] == "rl-consistent") & (changes["prompt"] == "wrong-think") & (changes["seed"] < 0)
+    for measure, value in (("contradicts", -0.4), ("right", 0.31)):
+        changes.loc[own & (changes["measure"] == measure), ["value", "low", "high"]] = [value, value - 0.1, value + 0.1]
+    changes.to_csv(project / "figures" / "remedies.csv", index=False)
+    line = "| wrong prefix | **−40.0 [−50.0, −30.0]** | **+31.0 [+21.0, +41.0]** |"
+    for verdict, told in (("runs missing", False), ("undecided", True)):
+        table.loc[table["of"] == "F8", "verdict"] = verdict
+        table.to_csv(file, index=False)
+        assert (line in readme.results(project)) is told
 
 
 def test_it_says_how_far_h3_is_until_it_has_a_verdict(project):
@@ -124,9 +138,8 @@ def test_an_unclear_change_is_told_by_how_large_it_can_be(project):
     line = (table["of"] == "F5") & (table["initial"] == "misread-0") & (table["prompt"] == "wrong-caption")
     table.loc[line, ["value", "low", "high"]] = [-0.01, -0.034, 0.014]
     table.to_csv(file, index=False)
-    assert "| contradicts it, with a wrong caption | no change beyond ±3.4 (**−1.0 [−3.4, +1.4]**) |" in readme.results(
-        project
-    )
+    line = "| contradicts it, wrong caption | no change beyond ±3.4 (**−1.0 [−3.4, +1.4]**) |"
+    assert line in readme.results(project)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +148,7 @@ def test_an_unclear_change_is_told_by_how_large_it_can_be(project):
 )
 def test_words_follow_from_the_interval(low, high, words):
     change = pd.Series({"value": (low + high) / 2, "low": low, "high": high})
-    assert three_results.in_words(change, "up", "down", "neither").startswith(f"{words} (**")
+    assert main_results.in_words(change, "up", "down", "neither").startswith(f"{words} (**")
 
 
 def test_every_notebook_has_its_line(root, project):

@@ -45,7 +45,7 @@ from companion.teaching.pages.findings_data import (
     load,
     read_table,
 )
-from companion.teaching.pages.three_results import results
+from companion.teaching.pages.main_results import results
 
 ORDER = (MISSING, TOO_FEW, CONTRADICTED, MIXED, UNDECIDED, NO_MORE, SUPPORTED)
 """Verdicts, from the one that a joint verdict hangs on first."""

@@ -1,4 +1,4 @@
-"""The parts of the README that are generated: one item, the first figure, three results, the list of notebooks.
+"""The parts of the README that are generated: one item, the first figure, the main results, the list of notebooks.
 
 `make figures` without parameters rewrites them, from committed rows and the tables of the figures;
 `python -m companion.teaching.pages.readme` does that alone, in seconds. With other parameters the README is left as
@@ -20,7 +20,7 @@ from companion.figures import single_items
 from companion.figures.theme import png, set_theme
 from companion.locks import whole
 from companion.questions.registry import find_questions
-from companion.teaching.pages.three_results import findings_summary
+from companion.teaching.pages.main_results import findings_summary
 
 ITEM, ANSWERS = "test-0-4", Path("results/gap/opened")
 """The item that the README shows, which is that of notebook 00, and where the answers to it are committed."""
@@ -78,7 +78,7 @@ def tradeoff(project: Path) -> str:
 
 
 def results(project: Path) -> str:
-    """Three results, and how sure they are; those of FINDINGS.md."""
+    """The main results, and how sure they are; those of FINDINGS.md."""
     return findings_summary(project / "figures")
 
 

@@ -1,4 +1,4 @@
-"""Three results of the study, in words that follow from their intervals: the README's, and the first of FINDINGS.md."""
+"""The main results of the study, in words that follow from their intervals: of the README, and of FINDINGS.md."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from companion.analysis.findings.rule import MISSING, SUPPORTED
 from companion.analysis.findings.wording import markdown_table
 from companion.intervals import points, side
 from companion.study.estimands import DOSES
-from companion.teaching.pages.findings_data import NAME, STUDY, Findings, incomplete, load
+from companion.teaching.pages.findings_data import NAME, STUDY, Findings, incomplete, load, read_table
 
 
 def findings_summary(figures: Path) -> str:
-    """The README's part: how sure the results are, and three of them."""
+    """The README's part: how sure the results are, and what they are."""
     found = load(figures)
     return f"{_status(found)}\n\n{results(found)}"
 
@@ -23,25 +23,24 @@ def findings_summary(figures: Path) -> str:
 TRADEOFF = {
     ("right", "plain"): "right, plain prompt",
     ("contradicts", "plain"): "contradicts its reasoning, plain prompt",
-    ("contradicts", "wrong-caption"): "contradicts it, with a wrong caption",
-    ("contradicts", "wrong-think"): "contradicts it, after a wrong prefix",
+    ("contradicts", "wrong-caption"): "contradicts it, wrong caption",
+    ("contradicts", "wrong-think"): "contradicts it, wrong prefix",
 }
 """Measure and prompt of a test of F5 → what the table of the trade-off calls the share of answers."""
 
 
-DOSE = {"plain": "plain prompt", "wrong-caption": "wrong caption", "wrong-think": "wrong prefix"}
-"""Prompt of a test of H1 → what the third result calls it."""
+PROMPTS = {"plain": "plain prompt", "wrong-caption": "wrong caption", "wrong-think": "wrong prefix"}
+"""Prompt of a test of H1 or F8 → what a result calls it."""
 
 
 def results(found: Findings) -> str:
-    """Three results, in words that follow from their intervals."""
+    """The main results, in words that follow from their intervals; that of the remedy once its runs are all there."""
     zero, twenty = found.initials
     tests = found.tests.set_index(["of", "initial", "measure", "contrast", "prompt"]).sort_index()
 
-    def hurts(prompt: str) -> str:
+    def effect(prompt: str) -> str:
         finding = "F1" if prompt.startswith("wrong") else "F13"
-        change = tests.loc[(finding, zero, "right", f"{prompt} minus plain, `rl-correct`", "")]
-        return in_words(change, "raises accuracy", "lowers accuracy", "does not clearly change accuracy")
+        return f"**{points(tests.loc[(finding, zero, 'right', f'{prompt} minus plain, `rl-correct`', '')])}**"
 
     def over_rl(initial: str, measure: str, prompt: str) -> str:
         change = tests.loc[("F5", initial, measure, "step 1,000 minus step 0 of `rl-correct`", prompt)]
@@ -60,22 +59,41 @@ def results(found: Findings) -> str:
         if (slopes["low"] > 0).all()
         else "More misread reasoning before RL does not clearly add contradictions under every prompt"
     )
-    per_dose = ", ".join(f"{told} **{points(slopes.loc[prompt])}**" for prompt, told in DOSE.items())
+    per_dose = ", ".join(f"{told} **{points(slopes.loc[prompt])}**" for prompt, told in PROMPTS.items())
     return "\n".join(
         [
-            f"1. **Misleading text.** For `{zero}` after RL, against the plain prompt: a wrong caption "
-            f"{hurts('wrong-caption')}. Starting the model's reasoning with a false sentence, a *wrong reasoning "
-            f"prefix*, {hurts('wrong-think')}. A right caption {hurts('right-caption')}, a right prefix "
-            f"{hurts('right-think')}.",
-            "2. **The trade-off.** Do more answers become right, and do more contradict their reasoning, prefix "
-            "included?",
+            f"1. **Misleading text.** Accuracy of `{zero}` after RL, against the plain prompt: with a wrong caption "
+            f"{effect('wrong-caption')}, a right one {effect('right-caption')}; where its reasoning is made to begin "
+            f"with a false sentence (a *wrong reasoning prefix*) {effect('wrong-think')}, with a true one "
+            f"{effect('right-think')}.",
+            "2. **The trade-off.** A prefix counts as reasoning here.",
             "",
             *(f"   {line}" for line in table.splitlines()),
             "",
-            f"3. **The dose{so_far}.** {grows}. Per 20 points, by a line through {runs} runs at {len(DOSES)} doses: "
-            f"{per_dose}.",
+            f"3. **The dose{so_far}.** {grows}. Per 20 points ({runs} runs, {len(DOSES)} doses): {per_dose}.",
+            *_remedy(found),
         ]
     )
+
+
+def _remedy(found: Findings) -> list[str]:
+    """What the reward for consistency buys, and at which price; nothing while runs of it are missing."""
+    tests = found.of("F8")
+    if (tests["verdict"] == MISSING).any():
+        return []
+    changes = read_table(found.figures, "remedies").query("recipe == 'rl-consistent' and seed < 0")
+    changes = changes.set_index(["prompt", "measure"])
+    rows = [
+        [told, *(f"**{points(changes.loc[(prompt, measure)])}**" for measure in ("contradicts", "right"))]
+        for prompt, told in PROMPTS.items()
+    ]
+    table = markdown_table(["`rl-consistent` minus `rl-correct`", "contradicts", "right"], rows)
+    return [
+        "4. **A remedy and its price.** `rl-consistent` pays a right answer only where its reasoning concludes it; "
+        f"from `{tests['initial'].iloc[0]}`, 500 steps.",
+        "",
+        *(f"   {line}" for line in table.splitlines()),
+    ]
 
 
 def in_words(change: pd.Series, up: str, down: str, neither: str) -> str:
