@@ -91,9 +91,10 @@ gap: $(READY)  ## ask reference and RL models again, opened and behind a server,
 	$(BIN)/companion release --results runs/results --scratch runs/grpo --initial base --seed 0,1,2,3,4 --out runs/gap
 	PATH=$(abspath $(BIN)):$$PATH bash scripts/gap.sh
 
-benchmarks: $(READY)  ## time engine and GRPO against the usual ways, and see how many samples are enough; LMMS_PYTHON: Python of an environment with lmms-eval
+benchmarks: $(READY)  ## time engine and GRPO against the usual ways, and see how many samples are enough; LMMS_PYTHON, VLLM_PYTHON: Pythons of environments with lmms-eval and vLLM
 	$(BIN)/python benchmarks/engine.py
 	$(if $(LMMS_PYTHON),$(BIN)/python benchmarks/lmms_eval/compare.py --lmms-python $(LMMS_PYTHON))
+	$(if $(VLLM_PYTHON),PYTHONPATH=src $(VLLM_PYTHON) benchmarks/vllm_cpu.py)
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/sample_size.py --csv results/sample_size.csv
 

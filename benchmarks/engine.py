@@ -3,8 +3,9 @@ run.
 
 * *plain batched*: the processor on every prompt, `generate`, and a second pass over the texts for the letters;
 * *one at a time*: the same with batches of one, as harnesses do that run transformers models item by item;
-* *floor*: the multiplications of the engine's own work at the rate that this machine's matrix products reach, and the
-  weights once for each forward pass at its memory bandwidth, whichever takes longer.
+* *floor*: the multiplications of the engine's own work at the rate that this machine's matrix products reach, and what
+  it has to read at its memory bandwidth: the weights once for each forward pass, and at each new token the keys and
+  values of all rows.
 
 Also how time grows with items, with perturbations, and with the tokens of a picture (a random Qwen2.5-VL, where
 torchvision imports). Run: `make benchmarks`, some minutes on 2 CPU cores that do nothing else. Only ratios are
@@ -27,6 +28,7 @@ import torch
 
 from companion.evaluation.engine import evaluate
 from companion.evaluation.store import Store
+from companion.models.decode import _Layers
 from companion.models.interface import Sampling, responses
 from companion.models.local import LocalModel
 from companion.models.profiles import messages
@@ -135,18 +137,30 @@ def against_others(model: LocalModel, items: int) -> None:
 
 
 def against_floor(model: LocalModel, items: int) -> None:
-    """How much of the engine's time its multiplications, or reading its weights, would take at the machine's best."""
+    """How much of the engine's time its multiplications, and reading weights, keys and values, would take at the
+    machine's best."""
     pool = questions("test", items)
-    flops = weights = 0
+    flops = weights = cached = 0
 
     def count(layer: torch.nn.Linear, _: tuple, out: torch.Tensor) -> None:
         nonlocal flops, weights
         flops += 2 * out.numel() * layer.in_features
         weights += layer.weight.numel() * layer.weight.element_size()
 
+    step = _Layers.next
+
+    def counted(self: _Layers, tokens: torch.Tensor) -> torch.Tensor:
+        nonlocal cached
+        heads, size = self.keys[0].shape[1], self.keys[0].shape[3]
+        places = len(tokens) * (int(self.lengths.max()) + 1)
+        cached += 2 * len(self.keys) * heads * size * places * self.keys[0].element_size()
+        return step(self, tokens)
+
     linear = [module for module in model.model.modules() if isinstance(module, torch.nn.Linear)]
     hooks = [module.register_forward_hook(count) for module in linear]
+    _Layers.next = counted  # type: ignore[method-assign]
     texts = engine(model, pool)
+    _Layers.next = step  # type: ignore[method-assign]
     for hook in hooks:
         hook.remove()
     tokens = sum(len(model.processor.tokenizer.encode(text, add_special_tokens=False)) for text, _ in texts)
@@ -154,11 +168,12 @@ def against_floor(model: LocalModel, items: int) -> None:
     a, b = torch.randn(1024, 1024), torch.randn(1 << 25)
     rate = 2 * 1024**3 / min(timed(lambda: a @ a) for _ in range(20))
     bandwidth = b.numel() * 4 / min(timed(b.sum) for _ in range(10))
-    floor = max(flops / rate, weights / bandwidth)
+    parts = {"products": flops / rate, "weights": weights / bandwidth, "keys and values": cached / bandwidth}
+    told = ", ".join(f"{name} {part:.2f} s ({100 * part / seconds:.0f} %)" for name, part in parts.items())
     print(
-        f"{len(texts)} rows in {seconds:.1f} s, {tokens / seconds:,.0f} new tokens/s; floor {floor:.2f} s "
-        f"({flops / 1e9:.0f} GFLOP at {rate / 1e9:.0f} GFLOP/s, {weights / 1e9:.1f} GB at {bandwidth / 1e9:.0f} GB/s): "
-        f"{100 * floor / seconds:.0f} % of the time"
+        f"{len(texts)} rows in {seconds:.1f} s, {tokens / seconds:,.0f} new tokens/s; floor: {told}; "
+        f"{flops / 1e9:.0f} GFLOP at {rate / 1e9:.0f} GFLOP/s, {weights / 1e9:.1f} and {cached / 1e9:.1f} GB at "
+        f"{bandwidth / 1e9:.0f} GB/s"
     )
 
 

@@ -112,7 +112,7 @@ def _title(right: pd.DataFrame, said: pd.DataFrame) -> str:
         said_so = f"{100 * more_said['change']:.0f}" if more_said["change"] >= 0.01 else "less than 1"
         head = (
             f"After a wrong reasoning prefix, RL makes {gained} points more answers right,\n"
-            f"{said_so} of them with reasoning that says so"
+            f"and {said_so} more right with reasoning that says so"
         )
     else:
         head = "After a wrong reasoning prefix, RL makes more answers right, and their reasoning says so"

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from companion.analysis.crossed import no_estimate
-from companion.analysis.findings.rule import NO_MORE, decide
-from companion.analysis.findings.wording import value
+from companion.analysis.findings.rule import decide
+from companion.analysis.findings.wording import value, verdict_told
 from companion.analysis.panel import Checkpoints, RunsPanel
 from companion.study.estimands import Runs
 from companion.study.planned_tests import TESTS, PlannedTest
@@ -74,17 +73,12 @@ def study_tests(results: Path, tests: Sequence[PlannedTest] = TESTS) -> pd.DataF
 
 def readable(tests: pd.DataFrame) -> pd.DataFrame:
     """The tests that have runs, with found (the estimate with its interval and unit), recorded ("2 of 5") and the
-    verdict, `NO_MORE` with its bound."""
+    verdict in words."""
     there = tests[tests["value"].notna()].reset_index(drop=True)
     recorded = there["runs"].astype(str) + " of " + there["planned"].astype(str)
     found = pd.Series([value(test) for test in there.itertuples()], index=there.index, dtype="str")
-    bounds = [_at_most(test) if test.verdict == NO_MORE else test.verdict for test in there.itertuples()]
-    return there.assign(found=found, recorded=recorded, verdict=pd.Series(bounds, index=there.index, dtype="str"))
-
-
-def _at_most(test: Any) -> str:
-    """The verdict `NO_MORE` with the smallest effect that matters."""
-    return f"no more than {100 * test.matters:g} points" if test.unit == "points" else f"{NO_MORE} ({test.matters:g})"
+    told = pd.Series([verdict_told(test) for test in there.itertuples()], index=there.index, dtype="str")
+    return there.assign(found=found, recorded=recorded, verdict=told)
 
 
 def _read_otherwise(panel: RunsPanel, runs: Runs) -> bool:

@@ -18,7 +18,7 @@ from companion.analysis.crossed import CrossedEstimate, crossed_mean, mean_over_
 from companion.analysis.panel import Checkpoints, RunsPanel
 from companion.errors import CompanionError
 from companion.figures.looks import recipes_in_order
-from companion.measures import share
+from companion.measures import auroc, share
 from companion.study.estimands import SEED, Runs, Term, WeightedMean
 from companion.study.planned_tests import THREE_PROMPTS
 from companion.study.protocol import PROTOCOL
@@ -82,6 +82,45 @@ def curves(
                         }
                     )
     return _without_tests(lines)
+
+
+def before_and_after(curves: pd.DataFrame) -> pd.DataFrame:
+    """initial, prompt, measure, step (the last), before and after (levels), value, low and high (of the change), seeds,
+    items: the two ends of `curves`."""
+    keys = ["initial", "recipe", "prompt", "measure"]
+    ends = curves[curves["step"] == curves.groupby(keys)["step"].transform("max")]
+    before = curves[curves["step"] == 0][[*keys, "value"]].rename(columns={"value": "before"})
+    both = ends.rename(columns={"value": "after"}).drop(columns=["low", "high", "recipe", "planned", "chance"])
+    both = both.rename(columns={"change": "value", "change_low": "low", "change_high": "high"})
+    return both.merge(before.drop(columns="recipe"), on=["initial", "prompt", "measure"])
+
+
+def survival(panel: RunsPanel, initials: Sequence[str], recipe: str = "rl-correct") -> pd.DataFrame:
+    """AUROC with which P(correct) under the plain prompt tells which items are right under a misleading one, for
+    `rl-correct` at its last step: initial, prompt, among (of `AMONG`), its estimate.
+
+    Told beside the tests of F10, which are over all items (docs/study.md).
+    """
+    lines = []
+    for initial in initials:
+        seeds = panel.seeds([Checkpoints(initial, recipe, 0)])
+        if not seeds:
+            continue
+        cell = Checkpoints(initial, recipe, max(panel.steps(initial, recipe, seeds)))
+        sure, right = (panel.values(cell, "plain", measure, seeds) for measure in ("P(correct)", "right"))
+        families = panel.items["family"].tolist()[: right.shape[1]]
+        for prompt in THREE_PROMPTS[1:]:
+            survives = panel.values(cell, prompt, "right", seeds)
+            for among, strata in zip(AMONG, (None, None, families), strict=True):
+                scores = sure if among == AMONG[0] else np.where(right > 0, sure, np.nan)
+                measures = [auroc(one, other, strata) for one, other in zip(scores, survives, strict=True)]
+                found = mean_over_runs(measures, right.shape[1], np.random.default_rng(SEED))
+                lines.append({"initial": initial, "prompt": prompt, "among": among, **asdict(found)})
+    return _without_tests(lines)
+
+
+AMONG = ("all items", "right under the plain prompt", "these, within a family")
+"""Among which items an AUROC is taken; the last compares only pairs of one question family."""
 
 
 def _level(found: CrossedEstimate, measure: str) -> dict[str, float]:

@@ -17,27 +17,29 @@ FINDINGS = {
     "F3": "the damage is larger when only answers that agree with their reasoning count",
     "F4": "closed models keep more robustness and more consistent reasoning, and say that text and picture disagree: "
     "the gap is one of training recipes (this inference is tested, on two recipes of this project; no closed model is)",
-    "F5": "RL raises accuracy while answers part from their own reasoning",
+    "F5": "RL raises accuracy while more answers contradict their own reasoning",
     "F6": "letter entropy falls in every recipe, also for prompt forms never trained on",
     "F7": f"after RL with augmentation, accuracy under wrong captions is within {100 * EQUIVALENT:g} points of that "
-    "under the plain prompt, that under wrong reasoning prefixes is lower, and answers have parted from their "
-    "reasoning",
-    "F8": "with a reward for consistency fewer answers part from their reasoning than with the plain reward (that it "
-    "*restores* agreement can be seen only where RL had lowered it: F5)",
+    "under the plain prompt, that under wrong reasoning prefixes is lower, and more answers contradict their "
+    "reasoning than before RL",
+    "F8": "with a reward for consistency fewer answers contradict their reasoning than with the plain reward "
+    "(*restoring* agreement can be tested only where RL had lowered it: F5)",
     "F9": "after RL with augmentation and that reward, reasoning is shorter, and accuracy under wrong reasoning "
     "prefixes is lower than under the plain prompt",
-    "F10": "P(correct) under the plain prompt tells which items survive a perturbation, and better than low entropy",
+    "F10": "P(correct) under the plain prompt tells which items are right under a perturbation, and better than low "
+    "entropy",
     "F11": "after a wrong reasoning prefix some models are more often stubborn (right against their own wrong "
     "reasoning), others more often brittle (they follow it)",
     "F12": 'an added "I\'m not sure" does not help: accuracy under wrong captions and wrong reasoning falls further',
     "F13": "wrong reasoning prefixes hurt more than wrong captions, while right ones of either kind help",
     "F14": "the seeds of one recipe differ more than recipes do",
 }
-"""Finding → what of it is tested, and no more. *Part from their reasoning*: more answers contradict it. `PAPER` has
-what the paper says."""
+"""Finding → what of it is tested, and no more. `PAPER` has what the paper says."""
 
 SOURCES = {
     "A": "abstract or authors' summary",
+    "A1": "abstract; of entropy speak that of arXiv v1 and that of the conference, not that of v2",
+    "A2": "abstract of arXiv v2 and v3, not of v1 nor of the conference",
     "N": "reading notes",
     "A/N": "abstract in part, else reading notes",
 }
@@ -52,7 +54,7 @@ PAPER = {
     "F2": (
         "The same perturbations cost confidence: the right option loses probability, and the entropy over the "
         "letters moves in ways that differ between models.",
-        "A",
+        "A1",
     ),
     "F3": (
         "The damage is larger when reasoning counts too: of the right answers, fewer follow from what the model wrote.",
@@ -61,9 +63,13 @@ PAPER = {
     "F4": (
         "Closed models fail in the same ways, but much less, and their reasoning says openly that text and picture "
         "disagree; so the gap is one of today's open recipes, not of the task.",
+        "A2",
+    ),
+    "F5": (
+        "Over RL steps accuracy rises while the share of answers that agree with their own reasoning can fall: a "
+        "recipe under which it does not is no contradiction.",
         "A",
     ),
-    "F5": ("Over RL steps accuracy rises while the share of answers that agree with their own reasoning falls.", "A"),
     "F6": (
         "The entropy over the letters falls in every training configuration, also for prompt forms that training "
         "never showed.",

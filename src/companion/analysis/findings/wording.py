@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from companion.analysis.findings.rule import NO_MORE
+
 UNITS = {
     "points": (100, 1),
     "AUROC": (1, 3),
@@ -35,8 +37,20 @@ def expected(test: Any) -> str:
     if not test.expected:
         return ""
     if test.expected == "no more":
-        return f"within ±{UNITS[test.unit][0] * test.matters:g} {test.unit}"
+        return f"within ±{bound(test)}"
     return f"{'above' if test.expected == 'up' else 'below'} {test.against:g}"
+
+
+def verdict_told(test: Any) -> str:
+    """A test's verdict, `NO_MORE` with its bound: "no more than 3 points"."""
+    if test.verdict != NO_MORE:
+        return str(test.verdict)
+    return f"no more than {bound(test)}"
+
+
+def bound(test: Any) -> str:
+    """The smallest effect of a test that matters, "3 points"."""
+    return f"{UNITS[test.unit][0] * test.matters:g} {test.unit}".strip()
 
 
 def delivered(way: str) -> str:

@@ -18,7 +18,7 @@ TAG = "exercise"
 
 INTRODUCTION = (
     "## Exercises\n\nPut your answer in the place of `...` and run the cell: the check says what is right, or what "
-    "went wrong. It works with the tables above, so it fits whatever model and items this notebook was run on."
+    "went wrong."
 )
 
 Cells = list[nbformat.NotebookNode]

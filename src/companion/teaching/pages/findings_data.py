@@ -18,6 +18,9 @@ NAME = "FINDINGS.md"
 STUDY, GAP, DELIVERY, COVERAGE = "study_tests", "findings_gap", "gap_delivery", "coverage"
 """Tables of the study's tests, of F4's, of what delivery alone does, and of what the intervals cover in simulation."""
 
+OVER_RL, SURVIVAL = "over_rl", "survival_after_rl"
+"""Tables of levels before and after RL, and of what is told beside the tests of F10."""
+
 SINGLE = "your_model_claims"
 """The table of tests of one checkpoint, with the item as the unit: of `base`, or of the model of a report."""
 
@@ -78,10 +81,18 @@ class Findings:
     def see(self, name: str, origin: str) -> str:
         """Links to the figures of a finding, and to the notebooks that made them and its numbers."""
         figures = [figure for figure in FIGURES[name] if figure in self.manifest]
-        links = [f"[{figure.replace('_', ' ')}]({self.prefix}figures/{figure}.png)" for figure in figures]
+        links = [
+            f"[{figure.replace('_', ' ')}]({self.prefix}figures/{figure}.png){self._of_one_model(figure)}"
+            for figure in figures
+        ]
         notebooks = dict.fromkeys(self.notebook(entry) for entry in (origin, *figures))
         shown = f"Figures: {', '.join(links)}. " if links else ""
         return f"{shown}Made in {' and '.join(notebooks)}."
+
+    def _of_one_model(self, figure: str) -> str:
+        """That a figure shows one model, where it does, and not the runs of the study."""
+        model = self.manifest[figure].get("model")
+        return f" (of `{model}` alone)" if model else ""
 
     def notebook(self, entry: str) -> str:
         """A link to the notebook that made an entry of the manifest."""

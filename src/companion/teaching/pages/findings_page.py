@@ -28,7 +28,15 @@ from companion.analysis.findings.rule import (
     UNDECIDED,
     joint_verdicts,
 )
-from companion.analysis.findings.wording import UNITS, expected, markdown_table, table_of_tests, value
+from companion.analysis.findings.wording import (
+    UNITS,
+    bound,
+    expected,
+    markdown_table,
+    table_of_tests,
+    value,
+    verdict_told,
+)
 from companion.figures.phrases import initial_label
 from companion.intervals import points
 from companion.locks import whole
@@ -40,6 +48,7 @@ from companion.teaching.pages.findings_data import (
     NAME,
     SINGLE,
     STUDY,
+    SURVIVAL,
     Findings,
     incomplete,
     load,
@@ -81,7 +90,7 @@ def page(found: Findings) -> str:
                 "### How sure",
                 _how_sure(found),
                 "## What “undecided” means",
-                *_undecided(found.tests),
+                *_undecided(found),
                 "## Every test",
                 *(part for name in (*HYPOTHESES, *FINDINGS) for part in _section(name, found)),
             ]
@@ -142,7 +151,8 @@ def _cell(tests: pd.DataFrame) -> str:
 
 def _so_far(tests: pd.DataFrame) -> str:
     """How many runs those of some tests have that lack some, and the estimate so far of the one least as expected."""
-    lacking, there = tests[tests["verdict"] == MISSING], tests[tests["value"].notna()]
+    lacking = tests[tests["verdict"] == MISSING]
+    there = lacking[lacking["value"].notna()]
     low, high = lacking["runs"].min(), lacking["runs"].max()
     done = f"{low if low == high else f'{low} to {high}'} of {lacking['planned'].max()} {_unit_of_runs(tests)}"
     if not tests["runs"].any():
@@ -151,7 +161,7 @@ def _so_far(tests: pd.DataFrame) -> str:
     if there.empty:
         return f"no verdict yet: {done}{some}"
     hangs = weakest(there)
-    return f"no verdict yet: {done}{some}<br>{hangs['what']} {_effect(hangs)} so far"
+    return f"no verdict yet: {done}{some}<br>{hangs['what']} {value(hangs)} so far"
 
 
 def _unit_of_runs(tests: pd.DataFrame) -> str:
@@ -174,11 +184,12 @@ def _legend(found: Findings) -> str:
     )
     until = " While runs are missing it has how many there are, and an estimate so far." if incomplete(found) else ""
     return (
-        f"A cell has the verdict, how many tests support it, and the effect of the test that decides.{until} What the "
-        "paper says stands below, with every test. *Part from their reasoning*: more answers contradict it. The "
-        "columns differ in the reasoning that the model was shown before RL, in a supervised continuation of `base`: "
-        "none of it misread the picture (`misread-0`), or 20 % did (`misread-20`). F4 tests the paper's inference "
-        f"only, on models that were made for it from `base`. {yours}"
+        "A cell has the verdict, how many tests support it, and the effect of the test that decides, which may be "
+        f"another in each column.{until} What the paper says stands below, with every test. The columns differ in the "
+        "reasoning that the models were shown before RL, in a supervised continuation of `base`, one a seed: none of "
+        "it misread the picture (`misread-0`), or 20 % did (`misread-20`). F4 is exploratory: it compares models that "
+        "were made for it from `base`, on 300 questions, and one of them, `reference`, was trained on the very kinds "
+        f"of text that the test adds. {yours}"
     )
 
 
@@ -210,43 +221,55 @@ def _how_sure(found: Findings) -> str:
             "parameters. It shows what can happen and by what recipe, and says nothing about large models.",
             f"* {facts['runs']} of {facts['planned_runs']} RL runs are recorded, each asked {facts['items']:,} "
             "questions that nothing was chosen on. Arms, items, tests and the smallest effects that matter were fixed "
-            f"before the first run ([study.md]({link}docs/study.md)).",
+            "after a pilot of 35 runs and before the study's first run; what this left open, once the first runs were "
+            f"recorded and before any verdict ([study.md]({link}docs/study.md), *Amendments*).",
             "* Intervals are over seeds and questions, both drawn at random; all seeds continue one supervised model."
             f"{single} In simulation 95 % intervals of means over {ENOUGH_SEEDS} seeds or more hold the truth in "
             f"{100 * covered.min():.0f} to {100 * covered.max():.0f} % ([coverage.csv]({link}figures/coverage.csv)).",
             "* A finding is *supported* if all its tests are. It is *contradicted* if at least one test is and none is "
             "supported, *mixed* if some are supported and some contradicted. p-values of contradictions are corrected "
-            f"for the number of tests (Holm). There is no verdict before all planned runs of a test are done, nor with "
-            f"fewer than {ENOUGH_SEEDS} seeds.",
+            f"for the number of tests (Holm); those of supported single tests are not. There is no verdict before all "
+            f"planned runs of a test are done, nor with fewer than {ENOUGH_SEEDS} seeds.",
+            "* Tests overlap. Letters are nearly certain, so that F2 repeats F1. After a prefix that states a wrong "
+            "option, reasoning hardly ever concludes the right one, before RL or after it: there *right and its "
+            "reasoning says so* cannot change much (F3, H7).",
+            "* No arm rewards the form alone, or at random: what the reward for right answers does is not told apart "
+            "from what any RL would do.",
             f"* What the paper says is taken from its abstract or its authors' summary; {notes} are wholly or partly "
             "from reading notes, since the full text was not at hand.",
         ]
     )
 
 
-def _undecided(tests: pd.DataFrame) -> Iterator[str]:
-    """What the undecided tests could have told."""
-    undecided = tests[tests["verdict"] == UNDECIDED]
+def _undecided(found: Findings) -> Iterator[str]:
+    """Why findings and hypotheses are undecided: their tests that are not supported, and what is open about each."""
+    undecided = [place for place, verdict in found.joint.items() if verdict == UNDECIDED]
+    tests = found.tests.set_index(["of", "initial"], drop=False).loc[lambda every: every.index.isin(undecided)]
+    tests = tests[tests["verdict"] != SUPPORTED]
     yield (
-        f"*Undecided* is not *no effect*. {len(undecided)} of {(tests['verdict'] != MISSING).sum()} tests that have "
-        "their runs are undecided. Half the width of an interval is about the smallest effect that these seeds and "
-        "questions could have detected."
+        "*Undecided* is not *no effect*: not all tests of a finding are supported, and none is contradicted. These are "
+        "the ones that are not supported."
     )
-    if len(undecided):
+    if len(tests):
         lines = [
-            [test.of, test.what, value(test), _detectable(test), _matters(test)] for test in undecided.itertuples()
+            [test.of, f"`{test.initial}`" if test.initial else "–", test.what, expected(test), value(test), _open(test)]
+            for test in tests.itertuples()
         ]
-        yield markdown_table(["", "test", "found", "detectable effect", "would matter from"], lines)
+        yield markdown_table(["", "initial checkpoint", "test", "expected", "found", "what that says"], lines)
 
 
-def _detectable(test: Any) -> str:
+def _open(test: Any) -> str:
+    """What an interval leaves open about a test that is neither supported nor contradicted."""
+    if test.verdict == NO_MORE:
+        return f"an effect of {bound(test)} or more is excluded"
     factor, decimals = UNITS[test.unit]
-    return f"±{factor * (test.high - test.low) / 2:.{decimals}f} {test.unit}"
-
-
-def _matters(test: Any) -> str:
-    factor, decimals = UNITS[test.unit]
-    return "none fixed" if np.isnan(test.matters) else f"{factor * test.matters:.{decimals}f} {test.unit}"
+    margin = f"±{factor * (test.high - test.low) / 2:.{decimals}f}"
+    if test.expected != "no more":
+        matters = "" if np.isnan(test.matters) else f"; it would matter from {bound(test)}"
+        return f"neither shown nor excluded, with a 95 % margin of {margin}{matters}"
+    if abs(test.value - test.against) > test.matters:
+        return f"probably more than {bound(test)}, not surely: the 95 % margin is {margin}"
+    return f"not shown to lie within ±{bound(test)}: the 95 % margin is {margin}"
 
 
 def _section(name: str, found: Findings) -> Iterator[str]:
@@ -262,28 +285,44 @@ def _section(name: str, found: Findings) -> Iterator[str]:
         [f"`{test.initial}`" if test.initial else "–", test.what, expected(test), *_found(test)]
         for test in tests.itertuples()
     ]
-    head = ["initial checkpoint", "test", "expected", "found", "p", "seeds", "verdict"]
+    head = ["initial checkpoint", "test", "expected", "found", "p", "seeds", "questions", "verdict"]
     yield markdown_table(head, lines)
     origin = GAP if name == "F4" else STUDY
     yield f"Numbers: [{origin}.csv]({found.prefix}figures/{origin}.csv). " + found.see(name, origin)
     if name == "F4":
         yield _deliver(found.figures)
+    if name == "F10":
+        yield from _survival(found)
     if found.run is not None and name in set(found.run["finding"]):
         yield table_of_tests(found.run[found.run["finding"] == name], "benchmark")
 
 
 def _found(test: Any) -> list[str]:
-    """Estimate, p, seeds and verdict of a test, in words."""
+    """Estimate, p, seeds, questions and verdict of a test, in words."""
     unit = "runs" if test.of in ("H1", "H4") else "seeds"
     count = f"{test.runs} of {test.planned}" + (" runs" if unit == "runs" else "")
     if np.isnan(test.value):
-        return ["–", "–", count, "not run yet" if not test.runs else "no estimate yet"]
-    verdict = "–" if test.verdict == MISSING else f"**{test.verdict}**" + (", small" if test.small else "")
+        return ["–", "–", count, "–", "not run yet" if not test.runs else "no estimate yet"]
+    verdict = "–" if test.verdict == MISSING else f"**{verdict_told(test)}**" + (", small" if test.small else "")
     found, p = value(test), "–" if np.isnan(test.p) or test.verdict == MISSING else _p_value(test.p)
     if not np.isnan(getattr(test, "value_judge", np.nan)):
         judged = test._replace(value=test.value_judge, low=test.low_judge, high=test.high_judge)
         found += f"<br>as the rule judge reads it: {value(judged)}"
-    return [found, p, count, verdict]
+    return [found, p, count, f"{test.items:,.0f}", verdict]
+
+
+def _survival(found: Findings) -> Iterator[str]:
+    """What is told beside the tests of F10: among which items P(correct) tells anything."""
+    table = read_table(found.figures, SURVIVAL)
+    lines = [
+        [f"`{initial}`", prompt, *(value(line) for line in part.assign(unit="AUROC", against=0.5).itertuples())]
+        for (initial, prompt), part in table.groupby(["initial", "prompt"], sort=False)
+    ]
+    yield (
+        "Told beside them and not tested, of the same runs: the AUROC of P(correct) among fewer items. All items hold "
+        "those that are wrong under both prompts; of those that have something to lose it need not tell which do."
+    )
+    yield markdown_table(["initial checkpoint", "right under", *table["among"].unique()], lines)
 
 
 def _p_value(p: float) -> str:
@@ -294,7 +333,7 @@ def _deliver(figures: Path) -> str:
     """What delivery alone does."""
     moved = read_table(figures, DELIVERY).set_index(["recipe", "perturbation"]).loc[(RL, "wrong-think")]
     return (
-        "**Before you compare a closed model with an open one:** give both the wrong reasoning prefix in the same way. "
-        "Moved from the beginning of the model's own turn into the user's, the same words change the accuracy of the "
-        f"same RL models by {points(moved)} points."
+        "**Delivery alone** (exploratory): moved from the beginning of the model's own turn into the user's, the same "
+        f"wrong reasoning prefix changes the accuracy of the same RL models by {points(moved)} points. A closed model "
+        "takes it in the user's turn alone; one that is compared with it should be given it there too."
     )

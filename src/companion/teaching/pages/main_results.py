@@ -9,9 +9,10 @@ import pandas as pd
 from companion.analysis.findings import FINDINGS
 from companion.analysis.findings.rule import MISSING, SUPPORTED
 from companion.analysis.findings.wording import markdown_table
-from companion.intervals import points, side
+from companion.figures.phrases import enumeration
+from companion.intervals import points
 from companion.study.estimands import DOSES
-from companion.teaching.pages.findings_data import NAME, STUDY, Findings, incomplete, load, read_table
+from companion.teaching.pages.findings_data import NAME, OVER_RL, STUDY, Findings, incomplete, load, read_table
 
 
 def findings_summary(figures: Path) -> str:
@@ -20,13 +21,16 @@ def findings_summary(figures: Path) -> str:
     return f"{_status(found)}\n\n{results(found)}"
 
 
-TRADEOFF = {
-    ("right", "plain"): "right, plain prompt",
-    ("contradicts", "plain"): "contradicts its reasoning, plain prompt",
-    ("contradicts", "wrong-caption"): "contradicts it, wrong caption",
-    ("contradicts", "wrong-think"): "contradicts it, wrong prefix",
+ENDS = {
+    ("right", "plain"): "right: plain prompt",
+    ("right", "wrong-caption"): "right: wrong caption",
+    ("right", "wrong-think"): "right: wrong prefix",
+    ("contradicts", "plain"): "contradicts its reasoning: plain prompt",
+    ("contradicts", "wrong-caption"): "contradicts it: wrong caption",
+    ("contradicts", "wrong-think"): "contradicts it: wrong prefix",
+    ("agrees", "plain"): "agrees with it: plain prompt",
 }
-"""Measure and prompt of a test of F5 → what the table of the trade-off calls the share of answers."""
+"""Measure and prompt → what the table of the trade-off calls the share of answers."""
 
 
 PROMPTS = {"plain": "plain prompt", "wrong-caption": "wrong caption", "wrong-think": "wrong prefix"}
@@ -34,24 +38,40 @@ PROMPTS = {"plain": "plain prompt", "wrong-caption": "wrong caption", "wrong-thi
 
 
 def results(found: Findings) -> str:
-    """The main results, in words that follow from their intervals; that of the remedy once its runs are all there."""
-    zero, twenty = found.initials
-    tests = found.tests.set_index(["of", "initial", "measure", "contrast", "prompt"]).sort_index()
+    """The main results; that of the remedy once its runs are all there."""
+    zero = found.initials[0]
+    ends = read_table(found.figures, OVER_RL).set_index(["initial", "measure", "prompt"])
 
     def effect(prompt: str) -> str:
-        finding = "F1" if prompt.startswith("wrong") else "F13"
-        return f"**{points(tests.loc[(finding, zero, 'right', f'{prompt} minus plain, `rl-correct`', '')])}**"
+        tests = found.of("F1").set_index(["initial", "contrast"])
+        return f"**{points(tests.loc[(zero, f'{prompt} minus plain, `rl-correct`')])}**"
 
     def over_rl(initial: str, measure: str, prompt: str) -> str:
-        change = tests.loc[("F5", initial, measure, "step 1,000 minus step 0 of `rl-correct`", prompt)]
-        most = 100 * max(abs(change["low"]), abs(change["high"]))
-        return in_words(change, "more", "fewer", f"no change beyond ±{most:.1f}")
+        line = ends.loc[(initial, measure, prompt)]
+        return f"{100 * line['before']:.1f} → {100 * line['after']:.1f} (**{points(line)}**)"
 
     table = markdown_table(
-        ["change over RL", f"`{zero}`", f"`{twenty}`"],
-        [[told, *(over_rl(initial, *place) for initial in found.initials)] for place, told in TRADEOFF.items()],
+        ["% of answers, before → after RL", *(f"`{initial}`" for initial in found.initials)],
+        [[told, *(over_rl(initial, *place) for initial in found.initials)] for place, told in ENDS.items()],
     )
-    slopes = found.of("H1").set_index("prompt")
+    return "\n".join(
+        [
+            f"1. **Misleading text.** Accuracy of `{zero}` after RL, against the plain prompt: "
+            f"{effect('wrong-caption')} with a wrong caption; where the first sentence of its reasoning is prefilled "
+            f"and states a wrong option (a *wrong reasoning prefix*) {effect('wrong-think')}.",
+            "2. **The trade-off.** A prefix counts as reasoning here.",
+            "",
+            *(f"   {line}" for line in table.splitlines()),
+            "",
+            _dose(found),
+            *_remedy(found),
+        ]
+    )
+
+
+def _dose(found: Findings) -> str:
+    """What RL adds to contradictions, by the share of misread reasoning before it."""
+    slopes = found.of("H1")
     runs, planned = int(slopes["runs"].min()), int(slopes["planned"].max())
     so_far = f" ({runs} of {planned} runs)" if runs < planned else ""
     grows = (
@@ -59,21 +79,13 @@ def results(found: Findings) -> str:
         if (slopes["low"] > 0).all()
         else "More misread reasoning before RL does not clearly add contradictions under every prompt"
     )
-    per_dose = ", ".join(f"{told} **{points(slopes.loc[prompt])}**" for prompt, told in PROMPTS.items())
-    return "\n".join(
-        [
-            f"1. **Misleading text.** Accuracy of `{zero}` after RL, against the plain prompt: with a wrong caption "
-            f"{effect('wrong-caption')}, a right one {effect('right-caption')}; where its reasoning is made to begin "
-            f"with a false sentence (a *wrong reasoning prefix*) {effect('wrong-think')}, with a true one "
-            f"{effect('right-think')}.",
-            "2. **The trade-off.** A prefix counts as reasoning here.",
-            "",
-            *(f"   {line}" for line in table.splitlines()),
-            "",
-            f"3. **The dose{so_far}.** {grows}. Per 20 points ({runs} runs, {len(DOSES)} doses): {per_dose}.",
-            *_remedy(found),
-        ]
+    drifts = read_table(found.figures, "dose_response").groupby(["prompt", "share"])["drift"].mean()
+    doses = enumeration([f"{100 * share:.0f}" for share in sorted(DOSES.values())])
+    told = "; ".join(
+        f"{name} **{', '.join(f'{100 * drift:+.1f}' for drift in drifts.loc[prompt].sort_index())}**"
+        for prompt, name in PROMPTS.items()
     )
+    return f"3. **The dose{so_far}.** {grows}. At {doses} %: {told}.".replace("-", "−").replace("rl−", "rl-")
 
 
 def _remedy(found: Findings) -> list[str]:
@@ -96,49 +108,40 @@ def _remedy(found: Findings) -> list[str]:
     ]
 
 
-def in_words(change: pd.Series, up: str, down: str, neither: str) -> str:
-    """A change in words that follow from its interval, and its numbers. change: value, low, high, as shares of 1."""
-    return f"{side(change, up, down, neither)} (**{points(change)}**)"
-
-
-OVER = {
-    (False, False): "questions alone",
-    (False, True): "questions, and seeds where several",
-    (True, True): "seeds and questions",
-}
-"""Whether all results, and whether some, rest on several seeds → what their intervals are over."""
-
-
 def _status(found: Findings) -> str:
     """How sure the results are."""
     facts = found.manifest[STUDY]
-    shown = found.tests[found.tests["of"].isin(["F1", "F5", "F13"])]
-    low, high = int(shown["seeds"].min()), int(shown["seeds"].max())
-    seeds = f"{low}" if low == high else f"{low} to {high}"
-    over = OVER[low > 1, high > 1]
-    runs = f"{facts['runs']} of {facts['planned_runs']} planned RL runs are done"
-    if MISSING in {*shown["verdict"], *found.of("H1")["verdict"]}:
-        running = f"**Preliminary:** {runs}; these results rest on {seeds} of {shown['planned'].max()} training seeds."
+    shown = found.tests[found.tests["of"].isin(["F1", "F5", "H1"])]
+    per_dose = read_table(found.figures, "dose_response").groupby("initial")["seed"].nunique()
+    few, many = per_dose.min(), per_dose.max()
+    seeds = f"{many} training seeds each" if few == many else f"{few} to {many} training seeds each"
+    if (shown["verdict"] == MISSING).any():
+        state = f"**Preliminary:** {facts['runs']} of {facts['planned_runs']} planned RL runs are finished, {seeds}."
     elif incomplete(found):
-        running = f"{runs}; these results have all of theirs, over {seeds} training seeds."
+        state = (
+            f"{facts['runs']} of {facts['planned_runs']} planned RL runs are finished, and all of those that these "
+            f"results take: {seeds}."
+        )
     else:
-        running = f"These are means over {seeds} training seeds."
+        state = f"All {facts['planned_runs']} planned RL runs are finished: {seeds}."
     return (
-        f"{running}{_taught(found.of('H3'))} Numbers are percentage points [95 % intervals over {over}]. Tests were "
-        f"fixed before the [study](docs/study.md). {_supported(found)}Small models show what can happen; they are no "
-        "evidence about large ones."
+        f"{state}{_taught(found.of('H3'))} Changes are percentage points [95 % intervals over seeds and questions]. "
+        f"Tests were fixed before the [study](docs/study.md)'s first run, after a pilot. {_supported(found)} Small "
+        "models show what can happen; they are no evidence about large ones."
     )
 
 
 def _supported(found: Findings) -> str:
-    """How many of the paper's findings are supported so far, from each initial checkpoint."""
-    verdicts = found.joint
-    count = {
-        initial: sum(verdicts.get((name, place)) == SUPPORTED for name in FINDINGS for place in (initial, ""))
-        for initial in found.initials
-    }
-    told = ", ".join(f"{number} from `{initial}`" for initial, number in count.items())
-    return f"Of the paper's {len(FINDINGS)} [findings]({NAME}), so far {told} are *supported*. "
+    """How many of the paper's findings are supported, of those tested from each initial checkpoint, and of those that
+    compare models."""
+    verdicts = found.joint[lambda joint: joint.index.get_level_values("of").isin(list(FINDINGS))]
+    told = []
+    for initial in (*found.initials, ""):
+        own = verdicts.xs(initial, level="initial")
+        place = f"from `{initial}`" if initial else "that compare models"
+        told.append(f"{(own == SUPPORTED).sum()} of {len(own)} {place}")
+    so_far = " so far" if incomplete(found) else ""
+    return f"Of the paper's [findings]({NAME}), *supported*{so_far}: {enumeration(told)}."
 
 
 def _taught(tests: pd.DataFrame) -> str:
@@ -150,4 +153,4 @@ def _taught(tests: pd.DataFrame) -> str:
         return ""
     done, planned = int(tests["runs"].min()), int(tests["planned"].max())
     state = f"{done} of {planned} seeds" if done else "not run yet"
-    return f" Whether the supervised data *taught* answering against the reasoning: {state}."
+    return f" What tells misread reasoning from answers against it (H3): {state}."
