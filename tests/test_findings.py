@@ -9,7 +9,7 @@ import pytest
 
 from companion.analysis import findings
 from companion.analysis.findings import Quantity
-from companion.analysis.findings.wording import expected, table_of_tests, value
+from companion.analysis.findings.wording import expected, table_of_tests, value, verdict_told
 from companion.cli import main
 from companion.errors import CompanionError
 from companion.intervals import Estimate
@@ -97,9 +97,10 @@ def test_numbers_are_those_of_the_tables(figures, tests_of_study):
     factors = {"points": 100, "points for 20 points of dose": 100, "points²": 10_000}
     for row, test in zip(rows, tests.itertuples(), strict=True):
         assert row[1] == test.what
+        assert row[6] == f"{test.items:,.0f}"
         wanted = [factors.get(test.unit, 1) * x for x in (test.value, test.low, test.high)]
         assert numbers(row[3]) == pytest.approx(wanted, abs=0.0501)
-        assert row[6].startswith(f"**{test.verdict}**")
+        assert row[7].startswith(f"**{verdict_told(test)}**")
 
 
 def test_a_test_whose_runs_are_missing_shows_its_estimate_and_no_verdict(figures, tests_of_study):
@@ -112,10 +113,10 @@ def test_a_test_whose_runs_are_missing_shows_its_estimate_and_no_verdict(figures
     assert "**Preliminary:**" in findings_summary(figures)
     some = tests_of_study["of"].isin(["H3", "H6"])
     put(figures, tests_of_study.assign(verdict=tests_of_study["verdict"].mask(some, "runs missing")))
-    assert " are done; these results have all of theirs, over 5 training seeds. " in findings_summary(figures)
+    assert " are finished, and all of those that these results take: 3 to 5 training" in findings_summary(figures)
     put(figures, missing)
     row = next(row for table in tables_of(text) if table[0][:4] == HEAD for row in table[1:])
-    assert (row[4], row[6]) == ("–", "–")
+    assert (row[4], row[7]) == ("–", "–")
     assert numbers(row[3])
     put(
         figures,
@@ -157,11 +158,6 @@ def test_a_whole_study_is_no_longer_running(figures, tests_of_study):
 
 
 def test_what_is_typed_of_a_result_hangs_on_its_interval(figures, tests_of_study):
-    for low, high, words in ((-0.2, -0.1, "fewer"), (0.1, 0.2, "more"), (-0.1, 0.1, "no change beyond ±10.0")):
-        table = tests_of_study.copy()
-        table.loc[table["of"] == "F5", ["value", "low", "high"]] = [(low + high) / 2, low, high]
-        put(figures, table)
-        assert f"| right, plain prompt | {words} (**" in findings_summary(figures)
     slopes = tests_of_study["of"] == "H1"
     for low, words in ((0.1, "the more contradictions RL adds"), (-0.1, "does not clearly add contradictions")):
         table = tests_of_study.assign(low=tests_of_study["low"].where(~slopes, 0.1))
@@ -170,17 +166,29 @@ def test_what_is_typed_of_a_result_hangs_on_its_interval(figures, tests_of_study
         assert words in findings_summary(figures)
 
 
-def test_undecided_tests_say_what_they_could_have_told(figures, tests_of_study):
+SAID = "right and its reasoning says so"
+
+
+@pytest.mark.parametrize(
+    ("of", "measure", "verdict", "interval", "says"),
+    [
+        ("F5", "right", "undecided", (0.005, -0.02, 0.03), "neither shown nor excluded, with a 95 % margin of ±2.5;"),
+        ("F5", "right", "no more than X", (0.005, -0.01, 0.02), "an effect of 3 points or more is excluded"),
+        ("H7", SAID, "undecided", (0.04, 0.02, 0.06), "probably more than 3 points, not surely"),
+        ("H7", SAID, "undecided", (0.02, 0, 0.04), "not shown to lie within ±3 points"),
+    ],
+)
+def test_undecided_findings_say_what_is_open(figures, tests_of_study, of, measure, verdict, interval, says):
     table = tests_of_study.assign(verdict="supported")
-    picked = (table["of"] == "F5") & (table["measure"] == "right") & (table["initial"] == "misread-0")
-    table.loc[picked, ["value", "low", "high", "verdict"]] = [0.005, -0.02, 0.03, "undecided"]
+    picked = (table["of"] == of) & (table["measure"] == measure) & (table["prompt"] == "plain")
+    table.loc[picked, ["value", "low", "high", "verdict"]] = [*interval, verdict]
     put(figures, table)
-    note = next(table for table in tables_of(page(load(figures))) if table[0][-1] == "would matter from")
-    row = next(row for row in note[1:] if row[0] == "F5")
-    assert row[3:] == ["±2.5 points", "3.0 points"]
+    note = next(table for table in tables_of(page(load(figures))) if table[0][-1] == "what that says")
+    assert {row[0] for row in note[1:]} >= {of}
+    assert all(row[5].startswith(says) for row in note[1:] if row[0] == of)
 
 
-@pytest.mark.parametrize("name", ["study_tests", "findings_gap", "gap_delivery", "coverage"])
+@pytest.mark.parametrize("name", ["study_tests", "findings_gap", "gap_delivery", "coverage", "over_rl"])
 def test_a_missing_table_is_named_with_the_command_that_makes_it(figures, name):
     (figures / f"{name}.csv").unlink()
     with pytest.raises(CompanionError, match=rf"{name}\.csv is missing; make it with `make figures`"):

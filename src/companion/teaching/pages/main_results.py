@@ -153,4 +153,4 @@ def _taught(tests: pd.DataFrame) -> str:
         return ""
     done, planned = int(tests["runs"].min()), int(tests["planned"].max())
     state = f"{done} of {planned} seeds" if done else "not run yet"
-    return f" What tells misread reasoning from answers against it (H3): {state}."
+    return f" Which half of the misread examples does it (H3): {state}."
