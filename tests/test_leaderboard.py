@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from companion.analysis import findings, leaderboard, tables
+from companion.analysis import consistency, findings, leaderboard, tables
 from companion.cli import main
 from companion.errors import CompanionError
 from companion.evaluation.judges.rule_judge import Rule
@@ -146,6 +146,39 @@ def test_types_of_models_take_more_than_one(tmp_path):
     assert types["what"].str.extract(r"\((\w+)\)")[0].tolist() == ["firm", "soft"]
     assert types["value"].tolist() == [1.0, -1.0]
     assert set(types["verdict"]) == {"supported"}
+
+
+def test_models_of_which_nothing_is_judged_are_no_types_and_say_nothing_of_reasoning(tmp_path):
+    firm = made_up(lambda v, k: True if v else NAMES, agrees=lambda v, k: v != "wrong-think", model="firm")
+    soft = made_up(lambda v, k: NAMES if not v else v != "wrong-think", model="soft")
+    unjudged = made_up(paperlike, model="unjudged")[0], []
+    run = stored(tmp_path / "run", firm, soft, unjudged)
+    tests = findings.verdicts_on_rows(leaderboard.load([run]), rng)
+    assert tests.loc[tests["finding"] == "F11", "what"].str.extract(r"\((\w+)\)")[0].tolist() == ["firm", "soft"]
+    assert set(tests.loc[tests["finding"] == "F3", "model"]) == {"firm", "soft"}
+
+
+def test_items_asked_after_the_judge_was_there_make_no_model_stubborn(tmp_path):
+    """Of the right answers to a wrong reasoning prefix a third are judged, and their reasoning says so."""
+    parts = []
+    for model in ("one", "other"):
+        rows, verdicts = made_up(lambda v, k: True if v else NAMES, model=model)
+        judged = {row["key"] for row in rows if int(row["question"][1:]) % 3 == 0}
+        parts.append((rows, [verdict for verdict in verdicts if verdict["row"] in judged]))
+    tests = findings.verdicts_on_rows(leaderboard.load([stored(tmp_path / "run", *parts)]), rng)
+    assert tests.loc[tests["finding"] == "F11", "value"].tolist() == [0, 0]
+
+
+def test_where_all_reasoning_agrees_the_extra_loss_may_be_off_on_both_sides(tmp_path):
+    run = stored(tmp_path / "run", made_up(paperlike))
+    rows = leaderboard.load([run])
+    tests = findings.verdicts_on_rows(rows, rng).set_index("what")
+    found = tests.loc["wrong-think: change of consistent accuracy minus change of accuracy"]
+    assert found["value"] == 0
+    assert found["low"] == -found["high"] < 0
+    table = consistency.quadrants(rows.assign(prefill=""), "rule", rng())
+    line = table[(table["perturbation"] == "wrong-think") & (table["measure"] == "extra")].iloc[0]
+    assert line[["value", "low", "high"]].tolist() == found[["value", "low", "high"]].tolist()
 
 
 def guesses(perturbation, k):
