@@ -309,6 +309,16 @@ def test_without_rotated_copies_nothing_is_said_of_them(tmp_path):
     assert not set(found["measure"]) & {leaderboard.SHUFFLED, leaderboard.SHUFFLED_CHANCE}
 
 
+@pytest.mark.parametrize("beside", [(), ({"model": "whole"},), ({"benchmark": "mine"},)])
+def test_a_model_without_the_plain_prompt_is_named_and_does_not_vanish(tmp_path, capsys, beside):
+    """Alone, beside another model, and beside its own rows on another benchmark."""
+    part = made_up(lambda v, k: k % 2 if v else ("wrong-caption", "wrong-think"))
+    run = stored(tmp_path / "run", part, *(made_up(paperlike, **other) for other in beside))
+    assert main(["compare", run]) == 2
+    said = capsys.readouterr().err
+    assert "no rows under the plain prompt, which all others are compared with, of m on cv-bench; evaluate it" in said
+
+
 def test_models_stand_by_accuracy_and_benchmarks_apart(tmp_path):
     run = stored(
         tmp_path / "run",
