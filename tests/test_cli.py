@@ -178,6 +178,14 @@ def test_options_that_would_do_nothing_are_refused(arguments, said, capsys, root
     assert not list((tmp_path / "rows").glob("*"))
 
 
+@pytest.mark.parametrize("recipe", ["rl-grounded", "rl-correct,rl-augmented-grounded", "all"])
+def test_a_reward_for_true_reasoning_is_refused_where_the_truth_is_unknown(capsys, recipe):
+    """Before the model or the benchmark is looked for."""
+    error = fails(capsys, "train", "grpo", "--recipe", recipe, "--benchmark", "cv-bench", "--model", "none/such")
+    assert "grounded rewards reasoning that is true of the picture" in error
+    assert error.endswith("rl-correct, rl-more-tasks, rl-augmented, rl-consistent, rl-augmented-consistent, rl-guarded")
+
+
 def test_a_model_behind_a_server_cannot_be_replayed(capsys, root):
     error = fails(capsys, "judge", root / "results" / "rows", "--judge", "replay", "--model", SERVER)
     assert "is behind a server, and a replay begins the model's turn with all of its reasoning" in error

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from companion.analysis import consistency
+from companion.analysis.tables import RowsPanel
 from companion.evaluation.engine import evaluate, judge
 from companion.evaluation.judges.grounding_judge import Grounding
 from companion.evaluation.judges.replay_judge import PROBES
@@ -131,6 +132,34 @@ def test_failure_types_are_shares_of_what_was_right():
     )
     shares = {name: look(table, type=name) for name in ("stubborn", "brittle", "recovered", "other")}
     assert shares == {"stubborn": 6 / 30, "brittle": 12 / 30, "recovered": 9 / 30, "other": 3 / 30}
+
+
+RIGHT_UNJUDGED = (True, None, False)
+
+
+def test_what_was_not_judged_is_neither_stubborn_nor_untrue():
+    """30 of 40 items were asked after the judge had been there; the rest are 4 stubborn, 3 brittle and 3 recovered."""
+    judged = [RIGHT_ALL_THE_SAME] * 4 + [MISLED] * 3 + [RIGHT_AND_SAYS_SO] * 3
+    unjudged = [RIGHT_UNJUDGED] * 20 + [(False, None, True)] * 5 + [(True, "unusable", False)] * 5
+    given = rows(plain=[RIGHT_AND_SAYS_SO] * N, wrong_think=judged + unjudged)
+    table = consistency.failure_types(given, "rule", rng())
+    shares = {name: look(table, type=name) for name in ("stubborn", "brittle", "recovered", "other")}
+    assert shares == {"stubborn": 0.4, "brittle": 0.3, "recovered": 0.3, "other": 0}
+    assert set(table["among"]) == {10}
+    leans = consistency.leaning(RowsPanel(given, rng()), "wrong-think", "rule")
+    assert leans[:10].tolist() == [1] * 4 + [-1] * 3 + [0] * 3
+    assert np.isnan(leans[10:]).all()
+    given["grounding"] = given["rule"]
+    quadrants = consistency.quadrants(given, "rule", rng())
+    assert look(quadrants, perturbation="wrong-think", measure="grounded_accuracy") == 0.3
+
+
+@pytest.mark.parametrize(
+    ("verdict", "expected"), [("agree", 1), ("disagree", 0), ("no answer", 0), ("unusable", None), (None, None)]
+)
+def test_a_verdict_that_is_not_there_is_no_number(verdict, expected):
+    (found,) = consistency.where_judged(pd.Series([verdict], dtype=object), "agree")
+    assert np.isnan(found) if expected is None else found == expected
 
 
 def test_conflicts_acknowledged_are_shares_of_all_of_those_that_stay_right_and_of_those_that_follow():

@@ -121,3 +121,18 @@ def test_figures_say_which_runs_they_show(root, tmp_path, monkeypatch):
     entries = json.loads((tmp_path / "figures" / "manifest.json").read_text())
     assert (entries["all"]["runs"], entries["own"]["runs"], entries["own"]["seeds"]) == (runs, 1, [0])
     assert entries["own"]["items"] == len(ITEMS)
+    assert (entries["all"]["device"], entries["own"]["device"]) == ("cpu", "cpu")
+
+
+@pytest.mark.parametrize(
+    ("devices", "expected"),
+    [(("cuda:0", "cpu"), "cpu"), (("cuda:1", "cuda:0", "mps"), "cuda:0"), (("mps",), "mps"), ((), "")],
+)
+def test_figures_of_runs_say_on_which_device_those_were_made_that_count(tmp_path, monkeypatch, devices, expected):
+    monkeypatch.chdir(tmp_path)
+    write_items(tmp_path / "own", ITEMS)
+    for seed, device in enumerate(devices):
+        write_made_up(tmp_path / "own", f"base-{seed}/initial", (0,), 0.05, device)
+        write_made_up(tmp_path / "own", f"base-{seed}/rl-correct", (2,), 0.05, device)
+    context = open_study("x", {"study": str(tmp_path / "own"), "seed": 0})
+    assert context.panel.device == context.gallery.facts["device"] == expected

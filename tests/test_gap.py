@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from companion.analysis.findings import by_delivery, joint_verdicts, load_gap, measured, verdicts_on_gap
+from companion.analysis.findings import answers_of, by_delivery, joint_verdicts, load_gap, measured, verdicts_on_gap
 from companion.errors import CompanionError
 from companion.figures import gap
 
@@ -138,6 +138,20 @@ def test_the_shipped_answers_are_whole(root):
         index=["recipe", "seed", "perturbation", "question"], columns="delivery", values="answer"
     )
     assert (same["prefill"].fillna("") == same["user turn"].fillna("")).mean() > 0.99
+
+
+def test_a_verdict_that_is_not_there_is_no_answer_without_its_reasoning():
+    rows = pd.DataFrame(
+        {
+            "rule": ["agree", "disagree", "unusable", None, None],
+            "conflict": ["acknowledges", "silent", "silent", None, "nothing given"],
+            "suggested": ["A", "A", "A", "A", None],
+            "correct": True,
+        }
+    ).assign(**dict.fromkeys(("model", "sample", "perturbation", "question", "group", "n_options", "answer"), "x"))
+    found = answers_of(rows, "prefill")
+    assert found["consistent"].fillna(-1).tolist() == [1, 0, -1, -1, -1]
+    assert found["acknowledges"].fillna(-1).tolist() == [1, 0, 0, -1, -1]
 
 
 def test_no_answers(tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from companion.analysis import findings, leaderboard, tables
+from companion.analysis import consistency, findings, leaderboard, tables
 from companion.cli import main
 from companion.errors import CompanionError
 from companion.evaluation.judges.rule_judge import Rule
@@ -148,6 +148,39 @@ def test_types_of_models_take_more_than_one(tmp_path):
     assert set(types["verdict"]) == {"supported"}
 
 
+def test_models_of_which_nothing_is_judged_are_no_types_and_say_nothing_of_reasoning(tmp_path):
+    firm = made_up(lambda v, k: True if v else NAMES, agrees=lambda v, k: v != "wrong-think", model="firm")
+    soft = made_up(lambda v, k: NAMES if not v else v != "wrong-think", model="soft")
+    unjudged = made_up(paperlike, model="unjudged")[0], []
+    run = stored(tmp_path / "run", firm, soft, unjudged)
+    tests = findings.verdicts_on_rows(leaderboard.load([run]), rng)
+    assert tests.loc[tests["finding"] == "F11", "what"].str.extract(r"\((\w+)\)")[0].tolist() == ["firm", "soft"]
+    assert set(tests.loc[tests["finding"] == "F3", "model"]) == {"firm", "soft"}
+
+
+def test_items_asked_after_the_judge_was_there_make_no_model_stubborn(tmp_path):
+    """Of the right answers to a wrong reasoning prefix a third are judged, and their reasoning says so."""
+    parts = []
+    for model in ("one", "other"):
+        rows, verdicts = made_up(lambda v, k: True if v else NAMES, model=model)
+        judged = {row["key"] for row in rows if int(row["question"][1:]) % 3 == 0}
+        parts.append((rows, [verdict for verdict in verdicts if verdict["row"] in judged]))
+    tests = findings.verdicts_on_rows(leaderboard.load([stored(tmp_path / "run", *parts)]), rng)
+    assert tests.loc[tests["finding"] == "F11", "value"].tolist() == [0, 0]
+
+
+def test_where_all_reasoning_agrees_the_extra_loss_may_be_off_on_both_sides(tmp_path):
+    run = stored(tmp_path / "run", made_up(paperlike))
+    rows = leaderboard.load([run])
+    tests = findings.verdicts_on_rows(rows, rng).set_index("what")
+    found = tests.loc["wrong-think: change of consistent accuracy minus change of accuracy"]
+    assert found["value"] == 0
+    assert found["low"] == -found["high"] < 0
+    table = consistency.quadrants(rows.assign(prefill=""), "rule", rng())
+    line = table[(table["perturbation"] == "wrong-think") & (table["measure"] == "extra")].iloc[0]
+    assert line[["value", "low", "high"]].tolist() == found[["value", "low", "high"]].tolist()
+
+
 def guesses(perturbation, k):
     return NAMES if not perturbation else k % 2 == 0
 
@@ -274,6 +307,16 @@ def test_without_rotated_copies_nothing_is_said_of_them(tmp_path):
     found = leaderboard.leaderboard(leaderboard.load([*runs, stored(tmp_path / "alone", (alone, verdicts))]), rng)
     assert set(found["benchmark"]) == {"mine", "cv-bench", "mmbench"}
     assert not set(found["measure"]) & {leaderboard.SHUFFLED, leaderboard.SHUFFLED_CHANCE}
+
+
+@pytest.mark.parametrize("beside", [(), ({"model": "whole"},), ({"benchmark": "mine"},)])
+def test_a_model_without_the_plain_prompt_is_named_and_does_not_vanish(tmp_path, capsys, beside):
+    """Alone, beside another model, and beside its own rows on another benchmark."""
+    part = made_up(lambda v, k: k % 2 if v else ("wrong-caption", "wrong-think"))
+    run = stored(tmp_path / "run", part, *(made_up(paperlike, **other) for other in beside))
+    assert main(["compare", run]) == 2
+    said = capsys.readouterr().err
+    assert "no rows under the plain prompt, which all others are compared with, of m on cv-bench; evaluate it" in said
 
 
 def test_models_stand_by_accuracy_and_benchmarks_apart(tmp_path):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from companion.errors import CompanionError
 from companion.perturbations.perturbation import apply
 from companion.questions.microworld import questions
 from companion.training import rewards
@@ -57,5 +58,5 @@ def test_groundedness_needs_a_known_scene(tmp_path):
 
     write_folder(questions("validation", 2), tmp_path / "folder")
     prompt = apply(read_folder(tmp_path / "folder")[0], "plain")
-    with pytest.raises(TypeError, match="microworld"):
+    with pytest.raises(CompanionError, match=r"groundedness needs questions .* is of folder; take a recipe"):
         rewards.groundedness(prompt, "<think>There is a red star.</think><answer>A</answer>")

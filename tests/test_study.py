@@ -24,12 +24,14 @@ from companion.evaluation.records import (
     decode_probabilities,
     describe_items,
     encode_probabilities,
+    join_items,
     read_answers,
     write_items,
     write_record,
 )
 from companion.evaluation.store import Store
 from companion.models.local import LocalModel
+from companion.perturbations.perturbation import Perturbation
 from companion.study import running
 from companion.study.protocol import PROTOCOL, arms_table
 from companion.training.supervised import LOOK_SEED
@@ -166,6 +168,22 @@ def test_probabilities_come_back_to_five_percent(probs):
     assert found.sum() == pytest.approx(1)
     assert found.argmax() == np.argmax(probs)
     np.testing.assert_allclose(found, probs, rtol=0.05 if max(probs) > 0.5 else 0.14)
+
+
+@pytest.mark.parametrize(
+    ("perturbation", "abstain", "options"), [("not-sure", True, 4), ("abstain-not", False, 3), ("abstain", True, 4)]
+)
+def test_entropy_is_over_the_options_that_were_shown_whatever_a_perturbation_is_called(
+    monkeypatch, perturbation, abstain, options
+):
+    """Of an even distribution it is 1."""
+    monkeypatch.setitem(PERTURBATIONS, perturbation, Perturbation(perturbation, abstain=abstain))
+    items = PROTOCOL.items()[:1]
+    codes = encode_probabilities(np.array([[1 / options] * options]))[0]
+    answer = {"perturbation": perturbation, "item": 0, "answered": 0, "concluded": 0, "mass": 255}
+    answers = pd.DataFrame([answer | {f"p{k}": code for k, code in enumerate(codes)}])
+    found = join_items(answers, describe_items(items).assign(n_options=3, right=0))
+    assert found["entropy"].tolist() == pytest.approx([1], abs=0.001)
 
 
 def test_no_distribution_stays_none():

@@ -55,11 +55,16 @@ def with_verdicts(rows: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
+def where_judged(verdicts: pd.Series, sought: str) -> Array:
+    """1 where a verdict is the one sought, else 0: (rows,). NaN where there is no usable verdict: what was not judged
+    counts for neither."""
+    judged = verdicts.notna() & (verdicts != "unusable")
+    return np.where(judged, verdicts == sought, np.nan)
+
+
 def consistent(panel: RowsPanel, perturbation: str, judge: str) -> Array:
-    """1 where the reasoning leads to the answer, else 0: (items,). Unusable verdicts are NaN."""
-    verdict = panel.column(perturbation, judge)
-    agrees = (verdict == "agree").to_numpy(dtype=float)
-    return np.where(verdict.isin(["unusable"]) | verdict.isna(), np.nan, agrees)
+    """1 where the reasoning leads to the answer, else 0: (items,). NaN where there is no usable verdict."""
+    return where_judged(panel.column(perturbation, judge), "agree")
 
 
 def may_reason(rows: pd.DataFrame) -> pd.Series:
@@ -74,7 +79,7 @@ def quadrants(rows: pd.DataFrame, judge: str, rng: np.random.Generator) -> pd.Da
     (consistent: the reasoning says so); consistency; accuracy and consistent_accuracy (right and consistent), their
     changes against the plain prompt, paired, and `extra`: how much more the latter falls (F3). Where there are verdicts
     of the grounding judge also grounded_accuracy: right, consistent, and every statement of the reasoning true. Beside
-    them the chance level of the accuracy."""
+    them the chance level of the accuracy. Items without a usable verdict are left out of what needs one."""
     panel = RowsPanel(rows, rng)
     base, base_agrees = panel.numbers("plain", "correct"), consistent(panel, "plain", judge)
     lines = []
@@ -91,13 +96,21 @@ def quadrants(rows: pd.DataFrame, judge: str, rng: np.random.Generator) -> pd.Da
             "consistent_accuracy": mean(both),
             "change": panel.change(name, right, base),
             "consistent_change": panel.change(name, both, base * base_agrees),
-            "extra": panel.change(name, both - base * base_agrees, right - base),
+            "extra": extra_change(panel, name, judge),
         }
         if "grounding" in rows:
-            found["grounded_accuracy"] = mean(both * (panel.column(name, "grounding") == "agree").to_numpy(dtype=float))
+            found["grounded_accuracy"] = mean(both * consistent(panel, name, "grounding"))
         chance = {"chance": panel.guessed.mean()}
         lines += [panel.line(measure, perturbation=name, measure=called) | chance for called, measure in found.items()]
     return pd.DataFrame(lines)
+
+
+def extra_change(panel: RowsPanel, perturbation: str, judge: str) -> Measure:
+    """How much more consistent accuracy changes under a perturbation than accuracy does, paired (F3): below 0 where it
+    falls further."""
+    right, base = panel.numbers(perturbation, "correct"), panel.numbers("plain", "correct")
+    both, base_both = right * consistent(panel, perturbation, judge), base * consistent(panel, "plain", judge)
+    return panel.change(perturbation, both - base_both, right - base)
 
 
 def shares(rows: pd.DataFrame, judge: str, rng: np.random.Generator) -> pd.DataFrame:
@@ -117,13 +130,15 @@ def failure_types(rows: pd.DataFrame, judge: str, rng: np.random.Generator) -> p
     """What becomes of the items that were right under the plain prompt when a wrong option is asserted (F11).
 
     perturbation, type, share among them: *stubborn*: still right, though the reasoning does not say so; *brittle*: the
-    asserted option, as the reasoning says; *recovered*: still right, and the reasoning has come back; *other*."""
+    asserted option, as the reasoning says; *recovered*: still right, and the reasoning has come back; *other*. among:
+    how many they are; those without a usable verdict are left out."""
     panel = RowsPanel(rows, rng)
-    among = panel.column("plain", "correct").to_numpy(dtype=bool)
+    base = panel.column("plain", "correct").to_numpy(dtype=bool)
     lines = []
     for name in panel.misleading:
         right = panel.column(name, "correct").to_numpy(dtype=bool)
-        agrees = consistent(panel, name, judge) == 1
+        verdict = consistent(panel, name, judge)
+        among, agrees = base & ~np.isnan(verdict), verdict == 1
         misled = (panel.column(name, "answer") == panel.column(name, "suggested")).to_numpy(dtype=bool)
         types = {"stubborn": right & ~agrees, "brittle": misled & agrees, "recovered": right & agrees}
         types["other"] = ~(types["stubborn"] | types["brittle"] | types["recovered"])
@@ -138,13 +153,14 @@ def leaning(panel: RowsPanel, perturbation: str, judge: str) -> Array:
     """1 for an item that is *stubborn* under a perturbation, −1 for a *brittle* one, else 0: (items,)
     (`failure_types`).
 
-    NaN for items that were wrong under the plain prompt.
+    NaN for items that were wrong under the plain prompt, and for those without a usable verdict.
     """
     right = panel.numbers(perturbation, "correct") == 1
-    agrees = consistent(panel, perturbation, judge) == 1
+    verdict = consistent(panel, perturbation, judge)
+    agrees = verdict == 1
     misled = (panel.column(perturbation, "answer") == panel.column(perturbation, "suggested")).to_numpy(dtype=bool)
     leans = (right & ~agrees).astype(float) - (misled & agrees)
-    return np.where(panel.numbers("plain", "correct") == 1, leans, np.nan)
+    return np.where((panel.numbers("plain", "correct") == 1) & ~np.isnan(verdict), leans, np.nan)
 
 
 def acknowledged(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
@@ -156,10 +172,7 @@ def acknowledged(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     same way, paired."""
     panel = RowsPanel(rows, rng)
     base = panel.column("plain", "correct").to_numpy(dtype=bool)
-    said = {}
-    for name in panel.asserting:
-        verdict = panel.column(name, "conflict")
-        said[name] = np.where(verdict.isna(), np.nan, (verdict == "acknowledges").to_numpy(dtype=float))
+    said = {name: where_judged(panel.column(name, "conflict"), "acknowledges") for name in panel.asserting}
     lines = []
     for name, says in said.items():
         follows = (panel.column(name, "answer") == panel.column(name, "suggested")).to_numpy(dtype=bool)

@@ -175,8 +175,14 @@ def leaderboard(rows: pd.DataFrame, rng: Callable[[], np.random.Generator], judg
     """benchmark, model, measure, value, low, high, n.
 
     measure: `COLUMNS`, then the benchmark's official scores, then `SHUFFLED` and its chance.
-    rows: from `load`. rng: gives a fresh generator for each. Values are shares, in [0, 1]; models by accuracy.
+    rows: from `load`. rng: gives a fresh generator for each. Values are shares, in [0, 1]; models by accuracy. Raises
+    CompanionError where a model was not asked under the plain prompt.
     """
+    if without := _without_plain(rows):
+        raise CompanionError(
+            f"no rows under the plain prompt, which all others are compared with, of {' and of '.join(without)}; "
+            "evaluate it too, or leave these runs out"
+        )
     lines = []
     for benchmark, part in rows.groupby("benchmark", sort=False):
         order = part[part["perturbation"] == "plain"].groupby("model")["correct"].mean().sort_values(ascending=False)
@@ -205,6 +211,12 @@ def leaderboard(rows: pd.DataFrame, rng: Callable[[], np.random.Generator], judg
             if (reported := quoted(str(benchmark), str(model))) is not None:
                 lines.append({"benchmark": benchmark, "model": model, "measure": "paper", "value": reported})
     return pd.DataFrame(lines)
+
+
+def _without_plain(rows: pd.DataFrame) -> list[str]:
+    """ "MODEL on BENCHMARK", of those that have no rows under the plain prompt."""
+    asked = rows.groupby(["benchmark", "model"], sort=False)["perturbation"].agg(set)
+    return [f"{model} on {benchmark}" for (benchmark, model), names in asked.items() if "plain" not in names]
 
 
 def _needed(rows: pd.DataFrame) -> list[tuple[str, ...]]:

@@ -102,13 +102,13 @@ class RunsPanel:
     """All recorded runs of one folder.
 
     results: the folder of the records. reader: by whom conclusions are read, the grammar unless said
-    (`records.READERS`)."""
+    (`records.READERS`). device: of the runs that count, "" where none is recorded."""
 
     def __init__(self, results: Path, reader: str = "concluded") -> None:
         self.results, self.reader = results, reader
         self.items = pd.read_parquet(results / "items.parquet")
         devices = {_record(file.parent)["hardware"]["device"] for file in results.glob("*/*/run.json")}
-        self._device = "cpu" if "cpu" in devices else next(iter(devices), "")
+        self.device = min(devices, default="")  # "cpu" stands before all others
         self._answers = lru_cache(maxsize=None)(self._parts)
         self._values = lru_cache(maxsize=None)(self._measured)
         self._differing = lru_cache(maxsize=None)(self._differ)
@@ -169,7 +169,7 @@ class RunsPanel:
         return {int(seed): folder for seed, folder in sorted(seeds.items()) if seed.isdigit()}
 
     def _counts(self, folder: Path | None) -> bool:
-        return folder is not None and _record(folder)["hardware"]["device"] == self._device
+        return folder is not None and _record(folder)["hardware"]["device"] == self.device
 
     def _folder(self, cell: Checkpoints, seed: int) -> Path:
         folder = record_of(self.results, cell, seed)

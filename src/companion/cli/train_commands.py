@@ -114,6 +114,12 @@ def _train_grpo(options: argparse.Namespace) -> None:
     for name in names:
         if name not in GRPO:
             raise CompanionError(f"unknown GRPO recipe {name!r}; choose from {', '.join(GRPO)}, or all")
+        if benchmark != "microworld" and "groundedness" in GRPO[name].gates:
+            others = [recipe.name for recipe in GRPO.values() if "groundedness" not in recipe.gates]
+            raise CompanionError(
+                f"{name} rewards reasoning that is true of the picture, which is known in the microworld alone; with "
+                f"--benchmark {benchmark} choose --recipe from {', '.join(others)}"
+            )
     results = options.out or Path("runs/quick" if options.steps else "runs/results")
     settings: dict[str, Any] = {"use_vllm": True, "vllm_mode": "colocate"} if options.sample_with_vllm else {}
     for seed in _seeds(options):

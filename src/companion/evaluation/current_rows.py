@@ -132,9 +132,10 @@ def current(runs: Iterable[Path]) -> Current:
         if slots[line["slot"]] == line["row"] and versions[line["folder"], line["question"]] == line["version"]
     }
     kept = [rows[key] | {"benchmark": names[name, folder]} for (key, folder), name in valid.items() if key in rows]
-    used = {key for key, _ in valid} | set(unnoted)
+    noted = {key for key, _ in valid}
+    used = noted | unnoted.keys()
     return Current(
-        [*(row for key, row in unnoted.items() if key not in {key for key, _ in valid}), *kept],
+        [*(row for key, row in unnoted.items() if key not in noted), *kept],
         {name: Path(folder) for (_, folder), name in names.items()},
         dict(Counter(row["benchmark"] for key, row in rows.items() if key not in used)),
     )

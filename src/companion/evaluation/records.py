@@ -204,7 +204,8 @@ def join_items(answers: pd.DataFrame, items: pd.DataFrame, reader: str = "conclu
     rows = answers.assign(concluded=answers[reader]).merge(items, on="item", how="left", sort=False)
     names = [name for name in answers if PROBABILITY.fullmatch(name)]
     probs = decode_probabilities(rows[names].to_numpy())
-    shown = rows["n_options"].to_numpy(dtype=float) + rows["perturbation"].astype(str).str.contains("abstain")
+    abstaining = [perturbation.name for perturbation in PERTURBATIONS.values() if perturbation.abstain]
+    shown = rows["n_options"].to_numpy(dtype=float) + rows["perturbation"].isin(abstaining)
     with np.errstate(divide="ignore", invalid="ignore"):
         surprise = np.where(probs > 0, -probs * np.log(probs), 0.0).sum(axis=1)
     entropy = np.where(np.isnan(probs[:, 0]), np.nan, surprise / np.log(shown))

@@ -38,7 +38,7 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
     looks = {f"{name}: {means}": (color, hatch) for name, (means, color, hatch) in LOOKS.items()}
     for y, (_, shares) in enumerate(values.iterrows()):
         shares_bar(axes, y, {f"{name}: {LOOKS[str(name)][0]}": value for name, value in shares.items()}, looks)
-    among = int(table["among"].iloc[0])
+    among = "–".join(map(str, sorted({int(table["among"].min()), int(table["among"].max())})))
     axes.set_yticks(range(len(prompts)), list(map(perturbation_label, prompts)))
     axes.set(
         xlim=(0, 100),

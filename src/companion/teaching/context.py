@@ -267,7 +267,7 @@ def open_study(notebook: str, parameters: Mapping[str, Any]) -> NotebookContext:
     made = [file for file in sorted(folder.glob("*/*/run.json")) if not file.parent.name.startswith(INITIAL)]
     runs, planned = recorded(panel)
     seeds = sorted({int(file.parent.parent.name.rpartition("-")[2]) for file in made})
-    facts = {"runs": len(made), "items": len(panel.items), "seeds": seeds, "device": "cpu"}
+    facts = {"runs": len(made), "items": len(panel.items), "seeds": seeds, "device": panel.device}
     if not runs:
         return _context(
             notebook, parameters, f"{len(made)} RL run{'s' * (len(made) != 1)} of {folder}", facts, panel=panel

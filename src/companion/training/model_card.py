@@ -107,7 +107,8 @@ def _training(record: dict) -> str:
     truth = "All captions and all reasoning in the data are true of the picture."
     if misread:
         truth = (
-            f"Of the reasoning {misread:.0%} misreads the picture, half of that being answered rightly all the same."
+            f"Of the reasoning {misread:.0%} misreads the picture, {_part(recipe['shares']['despite'])} of that being "
+            "answered rightly all the same."
         )
     if misled:
         truth = (
@@ -123,6 +124,11 @@ def _training(record: dict) -> str:
     return "\n".join(lines)
 
 
+def _part(share: float) -> str:
+    """A share in words, where there are words for it."""
+    return {0.0: "none", 0.5: "half", 1.0: "all"}.get(share, f"{share:.0%}")
+
+
 _CARD = """---
 license: apache-2.0
 library_name: transformers
@@ -135,7 +141,7 @@ A LLaVA (SigLIP tower, projector, Qwen3 decoder) of {parameters:.2f} million par
 on procedurally made pictures of coloured shapes. It exists to make measurable what is hard to measure in large models:
 whether an answer follows from the picture, from the prompt, or from the model's own reasoning.
 
-Checkpoint hash `{identity}`, seed {seed}, {minutes:.0f} minutes on 2 CPU cores. Written by `companion card`.
+Checkpoint hash `{identity}`, seed {seed}, {minutes:.0f} minutes of training. Written by `companion card`.
 
 ## Measured on {n} test items (one checkpoint, one seed)
 

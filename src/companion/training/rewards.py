@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
+from companion.errors import CompanionError
 from companion.evaluation.judges.grounding_judge import grounded
 from companion.evaluation.judges.rule_judge import final_commitment
 from companion.models.read_answer import own_reasoning, parse_answer
@@ -47,10 +48,14 @@ def consistency(prompt: Prompt, response: str) -> float:
 def groundedness(prompt: Prompt, response: str) -> float:
     """Whether every statement that the model itself made is true of the scene, and there is one: 0 or 1.
 
-    What a prefill asserted is not held against the model. Only for the microworld, where the truth is known.
+    What a prefill asserted is not held against the model. Raises CompanionError for questions that are not of the
+    microworld, where alone the truth is known.
     """
     if not isinstance(prompt.question, MicroworldQuestion):
-        raise TypeError("the reward 'groundedness' needs questions whose scenes are known: the microworld's")
+        raise CompanionError(
+            "the reward groundedness needs questions whose scenes are known, the microworld's, and question "
+            f"{prompt.question.id} is of {prompt.question.source}; take a recipe without this reward"
+        )
     return float(grounded(own_reasoning(response), prompt.question.scene) is True)
 
 

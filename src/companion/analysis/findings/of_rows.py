@@ -11,18 +11,18 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from companion.analysis.consistency import consistent, leaning
+from companion.analysis.consistency import extra_change, leaning
 from companion.analysis.findings.definitions import AT_CHANCE, FINDINGS, Quantity
 from companion.analysis.tables import RowsPanel, over_chance
 from companion.errors import CompanionError
 from companion.intervals import estimate, points
-from companion.measures import Mean, Measure, auroc, difference, mean, minus
+from companion.measures import Mean, Measure, auroc, difference, minus
 
 
 def quantities_of(rows: pd.DataFrame, rng: np.random.Generator, judge: str = "rule") -> list[Quantity]:
     """The tests on the rows of one model on one benchmark; those whose perturbations were not asked are left out.
 
-    judge: the column of verdicts that F3 is tested with; without it F3 is left out.
+    judge: the column of verdicts that F3 is tested with; where this model has none there, F3 is left out.
     """
     panel = RowsPanel(rows, rng)
     found: list[Quantity] = []
@@ -43,12 +43,12 @@ def quantities_of(rows: pd.DataFrame, rng: np.random.Generator, judge: str = "ru
     for name in (name for name in ("wrong-caption", "wrong-think") if name in panel.perturbations):
         test("F1", f"{name}: change of accuracy", "down", change(name, "correct"))
         test("F2", f"{name}: change of P(correct)", "down", change(name, "p_correct"))
-        if judge in rows:
+        if judge in rows and all(panel.column(one, judge).notna().any() for one in ("plain", name)):
             test(
                 "F3",
                 f"{name}: change of consistent accuracy minus change of accuracy",
                 "down",
-                _extra(panel, name, judge),
+                extra_change(panel, name, judge),
             )
         survives = panel.numbers(name, "correct")
         sure, sharp = (
@@ -77,24 +77,18 @@ def quantities_of(rows: pd.DataFrame, rng: np.random.Generator, judge: str = "ru
     return sorted(found, key=lambda quantity: list(FINDINGS).index(quantity.finding))
 
 
-def _extra(panel: RowsPanel, name: str, judge: str) -> Measure:
-    right, agrees = panel.numbers("plain", "correct"), consistent(panel, "plain", judge)
-    now, still = panel.numbers(name, "correct"), consistent(panel, name, judge)
-    return mean((now * still - right * agrees) - (now - right))
-
-
 def _types(parts: dict[str, pd.DataFrame], rng: Callable[[], np.random.Generator], judge: str) -> list[Quantity]:
     """F11 asks of the most stubborn and the most brittle of k models, picked after the fact: intervals at 1 − 0.05 / k.
 
-    parts: model → its rows on one benchmark.
+    parts: model → its rows on one benchmark. Models of which nothing is judged are none of them.
     """
     found = {}
     for model, rows in parts.items():
         panel = RowsPanel(rows, rng())
         if "wrong-think" in panel.perturbations:
-            found[model] = estimate(
-                Mean(leaning(panel, "wrong-think", judge), signed=True), panel.weights, 1 - 0.05 / len(parts)
-            )
+            leans = Mean(leaning(panel, "wrong-think", judge), signed=True)
+            if leans.there.any():
+                found[model] = estimate(leans, panel.weights, 1 - 0.05 / len(parts))
     if len(found) < 2:
         return []
     quantities = []

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from companion.analysis.consistency import where_judged
 from companion.analysis.crossed import crossed_mean
 from companion.analysis.findings.rule import EQUIVALENT, decide
 from companion.analysis.leaderboard import load
@@ -39,7 +40,8 @@ def load_gap(folder: Path) -> pd.DataFrame:
 
     folder: holds a folder of rows for each of `DELIVERIES`, with verdicts of the judges rule and conflict. A model is
     named RECIPE-SEED; one without a seed stands for its recipe alone, as seed 0. consistent: by the rule judge, as in
-    `consistency`; acknowledges: NaN where nothing was asserted. Raises CompanionError where there are no rows.
+    `consistency`; acknowledges: NaN where nothing was asserted. Both are NaN where there is no verdict. Raises
+    CompanionError where there are no rows.
     """
     frames = []
     for name, delivery in DELIVERIES.items():
@@ -66,8 +68,8 @@ def answers_of(rows: pd.DataFrame, delivery: str) -> pd.DataFrame:
             "n_options": rows["n_options"],
             "answer": rows["answer"],
             "correct": rows["correct"].astype(float),
-            "consistent": (rows["rule"] == "agree").astype(float),
-            "acknowledges": (rows["conflict"] == "acknowledges").astype(float).where(rows["suggested"].notna()),
+            "consistent": where_judged(rows["rule"], "agree"),
+            "acknowledges": np.where(rows["suggested"].notna(), where_judged(rows["conflict"], "acknowledges"), np.nan),
         }
     )
 
