@@ -64,10 +64,9 @@ def rewrite(
         plan,
         compute,
         store,
-        lambda: batch_size,
-        lambda _: 1,
-        lambda question: question.id,
-        writer.label if progress else None,
+        item=lambda question: question.id,
+        capacity=batch_size,
+        label=writer.label if progress else None,
     )
     if work.refused:
         raise CompanionError(
