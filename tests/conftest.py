@@ -18,7 +18,7 @@ import pytest
 import tiny_models
 from faulty_server import free_port
 
-from companion.locks import alone
+from companion.locks import locked
 
 ROOT = Path(__file__).parent.parent
 
@@ -88,7 +88,7 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callab
         folder, part, lock = (shared / kind / name for kind in ("whole", "part", "lock"))
         for needed in (folder.parent, part.parent, lock):
             needed.mkdir(parents=True, exist_ok=True)
-        with alone(lock):
+        with locked(lock):
             if not folder.exists():
                 shutil.rmtree(part, ignore_errors=True)
                 make(part)

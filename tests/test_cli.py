@@ -186,6 +186,13 @@ def test_a_reward_for_true_reasoning_is_refused_where_the_truth_is_unknown(capsy
     assert error.endswith("rl-correct, rl-more-tasks, rl-augmented, rl-consistent, rl-augmented-consistent, rl-guarded")
 
 
+@pytest.mark.parametrize("judge", ["replay", "grounding"])
+def test_a_judge_that_needs_picture_or_model_is_refused_for_pairs_before_anything_is_opened(judge, capsys, tmp_path):
+    (tmp_path / "pairs.jsonl").write_text("no pair")
+    error = fails(capsys, "judge", tmp_path / "pairs.jsonl", "--judge", judge)
+    assert f"so that the judge {judge} cannot judge it; give a folder of rows, or --judge rule or llm or" in error
+
+
 def test_a_model_behind_a_server_cannot_be_replayed(capsys, root):
     error = fails(capsys, "judge", root / "results" / "rows", "--judge", "replay", "--model", SERVER)
     assert "is behind a server, and a replay begins the model's turn with all of its reasoning" in error

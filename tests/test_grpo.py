@@ -147,9 +147,8 @@ def test_a_finished_run_is_left_alone_by_the_same_and_by_another_configuration(c
     with pytest.raises(CompanionError, match="another configuration; move it away"):
         run(replace(tiny, rate=1e-5), str(checkpoint), 0, tmp_path / "r", tmp_path / "w")
     assert (folder / "run.json").stat().st_mtime_ns == before
-    released, *ladder = release(
-        tmp_path / "r", tmp_path / "w", tmp_path / "checkpoints", [0], initial=checkpoint.name, way=tiny.name
-    )
+    monkeypatch.setattr("companion.training.release.LADDER", tiny.name)
+    released, *ladder = release(tmp_path / "r", tmp_path / "w", tmp_path / "checkpoints", [0], initial=checkpoint.name)
     assert [(step.parent.name, step.name) for step in ladder] == [("ladder", f"{tiny.name}-1")]
     kept = load_file(released / "model.safetensors")
     trained = load_file(next((tmp_path / "w").glob("*/*/step-2")) / "model.safetensors")

@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -22,9 +23,11 @@ from companion.evaluation.judges.verdicts import Case, verdict_on
 from companion.evaluation.store import VERDICTS, Store
 from companion.figures.interval_plots import shrinking
 from companion.questions.microworld import questions
+from companion.questions.microworld.families import FAMILIES
 from companion.questions.microworld.grammar import conclusion
 from companion.questions.question import Question
-from companion.training.lessons import Shares, misreading, question
+from companion.training.lessons import Shares, question
+from companion.training.misreadings import MISREAD, misreading
 
 OPTIONS = ("red star", "blue circle", "green cross")
 CLAIMS = ("There is a red star.", "There is a blue circle.", "There is a green cross.")
@@ -284,6 +287,13 @@ def test_a_misreading_concludes_the_wrong_option_and_is_not_grounded():
         assert final_commitment(think, item.options, item.claims, item.text).option == wrong
         assert conclusion(think, item.options, item.claims) == wrong
         assert grounded(think, item.scene) is False
+
+
+def test_every_family_can_be_misread_and_one_that_is_not_known_is_an_error():
+    assert MISREAD.keys() == FAMILIES.keys()
+    item = replace(questions("validation", 1)[0], category="symmetry")
+    with pytest.raises(CompanionError, match="the family 'symmetry'; add a function to MISREAD"):
+        misreading(random.Random(0), item, 0)
 
 
 def test_grounded_has_no_verdict_where_nothing_is_stated():

@@ -19,7 +19,7 @@ from test_refusals import item
 from companion.errors import CompanionError, Refusal
 from companion.evaluation.engine import UnansweredError, evaluate
 from companion.evaluation.store import Store
-from companion.locks import claim, whole
+from companion.locks import atomic_write, claim
 
 ITEMS = [item(k) for k in range(12)]
 
@@ -215,15 +215,16 @@ def test_a_file_is_replaced_whole_behind_its_link_and_a_device_is_written_as_it_
     file, link = tmp_path / "real.md", tmp_path / "link.md"
     file.write_text("before")
     link.symlink_to(file)
-    with whole(link) as part:
+    with atomic_write(link) as part:
         part.write_text("after")
         assert file.read_text() == "before"
     assert link.is_symlink()
     assert file.read_text() == "after"
     assert sorted(tmp_path.iterdir()) == [link, file]
-    with suppress(RuntimeError), whole(file) as part:
+    with suppress(RuntimeError), atomic_write(file) as part:
         part.write_text("half")
         raise RuntimeError
     assert file.read_text() == "after"
-    with whole(Path(os.devnull)) as part:
+    assert sorted(tmp_path.iterdir()) == [link, file]  # and nothing hidden
+    with atomic_write(Path(os.devnull)) as part:
         assert part == Path(os.devnull)

@@ -121,12 +121,13 @@ def test_a_model_of_this_machine_writes_and_is_named_without_its_path(parrot, tm
 
 def test_a_failing_server_loses_no_claim_and_is_asked_nothing_twice(serving, parrot, tmp_path, monkeypatch):
     monkeypatch.setattr(fill_missing, "FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr(fill_missing, "MOST", 6)
     proxy = Proxy(serving, [*FAULTS, None, "500", None, "wrong", "429"], '["It is green.", "It is blue."]')
     store = Store(tmp_path, CLAIMS)
 
     def run():
         writer = Endpoint(proxy.url, str(parrot), timeout=2, retries=4, at_once=4)
-        return rewrite(writer, ITEMS, store, batch_size=6, progress=False)
+        return rewrite(writer, ITEMS, store, progress=False)
 
     written = run()
     assert set(proxy.given) >= set(FAULTS)
@@ -139,11 +140,12 @@ def test_a_failing_server_loses_no_claim_and_is_asked_nothing_twice(serving, par
     assert sum(proxy.done.values()) == len(ITEMS)
 
 
-def test_a_server_that_is_gone_keeps_what_was_written(serving, parrot, tmp_path):
+def test_a_server_that_is_gone_keeps_what_was_written(serving, parrot, tmp_path, monkeypatch):
+    monkeypatch.setattr(fill_missing, "MOST", 8)
     store = Store(tmp_path, CLAIMS)
     proxy = Proxy(serving, [None] * 8 + ["malformed"] * 16)
     with pytest.raises(CompanionError, match=r"answered none of 8 requests.*what was finished is kept"):
-        rewrite(Endpoint(proxy.url, str(parrot), retries=1), ITEMS, store, batch_size=8, progress=False)
+        rewrite(Endpoint(proxy.url, str(parrot), retries=1), ITEMS, store, progress=False)
     assert len(store.read()) == 8
     assert len(rewrite(Endpoint(proxy.url, str(parrot)), ITEMS, store, progress=False)) == 16
     assert sum(proxy.done.values()) == 16

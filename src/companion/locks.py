@@ -1,5 +1,5 @@
-"""Processes that share a folder: one at a time (`alone`), or each at what no other is at (`claim`); and files that no
-reader finds half-written (`whole`).
+"""Processes that share a folder: one at a time (`locked`), or each at what no other is at (`claim`); and files that no
+reader finds half-written (`atomic_write`).
 
 The first two rest on the locks of the system, which go with the process that holds them, however it ends: none is ever
 stale. Where the system has none (Windows, some network drives), nobody is held up.
@@ -32,7 +32,7 @@ _held: set[int] = set()
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Holds a folder against other processes that do the same."""
     if fcntl is None:
         yield
@@ -46,18 +46,23 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def whole(file: Path) -> Iterator[Path]:
+def atomic_write(file: Path) -> Iterator[Path]:
     """A hidden file beside `file`, which takes its place when the block has ended; until then that is as it was.
 
-    A link is followed. What is there and no file, such as /dev/stdout, is written as it is.
+    Where the block raises an error, it stays so, and the hidden file is removed. A link is followed. What is there and
+    no file, such as /dev/stdout, is written as it is.
     """
     target = file.resolve()
     if target.exists() and not target.is_file():
         yield target
         return
     unfinished = target.with_name(f".{target.stem}.part{target.suffix}")
-    yield unfinished
-    unfinished.replace(target)
+    try:
+        yield unfinished
+        unfinished.replace(target)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,7 @@ def claim(folder: Path, keys: Iterable[str]) -> Iterator[tuple[set[str], list[Ho
     """
     wanted = set(keys)
     file = folder / f".{uuid.uuid4().hex}{ENDING}"
-    with alone(folder):
+    with locked(folder):
         holders = [] if fcntl is None else [holder for holder in _holders(folder) if holder.keys & wanted]
         own = wanted.difference(*(holder.keys for holder in holders))
         try:

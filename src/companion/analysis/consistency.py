@@ -268,15 +268,15 @@ def judges_agree(rows: pd.DataFrame, judges: Sequence[str], rng: np.random.Gener
     return pd.DataFrame(lines)
 
 
-def against_truth(rows: pd.DataFrame, questions: Mapping[str, Question], judge: str = "rule") -> pd.DataFrame:
-    """What a judge found against the grammar of the microworld, which knows exactly what a reasoning concludes.
+def against_truth(rows: pd.DataFrame, questions: Mapping[str, Question]) -> pd.DataFrame:
+    """What the rule judge found against the grammar of the microworld, which knows exactly what a reasoning concludes.
 
     One line a row with reasoning: model, perturbation, question, think, truth and found (letters, or None), and
     outcome: *right*, *invented* (the grammar finds no conclusion), *missed* (the judge finds none) or *another* option.
     """
     columns = ["model", "perturbation", "question", "think", "options"]
-    lines = rows.loc[may_reason(rows), [*columns, f"{judge}_concluded"]].reset_index(drop=True)
-    lines = lines.rename(columns={f"{judge}_concluded": "found"}).astype({"found": object})
+    lines = rows.loc[may_reason(rows), [*columns, "rule_concluded"]].reset_index(drop=True)
+    lines = lines.rename(columns={"rule_concluded": "found"}).astype({"found": object})
     truth = [
         conclusion(think, options, questions[question].claims)
         for question, think, options in zip(lines["question"], lines["think"], lines.pop("options"), strict=True)

@@ -114,6 +114,14 @@ def _judge_pairs(options: argparse.Namespace) -> None:
     from companion.evaluation.judges.labelled_pairs import Kept, chance, errors, read_pairs, report_on, score
     from companion.evaluation.store import VERDICTS, Store
 
+    entry = JUDGES[options.judge]
+    if not entry.pairs or entry.needs == WRITER:
+        others = " or ".join(other.name for other in JUDGES.values() if other.pairs and other.needs != WRITER)
+        raise CompanionError(
+            f"{options.rows} has no pictures and was written by no model, so that the judge {entry.name} cannot judge "
+            f"it; give a folder of rows, or --judge {others}"
+        )
+
     # 1) Its verdicts, which are kept as they come, against the labels.
     if options.csv:
         options.csv.parent.mkdir(parents=True, exist_ok=True)
@@ -276,16 +284,11 @@ def _unchanged(name: str, rows: pd.DataFrame, questions: Sequence[Question], fol
 
 
 def _judge_named(options: argparse.Namespace) -> Judge:
-    """The judge of the options --judge, --model and --endpoint."""
+    """The judge of the options --judge, --model and --endpoint, if it is not one that asks the writer of rows again."""
     entry = JUDGES[options.judge]
-    if options.endpoint and entry.needs != LANGUAGE_MODEL:
-        raise CompanionError(
-            f"--endpoint is for --judge {' or '.join(names(needs=LANGUAGE_MODEL))}, and the judge {entry.name} asks no "
-            "server; leave it out"
-        )
     if entry.needs == LANGUAGE_MODEL:
         return entry.make(language_model(options, f"--judge {entry.name}"))
-    return entry.make(_writer(options)) if entry.needs == WRITER else entry.make()
+    return entry.make()
 
 
 def _asked_with(options: argparse.Namespace, rows: pd.DataFrame) -> dict[str, str]:

@@ -116,12 +116,12 @@ def _report(out: Path, given: Sequence[str]) -> None:
 
 def _everything(given: Sequence[str]) -> None:
     """All notebooks whose inputs have changed, then, without parameters, the pages, if theirs have."""
-    from companion.locks import alone
+    from companion.locks import locked
     from companion.teaching.run_notebooks import parse_parameters, run_notebooks
 
     parameters = parse_parameters(given)
     MADE.mkdir(parents=True, exist_ok=True)
-    with alone(MADE):
+    with locked(MADE):
         run_notebooks(sorted(Path("notebooks").glob("*.ipynb")), Path("executed"), parameters, MADE)
         if not parameters and Path("README.md").exists():
             _update_pages(MADE / "pages.json")

@@ -11,7 +11,7 @@ import json
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 from tqdm import tqdm
@@ -86,18 +86,15 @@ def evaluate_prompts(
                 response = replace(response, letter_probs=None, letter_mass=None)
             yield number, _row(key, model, prompt, response, sampling)
 
-    def weigh(prompt: Prompt) -> int:
-        return model.tokens(prompt, sampling)
-
     try:
         work = fill_missing(
             readable,
             compute,
             store,
-            lambda: batch_tokens or model.capacity,
-            weigh,
-            lambda prompt: prompt.question.id,
-            model.label if progress else None,
+            item=lambda prompt: prompt.question.id,
+            capacity=lambda: batch_tokens or model.capacity,
+            weigh=lambda prompt: model.tokens(prompt, sampling),
+            label=model.label if progress else None,
         )
     finally:
         if contradicted:
@@ -173,27 +170,40 @@ def judge(
     for row in rows[["key", "perturbation", *CASE]].to_dict("records"):
         case = case_of(row, by_id[row["question"]])
         key = content_key(judge=judge.identity, row=row["key"], think=case.think, answer=case.answer)
-        plan.append((key, (row, case)))
+        plan.append((key, ToJudge(case, row["key"], case.question.id, row["perturbation"])))
+    work = judge_missing(judge, plan, store, batch_size, progress)
+    found = to_frame([work.rows[key] for key, _ in plan if key in work.rows], VERDICTS)
+    _complete(f"the judge {judge.name} gave no verdict on", "rows", plan, work, found, lambda job: job.perturbation)
+    return found
 
-    def compute(batch: Sequence[tuple[str, tuple[Row, Case]]]) -> Iterator[tuple[int, Row | Refusal | None]]:
-        verdicts = judge.judge([case for _, (_, case) in batch])
-        for number, ((key, (row, _)), verdict) in enumerate(zip(batch, verdicts, strict=True)):
-            yield number, verdict_row(key, row["key"], judge, verdict) if isinstance(verdict, Verdict) else verdict
 
-    work = fill_missing(
+class ToJudge(NamedTuple):
+    """A case of a plan. row: the key of what is judged. item: what it is about, in words."""
+
+    case: Case
+    row: str
+    item: str
+    perturbation: str = ""
+
+
+def judge_missing(
+    judge: Judge, plan: Sequence[tuple[str, ToJudge]], store: Store, batch_size: int, progress: bool
+) -> Work:
+    """What a store of verdicts holds of a plan, and a judge's verdicts on the others, stored as they come."""
+
+    def compute(batch: Sequence[tuple[str, ToJudge]]) -> Iterator[tuple[int, Row | Refusal | None]]:
+        verdicts = judge.judge([job.case for _, job in batch])
+        for number, ((key, job), verdict) in enumerate(zip(batch, verdicts, strict=True)):
+            yield number, _verdict_row(key, job.row, judge, verdict) if isinstance(verdict, Verdict) else verdict
+
+    return fill_missing(
         plan,
         compute,
         store,
-        lambda: batch_size,
-        lambda _: 1,
-        lambda job: job[1].question.id,
-        judge.name if progress else None,
+        item=lambda job: job.item,
+        capacity=batch_size,
+        label=judge.name if progress else None,
     )
-    found = to_frame([work.rows[key] for key, _ in plan if key in work.rows], VERDICTS)
-    _complete(
-        f"the judge {judge.name} gave no verdict on", "rows", plan, work, found, lambda job: job[0]["perturbation"]
-    )
-    return found
 
 
 class UnansweredError(CompanionError):
@@ -300,7 +310,7 @@ def _row(key: str, model: Model, prompt: Prompt, response: Response, sampling: S
     }
 
 
-def verdict_row(key: str, row: str, judge: Judge, verdict: Verdict) -> Row:
+def _verdict_row(key: str, row: str, judge: Judge, verdict: Verdict) -> Row:
     """A verdict as it is stored. row: the key of what was judged."""
     return {
         "key": key,

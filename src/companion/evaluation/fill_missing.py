@@ -57,18 +57,19 @@ def fill_missing(
     plan: Sequence[tuple[str, Job]],
     compute: Callable[[Sequence[tuple[str, Job]]], Iterable[tuple[int, Row | Refusal | None]]],
     store: Store,
-    capacity: Callable[[], int],
-    weigh: Callable[[Job], int],
+    *,
     item: Callable[[Job], str],
+    capacity: int | Callable[[], int] = 64,
+    weigh: Callable[[Job], int] = lambda _: 1,
     label: str | None = None,
 ) -> Work:
     """Rows that the store holds, and the others, computed batch by batch and stored as they come; and what was refused.
 
     compute: of a batch the number and the row of each job, in any order; why it has none, or None where that is not
     known. Jobs that may have one later come again once, at the end, unless none had one and all for the same reason.
-    capacity: of a batch, asked for once and only if there is something to do; it is halved when a batch does not fit
-    into memory, down to single jobs, of which one that does not fit is refused. weigh: how much of it a job takes.
-    item: what a job is about. label: of the progress bar, or None for none.
+    item: what a job is about. capacity: of a batch; what tells it is asked once, and only if there is something to do.
+    It is halved when a batch does not fit into memory, down to single jobs, of which one that does not fit is refused.
+    weigh: how much of it a job takes. label: of the progress bar, or None for none.
 
     What another process works on is left to it, and waited for once all else is done; what that has not stored is then
     done here. Raises CompanionError where items are refused all alike, as if something were wrong with all.
@@ -82,7 +83,8 @@ def fill_missing(
             with store.claim(key for key, _ in missing) as (own_keys, holders):
                 work.rows |= store.read(own_keys)
                 own = [(key, job) for key, job in missing if key in own_keys and key not in work.rows]
-                room = room or (capacity() if own else 0)
+                if own and not room:
+                    room = capacity() if callable(capacity) else capacity
                 own_work = _OwnWork(own, compute, store, room, weigh, item, work, bar)
                 try:
                     own_work.finish()

@@ -17,6 +17,7 @@ import pandas as pd
 
 from companion.errors import CompanionError
 from companion.evaluation.judges.rule_judge import final_commitment
+from companion.locks import atomic_write
 from companion.models.read_answer import own_reasoning
 from companion.perturbations.perturbation import PERTURBATIONS, apply
 from companion.questions.microworld.grammar import conclusion, is_true, sentences
@@ -176,9 +177,8 @@ def write_items(results: Path, items: Sequence[Question]) -> None:
         if shared == len(described):
             return
     results.mkdir(parents=True, exist_ok=True)
-    part = results / "items.part"
-    _write(described, part)
-    part.replace(file)
+    with atomic_write(file) as part:
+        _write(described, part)
 
 
 READERS = ("concluded", "judged")

@@ -38,9 +38,7 @@ Answers:
 Reply with one JSON list of {count} strings, in the order of the answers, and nothing else."""
 
 
-def rewrite(
-    writer: Writer, questions: Sequence[Question], store: Store, batch_size: int = 64, progress: bool = True
-) -> list[Written]:
+def rewrite(writer: Writer, questions: Sequence[Question], store: Store, progress: bool = True) -> list[Written]:
     """Each question with the claims that the writer gives it, now or in an earlier run.
 
     store: of `store.CLAIMS`. Raises CompanionError where the writer gave no reply to some, which a failing server may
@@ -64,10 +62,8 @@ def rewrite(
         plan,
         compute,
         store,
-        lambda: batch_size,
-        lambda _: 1,
-        lambda question: question.id,
-        writer.label if progress else None,
+        item=lambda question: question.id,
+        label=writer.label if progress else None,
     )
     if work.refused:
         raise CompanionError(

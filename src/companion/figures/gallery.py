@@ -18,7 +18,7 @@ import pandas as pd
 
 from companion.errors import CompanionError
 from companion.figures.theme import png, set_theme
-from companion.locks import alone, whole
+from companion.locks import atomic_write, locked
 from companion.provenance import loaded_code, lock_hash, without_paths
 
 MANIFEST = "manifest.json"
@@ -54,7 +54,7 @@ class Gallery:
         digits = 3 if name in FROM_PROBABILITIES else 6
         floats = table.select_dtypes("float")
         table = table.assign(**(floats.round(digits) + 0.0))  # −0 becomes 0
-        with whole(self.folder / f"{name}.csv") as part:
+        with atomic_write(self.folder / f"{name}.csv") as part:
             table.to_csv(part, index=False, float_format=f"%.{digits}f", lineterminator="\n")
         entry = {
             "caption": description,
@@ -66,11 +66,11 @@ class Gallery:
             "lock_hash": lock_hash(Path.cwd()),
         }
         manifest = self.folder / MANIFEST
-        with alone(self.folder):
+        with locked(self.folder):
             entries = json.loads(manifest.read_text(encoding="utf-8")) if manifest.exists() else {}
             entries[name] = entry
             text = json.dumps(dict(sorted(entries.items())), indent=1, ensure_ascii=False) + "\n"
-            with whole(manifest) as part:
+            with atomic_write(manifest) as part:
                 part.write_text(text, encoding="utf-8")
 
 
@@ -100,9 +100,9 @@ def redraw(folder: Path, name: str) -> str:
     said = description(module)
     alt = f"{said} ({'; '.join(figure.get_label().splitlines())})"
     metadata = {"Title": said, "Description": alt}
-    with whole(folder / f"{name}.png") as part:
+    with atomic_write(folder / f"{name}.png") as part:
         part.write_bytes(png(figure, dpi=150, metadata=metadata))
     figure.set_layout_engine("none")  # what the first layout found serves the second file
-    with whole(folder / f"{name}.svg") as part:
+    with atomic_write(folder / f"{name}.svg") as part:
         figure.savefig(part, metadata=metadata | {"Date": None, "Creator": None})
     return alt

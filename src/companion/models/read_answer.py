@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from string import ascii_uppercase
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Reading = Literal["tag", "tag or final statement"]
 """Where an answer may stand."""
@@ -28,6 +28,53 @@ class Reply:
     answer: int | None
     position: int | None
     letter: bool
+
+
+class Found(NamedTuple):
+    """option: its index. place: the character at which it stands. by_letter: whether it is given by its letter."""
+
+    option: int
+    place: int
+    by_letter: bool
+
+    def moved(self, by: int) -> Found:
+        """The same in a text that has so many characters more before it."""
+        return self._replace(place=self.place + by)
+
+
+class Stated(NamedTuple):
+    """begins: the character at which a statement begins. found: the option that it gives."""
+
+    begins: int
+    found: Found
+
+
+class _Announced(NamedTuple):
+    """As `Stated`; found is None where what is announced is no one option."""
+
+    begins: int
+    found: Found | None
+
+
+class _Block(NamedTuple):
+    """in_reasoning: whether the block stands there. tag: the one that opens it. found: the option that it holds."""
+
+    in_reasoning: bool
+    tag: re.Match[str]
+    found: Found | None
+
+
+class _Item(NamedTuple):
+    """A line that holds an option and no word before it. by_letter, with_text: its style."""
+
+    option: int
+    by_letter: bool
+    with_text: bool
+
+    def follows(self, before: _Item) -> bool:
+        """Whether it may be the next one of a list: a later option, in the same style."""
+        same_style = self.by_letter == before.by_letter and self.with_text == before.with_text
+        return same_style and self.option > before.option
 
 
 _TAG = re.compile(r"<(/?)(think|answer)>", re.IGNORECASE)
@@ -48,28 +95,29 @@ def parse_answer(response: str, prefill: str, options: Sequence[str], reading: R
     thinks = list(_THINK.finditer(whole))
     closing = sum(bool(tag[1]) for tag in thinks)
     depth = max(0, 2 * closing - len(thinks))  # the chat template may have opened the block
-    blocks = []
+    blocks: list[_Block] = []
     for tag in _TAG.finditer(whole):
         if tag[2].lower() == "think":
             depth = max(0, depth - 1) if tag[1] else depth + 1
         elif not tag[1] and tag.start() >= len(prefill):
-            held = _option(_CLOSED.split(whole[tag.end() :], maxsplit=1)[0], options)
-            blocks.append((depth > 0, held is None, tag, held))
+            held = _CLOSED.split(whole[tag.end() :], maxsplit=1)[0]
+            blocks.append(_Block(depth > 0, tag, _option(held, options)))
     thinking = bool(thinks) and not thinks[-1][1]
-    found, stop = None, len(whole)
+    found, start, stop = None, 0, len(whole)
     if blocks:
-        *_, tag, found = min(blocks, key=lambda block: block[:2])
-        start, stop = tag.end(), tag.start()
+        first = min(blocks, key=lambda block: (block.in_reasoning, block.found is None))
+        found, start, stop = first.found, first.tag.end(), first.tag.start()
     elif reading == "tag or final statement" and not thinking:
         start = max(len(prefill), thinks[-1].end() if thinks else 0)
-        line, found = _statement(whole[start:], options)
-        stop = start + line
+        text = _searched(whole[start:], options)
+        stated = _statement(text, options)
+        found, stop = (stated.found, start + stated.begins) if stated else (None, start + len(text))
     think = whole[:stop].strip() if reading == "tag or final statement" and not thinks else _reasoning(whole[:stop])
     if found is None:
         return Reply(think, None, None, False)
-    index, place, letter = found
-    position = start + place - len(prefill)
-    return Reply(think, index, position, letter and response[position] == ascii_uppercase[index])
+    position = start + found.place - len(prefill)
+    shown = found.by_letter and response[position] == ascii_uppercase[found.option]
+    return Reply(think, found.option, position, shown)
 
 
 def own_reasoning(response: str) -> str:
@@ -86,9 +134,6 @@ def _reasoning(text: str) -> str:
     end = tags[-1].start() if tags[-1][1] else len(text)
     return _THINK.sub(" ", text[start:end]).strip()
 
-
-Found = tuple[int, int, bool]
-"""Index of the option, character at which it stands, and whether it is given by its letter."""
 
 _LEAD = re.compile(
     r"""[\s,]*(?:
@@ -131,11 +176,11 @@ def _option(text: str, options: Sequence[str]) -> Found | None:
         place, named = start, _named(text[start:], options)
     letter = _letter(flat[start:], options)
     if named is None:
-        return letter and (letter[0], start + letter[1], True)
+        return letter and letter.moved(start)
     if len(_plain(options[named])) == 1 and _plain(options[named]).isalpha():  # an option that is itself a letter
-        return (named, start + letter[1], True) if letter and letter[0] == named else None
+        return letter.moved(start) if letter and letter.option == named else None
     word = re.compile(r"[^\s,.:;]").search(flat, place)
-    return named, word.start() if word else place, False
+    return Found(named, word.start() if word else place, False)
 
 
 def _core(flat: str) -> int:
@@ -157,13 +202,13 @@ def _named(text: str, options: Sequence[str]) -> int | None:
     return plain.index(clause) if clause and plain.count(clause) == 1 and not others else None
 
 
-def _letter(core: str, options: Sequence[str]) -> tuple[int, int] | None:
-    """The option whose letter a text puts forward, and where it stands. Two letters are none."""
+def _letter(core: str, options: Sequence[str]) -> Found | None:
+    """The option whose letter a text puts forward. Two letters are none."""
     if label := _LABELLED.match(core):
         index, text = ascii_uppercase.find(label[1].upper()), _plain(label[3])
         same = [number for number, option in enumerate(options) if _plain(option) == text]
         if same == [index]:
-            return index, label.start(1)
+            return Found(index, label.start(1), True)
         if same and label[2].strip():
             return None  # one option's letter with another's text
     offered: dict[str, int] = {}
@@ -180,7 +225,7 @@ def _letter(core: str, options: Sequence[str]) -> tuple[int, int] | None:
         return None
     ((letter, place),) = offered.items()
     index = ascii_uppercase.find(letter)
-    return (index, place) if 0 <= index < len(options) else None
+    return Found(index, place, True) if 0 <= index < len(options) else None
 
 
 _MEANT = r"""(?:answer|accurate|appropriate|best|chosen|closest|correct|corresponding|final|forced|logical|matching|only
@@ -245,20 +290,21 @@ _SENTENCE = re.compile(r"[.!?]\s+")
 _LINE = re.compile(r"[^\n]*\S[^\n]*")
 _BRACES = re.compile(r"\{(?:[^{}]|\{[^{}]*\})*\}")
 
-Stated = tuple[int, Found]
-"""Where a statement begins, and the option that it gives."""
+
+def _searched(text: str, options: Sequence[str]) -> str:
+    """The text in which a final statement is looked for, character for character, up to where it ends."""
+    return _this_question(_unlisted(text.translate(_WIDE), options), options)
 
 
-def _statement(text: str, options: Sequence[str]) -> tuple[int, Found | None]:
-    """Where the final statement begins, and the option that it gives; the end of the text where there is none.
+def _statement(text: str, options: Sequence[str]) -> Stated | None:
+    """The final statement of a text (`_searched`), or None.
 
     It is announced ("The answer is …"), all that the last line holds, or the label with which the last sentence ends;
     where these part there is none. An answer on the first line counts where none of these follows.
     """
-    text = _this_question(_unlisted(text.translate(_WIDE), options), options)
     last = _last_line(text, options) or _last_line(_before_note(text), options)
     stated = _not_left_over(text, last, options) if last else _in_prose(text, options)
-    return stated if stated and not _taken_back(text, stated) else (len(text), None)
+    return stated if stated and not _taken_back(text, stated.found) else None
 
 
 def _not_left_over(text: str, last: Stated, options: Sequence[str]) -> Stated | None:
@@ -266,12 +312,12 @@ def _not_left_over(text: str, last: Stated, options: Sequence[str]) -> Stated | 
 
     It is an answer for sure where it is announced or a mere letter, or where second thoughts come before it.
     """
-    before = [found for begins, found in _announced(text, options) if begins < last[0] and found]
-    line = _LINE.search(text, last[0])
+    before = [one.found for one in _announced(text, options) if one.begins < last.begins and one.found]
+    line = _LINE.search(text, last.begins)
     sure = line and (not _item(line[0], options) or _LONE.fullmatch(_flat(line[0])))
-    if sure or _SECOND_THOUGHT.search(text, 0, last[0]) or not before:
+    if sure or _SECOND_THOUGHT.search(text, 0, last.begins) or not before:
         return last
-    return last if last[1] and last[1][0] == before[-1][0] else None
+    return last if last.found.option == before[-1].option else None
 
 
 def _in_prose(text: str, options: Sequence[str]) -> Stated | None:
@@ -284,8 +330,9 @@ def _in_prose(text: str, options: Sequence[str]) -> Stated | None:
     if found is None:
         return None
     at_the_end = "\n" not in text[begins:].strip()
-    others = [one for _, one in ([] if at_the_end else announced) if one] + ([closing[1]] if closing else [])
-    return (begins, found) if all(one[0] == found[0] for one in others) else None
+    others = [] if at_the_end else [one.found.option for one in announced if one.found]
+    others += [closing.found.option] if closing else []
+    return Stated(begins, found) if all(option == found.option for option in others) else None
 
 
 def _before_note(text: str) -> str:
@@ -297,10 +344,10 @@ def _before_note(text: str) -> str:
 def _unlisted(text: str, options: Sequence[str]) -> str:
     """The text with blanks for lines that list options: two or more of one style, one below the other, in order."""
     runs: list[list[re.Match[str]]] = []
-    before: tuple[int, bool, bool] | None = None
+    before: _Item | None = None
     for line in _LINE.finditer(text):
         item = _item(line[0], options)
-        if item and before and item[0] > before[0] and item[1:] == before[1:]:
+        if item and before and item.follows(before):
             runs[-1].append(line)
         elif item:
             runs.append([line])
@@ -312,13 +359,12 @@ def _unlisted(text: str, options: Sequence[str]) -> str:
     return text
 
 
-def _item(line: str, options: Sequence[str]) -> tuple[int, bool, bool] | None:
-    """The option that a line holds with no word before it, and its style: whether it has the letter, and a text."""
+def _item(line: str, options: Sequence[str]) -> _Item | None:
     flat = _flat(line)
     found = _alone(line, options)
     if not found or flat[: _core(flat)].strip(" \t,"):
         return None
-    return found[0], found[2], not _LONE.fullmatch(flat)
+    return _Item(found.option, found.by_letter, not _LONE.fullmatch(flat))
 
 
 def _this_question(text: str, options: Sequence[str]) -> str:
@@ -334,12 +380,12 @@ def _last_line(text: str, options: Sequence[str]) -> Stated | None:
     """The option that the last line holds alone."""
     start = text.rstrip().rfind("\n") + 1
     found = _alone(text[start:], options)
-    return found and (start, _moved(found, start))
+    return Stated(start, found.moved(start)) if found else None
 
 
-def _announced(text: str, options: Sequence[str]) -> list[tuple[int, Found | None]]:
+def _announced(text: str, options: Sequence[str]) -> list[_Announced]:
     """What is announced as the answer, in order. An announcement that names no option at all is left out."""
-    said: list[tuple[int, Found | None]] = []
+    said: list[_Announced] = []
     end = 0
     for words in _ANNOUNCED.finditer(text):
         start = words.end()
@@ -352,12 +398,12 @@ def _announced(text: str, options: Sequence[str]) -> list[tuple[int, Found | Non
         found = _option(text[start:stop], options) or _first_sentence(text[start:stop], options)
         end = stop if _alone(text[start:stop], options) else start
         if (found or _names_one(text[start:stop], options)) and not _SUPPOSED.search(text[: words.start()][-40:]):
-            said.append((words.start(), found and _moved(found, start)))
+            said.append(_Announced(words.start(), found and found.moved(start)))
     for words in _CALLED.finditer(_flat(text)):
         index = ascii_uppercase.find(words[1])
         if 0 <= index < len(options) and not _SUPPOSED.search(text[: words.start()][-40:]):
-            said.append((words.start(), (index, words.start(), True)))
-    return sorted(said, key=lambda stated: stated[0])
+            said.append(_Announced(words.start(), Found(index, words.start(), True)))
+    return sorted(said, key=lambda one: one.begins)
 
 
 def _first_sentence(text: str, options: Sequence[str]) -> Found | None:
@@ -385,14 +431,14 @@ def _closing(text: str, options: Sequence[str]) -> Stated | None:
             break
     else:
         return None
-    index, place, by_letter = _moved(found, verb.end())
+    found = found.moved(verb.end())
     begins = max([start, *(stop.end() for stop in _SENTENCE.finditer(text, start, verb.start()))])
     with_text = not _LONE.fullmatch(_flat(text[verb.end() :]))
-    labelled = with_text or _LABEL.search(text, verb.end()) or text[place - 1] == "*"
-    others = {found[0] for found in _CAPITAL.finditer(text, begins, verb.end())} - {ascii_uppercase[index]}
-    if not (by_letter and labelled) or others or _ASIDE.search(text, begins, verb.end()):
+    labelled = with_text or _LABEL.search(text, verb.end()) or text[found.place - 1] == "*"
+    others = {capital[0] for capital in _CAPITAL.finditer(text, begins, verb.end())} - {ascii_uppercase[found.option]}
+    if not (found.by_letter and labelled) or others or _ASIDE.search(text, begins, verb.end()):
         return None
-    return begins, (index, place, True)
+    return Stated(begins, found)
 
 
 def _first_line(text: str, options: Sequence[str]) -> Stated | None:
@@ -406,28 +452,23 @@ def _first_line(text: str, options: Sequence[str]) -> Stated | None:
         index = ascii_uppercase.find(label[1].upper())
         clause = _plain(_CLAUSE.split(label[3], maxsplit=1)[0])
         if 0 <= index < len(options) and clause == _plain(options[index]):
-            found, rest = (index, label.start(1), True), text[start + label.start(3) :]
-    if not found or not found[2]:  # "Yes, the cup …"; but "1. First, …" begins a list of steps
+            found, rest = Found(index, label.start(1), True), text[start + label.start(3) :]
+    if not found or not found.by_letter:  # "Yes, the cup …"; but "1. First, …" begins a list of steps
         index_of_text = _named(text, options)
         if index_of_text is None or not re.search(r"[^\W\d]", options[index_of_text]):
             return None
         word = re.search(r"[^\s,.:;]", _flat(line[0]))
-        found = index_of_text, word.start() if word else 0, False
+        found = Found(index_of_text, word.start() if word else 0, False)
     others = {next(filter(None, label.groups())).upper() for label in _LABEL.finditer(rest)}
-    others -= {ascii_uppercase[found[0]]}
-    return None if others or _DENIED.match(rest) else (start, _moved(found, start))
+    others -= {ascii_uppercase[found.option]}
+    return None if others or _DENIED.match(rest) else Stated(start, found.moved(start))
 
 
-def _taken_back(text: str, stated: Stated) -> bool:
-    """Whether second thoughts follow a statement, and another letter after them."""
-    index, place, _ = stated[1]
-    if thought := _SECOND_THOUGHT.search(text, place + 1):
-        return any(letter[0] != ascii_uppercase[index] for letter in _CAPITAL.finditer(text, thought.end()))
+def _taken_back(text: str, found: Found) -> bool:
+    """Whether second thoughts follow an answer, and another letter after them."""
+    if thought := _SECOND_THOUGHT.search(text, found.place + 1):
+        return any(letter[0] != ascii_uppercase[found.option] for letter in _CAPITAL.finditer(text, thought.end()))
     return False
-
-
-def _moved(found: Found, by: int) -> Found:
-    return found[0], found[1] + by, found[2]
 
 
 def _alone(line: str, options: Sequence[str]) -> Found | None:
@@ -437,7 +478,7 @@ def _alone(line: str, options: Sequence[str]) -> Found | None:
     core = flat[_core(flat) :]
     label = _LABELLED.match(core)
     said = {_plain(core), _plain(label[3]) if label else ""}
-    return found if found and (_LONE.fullmatch(core) or _plain(options[found[0]]) in said) else None
+    return found if found and (_LONE.fullmatch(core) or _plain(options[found.option]) in said) else None
 
 
 _WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | str.maketrans(

@@ -35,7 +35,7 @@ from companion.errors import CompanionError
 from companion.evaluation.engine import evaluate
 from companion.evaluation.records import PERTURBATIONS, compact, write_items, write_record
 from companion.evaluation.store import Store
-from companion.locks import alone
+from companion.locks import atomic_write, locked
 from companion.models.local import LocalModel
 from companion.models.weights import save_model
 from companion.provenance import code_state
@@ -174,11 +174,11 @@ def _work(run: Run, protocol: Protocol, results: Path, scratch: Path, device: st
         return  # before its initial checkpoint is made again, for nothing
     work = scratch / run.initial_name
     work.mkdir(parents=True, exist_ok=True)
-    with alone(work):
+    with locked(work):
         initial = _initial(run, protocol, results, work, device)
     folder = work / run.recipe.name
     folder.mkdir(exist_ok=True)
-    with alone(folder):
+    with locked(folder):
         if (results / run.name / "run.json").exists():
             return
         code = code_state(Path.cwd())
@@ -255,9 +255,8 @@ def _train(run: Run, initial: Path, folder: Path, device: str) -> tuple[pd.DataF
                 save_steps=SAVE_EVERY,
                 disable_tqdm=True,
             )
-            part = file.with_suffix(".part")
-            shorten_log(log).to_parquet(part, index=False)
-            part.replace(file)
+            with atomic_write(file) as part:
+                shorten_log(log).to_parquet(part, index=False)
             shutil.rmtree(folder / "trainer")
     log = pd.read_parquet(file)
     return log, float(log["step_time"].sum())

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from companion.errors import CompanionError
-from companion.locks import whole
+from companion.locks import atomic_write
 from companion.teaching.stamps import current, digest, installed, trace, write_stamp
 
 if TYPE_CHECKING:  # imported where a notebook is run: it takes longer than to see that nothing has changed
@@ -137,7 +137,7 @@ def _run(notebook: Path, executed: Path, parameters: Mapping[str, Any], stamp: P
             raise CompanionError(
                 f"{notebook} failed: {error.ename}: {error.evalue} (it lies in {failed} as far as it came)"
             ) from error
-        with whole(finished) as part:
+        with atomic_write(finished) as part:
             nbformat.write(_tidy(nbformat.read(draft, as_version=4), notebook), part)
         if stamp:
             write_stamp(stamp, made_with, record, [finished.as_posix()])

@@ -25,7 +25,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from companion.locks import whole
+from companion.locks import atomic_write
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -186,5 +186,5 @@ def write_stamp(stamp: Path, made_with: Mapping[str, Any], record: Path, also: I
         "wrote": {path: digest(path) for path in sorted(made)},
     }
     if read:  # else nothing was traced, and nothing is known
-        with whole(stamp) as part:
+        with atomic_write(stamp) as part:
             part.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")

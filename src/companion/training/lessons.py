@@ -19,17 +19,12 @@ from PIL import Image
 
 from companion.models.profiles import INSTRUCTION
 from companion.perturbations.perturbation import ABSTAIN, CAPTIONS, DISCLAIMERS, DOUBTS, STOPS, THOUGHTS, layout
-from companion.questions.microworld.families import DIRECTIONS, at
-from companion.questions.microworld.grammar import (
-    fact,
-    grounded_statement,
-    lies,
-    true_statement,
-    unique_things,
-)
+from companion.questions.microworld.families import DIRECTIONS
+from companion.questions.microworld.grammar import fact, grounded_statement, true_statement, unique_things
 from companion.questions.microworld.items import MicroworldQuestion
 from companion.questions.microworld.scenes import CELLS, COLORS, IMAGE_SIZE, SHAPES, Scene, Thing, draw
 from companion.questions.question import LETTERS, blank
+from companion.training.misreadings import misreading
 
 WORDS = (
     *COLORS,
@@ -293,36 +288,6 @@ def _wrong_option(rng: random.Random, item: MicroworldQuestion) -> int:
     while wrong == item.answer:
         wrong = rng.randrange(len(item.options))
     return wrong
-
-
-def misreading(rng: random.Random, item: MicroworldQuestion, wrong: int) -> list[str]:
-    """Reasoning in the same grammar that misreads what is where, and so ends with the claim of a wrong option."""
-    *observations, _ = item.reasoning
-    right, option = item.options[item.answer], item.options[wrong]
-    if item.category in ("identify", "nearest", "two-hop"):
-        observations[-1] = observations[-1].replace(right, option)
-    elif item.category == "existence":
-        name = item.claims[wrong].removeprefix("There is ").split(" ", 1)[1].rstrip(".")
-        observations = [at(name, rng.randrange(9))] if option == "yes" else []
-    elif item.category == "counting":
-        stem = item.claims[wrong].removeprefix(f"There are {option} ").rstrip(".")
-        named = sorted(rng.sample(CELLS, int(option)), key=CELLS.index)
-        observations = [f"The {stem} are in the {', '.join(named)}."] if named else []
-    elif item.category == "relation":
-        first, second = (CELLS.index(observation.rstrip(".").split()[-1]) for observation in observations)
-        pairs = [(a, b) for a in range(9) for b in range(9) if lies(a, option, b)]
-        cells = rng.choice([pair for pair in pairs if pair[0] == first or pair[1] == second] or pairs)
-        observations = [
-            f"{observation.rsplit(' ', 1)[0]} {CELLS[cell]}."
-            for observation, cell in zip(observations, cells, strict=True)
-        ]
-    elif item.category == "size":
-        sizes = {"larger than": ("large", "small"), "smaller than": ("small", "large")}.get(option)
-        sizes = sizes or (rng.choice(("large", "small")),) * 2
-        observations = [
-            f"{observation.rsplit(' ', 1)[0]} {size}." for observation, size in zip(observations, sizes, strict=True)
-        ]
-    return [*observations, item.claims[wrong]]
 
 
 def _within(claim: str) -> str:

@@ -15,6 +15,7 @@ from companion.analysis import tables
 from companion.errors import CompanionError
 from companion.evaluation.engine import evaluate
 from companion.evaluation.store import Store
+from companion.locks import atomic_write
 from companion.models.local import LocalModel
 from companion.questions.registry import load_benchmark
 
@@ -46,7 +47,8 @@ def write_card(checkpoint: Path, n_items: int, store: Store) -> Path:
         difficulties=_parts(rows, "difficulty"),
     )
     card = checkpoint / "README.md"
-    card.write_text(text, encoding="utf-8")
+    with atomic_write(card) as part:
+        part.write_text(text, encoding="utf-8")
     return card
 
 

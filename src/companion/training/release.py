@@ -15,16 +15,17 @@ from companion.analysis.panel import INITIAL
 from companion.models.local import LocalModel
 from companion.models.weights import hash_folder, save_model
 
+LADDER = "rl-correct"
+"""The recipe whose models on the way are released too."""
 
-def release(
-    results: Path, scratch: Path, out: Path, seeds: Sequence[int], initial: str = "misread-20", way: str = "rl-correct"
-) -> list[Path]:
+
+def release(results: Path, scratch: Path, out: Path, seeds: Sequence[int], initial: str = "misread-20") -> list[Path]:
     """Copy the initial checkpoints and the final models of the recorded runs of these seeds to `out`.
 
     An initial checkpoint keeps its name. A model is named after its recipe where RL began from `initial`, else after
-    both. Of the recipe `way`, from `initial`, the models on the way are copied too, to `out`/ladder. Several seeds are
-    told apart by their number at the end, without initial checkpoints and ladder. Models whose weights are no longer in
-    `scratch`, or are others than those that were recorded, are left out.
+    both. Of the recipe `LADDER`, from `initial`, the models on the way are copied too, to `out`/ladder. Several seeds
+    are told apart by their number at the end, without initial checkpoints and ladder. Models whose weights are no
+    longer in `scratch`, or are others than those that were recorded, are left out.
     """
     made = []
     for seed in seeds:
@@ -38,7 +39,7 @@ def release(
             if last not in kept or (supervised and len(seeds) > 1):
                 continue
             made.append(_copy(kept.pop(last), out / (f"{name}-{seed}" if len(seeds) > 1 else name), record, last))
-            if name == way and len(seeds) == 1:
+            if name == LADDER and len(seeds) == 1:
                 made += [_copy(kept[step], out / "ladder" / f"{name}-{step}", record, step) for step in sorted(kept)]
     return made
 

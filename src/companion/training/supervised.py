@@ -30,6 +30,7 @@ from tqdm.auto import tqdm
 from transformers import AutoProcessor, LlavaForConditionalGeneration, PreTrainedTokenizerFast
 
 from companion.errors import CompanionError
+from companion.locks import atomic_write
 from companion.models.weights import save_model, unmap
 from companion.questions.microworld.families import FAMILIES
 from companion.questions.microworld.grammar import unique_things
@@ -365,10 +366,8 @@ def _rewind(file: Path, recipe: SupervisedRecipe, progress: dict) -> None:
     reached = progress["stage"], progress["step"]
     with file.open(newline="", encoding="utf-8") as opened:
         lines = [line for line in csv.reader(opened) if len(line) == len(CURVE) and line[0] in order]
-    part = file.with_suffix(".part")
-    with part.open("w", newline="", encoding="utf-8") as opened:
+    with atomic_write(file) as part, part.open("w", newline="", encoding="utf-8") as opened:
         csv.writer(opened).writerows([CURVE, *(line for line in lines if (order[line[0]], int(line[1])) <= reached)])
-    part.replace(file)
 
 
 def _log(file: Path, row: tuple) -> None:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from companion.evaluation.judges.judge_registry import JUDGES
 from companion.evaluation.judges.verdicts import Judge
-from companion.locks import alone
+from companion.locks import atomic_write, locked
 
 FILE = "above_chance.csv"
 
@@ -38,11 +38,10 @@ def remember(folder: Path, judge: Judge, pairs: str, scores: pd.DataFrame, guess
         "high": whole["high"],
         "guessing": guessing,
     }
-    with alone(folder):
+    with locked(folder):
         others = [one for one in _lines(folder) if (one["judge"], one["pairs"]) != (judge.identity, pairs)]
-        part = folder / f"{FILE}.part"
-        pd.DataFrame([*others, line], columns=list(COLUMNS)).to_csv(part, index=False, lineterminator="\n")
-        part.replace(folder / FILE)
+        with atomic_write(folder / FILE) as part:
+            pd.DataFrame([*others, line], columns=list(COLUMNS)).to_csv(part, index=False, lineterminator="\n")
 
 
 def caution(judge: Judge, folder: Path) -> str:

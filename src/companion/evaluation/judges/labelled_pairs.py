@@ -12,7 +12,7 @@ the command goes on from there.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,8 @@ import pandas as pd
 from PIL import Image
 
 from companion.errors import CompanionError, Refusal
-from companion.evaluation.engine import verdict_row
-from companion.evaluation.fill_missing import Row, fill_missing, unanswered
+from companion.evaluation.engine import ToJudge, judge_missing
+from companion.evaluation.fill_missing import unanswered
 from companion.evaluation.judges.judge_registry import JUDGES
 from companion.evaluation.judges.verdicts import Case, Judge, Verdict
 from companion.evaluation.store import Store, content_key
@@ -52,7 +52,7 @@ def _pair(row: Mapping[str, Any], number: str) -> tuple[Case, int | None]:
     answer = LETTERS[: len(options)].index(row["answer"])
     label = None if row["concludes"] is None else LETTERS[: len(options)].index(row["concludes"])
     question = Question(number, row["question"], options, answer, ("",) * len(options), _no_picture)
-    return Case(question, "", options, row["think"], answer), label
+    return Case(question, text="", options=options, think=row["think"], answer=answer), label
 
 
 def _conflict(row: Mapping[str, Any], number: str) -> tuple[Case, str]:
@@ -62,10 +62,10 @@ def _conflict(row: Mapping[str, Any], number: str) -> tuple[Case, str]:
     label = {True: "acknowledges", False: "silent"}[row["acknowledges"]]
     case = Case(
         question,
-        row["caption"],
-        question.options,
-        "",
-        None,
+        text=row["caption"],
+        options=question.options,
+        think="",
+        answer=None,
         response=row["response"],
         prefill=row["start"],
         suggested=1,
@@ -91,22 +91,9 @@ class Kept:
 
     def judge(self, cases: Sequence[Case]) -> list[Verdict | Refusal | None]:
         keys = [self._key(case) for case in cases]
-        plan = list(dict(zip(keys, cases, strict=True)).items())
-
-        def compute(batch: Sequence[tuple[str, Case]]) -> Iterator[tuple[int, Row | Refusal | None]]:
-            verdicts = self.judged_by.judge([case for _, case in batch])
-            for number, ((key, _), verdict) in enumerate(zip(batch, verdicts, strict=True)):
-                yield number, verdict_row(key, key, self, verdict) if isinstance(verdict, Verdict) else verdict
-
-        work = fill_missing(
-            plan,
-            compute,
-            self.store,
-            lambda: self.batch_size,
-            lambda _: 1,
-            lambda case: f"line {case.question.id}",
-            self.name if self.progress else None,
-        )
+        by_key = dict(zip(keys, cases, strict=True))
+        plan = [(key, ToJudge(case, key, f"line {case.question.id}")) for key, case in by_key.items()]
+        work = judge_missing(self.judged_by, plan, self.store, self.batch_size, self.progress)
         told = unanswered(work.items, work.refused, dict.fromkeys(work.refused, ""))
         self.unanswered = told and (
             f"the judge {self.name} gave no verdict on {len(work.refused)} of {len(plan)} pairs; the others are kept, "

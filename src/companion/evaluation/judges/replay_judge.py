@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 PROBES = ("blank", "blank-empty", "empty", "half", "flipped")
 
+SEED = 0
+"""Draws the options that reasonings are turned to."""
+
 
 class Replay:
     """agree: with the picture blank, its own reasoning leads the model to the same answer. disagree: to another.
@@ -45,9 +48,9 @@ class Replay:
 
     name = "replay"
 
-    def __init__(self, model: LocalModel, seed: int = 0) -> None:
-        self.model, self.seed = model, seed
-        told = {"judge": "replay-1", "model": model.identity, "seed": seed}
+    def __init__(self, model: LocalModel) -> None:
+        self.model = model
+        told = {"judge": "replay-1", "model": model.identity, "seed": SEED}
         if model.precision != "float32":  # in which verdicts were made before it was told
             told["precision"] = model.precision
         self.identity = content_key(**told)
@@ -81,7 +84,7 @@ class Replay:
     def _probes(self, case: Case) -> tuple[dict[str, Prompt], int | None]:
         """The prompts of the probes that this case allows, and the option that the flipped one turns to."""
         parts = _split(case.think)
-        rng = random.Random(f"{self.seed}/{case.question.id}")
+        rng = random.Random(f"{SEED}/{case.question.id}")
         turned = rng.choice([k for k in range(len(case.question.options)) if k != case.answer])
         flipped = flip(case, turned)
         thoughts = {"blank": case.think, "blank-empty": "", "empty": "", "half": " ".join(parts[: len(parts) // 2])}

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from companion.evaluation.judges import words
@@ -61,42 +61,22 @@ def final_commitment(think: str, options: Sequence[str], claims: Sequence[str] =
     options: those shown, 2 to 6. claims: a sentence that asserts it for each of the first options, where there are
     such; an added "I'm not sure" has none. question: its words tell a clause that answers it from a description.
     """
+    # 1) What its clauses do; of a calculation, only what it comes to.
     reader = _reader(tuple(options), tuple(claims), question)
-    now, firmness, turned = Commitment(None), MENTIONED, False
-    mentioned: dict[int, str] = {}
-    denied: set[int] = set()
-    beside: set[int] = set()
     text = words.without_idle(plain_text(think), question)
     clauses = list(reader.statements(text))
     if reader.values and re.search(r"[=≈]|\\frac", text):
         clauses = _last_value(clauses)
+
+    # 2) Where it stands after the last of them.
+    standing = _Standing()
     for clause, said in clauses:
-        if said.elsewhere:
-            denied = set()
-        denied = (denied | said.denied) - said.named
-        mentioned = {option: words for option, words in mentioned.items() if option not in said.denied}
-        turned = turned or (said.turns and not (firmness == STATED and words.AFTERTHOUGHT.search(clause.casefold())))
-        if said.takes_back or now.option in said.denied or (said.leaves_open and firmness < STATED):
-            now, firmness, mentioned = Commitment(None), MENTIONED, {}
-        beside |= said.beside
-        if said.option is None:
-            mentioned |= dict.fromkeys(said.named - mentioned.keys(), clause)
-            continue
-        if said.firmness == MENTIONED and turned:  # what is seen after "Wait" replaces what was said before it
-            now, firmness, turned, mentioned, beside = Commitment(None), MENTIONED, False, {}, set()
-        if said.firmness == MENTIONED:
-            mentioned[said.option] = clause
-        elif said.firmness >= firmness or turned:
-            now, firmness, turned = Commitment(said.option, clause), said.firmness, False
-    if reader.values and firmness < STATED and words.UNFINISHED.search(text):  # what it comes to stood in the answer
-        return Commitment(None)
-    left = set(range(len(options))) - denied
-    cut = text.rstrip()[-1:].isalnum()  # what is only named in a text that breaks off may be on its way elsewhere
-    if now.option is None and len(mentioned) == 1 and beside <= mentioned.keys() and not cut:
-        return Commitment(*mentioned.popitem())
-    if now.option is None and denied and len(left) == 1:
-        return Commitment(left.pop(), "all others are ruled out")
-    return now
+        standing.hear(clause, said)
+
+    # 3) What that amounts to.
+    if reader.values and standing.firmness < STATED and words.UNFINISHED.search(text):
+        return Commitment(None)  # what it comes to stood in the answer
+    return standing.at_the_end(len(options), cut=text.rstrip()[-1:].isalnum())
 
 
 def _last_value(clauses: Sequence[tuple[str, _Said]]) -> list[tuple[str, _Said]]:
@@ -121,6 +101,66 @@ class _Said:
     takes_back: bool = False
     leaves_open: bool = False
     elsewhere: bool = False
+
+
+@dataclass
+class _Standing:
+    """Where a reasoning stands, clause by clause.
+
+    now: what it commits to, firmness: how firmly. turned: something like "Wait" was said, and no commitment since.
+    mentioned: options that are only named, each with a clause that does. denied: options that are. beside: those whose
+    words describe something else.
+    """
+
+    now: Commitment = Commitment(None)
+    firmness: int = MENTIONED
+    turned: bool = False
+    mentioned: dict[int, str] = field(default_factory=dict)
+    denied: set[int] = field(default_factory=set)
+    beside: set[int] = field(default_factory=set)
+
+    def hear(self, clause: str, said: _Said) -> None:
+        """Go on by a clause, and what it does."""
+        self._deny(said)
+        self._unsettle(clause, said)
+        self.beside |= said.beside
+        if said.option is None:
+            self.mentioned |= dict.fromkeys(said.named - self.mentioned.keys(), clause)
+        elif said.firmness == MENTIONED:
+            if self.turned:  # what is seen after "Wait" replaces what was said before it
+                self.now, self.firmness, self.turned = Commitment(None), MENTIONED, False
+                self.mentioned, self.beside = {}, set()
+            self.mentioned[said.option] = clause
+        elif said.firmness >= self.firmness or self.turned:
+            self.now, self.firmness, self.turned = Commitment(said.option, clause), said.firmness, False
+
+    def at_the_end(self, options: int, cut: bool) -> Commitment:
+        """The last commitment, else the only option mentioned, else the only one not denied.
+
+        options: how many there are. cut: the text breaks off, so that what is only named may be on its way elsewhere.
+        """
+        if self.now.option is not None:
+            return self.now
+        if len(self.mentioned) == 1 and self.beside <= self.mentioned.keys() and not cut:
+            return Commitment(*self.mentioned.popitem())
+        left = set(range(options)) - self.denied
+        if self.denied and len(left) == 1:
+            return Commitment(left.pop(), "all others are ruled out")
+        return Commitment(None)
+
+    def _deny(self, said: _Said) -> None:
+        """A denial holds until its option is named again, or the question is answered with no option."""
+        before = set() if said.elsewhere else self.denied
+        self.denied = (before | said.denied) - said.named
+        self.mentioned = {option: clause for option, clause in self.mentioned.items() if option not in said.denied}
+
+    def _unsettle(self, clause: str, said: _Said) -> None:
+        """A turn lets the next commitment replace a firmer one, unless it is but an afterthought to a statement. What
+        is taken back, denied, or left open before it was stated, is no commitment any more."""
+        if said.turns and not (self.firmness == STATED and words.AFTERTHOUGHT.search(clause.casefold())):
+            self.turned = True
+        if said.takes_back or self.now.option in said.denied or (said.leaves_open and self.firmness < STATED):
+            self.now, self.firmness, self.mentioned = Commitment(None), MENTIONED, {}
 
 
 @lru_cache(maxsize=512)

@@ -92,14 +92,14 @@ def case_of(row: Mapping[str, Any], question: Question) -> Case:
     """The case of a stored row (`store.ROWS`) of that question."""
     return Case(
         question,
-        row["prompt"],
-        tuple(row["options"]),
-        row["think"],
-        _index(row["answer"]),
-        row["model_hash"],
-        row["response"],
-        row["prefill"],
-        _index(row["suggested"]),
+        text=row["prompt"],
+        options=tuple(row["options"]),
+        think=row["think"],
+        answer=_index(row["answer"]),
+        writer=row["model_hash"],
+        response=row["response"],
+        prefill=row["prefill"],
+        suggested=_index(row["suggested"]),
     )
 
 

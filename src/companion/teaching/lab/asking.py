@@ -88,14 +88,14 @@ def ask_all(folder: Path, prompts: Sequence[Prompt]) -> list[Answer]:
     cases = [
         Case(
             prompt.question,
-            prompt.text,
-            prompt.options,
-            response.think,
-            response.answer,
-            model.identity,
-            response.text,
-            prompt.prefill,
-            prompt.suggested,
+            text=prompt.text,
+            options=prompt.options,
+            think=response.think,
+            answer=response.answer,
+            writer=model.identity,
+            response=response.text,
+            prefill=prompt.prefill,
+            suggested=prompt.suggested,
         )
         for prompt, response in zip(prompts, given, strict=True)
     ]

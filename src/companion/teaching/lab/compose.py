@@ -53,20 +53,20 @@ class Parts:
     blank: bool = False
 
 
-def preset(question: Question, perturbation: str, seed: int = 0) -> Parts:
+def preset(question: Question, perturbation: str) -> Parts:
     """The parts of one of the `PERTURBATIONS` of an item."""
-    prompt = apply(question, perturbation, seed)
+    prompt = apply(question, perturbation)
     caption = prompt.text.removesuffix(layout(question.text, prompt.options)).rstrip("\n")
     start = prompt.prefill.removeprefix("<think>").removesuffix("</think>")
     plan = PERTURBATIONS[perturbation]
     return Parts(caption, start, not plan.stop, plan.abstain, plan.blank)
 
 
-def compose(question: Question, parts: Parts, seed: int = 0) -> Prompt:
+def compose(question: Question, parts: Parts) -> Prompt:
     """The prompt of an item with these parts: that of the perturbation which has them, if there is one, else `OWN`."""
     for name in PERTURBATIONS:
-        if preset(question, name, seed) == parts:
-            return apply(question, name, seed)
+        if preset(question, name) == parts:
+            return apply(question, name)
     options = (*question.options, ABSTAIN) if parts.abstain else question.options
     prefill = f"<think>{parts.start}" if parts.start or not parts.reason else ""
     return Prompt(
@@ -78,7 +78,6 @@ def compose(question: Question, parts: Parts, seed: int = 0) -> Prompt:
         suggested=_asserted(question, parts.caption) if parts.caption else _asserted(question, parts.start),
         wording="",
         blank=parts.blank,
-        seed=seed,
     )
 
 

@@ -15,6 +15,7 @@ import pandas as pd
 
 from companion.figures.gallery import MANIFEST
 from companion.figures.theme import set_theme
+from companion.locks import atomic_write
 
 NAME = Path("docs/figures.md")
 
@@ -43,7 +44,9 @@ def page(project: Path) -> str:
 
 def write(project: Path) -> None:
     """Write the page into a project's docs/."""
-    (project / NAME).write_text(page(project), encoding="utf-8")
+    text = page(project)
+    with atomic_write(project / NAME) as part:
+        part.write_text(text, encoding="utf-8")
 
 
 def _heading(project: Path, notebook: str) -> str:

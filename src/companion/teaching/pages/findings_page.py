@@ -39,7 +39,7 @@ from companion.analysis.findings.wording import (
 )
 from companion.figures.phrases import initial_label
 from companion.intervals import points
-from companion.locks import whole
+from companion.locks import atomic_write
 from companion.study.planned_tests import HYPOTHESES
 from companion.teaching.pages.findings_data import (
     COVERAGE,
@@ -68,7 +68,7 @@ def write(out: Path, figures: Path, report: Path | None = None) -> None:
     way = Path(os.path.relpath(figures.resolve().parent, out.resolve().parent)).as_posix()
     out.parent.mkdir(parents=True, exist_ok=True)
     text = page(load(figures, run, "" if way == "." else f"{way}/"))
-    with whole(out) as part:
+    with atomic_write(out) as part:
         part.write_text(text, encoding="utf-8")
 
 

@@ -18,7 +18,7 @@ from companion.analysis.leaderboard import load
 from companion.errors import CompanionError
 from companion.figures import single_items
 from companion.figures.theme import png, set_theme
-from companion.locks import whole
+from companion.locks import atomic_write
 from companion.questions.registry import find_questions
 from companion.teaching.pages.main_results import findings_summary
 
@@ -47,7 +47,7 @@ def one_item(project: Path) -> str:
 
     set_theme()
     figure = single_items.example(question, rows.loc[["plain", CAPTION]])
-    with whole(project / PICTURE) as part:
+    with atomic_write(project / PICTURE) as part:
         part.write_bytes(png(figure, dpi=150))
 
     plain, misled = rows.loc["plain"], rows.loc[CAPTION]
@@ -109,7 +109,7 @@ def fill(page: Path, sections: Mapping[str, str]) -> None:
             raise CompanionError(f"{page} lacks the line {start!r} or {end!r}; put both back")
         head, rest = text.split(start, 1)
         text = f"{head}{start}\n{written}\n{end}{rest.split(end, 1)[1]}"
-    with whole(page) as part:
+    with atomic_write(page) as part:
         part.write_text(text, encoding="utf-8")
 
 
