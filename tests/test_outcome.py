@@ -142,5 +142,6 @@ def test_of_tests_it_is_said_where_their_intervals_lie_and_what_is_missing():
     ]
     assert readable(tests)[["found", "recorded"]].iloc[0].tolist() == ["+10.0 [+5.0, +15.0] points", "5 of 5"]
     assert len(readable(tests)) == 5
+    assert verdicts_in_words(tests[tests["of"] == "H3"]) == ["Not run yet: H3"]
     close = tests.assign(verdict="no more than X", unit="points", matters=0.03)
     assert set(readable(close)["verdict"]) == {"no more than 3 points"}

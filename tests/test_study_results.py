@@ -26,8 +26,8 @@ from companion.questions.question import LETTERS
 from companion.study.estimands import WeightedMean
 from companion.study.planned_tests import TESTS, over_rl
 from companion.study.protocol import PROTOCOL
-from companion.study.results import BY, planned_seeds, study_tests
-from companion.study.summaries import override_rates
+from companion.study.results import BY, planned_seeds, readable, study_tests
+from companion.study.summaries import override_rates, recorded
 
 COUNTED = {"hardware": {"device": "cpu"}, "initial_hash": "one", "hashes": {"0": "one", "1000": "another"}}
 """What a record has to say for its run to count."""
@@ -119,6 +119,26 @@ def test_runs_of_a_gpu_of_other_seeds_and_of_other_recipes_count_in_no_test(made
     table = study_tests(tmp_path / "study", tests=h2)
     assert set(table["seeds"]) == {4}
     assert set(table["verdict"]) == {MISSING}
+
+
+def test_a_readers_runs_that_are_called_as_the_studys_count_for_nothing(tmp_path):
+    """`companion train grpo --model checkpoints/misread-20 --seed 21` names no protocol."""
+    write_items(tmp_path, ITEMS)
+    for name, steps in ((INITIAL, (0,)), ("rl-correct", (250, 500, 750, 1000))):
+        write_made_up(tmp_path, f"misread-20-21/{name}", steps, 0.05)
+    h7 = [test for test in TESTS if test.of == "H7"]
+    assert recorded(RunsPanel(tmp_path)) == (1, 55)
+    assert set(study_tests(tmp_path, h7)["runs"]) == {1}
+    for file in tmp_path.glob("*/*/run.json"):
+        record = json.loads(file.read_text())
+        del record["protocol"]
+        file.write_text(json.dumps(record))
+    assert recorded(RunsPanel(tmp_path)) == (0, 55)
+    tests = study_tests(tmp_path, h7)
+    assert set(tests["runs"]) == {0}
+    assert tests["value"].isna().all()
+    assert set(tests["verdict"]) == {MISSING}
+    assert readable(tests).empty
 
 
 @pytest.mark.slow

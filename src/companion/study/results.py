@@ -33,18 +33,20 @@ def study_tests(results: Path, tests: Sequence[PlannedTest] = TESTS) -> pd.DataF
     estimate (value, low and high at 95 %, low90, high90, p, seeds, items); p_holm; runs and planned (seeds where it is
     paired by seed, else runs); verdict; small.
 
-    Estimates are NaN where no run is recorded. small: supported, and the 90 % interval lies within `matters`. Verdicts
+    Estimates are NaN where no run of the study is recorded; a reader's runs, which may have the same names, count in no
+    test. small: supported, and the 90 % interval lies within `matters`. Verdicts
     are by the grammar. Where a run of a test is read otherwise by the rule judge in more than `BOTH` of its reasonings,
     value_judge, low_judge and high_judge are the same estimate by the judge; without such a run there are no such
     columns.
     """
     panel, by_judge = RunsPanel(results), RunsPanel(results, "judged")
+    of_study = panel.follows(PROTOCOL.identity)
     lines = []
     for test in tests:
         cells = test.estimand.cells()
         seeds = {cell: planned_seeds(cell) for cell in cells}
         planned = test.estimand.runs(seeds)
-        recorded = {cell: panel.seeds([cell]) for cell in cells}
+        recorded = {cell: panel.seeds([cell]) if of_study else [] for cell in cells}
         runs = test.estimand.runs({cell: [seed for seed in recorded[cell] if seed in seeds[cell]] for cell in cells})
         nothing = no_estimate(0, 0)
         found = test.estimand.estimate(panel, runs, test.against) if runs.number else nothing

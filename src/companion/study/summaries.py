@@ -343,9 +343,10 @@ def seeds_sentence(table: pd.DataFrame) -> str:
 
 
 def recorded(panel: RunsPanel) -> tuple[int, int]:
-    """How many RL runs are recorded, and how many are planned."""
+    """How many of the study's RL runs are recorded, and how many are planned: of others none are, whatever they are
+    called."""
     runs = [(panel.results / run.name / "run.json").exists() for run in PROTOCOL.runs()]
-    return sum(runs), len(runs)
+    return sum(runs) if panel.follows(PROTOCOL.identity) else 0, len(runs)
 
 
 def _without_tests(lines: list[dict[str, object]]) -> pd.DataFrame:

@@ -53,7 +53,9 @@ def verdicts_in_words(tests: pd.DataFrame) -> list[str]:
         told.append(
             f"Of those that expect *no more*, with the whole interval beyond: {len(over)} of {len(margins)}{named}"
         )
-    told.append("Verdicts: " + ", ".join(f"{n} *{verdict}*" for verdict, n in there["verdict"].value_counts().items()))
+    if len(there):
+        counts = there["verdict"].value_counts()
+        told.append("Verdicts: " + ", ".join(f"{n} *{verdict}*" for verdict, n in counts.items()))
     begun = tests.groupby("of", sort=False)[["value", "runs"]].agg({"value": "count", "runs": "max"})
     waiting = {
         "Too few seeds for any estimate": begun.index[(begun["value"] == 0) & (begun["runs"] > 0)],
