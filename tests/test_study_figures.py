@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from made_up_study import write_made_up, write_study
 
+from companion.analysis.crossed import slope_within_blocks
 from companion.analysis.panel import Checkpoints, RunsPanel
 from companion.figures import (
     dose_response,
@@ -77,6 +78,32 @@ def test_drift_is_told_run_by_run(panel):
     }
     assert set(drifts["planned"]) == {16}
     assert drifts.groupby("initial")["drift"].mean().idxmax() == "misread-20"
+
+
+@pytest.mark.parametrize(
+    ("slope", "level", "shares", "rises"),
+    [
+        (0.2, 0.0, (0.0, 0.1, 0.2, 0.4), True),
+        (0.2, 0.3, (0.0, 0.1, 0.2, 0.4), True),  # a line through all runs is not clear: seeds differ by more
+        (0.0, 0.3, None, False),  # such a line rises, as the seeds of high levels had the high shares
+        (0.2, 0.0, (0.2,), False),
+    ],
+)
+def test_the_title_of_the_dose_says_what_its_tests_say(slope, level, shares, rises):
+    rng = np.random.default_rng(0)
+    lines = [
+        {"initial": "misread", "share": share, "prompt": prompt, "seed": seed, "planned": 16}
+        for prompt in PROMPTS
+        for seed in range(21, 25)
+        for share in (shares or np.array([0.0, 0.1]) + (seed - 21) / 10)
+    ]
+    table = pd.DataFrame(lines)
+    noise = rng.normal(0, 0.005, len(table))
+    table["drift"] = slope * table["share"] + level * (table["seed"] - 21) + noise
+    title = dose_response.draw(table, "about").get_label()
+    assert ("The more misread" in title) == rises
+    found = slope_within_blocks(*(table.loc[table["prompt"] == "plain", name] for name in ("share", "drift", "seed")))
+    assert (found.low > 0) == rises
 
 
 def test_titles_hang_on_the_numbers(panel, curves):

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy.stats import linregress
 
+from companion.analysis.crossed import slope_within_blocks
+from companion.analysis.findings.rule import ENOUGH_SEEDS, LEVEL
 from companion.evaluation.judges import measured_error
 from companion.figures.looks import BLIND_SAFE, checkpoints_in_order, perturbation_look, recipe_look
 from companion.figures.phrases import effects, opening, perturbation_label, phrase, signed, so_far, under
@@ -222,8 +223,7 @@ def drifts(table: pd.DataFrame, label: str, cause: str, about: str) -> Figure:
 
 
 def _grows(table: pd.DataFrame, cause: str) -> str:
-    """A title: whether drift clearly rises with its share under every prompt, by a line through all runs, and the means
-    at both ends."""
+    """A title: whether drift clearly rises with its share under every prompt, and the means at both ends."""
     means = 100 * table.groupby(["prompt", "share"], sort=False)["drift"].mean().unstack()
     least, most = means.columns.min(), means.columns.max()
     told = ", ".join(
@@ -240,11 +240,9 @@ def _grows(table: pd.DataFrame, cause: str) -> str:
 
 
 def _rises(runs: pd.DataFrame) -> bool:
-    """Whether drift clearly rises with its share; never by fewer than four runs, or by runs of one share."""
-    if len(runs) < 4 or runs["share"].nunique() < 2:
-        return False
-    line = linregress(runs["share"], runs["drift"])
-    return bool(line.slope > 0 and line.pvalue < 0.05)
+    """Whether drift clearly rises with its share, as the tests of H1 have it: seeds as blocks, and enough of them."""
+    found = slope_within_blocks(runs["share"], runs["drift"], runs["seed"].tolist())
+    return found.seeds >= ENOUGH_SEEDS and found.value > 0 and found.p < LEVEL
 
 
 def seeds(table: pd.DataFrame, label: str, scale: float) -> tuple[Figure, Axes]:
