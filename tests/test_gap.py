@@ -54,7 +54,7 @@ def rng():
         (BAD, GOOD, 5, "contradicted"),
         (GOOD, GOOD, 5, "mixed"),  # no more accurate than the other, but it says that they disagree
         (GOOD | {"false alarm": 0.8}, BAD, 5, "undecided"),  # it says so of true captions as well
-        (GOOD, BAD, 2, "too few seeds"),
+        (GOOD, BAD, 4, "runs missing"),
     ],
 )
 def test_the_verdict_is_that_of_all_nine_tests(reference, rl, seeds, expected):
@@ -63,6 +63,15 @@ def test_the_verdict_is_that_of_all_nine_tests(reference, rl, seeds, expected):
     assert not tests["what"].str.startswith("wrong-caption")[tests["delivery"] != ""].any()
     joint = joint_verdicts(tests, ["finding"])["F4"]
     assert joint == expected or (expected == "mixed" and joint in ("undecided", "mixed"))
+
+
+def test_a_seed_that_one_recipe_lacks_is_in_no_test():
+    answers = made_up(GOOD, BAD)
+    lacking = answers[(answers["recipe"] != "rl-correct") | (answers["seed"] != 4)]
+    tests = verdicts_on_gap(lacking)
+    assert set(tests["runs"]) == set(tests["seeds"]) == {4}
+    assert set(tests["planned"]) == {5}
+    pd.testing.assert_frame_equal(tests, verdicts_on_gap(answers[answers["seed"] < 4]))
 
 
 def test_differences_are_paired_by_seed_and_item():
@@ -106,6 +115,8 @@ def test_accuracies_carry_the_chance_level_of_their_items():
     assert table.loc[~of_accuracy, "chance"].isna().all()
     figure = gap.draw(table, "about")
     assert "dotted: chance" in figure.get_label()
+    assert "tests, of differences: Student's t" in figure.get_label()
+    assert "Student" not in gap.draw(table[table["recipe"] == "rl-correct"], "about").get_label()
     drawn = [[line.get_ydata()[0] for line in axes.lines if line.get_linestyle() == ":"] for axes in figure.axes]
     columns = len(drawn) // 3
     assert drawn == [[31.25]] * columns + [[]] * (2 * columns)  # a row for each measure: accuracy is the first

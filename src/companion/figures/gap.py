@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from companion.analysis.findings import measured
+from companion.analysis.findings.recipe_gap import REFERENCE
 from companion.figures.looks import recipe_look, recipes_in_order
 from companion.figures.phrases import perturbation_label, under
 from companion.figures.theme import WIDTH, draw_chance, end_labels, titled
@@ -67,6 +68,8 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
         axes.set(xlim=(-0.35, len(deliveries) - 0.65), ylim=(-4, 104), yticks=range(0, 101, 25))
         axes.set_xticks(range(len(deliveries)), [PLACES[name] for name in deliveries])
     over = "seeds and items" if table["seed"].max() > 0 else "items"
+    if REFERENCE in recipes:
+        over += " (bootstrap; the tests, of differences: Student's t)"
     note = f"upright lines: 95 % intervals over {over}; below: where a reasoning prefix stands{guessed}"
     panels[-1, len(perturbations) // 2].set_xlabel("a caption stands in the user's turn either way")
     return titled(figure, _title(table, deliveries), about, note)

@@ -10,7 +10,7 @@ tests the inference alone: no closed model is asked.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,9 @@ DELIVERIES = {"opened": "prefill", "served": "user turn"}
 
 LIES = ("wrong-caption", "wrong-think")
 BASE, RL, REFERENCE = "base", "rl-correct", "reference"
+
+SEEDS = 5
+"""Training seeds of either recipe that were planned."""
 
 
 def load_gap(folder: Path) -> pd.DataFrame:
@@ -100,9 +103,17 @@ class GapPanel:
         other = perturbation.replace("wrong", "right") if measure == "acknowledges" else "plain"
         return self.values(recipe, perturbation, measure) - self.values(recipe, other, measure)
 
+    def of_seeds(self, recipe: str, values: Array, seeds: Sequence[int]) -> Array:
+        """Of (seeds, items) of a recipe, those seeds."""
+        return values[[self.seeds[recipe].index(seed) for seed in seeds]]
+
     def estimate(self, recipe: str, values: Array, shares: bool = False) -> Estimate:
         """The mean of (seeds, items) of a recipe; with a single seed the interval is over items. shares: as in
-        `intervals.estimate_runs`."""
+        `intervals.estimate_runs`.
+
+        By the bootstrap, where the tests take Student's t: what is shown may be of a single model, or of items that
+        belong together in groups, and a change that is 0 by construction has no width.
+        """
         return estimate_runs(values, self._seeds[recipe], self._items, shares=shares)
 
 
@@ -163,26 +174,26 @@ def verdicts_on_gap(answers: pd.DataFrame) -> pd.DataFrame:
                         "unit": "points",
                         **asdict(crossed_mean(values)),
                         "runs": len(shared),
-                        "planned": len(shared),
+                        "planned": SEEDS,
                     }
                 )
     return decide(pd.DataFrame(lines), ["finding"])
 
 
 def _tests(panel: GapPanel, lie: str, seeds: list[int]) -> dict[str, Array]:
-    """What is tested → (seeds, items) of it, paired by seed and item; expected above 0."""
+    """What is tested → (seeds, items) of it, paired by seed and item; expected above 0. seeds: of both recipes."""
 
-    def paired(of: Callable[[str], Array]) -> Array:
-        reference, rl = (of(name)[[panel.seeds[name].index(seed) for seed in seeds]] for name in (REFERENCE, RL))
-        return reference - rl
+    def change(recipe: str, measure: str) -> Array:
+        return panel.of_seeds(recipe, panel.change(recipe, lie, measure), seeds)
+
+    def said(recipe: str) -> Array:
+        return panel.of_seeds(recipe, panel.values(recipe, lie, "consistent accuracy"), seeds)
 
     return {
-        f"{lie}: change of accuracy, `reference` minus `{RL}`": paired(lambda name: panel.change(name, lie, "correct")),
-        f"{lie}: right and its reasoning says so, `reference` minus `{RL}`": paired(
-            lambda name: panel.values(name, lie, "consistent accuracy")
-        ),
+        f"{lie}: change of accuracy, `reference` minus `{RL}`": change(REFERENCE, "correct") - change(RL, "correct"),
+        f"{lie}: right and its reasoning says so, `reference` minus `{RL}`": said(REFERENCE) - said(RL),
         f"{lie}: `reference` says that text and picture disagree, true positive rate minus false positive rate": (
-            panel.change(REFERENCE, lie, "acknowledges")
+            change(REFERENCE, "acknowledges")
         ),
     }
 
