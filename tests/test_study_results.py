@@ -12,7 +12,7 @@ from made_up_study import ITEMS, write_made_up
 from companion.analysis.crossed import CrossedEstimate
 from companion.analysis.findings import rule
 from companion.analysis.findings.rule import MISSING, verdict_of_test
-from companion.analysis.panel import INITIAL, MEASURES, Checkpoints, RunsPanel
+from companion.analysis.panel import INITIAL, MEASURES, Checkpoints, RunsPanel, initial_record, place_of_initial
 from companion.evaluation.records import (
     NONE,
     TYPES,
@@ -119,6 +119,16 @@ def test_runs_of_a_gpu_of_other_seeds_and_of_other_recipes_count_in_no_test(made
     table = study_tests(tmp_path / "study", tests=h2)
     assert set(table["seeds"]) == {4}
     assert set(table["verdict"]) == {MISSING}
+
+
+def test_an_initial_checkpoint_with_other_weights_has_a_folder_of_its_own(tmp_path):
+    of_seed = tmp_path / "misread-0-21"
+    for identity, name in (("one", INITIAL), ("another", f"{INITIAL}-another")):
+        assert initial_record(of_seed, identity) is None
+        place = place_of_initial(of_seed, identity)
+        assert place == of_seed / name
+        write_record(place, {}, None, {"hashes": {0: identity}})
+        assert initial_record(of_seed, identity) == place
 
 
 def test_a_readers_runs_that_are_called_as_the_studys_count_for_nothing(tmp_path):

@@ -89,6 +89,11 @@ def initial_record(of_seed: Path, identity: str) -> Path | None:
     return next((folder for folder in folders if _record(folder)["hashes"]["0"] == identity), None)
 
 
+def place_of_initial(of_seed: Path, identity: str) -> Path:
+    """Where the record of an initial checkpoint of that hash is to be written, which is not there yet (`INITIAL`)."""
+    return of_seed / (f"{INITIAL}-{identity}" if (of_seed / INITIAL).exists() else INITIAL)
+
+
 def _record(folder: Path) -> dict:
     return dict(json.loads((folder / "run.json").read_text(encoding="utf-8")))
 

@@ -30,7 +30,7 @@ import torch
 from tqdm import tqdm
 from transformers import TrainerCallback
 
-from companion.analysis.panel import INITIAL, initial_record
+from companion.analysis.panel import INITIAL, initial_record, place_of_initial
 from companion.errors import CompanionError
 from companion.evaluation.engine import evaluate
 from companion.evaluation.records import PERTURBATIONS, compact, write_items, write_record
@@ -217,8 +217,7 @@ def _initial(run: Run, protocol: Protocol, results: Path, work: Path, device: st
         with _phase(0 if (of_seed / INITIAL).exists() else SECONDS["supervised"] * steps) as report:
             train_supervised(run.initial, folder, device=device, report=lambda: report(SECONDS["supervised"]))
     model = LocalModel(str(folder), device)
-    recorded = initial_record(of_seed, model.identity)
-    if recorded is None:
+    if initial_record(of_seed, model.identity) is None:
         began = time.monotonic()
         answers = {0: _answers(model, protocol.n_items, protocol, work)}
         seconds = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))["seconds"]
@@ -233,8 +232,7 @@ def _initial(run: Run, protocol: Protocol, results: Path, work: Path, device: st
             "seconds": {"training": seconds, "evaluation": round(time.monotonic() - began, 1)},
             **circumstances(device),
         }
-        name = f"{INITIAL}-{model.identity}" if (of_seed / INITIAL).exists() else INITIAL
-        write_record(of_seed / name, answers, None, record)
+        write_record(place_of_initial(of_seed, model.identity), answers, None, record)
     return folder
 
 

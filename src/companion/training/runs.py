@@ -24,7 +24,7 @@ import pandas as pd
 import torch
 from transformers import TrainerCallback
 
-from companion.analysis.panel import INITIAL, initial_record
+from companion.analysis.panel import initial_record, place_of_initial
 from companion.analysis.single_run import run_curves
 from companion.errors import CompanionError
 from companion.evaluation.engine import evaluate
@@ -114,9 +114,9 @@ def run(
 
     # 4) Record the initial checkpoint, unless another run has, and the run.
     if initial_record(results / of_seed, look.hashes[0]) is None:
-        name = INITIAL if not (results / of_seed / INITIAL).exists() else f"{INITIAL}-{look.hashes[0]}"
+        place = place_of_initial(results / of_seed, look.hashes[0])
         of_initial = {"seed": seed, "initial": record["initial"], "hashes": {0: look.hashes[0]}, **code}
-        write_record(results / of_seed / name, {0: look.steps[0]}, None, of_initial | circumstances(model.device))
+        write_record(place, {0: look.steps[0]}, None, of_initial | circumstances(model.device))
     hashes = {step: identity for step, identity in look.hashes.items() if step}
     found = {step: answers for step, answers in look.steps.items() if step}
     record |= {"hashes": hashes, "seconds": _seconds(log)} | circumstances(model.device)
