@@ -13,7 +13,7 @@ from companion.evaluation.store import Store
 from companion.figures import lab_behaviours, lab_steps, single_items, tradeoff
 from companion.perturbations.perturbation import PERTURBATIONS, apply
 from companion.questions.registry import load_benchmark
-from companion.study.summaries import curves
+from companion.study.summaries import before_and_after, curves
 from companion.teaching import lab
 from companion.teaching.lab import asking, compose, guess, steps
 
@@ -220,7 +220,7 @@ def test_the_conclusion_follows_the_numbers(right, gap, said):
 
 def test_right_answers_are_parted_by_what_their_reasoning_says(paths):
     """The change of *right* is that of its two parts, up to the last step."""
-    changes = steps.changes(paths)
+    changes = before_and_after(paths)
     assert set(changes["step"]) == {paths["step"].max()}
     for _, part in changes.groupby("initial"):
         values = part.set_index("measure")["value"]
@@ -228,7 +228,7 @@ def test_right_answers_are_parted_by_what_their_reasoning_says(paths):
 
 
 def test_the_table_of_changes_has_a_line_for_each_recipe_and_initial_checkpoint(paths):
-    changes = steps.changes(paths)
+    changes = before_and_after(paths)
     few = changes[changes["initial"] == "misread-20"].assign(recipe="rl-consistent", step=500, seeds=1)
     head, _, *lines = steps.changes_table(pd.concat([changes, few])).splitlines()
     assert [line.split(" | ")[0] for line in lines] == [

@@ -57,6 +57,21 @@ def test_curves_are_plain_means_over_seeds_and_items(panel, curves):
     assert np.allclose(shares, 1)
 
 
+def test_before_and_after_are_the_ends_of_each_curve_whichever_its_recipe(panel, curves):
+    both = [curves, summaries.curves(panel, ["misread-20"], "rl-consistent", PROMPTS, MEASURES)]
+    ends = summaries.before_and_after(pd.concat(both, ignore_index=True))
+    keys = ["initial", "recipe", "prompt", "measure"]
+    assert not ends.duplicated(keys).any()
+    assert set(zip(ends["recipe"], ends["step"], strict=True)) == {("rl-correct", 1000), ("rl-consistent", 500)}
+    assert len(ends) == len(PROMPTS) * len(MEASURES) * 3
+    assert np.allclose(ends["after"] - ends["before"], ends["value"])
+    for path, found in zip(both, (part for _, part in ends.groupby("recipe", sort=False)), strict=True):
+        first, last = (path[path["step"] == step].set_index(keys) for step in (0, path["step"].max()))
+        found = found.set_index(keys)
+        pd.testing.assert_series_equal(found["before"], first["value"], check_names=False)
+        pd.testing.assert_series_equal(found["low"], last["change_low"], check_names=False)
+
+
 def test_rates_are_shares_of_the_answers_that_they_are_among(panel):
     rates = summaries.override_rates(panel, INITIALS, PROMPTS).set_index(["initial", "prompt", "step", "rate"])
     each = []

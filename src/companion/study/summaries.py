@@ -85,14 +85,14 @@ def curves(
 
 
 def before_and_after(curves: pd.DataFrame) -> pd.DataFrame:
-    """initial, prompt, measure, step (the last), before and after (levels), value, low and high (of the change), seeds,
-    items: the two ends of `curves`."""
+    """initial, recipe, prompt, measure, step (the last), before and after (levels), value, low and high (of the
+    change), seeds, items: the two ends of each of the `curves`, which may be of several recipes."""
     keys = ["initial", "recipe", "prompt", "measure"]
     ends = curves[curves["step"] == curves.groupby(keys)["step"].transform("max")]
     before = curves[curves["step"] == 0][[*keys, "value"]].rename(columns={"value": "before"})
-    both = ends.rename(columns={"value": "after"}).drop(columns=["low", "high", "recipe", "planned", "chance"])
+    both = ends.rename(columns={"value": "after"}).drop(columns=["low", "high", "planned", "chance"])
     both = both.rename(columns={"change": "value", "change_low": "low", "change_high": "high"})
-    return both.merge(before.drop(columns="recipe"), on=["initial", "prompt", "measure"])
+    return both.merge(before, on=keys)
 
 
 def survival(panel: RunsPanel, initials: Sequence[str], recipe: str = "rl-correct") -> pd.DataFrame:

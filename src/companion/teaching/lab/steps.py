@@ -35,15 +35,10 @@ def initials_of_recipes(panel: RunsPanel) -> dict[str, list[str]]:
     return {name: [initial for recipe, initial in pairs if recipe == name] for name in names}
 
 
-def changes(curves: pd.DataFrame) -> pd.DataFrame:
-    """What of `study.summaries.curves` came about by the last step: its change since step 0 as value, low and high."""
-    last = curves[curves["step"] == curves.groupby(["initial", "recipe"])["step"].transform("max")]
-    names = {"change": "value", "change_low": "low", "change_high": "high"}
-    return last.drop(columns=list(names.values())).rename(columns=names)
-
-
 def tradeoff_in_words(changes: pd.DataFrame) -> str:
-    """What `changes` of `RIGHT` and `GAP` come to: a line for each initial checkpoint, in Markdown.
+    """What changes of `RIGHT` and `GAP` come to: a line for each initial checkpoint, in Markdown.
+
+    changes: of `study.summaries.before_and_after`, of one recipe under one perturbation.
 
     The trade-off: more answers are right, and more are right although their reasoning does not say so.
     """
@@ -68,8 +63,8 @@ def tradeoff_in_words(changes: pd.DataFrame) -> str:
 
 
 def changes_table(changes: pd.DataFrame) -> str:
-    """`changes` of `RIGHT` and `GAP` under one perturbation as a Markdown table: a line for each recipe and initial
-    checkpoint."""
+    """Changes of `RIGHT` and `GAP` under one perturbation as a Markdown table: a line for each recipe and initial
+    checkpoint. changes: of `study.summaries.before_and_after`."""
     lines = ["| runs | steps | seeds | right | right, but its reasoning does not say so |", "|---|---|---|---|---|"]
     for (recipe, initial), part in changes.groupby(["recipe", "initial"], sort=False):
         own = part.set_index("measure")
