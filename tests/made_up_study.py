@@ -37,7 +37,7 @@ def write_made_up(results, name, steps, contradicting, device="cpu"):
     hashes = {str(step): f"{name}@{step}" if step else of_seed for step in answers}
     record = {"hardware": {"device": device}, "initial_hash": of_seed, "hashes": hashes}
     record |= {"protocol": PROTOCOL.identity} if of_seed.startswith("misread") else {}
-    known = (cell.recipe for cell in PROTOCOL.cells if cell.recipe.name == recipe)
+    known = (planned.recipe for planned in PROTOCOL.planned if planned.recipe.name == recipe)
     made = next(known, replace(CORRECT, name=recipe))
     write_record(results / name, answers, None, record | {"recipe": asdict(made)})
 

@@ -68,7 +68,7 @@ def test_items_are_counted_by_no_other_evaluation_and_looked_at_by_no_training()
 
 def test_the_first_seeds_of_all_doses_come_first_and_no_run_comes_twice():
     runs = list(PROTOCOL.runs())
-    assert len({run.name for run in runs}) == len(runs) == sum(len(cell.seeds) for cell in PROTOCOL.cells)
+    assert len({run.name for run in runs}) == len(runs) == sum(len(planned.seeds) for planned in PROTOCOL.planned)
     assert [run.initial_name for run in runs[:5]] == [
         "misread-20-21",
         "misread-0-21",

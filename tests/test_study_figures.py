@@ -340,7 +340,7 @@ def test_titles_of_seeds_hang_on_the_numbers(panel):
 
 def test_of_recipes_that_differ_in_their_seeds_those_are_compared_that_all_have(tmp_path):
     results = tmp_path / "study"
-    write_study(results, Protocol(tuple(cell for cell in PROTOCOL.cells if cell.initial.name == "misread-20")))
+    write_study(results, Protocol(tuple(runs for runs in PROTOCOL.planned if runs.initial.name == "misread-20")))
     for name in ("21/rl-grounded", "25/rl-augmented"):
         shutil.rmtree(results / f"misread-20-{name}")
     write_made_up(results, "misread-20-22/own", (500,), 0.05)
@@ -387,7 +387,7 @@ def test_kinds_are_told_by_how_often_a_misread_reasoning_was_answered_rightly(pa
 
 def test_what_is_not_recorded_yet_gives_empty_tables(tmp_path):
     results = tmp_path / "study"
-    write_study(results, Protocol(PROTOCOL.cells[:1]))
+    write_study(results, Protocol(PROTOCOL.planned[:1]))
     panel = RunsPanel(results)
     assert summaries.beside_correct(panel, *PLACE, remedies.MEASURES).empty
     assert set(summaries.after_recipes(panel, *PLACE, ["plain"], ["right"])["recipe"]) == {"before RL", "rl-correct"}

@@ -37,12 +37,12 @@ def tiny(checkpoint: str) -> protocol.Protocol:
     correct, consistent = (
         replace(recipe, steps=4, every=2, prompts=2, rollouts=4) for recipe in (protocol.CORRECT, protocol.CONSISTENT)
     )
-    cells = (
-        protocol.Cell("A", misread, correct, (21,)),
-        protocol.Cell("A", clean, correct, (21,)),
-        protocol.Cell("D", misread, consistent, (21,)),
+    planned = (
+        protocol.PlannedRuns("A", misread, correct, (21,)),
+        protocol.PlannedRuns("A", clean, correct, (21,)),
+        protocol.PlannedRuns("D", misread, consistent, (21,)),
     )
-    return protocol.Protocol(cells, n_items=12, n_on_the_way=6, full=(0, 4))
+    return protocol.Protocol(planned, n_items=12, n_on_the_way=6, full=(0, 4))
 
 
 def run(checkpoint: str, folder: Path) -> None:

@@ -24,7 +24,8 @@ other weights, these have a folder of their own, `initial-HASH`. Each run names 
 
 
 class Checkpoints(NamedTuple):
-    """Checkpoints that differ in their seed alone: RL by `recipe` from `initial`, after so many steps."""
+    """Checkpoints that differ in their seed alone: RL by `recipe` from `initial`, after so many steps; a cell of the
+    design, and so called in names."""
 
     initial: str
     recipe: str

@@ -135,7 +135,7 @@ def _study(options: argparse.Namespace) -> None:
     from companion.study.protocol import PROTOCOL
     from companion.study.running import run_study
 
-    arms, known = [name for name in options.arms.split(",") if name], {cell.arm for cell in PROTOCOL.cells}
+    arms, known = [name for name in options.arms.split(",") if name], {planned.arm for planned in PROTOCOL.planned}
     if unknown := set(arms) - known:
         raise CompanionError(f"no arm {min(unknown)!r} in the study; choose from {', '.join(sorted(known))}")
     run_study(options.out, options.scratch, PROTOCOL, options.workers, options.device, arms)

@@ -45,7 +45,7 @@ PRESSED_BOTH = replace(AUGMENTED_CONSISTENT, name="rl-augmented-consistent-1e-4"
 
 
 @dataclass(frozen=True)
-class Cell:
+class PlannedRuns:
     """Runs of one arm that differ in their seeds alone."""
 
     arm: str
@@ -75,13 +75,13 @@ class Run:
 
 @dataclass(frozen=True)
 class Protocol:
-    """cells: in the order of their importance; within an arm all first seeds come first.
+    """planned: in the order of its importance; within an arm all first seeds come first.
 
     Items are the first of a split of the microworld: `n_items` at the steps `full`, the first `n_on_the_way` of these
     at all other steps that are evaluated (every `recipe.every`, and the last).
     """
 
-    cells: tuple[Cell, ...]
+    planned: tuple[PlannedRuns, ...]
     split: str = "test"
     item_seed: int = 2602
     n_items: int = 2016
@@ -90,8 +90,8 @@ class Protocol:
 
     def runs(self) -> Iterator[Run]:
         """All runs, in the order in which they are begun."""
-        for _, cells in groupby(self.cells, key=lambda cell: cell.arm):
-            rows = [[_run(cell, seed) for seed in cell.seeds] for cell in cells]
+        for _, of_arm in groupby(self.planned, key=lambda planned: planned.arm):
+            rows = [[_run(planned, seed) for seed in planned.seeds] for planned in of_arm]
             for ranked in zip_longest(*rows):
                 yield from (run for run in ranked if run)
 
@@ -116,8 +116,8 @@ class Protocol:
         )[:16]
 
 
-def _run(cell: Cell, seed: int) -> Run:
-    return Run(cell.arm, replace(cell.initial, seed=seed), cell.recipe, seed)
+def _run(planned: PlannedRuns, seed: int) -> Run:
+    return Run(planned.arm, replace(planned.initial, seed=seed), planned.recipe, seed)
 
 
 def arms_table(protocol: Protocol) -> str:
@@ -126,30 +126,30 @@ def arms_table(protocol: Protocol) -> str:
         "| arm | initial checkpoint | misread | answered rightly all the same | RL | rate | steps | seeds |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for cell in protocol.cells:
-        shares, recipe = cell.initial.shares, cell.recipe
+    for planned in protocol.planned:
+        shares, recipe = planned.initial.shares, planned.recipe
         despite = f"{shares.despite:.0%}" if shares.misread else "–"
         lines.append(
-            f"| {cell.arm} | `{cell.initial.name}` | {shares.misread:.0%} | {despite} | `{recipe.name}` | "
-            f"{recipe.rate:.0e} | {recipe.steps} | {', '.join(map(str, cell.seeds))} |"
+            f"| {planned.arm} | `{planned.initial.name}` | {shares.misread:.0%} | {despite} | `{recipe.name}` | "
+            f"{recipe.rate:.0e} | {recipe.steps} | {', '.join(map(str, planned.seeds))} |"
         )
     return "\n".join(lines)
 
 
 PROTOCOL = Protocol(
     (
-        Cell("A", MISREAD_20, CORRECT, SEEDS),
-        Cell("A", MISREAD_0, CORRECT, SEEDS),
-        Cell("A", MISREAD_40, CORRECT, SEEDS[:3]),
-        Cell("A", MISREAD_10, CORRECT, SEEDS[:3]),
-        Cell("D", MISREAD_20, CONSISTENT, SEEDS),
-        Cell("D", MISREAD_20, GROUNDED, SEEDS),
-        Cell("D", MISREAD_20, AUGMENTED_CONSISTENT, SEEDS),
-        Cell("D", MISREAD_20, AUGMENTED, SEEDS),
-        Cell("E", MISREAD_20, PRESSED, SEEDS[:4]),
-        Cell("E", MISREAD_20, PRESSED_BOTH, SEEDS[:4]),
-        Cell("B", OVERRIDDEN, CORRECT_SHORT, SEEDS[:4]),
-        Cell("B", FOLLOWED, CORRECT_SHORT, SEEDS[:4]),
-        Cell("C", MISREAD_20, TWO_HOP, SEEDS[:3]),
+        PlannedRuns("A", MISREAD_20, CORRECT, SEEDS),
+        PlannedRuns("A", MISREAD_0, CORRECT, SEEDS),
+        PlannedRuns("A", MISREAD_40, CORRECT, SEEDS[:3]),
+        PlannedRuns("A", MISREAD_10, CORRECT, SEEDS[:3]),
+        PlannedRuns("D", MISREAD_20, CONSISTENT, SEEDS),
+        PlannedRuns("D", MISREAD_20, GROUNDED, SEEDS),
+        PlannedRuns("D", MISREAD_20, AUGMENTED_CONSISTENT, SEEDS),
+        PlannedRuns("D", MISREAD_20, AUGMENTED, SEEDS),
+        PlannedRuns("E", MISREAD_20, PRESSED, SEEDS[:4]),
+        PlannedRuns("E", MISREAD_20, PRESSED_BOTH, SEEDS[:4]),
+        PlannedRuns("B", OVERRIDDEN, CORRECT_SHORT, SEEDS[:4]),
+        PlannedRuns("B", FOLLOWED, CORRECT_SHORT, SEEDS[:4]),
+        PlannedRuns("C", MISREAD_20, TWO_HOP, SEEDS[:3]),
     )
 )

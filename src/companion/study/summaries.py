@@ -167,7 +167,7 @@ def recipes_run(panel: RunsPanel, initial: str) -> pd.DataFrame:
     steps, seeds (those recorded), recorded and planned (how many of them): in standing order what the protocol compares
     from an initial checkpoint, recorded or not, and what else is recorded."""
     lines = []
-    planned = {cell.recipe.name: asdict(cell.recipe) for cell in PROTOCOL.cells if cell.initial.name == initial}
+    planned = {runs.recipe.name: asdict(runs.recipe) for runs in PROTOCOL.planned if runs.initial.name == initial}
     there = [name for name in panel.recipes(initial) if panel.seeds([Checkpoints(initial, name, 0)])]
     own = [name for name in there if name not in planned]
     for name in recipes_in_order(pd.DataFrame({"recipe": [*_planned_recipes(initial), *own]})):
@@ -195,7 +195,8 @@ def _planned(panel: RunsPanel, cell: Checkpoints) -> int:
 
 def _planned_recipes(initial: str) -> list[str]:
     """What the protocol compares from an initial checkpoint: all but arms C and E, which ask something else."""
-    return [cell.recipe.name for cell in PROTOCOL.cells if cell.initial.name == initial and cell.arm not in ("C", "E")]
+    of_initial = (planned for planned in PROTOCOL.planned if planned.initial.name == initial)
+    return [planned.recipe.name for planned in of_initial if planned.arm not in ("C", "E")]
 
 
 def compared(panel: RunsPanel, initial: str, step: int) -> dict[str, list[int]]:

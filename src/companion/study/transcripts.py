@@ -36,7 +36,7 @@ def keep_transcripts(scratch: Path, results: Path) -> pd.DataFrame:
 
     Raises CompanionError where a checkpoint is not there, or answers otherwise than is recorded.
     """
-    seed = PROTOCOL.cells[0].seeds[0]
+    seed = PROTOCOL.planned[0].seeds[0]
     work = scratch / f"{KEPT.initial}-{seed}"
     panel, items = RunsPanel(results), PROTOCOL.items()[:N_ITEMS]
     parts = []
