@@ -317,7 +317,7 @@ def test_one_contradiction_contradicts_a_finding():
         ("other", "F2", "undecided"),
     ]
     tests = pd.DataFrame(lines, columns=["model", "finding", "verdict"])
-    assert findings.verdicts(tests, ["model"]).to_dict() == {
+    assert findings.joint_verdicts_on_rows(tests, ["model"]).to_dict() == {
         ("mine", "F1"): "contradicted",
         ("mine", "F2"): "supported",
         ("other", "F1"): "supported",

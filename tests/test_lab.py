@@ -90,9 +90,9 @@ def test_answers_are_those_of_the_model_with_both_verdicts(questions):
             len(answer.probs) == len(prompt.options) and sum(answer.probs) == pytest.approx(1)
         )
         assert answer.right == (answer.letter == prompt.question.letter)
-        assert (answer.agrees.verdict == "agree") == (answer.agrees.concluded == answer.response.answer)
+        assert (answer.rule.verdict == "agree") == (answer.rule.concluded == answer.response.answer)
         if prompt.perturbation == "stop-think":
-            assert answer.agrees.verdict == "no commitment"
+            assert answer.rule.verdict == "no commitment"
     alone = asking.ask_models([asking.CHECKPOINTS / "base"], prompts[0])[0]
     assert alone.response.text == answers[0].response.text
 

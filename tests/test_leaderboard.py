@@ -118,8 +118,8 @@ def confident(perturbation, k):
 )
 def test_the_findings_on_one_models_rows(tmp_path, right, sure, verdict):
     run = stored(tmp_path / "run", made_up(right, sure, agrees=lambda v, k: v == "plain" or k % 3 > 0, n_options=4))
-    tests = findings.verdicts_on_rows(leaderboard.load([run]), rng)
-    joint = findings.verdicts(tests, ["benchmark", "model"])["cv-bench", "m"]
+    tests = findings.quantities_on_rows(leaderboard.load([run]), rng)
+    joint = findings.joint_verdicts_on_rows(tests, ["benchmark", "model"])["cv-bench", "m"]
     assert joint[["F1", "F2", "F12", "F13"]].eq(verdict).all()
     assert joint["F3"] == "supported"
     assert list(joint.index) == ["F1", "F2", "F3", "F10", "F12", "F13"]
@@ -128,7 +128,7 @@ def test_the_findings_on_one_models_rows(tmp_path, right, sure, verdict):
 def test_what_confidence_tells_of_survival(tmp_path):
     """P(correct) orders the survivors; entropy does not where a model is surely wrong on some of its items."""
     run = stored(tmp_path / "run", made_up(paperlike, confident))
-    tests = findings.verdicts_on_rows(leaderboard.load([run]), rng).set_index("what")
+    tests = findings.quantities_on_rows(leaderboard.load([run]), rng).set_index("what")
     found = tests.loc["AUROC for right under wrong-think: of P(correct) under plain"]
     assert found[["value", "n", "verdict"]].tolist() == [1.0, N, "supported"]  # over all items, as the study has it
 
@@ -139,8 +139,8 @@ def test_types_of_models_take_more_than_one(tmp_path):
 
     stubborn = made_up(lambda v, k: True if v else NAMES, agrees=lambda v, k: v != "wrong-think", model="firm")
     brittle = made_up(obeys, model="soft")
-    one = findings.verdicts_on_rows(leaderboard.load([stored(tmp_path / "one", stubborn)]), rng)
-    both = findings.verdicts_on_rows(leaderboard.load([stored(tmp_path / "two", stubborn, brittle)]), rng)
+    one = findings.quantities_on_rows(leaderboard.load([stored(tmp_path / "one", stubborn)]), rng)
+    both = findings.quantities_on_rows(leaderboard.load([stored(tmp_path / "two", stubborn, brittle)]), rng)
     assert "F11" not in set(one["finding"])
     types = both[both["finding"] == "F11"]
     assert types["what"].str.extract(r"\((\w+)\)")[0].tolist() == ["firm", "soft"]
@@ -153,7 +153,7 @@ def test_models_of_which_nothing_is_judged_are_no_types_and_say_nothing_of_reaso
     soft = made_up(lambda v, k: NAMES if not v else v != "wrong-think", model="soft")
     unjudged = made_up(paperlike, model="unjudged")[0], []
     run = stored(tmp_path / "run", firm, soft, unjudged)
-    tests = findings.verdicts_on_rows(leaderboard.load([run]), rng)
+    tests = findings.quantities_on_rows(leaderboard.load([run]), rng)
     assert tests.loc[tests["finding"] == "F11", "what"].str.extract(r"\((\w+)\)")[0].tolist() == ["firm", "soft"]
     assert set(tests.loc[tests["finding"] == "F3", "model"]) == {"firm", "soft"}
 
@@ -165,14 +165,14 @@ def test_items_asked_after_the_judge_was_there_make_no_model_stubborn(tmp_path):
         rows, verdicts = made_up(lambda v, k: True if v else NAMES, model=model)
         judged = {row["key"] for row in rows if int(row["question"][1:]) % 3 == 0}
         parts.append((rows, [verdict for verdict in verdicts if verdict["row"] in judged]))
-    tests = findings.verdicts_on_rows(leaderboard.load([stored(tmp_path / "run", *parts)]), rng)
+    tests = findings.quantities_on_rows(leaderboard.load([stored(tmp_path / "run", *parts)]), rng)
     assert tests.loc[tests["finding"] == "F11", "value"].tolist() == [0, 0]
 
 
 def test_where_all_reasoning_agrees_the_extra_loss_may_be_off_on_both_sides(tmp_path):
     run = stored(tmp_path / "run", made_up(paperlike))
     rows = leaderboard.load([run])
-    tests = findings.verdicts_on_rows(rows, rng).set_index("what")
+    tests = findings.quantities_on_rows(rows, rng).set_index("what")
     found = tests.loc["wrong-think: change of consistent accuracy minus change of accuracy"]
     assert found["value"] == 0
     assert found["low"] == -found["high"] < 0
@@ -197,9 +197,9 @@ def guesses(perturbation, k):
 def test_a_model_that_is_not_above_chance_gets_no_verdicts(tmp_path, capsys, right, options, above):
     """Half of the items right is chance with two options, and is not with four."""
     run = stored(tmp_path / "run", made_up(right, confident, n_options=options))
-    tests = findings.verdicts_on_rows(leaderboard.load([run]), rng)
+    tests = findings.quantities_on_rows(leaderboard.load([run]), rng)
     assert (set(tests["verdict"]) == {"not above chance"}) is not above
-    assert (findings.verdicts(tests, ["benchmark"]) == "not above chance").all() == (not above)
+    assert (findings.joint_verdicts_on_rows(tests, ["benchmark"]) == "not above chance").all() == (not above)
     sentences = findings.at_chance(leaderboard.load([run]), rng)
     assert list(sentences) == ([] if above else [("cv-bench", "m")])
     assert main(["claims", run, "--csv", str(tmp_path / "tests.csv")]) == 0
@@ -231,7 +231,7 @@ def test_models_that_guess_are_no_types(tmp_path):
     firm = made_up(lambda v, k: True if v else NAMES, agrees=lambda v, k: v != "wrong-think", model="firm")
     soft = made_up(lambda v, k: NAMES if not v else v != "wrong-think", model="soft")
     run = stored(tmp_path / "run", firm, soft, made_up(guesses, agrees=lambda v, k: k % 2, model="guesser"))
-    tests = findings.verdicts_on_rows(leaderboard.load([run]), rng)
+    tests = findings.quantities_on_rows(leaderboard.load([run]), rng)
     types = tests[tests["finding"] == "F11"]
     assert types["what"].str.extract(r"\((\w+)\)")[0].tolist() == ["firm", "soft"]
 

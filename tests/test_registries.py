@@ -123,7 +123,7 @@ def test_a_new_perturbation_is_in_tables_figures_findings_lab_and_export(rows, n
         assert note in shown(module.draw(table, "about")), name
     drops = importlib.import_module("companion.figures.your_model_drops")
     assert note in shown(drops.draw(drops.table(rows.assign(benchmark="microworld"), rng), "about"))
-    tested = findings.verdicts_on_rows(rows.assign(benchmark="microworld"), rng)
+    tested = findings.quantities_on_rows(rows.assign(benchmark="microworld"), rng)
     assert tested["verdict"].notna().all()
     question = questions("test", 1)[0]
     composed = compose.compose(question, compose.preset(question, note))
@@ -240,7 +240,7 @@ def test_a_new_judge_is_in_commands_tables_figures_findings_exercise_and_export(
     assert f"{sceptic}: no commitment" in shown(single_items.example(items[0], own.loc[["plain"]]))
 
     # findings, the table of models, and the exercise that swaps the judge
-    by = {name: findings.verdicts_on_rows(rows, rng, name) for name in ("rule", sceptic)}
+    by = {name: findings.quantities_on_rows(rows, rng, name) for name in ("rule", sceptic)}
     values = {name: table.loc[table["finding"] == "F3", "value"].tolist() for name, table in by.items()}
     assert values[sceptic]
     assert values[sceptic] != values["rule"]

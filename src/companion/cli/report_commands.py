@@ -176,7 +176,7 @@ def _findings(options: argparse.Namespace) -> None:
 def _claims(options: argparse.Namespace) -> None:
     import numpy as np
 
-    from companion.analysis.findings import AT_CHANCE, at_chance, verdicts, verdicts_on_rows
+    from companion.analysis.findings import AT_CHANCE, at_chance, joint_verdicts_on_rows, quantities_on_rows
     from companion.analysis.findings.wording import expected, value
     from companion.analysis.leaderboard import load
 
@@ -184,8 +184,8 @@ def _claims(options: argparse.Namespace) -> None:
         return np.random.default_rng(options.seed)
 
     rows = load(options.runs)
-    tests = verdicts_on_rows(rows, rng, options.judge)
-    joint = verdicts(tests, ["benchmark", "model"])
+    tests = quantities_on_rows(rows, rng, options.judge)
+    joint = joint_verdicts_on_rows(tests, ["benchmark", "model"])
     for sentence in at_chance(rows, rng).values():
         print(sentence)
     told = tests[tests["verdict"] != AT_CHANCE]

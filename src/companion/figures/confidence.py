@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from companion.analysis import tables
 from companion.figures.phrases import opening, under
-from companion.figures.theme import OVER_ITEMS, WIDTH, points, titled
+from companion.figures.theme import OVER_ITEMS, WIDTH, draw_points, titled
 from companion.intervals import side
 from companion.perturbations.perturbation import in_standing_order
 
@@ -27,7 +27,7 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
         (("p_correct", "P(correct letter)"), ("entropy", "letter entropy (1: uniform)")),
         strict=True,
     ):
-        points(axes, table[table["measure"] == measure], labels, scale=1.0, form="{:.2f}")
+        draw_points(axes, table[table["measure"] == measure], labels, scale=1.0, form="{:.2f}")
         axes.set(xlabel=text)
         axes.margins(x=0.2)
         axes.set_xlim(left=0, right=1.18 if measure == "p_correct" else None)

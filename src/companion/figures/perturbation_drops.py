@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from companion.analysis import tables
 from companion.figures.looks import STYLES
 from companion.figures.phrases import effects, phrase
-from companion.figures.theme import OVER_ITEMS, WIDTH, draw_chance, points, titled
+from companion.figures.theme import OVER_ITEMS, WIDTH, draw_chance, draw_points, titled
 from companion.perturbations.perturbation import in_standing_order
 
 SHOWN = ("plain", "right-caption", "wrong-caption", "right-think", "wrong-think")
@@ -28,11 +28,11 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
     figure = Figure(figsize=(WIDTH, 0.42 * len(labels) + 1.7))
     left, right = figure.subplots(1, 2, sharey=True)
     part = table[table["measure"] == "accuracy"]
-    points(left, part, labels)
+    draw_points(left, part, labels)
     guessed = draw_chance(left, part)
     left.set(xlabel="accuracy (%)", xlim=(0, 112), xticks=range(0, 101, 25))
     changes = table[table["measure"] == "change"]
-    points(right, changes, labels, form="{:+.1f}")
+    draw_points(right, changes, labels, form="{:+.1f}")
     right.axvline(0, color="#222222", linewidth=1)
     right.margins(x=0.26)
     right.set(xlabel="change against the plain prompt (points)")

@@ -195,7 +195,7 @@ def moved(axes: Axes, y: float, before: float, after: float, color: str, marker:
     axes.plot(before, y, marker, markerfacecolor="white", color=color, markersize=7)
 
 
-def points(axes: Axes, table: pd.DataFrame, labels: list[str], scale: float = 100.0, form: str = "{:.0f}") -> None:
+def draw_points(axes: Axes, table: pd.DataFrame, labels: list[str], scale: float = 100.0, form: str = "{:.0f}") -> None:
     """One point and interval for each perturbation, from the top down, and its value beside it as `form` writes it."""
     table = table.set_index("perturbation")
     for y, name in enumerate(labels):

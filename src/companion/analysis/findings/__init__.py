@@ -7,8 +7,15 @@ tests what a single model can show, with the item as the unit, which makes a ver
 statement about large models.
 """
 
-from companion.analysis.findings.definitions import AT_CHANCE, FINDINGS, PAPER, SOURCES, Quantity, verdicts
-from companion.analysis.findings.of_rows import at_chance, verdicts_on_rows
+from companion.analysis.findings.definitions import (
+    AT_CHANCE,
+    FINDINGS,
+    PAPER,
+    SOURCES,
+    Quantity,
+    joint_verdicts_on_rows,
+)
+from companion.analysis.findings.of_rows import at_chance, quantities_on_rows
 from companion.analysis.findings.recipe_gap import (
     DELIVERIES,
     answers_of,
@@ -32,10 +39,10 @@ __all__ = [
     "by_delivery",
     "delivered",
     "joint_verdicts",
+    "joint_verdicts_on_rows",
     "load_gap",
     "measured",
+    "quantities_on_rows",
     "table_of_tests",
-    "verdicts",
     "verdicts_on_gap",
-    "verdicts_on_rows",
 ]

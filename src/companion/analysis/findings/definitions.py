@@ -150,7 +150,7 @@ class Quantity:
         return SUPPORTED if low > 0 else CONTRADICTED if high < 0 else UNDECIDED
 
 
-def verdicts(tests: pd.DataFrame, by: Sequence[str]) -> pd.Series:
+def joint_verdicts_on_rows(tests: pd.DataFrame, by: Sequence[str]) -> pd.Series:
     """(…by, finding) → verdict of all its tests on a single checkpoint together: *supported* if all are, *contradicted*
     if one is, else *undecided*. by: columns that tell apart what is tested."""
 

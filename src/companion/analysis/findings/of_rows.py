@@ -119,10 +119,10 @@ def at_chance(rows: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> dic
     return found
 
 
-def verdicts_on_rows(rows: pd.DataFrame, rng: Callable[[], np.random.Generator], judge: str = "rule") -> pd.DataFrame:
+def quantities_on_rows(rows: pd.DataFrame, rng: Callable[[], np.random.Generator], judge: str = "rule") -> pd.DataFrame:
     """finding, statement, benchmark, model, `Quantity.columns`, n, verdict: one line a quantity.
 
-    rows: of any models and benchmarks (`leaderboard.runs` labels them). rng: gives a fresh generator for each. A model
+    rows: of any models and benchmarks (`leaderboard.load` labels them). rng: gives a fresh generator for each. A model
     that is not above chance (`at_chance`) gets that for its verdicts. Raises CompanionError where nothing can be
     tested.
     """

@@ -27,14 +27,14 @@ _opened: dict[str, LocalModel] = {}
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model wrote to a prompt. agrees: of the rule judge, does the reasoning lead to the answer? true: of the
-    grounding judge, is every statement of the reasoning true of the picture?"""
+    """What a model wrote to a prompt, and two verdicts on it. rule: does the reasoning lead to the answer? grounding:
+    is every statement of the reasoning true of the picture?"""
 
     model: str
     prompt: Prompt
     response: Response
-    agrees: Verdict
-    true: Verdict
+    rule: Verdict
+    grounding: Verdict
 
     @property
     def letter(self) -> str | None:

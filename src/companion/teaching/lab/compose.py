@@ -102,14 +102,14 @@ def unknown_words(text: str) -> list[str]:
 def answer_cells(answer: Answer) -> dict[str, str]:
     """An answer in words: model, answer, is it right, P(right), and what the judges found."""
     agrees = {"agree": "yes", "disagree": "no, it leads to another option"}
-    true = {"agree": "yes", "disagree": f"no ({answer.true.reason})"}
+    true = {"agree": "yes", "disagree": f"no ({answer.grounding.reason})"}
     return {
         "model": answer.model,
         "answers": answer.letter or "nothing that can be read",
         "right?": "right" if answer.right else "wrong",
         "P(right)": "–" if answer.p_right is None else f"{answer.p_right:.2f}",
-        "reasoning leads to the answer?": agrees.get(answer.agrees.verdict, answer.agrees.verdict),
-        "reasoning true of the picture?": true.get(answer.true.verdict, "it states nothing"),
+        "reasoning leads to the answer?": agrees.get(answer.rule.verdict, answer.rule.verdict),
+        "reasoning true of the picture?": true.get(answer.grounding.verdict, "it states nothing"),
     }
 
 
@@ -123,8 +123,8 @@ def answer_table(answers: Sequence[Answer]) -> pd.DataFrame:
                 "correct": answer.right,
                 "p_correct": answer.p_right,
                 "letter_probs": answer.probs,
-                "rule": answer.agrees.verdict,
-                "grounding": answer.true.verdict,
+                "rule": answer.rule.verdict,
+                "grounding": answer.grounding.verdict,
                 "prefill": answer.prompt.prefill,
                 "response": answer.response.text,
             }

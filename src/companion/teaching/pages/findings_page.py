@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from companion.analysis.findings import AT_CHANCE, FINDINGS, PAPER, SOURCES, verdicts
+from companion.analysis.findings import AT_CHANCE, FINDINGS, PAPER, SOURCES, joint_verdicts_on_rows
 from companion.analysis.findings.recipe_gap import RL
 from companion.analysis.findings.rule import (
     CONTRADICTED,
@@ -205,7 +205,7 @@ def _guessing(run: pd.DataFrame) -> str:
 
 
 def _yours(name: str, run: pd.DataFrame) -> str:
-    joint = verdicts(run[run["finding"] == name], ["benchmark"])
+    joint = joint_verdicts_on_rows(run[run["finding"] == name], ["benchmark"])
     told = [f"{benchmark}: **{verdict}**" for (benchmark, _), verdict in joint.items()]
     return "<br>".join(told) or "not asked of one model"
 
