@@ -11,7 +11,7 @@ from companion.errors import CompanionError
 from companion.evaluation.records import read_answers
 from companion.evaluation.store import Store
 from companion.figures import lab_behaviours, lab_steps, single_items, tradeoff
-from companion.perturbations.perturbation import PERTURBATIONS, apply
+from companion.perturbations.perturbation import PERTURBATIONS, THREE_PROMPTS, apply
 from companion.questions.registry import load_benchmark
 from companion.study.summaries import before_and_after, curves
 from companion.teaching import lab
@@ -308,7 +308,7 @@ def test_a_game_is_the_same_for_a_seed_and_explains_itself(rows):
         assert drawn.clues["key"].tolist() == again.clues["key"].tolist()
         assert drawn.hidden in drawn.candidates
         assert set(drawn.clues["model"]) == {drawn.hidden}
-        assert drawn.clues["perturbation"].tolist() == list(guess.PERTURBATIONS)
+        assert drawn.clues["perturbation"].tolist() == list(THREE_PROMPTS)
         assert one.chances(drawn).sum() == pytest.approx(1)
         for name in drawn.candidates:
             said = one.explanation(drawn, name)

@@ -4,6 +4,7 @@ import json
 import re
 import threading
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,12 @@ import pandas as pd
 import pytest
 import torch
 
-from companion.analysis.single_run import CURVES, WATCHED
+from companion.analysis.single_run import CURVES
 from companion.errors import CompanionError
 from companion.figures import live_curves
 from companion.models.interface import Sampling, responses
 from companion.models.local import LocalModel
-from companion.perturbations.perturbation import apply
+from companion.perturbations.perturbation import THREE_PROMPTS, apply
 from companion.teaching.lab import train_yourself as lab
 from companion.training import live
 
@@ -57,7 +58,7 @@ def test_a_whole_run_leaves_a_model_its_record_and_its_curve(checkpoint, tmp_pat
     curve, log = (pd.read_csv(folder / f"{name}.csv") for name in ("curve", "log"))
     assert log["step"].tolist() == [1, 2, 3]
     places = set(curve[["step", "perturbation", "measure"]].itertuples(index=False, name=None))
-    assert places == {(step, perturbation, name) for step in (0, 2, 3) for perturbation in WATCHED for name in CURVES}
+    assert places == set(product((0, 2, 3), THREE_PROMPTS, CURVES))
     assert (curve["n"] == 3).all()
     assert (curve["low"] <= curve["value"] + 1e-6).all()
     assert [len(log) for _, _, log in told] == [0, 1, 2, 2, 3, 3]

@@ -16,9 +16,7 @@ from companion.errors import CompanionError
 from companion.evaluation.records import read_answers
 from companion.intervals import estimate, resample
 from companion.measures import mean
-
-WATCHED = ("plain", "wrong-caption", "wrong-think")
-"""The perturbations of the curves."""
+from companion.perturbations.perturbation import THREE_PROMPTS
 
 CURVES = ("right", "agrees", "entropy", "words")
 """Their measures: the answer is right, the reasoning concludes what is answered, letter entropy in [0, 1], and the
@@ -29,10 +27,10 @@ def run_curves(answers: pd.DataFrame) -> pd.DataFrame:
     """step, perturbation, measure; the mean over items with its 95 % interval (value, low, high, n); chance (of being
     right by guessing), NaN for other measures.
 
-    answers: of `records.join_items`, with step. What was asked at some steps only is left out, so that all steps are
-    about the same items.
+    perturbation: of `THREE_PROMPTS`. answers: of `records.join_items`, with step. What was asked at some steps only is
+    left out, so that all steps are about the same items.
     """
-    answers = answers[answers["perturbation"].isin(WATCHED)].assign(right=answers["correct"])
+    answers = answers[answers["perturbation"].isin(THREE_PROMPTS)].assign(right=answers["correct"])
     steps = answers.groupby("item")["step"].nunique()
     answers = answers[answers["item"].map(steps == answers["step"].nunique())]
     weights = resample([str(item) for item in answers["item"].unique()], np.random.default_rng(0))

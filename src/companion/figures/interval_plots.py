@@ -16,12 +16,10 @@ from companion.evaluation.judges import measured_error
 from companion.figures.looks import BLIND_SAFE, checkpoints_in_order, perturbation_look, recipe_look
 from companion.figures.phrases import effects, opening, perturbation_label, phrase, signed, so_far, under
 from companion.figures.theme import CHANCE, OVER_ITEMS, WIDTH, beside, recipe_rows, titled
+from companion.perturbations.perturbation import THREE_PROMPTS
 
 FIVE = ("plain", "stop-think", "wrong-caption", "wrong-think", "blank-image")
 """The prompts of the figures that show five."""
-
-SHRINKING = ("plain", "wrong-caption", "wrong-think")
-"""The prompts of `shrinking`, a panel each."""
 
 STEPS = {
     "accuracy": ("right", "o"),
@@ -112,14 +110,14 @@ def drops_of_parts(table: pd.DataFrame, columns: Sequence[str], noun: str = "", 
 
 
 def shrinking(table: pd.DataFrame, about: str, columns: Sequence[str]) -> Figure:
-    """What "right" shrinks to under some perturbations: right; and consistent; and true of the picture, where that is
-    known.
+    """What "right" shrinks to, a panel for each of `THREE_PROMPTS`: right; and consistent; and true of the picture,
+    where that is known.
 
     table: columns (model, benchmark: what a line is of), perturbation, measure (those of `STEPS`), estimate. Where
     benchmarks are compared, a pale band goes as far from "its reasoning says so" as the rule judge may err there
     (`judges.measured_error`); none where its verdicts are exact."""
     table = table.assign(part=named_parts(table, columns))
-    shown = [name for name in SHRINKING if name in set(table["perturbation"])]
+    shown = [name for name in THREE_PROMPTS if name in set(table["perturbation"])]
     parts = (
         checkpoints_in_order(table["part"].tolist()) if columns == ("model",) else list(dict.fromkeys(table["part"]))
     )

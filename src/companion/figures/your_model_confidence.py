@@ -11,8 +11,7 @@ from matplotlib.figure import Figure
 from companion.analysis import tables
 from companion.analysis.tables import for_each
 from companion.figures.interval_plots import YOURS, by_part, drops_of_parts
-
-SHOWN = ("plain", "wrong-caption", "wrong-think")
+from companion.perturbations.perturbation import THREE_PROMPTS
 
 
 def table(rows: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> pd.DataFrame:
@@ -23,4 +22,4 @@ def table(rows: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> pd.Data
 def draw(table: pd.DataFrame, about: str) -> Figure:
     """A line a benchmark and model, a panel a prompt."""
     title = drops_of_parts(table, YOURS, of=" of P(correct)")
-    return by_part(table, YOURS, title, about, SHOWN, "p_correct", "P(correct letter), mean (%)")
+    return by_part(table, YOURS, title, about, THREE_PROMPTS, "p_correct", "P(correct letter), mean (%)")

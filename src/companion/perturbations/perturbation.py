@@ -84,6 +84,10 @@ PERTURBATIONS = {
     )
 }
 
+THREE_PROMPTS = ("plain", "wrong-caption", "wrong-think")
+"""The plain prompt and the two lies: most hypotheses of the study are tested under these, and what takes few prompts
+is of them."""
+
 
 @dataclass(frozen=True)
 class Prompt:

@@ -11,10 +11,8 @@ from dataclasses import dataclass, replace
 
 from companion.analysis.findings.rule import EQUIVALENT
 from companion.analysis.panel import Checkpoints
+from companion.perturbations.perturbation import THREE_PROMPTS
 from companion.study.estimands import KINDS, Auroc, Estimand, RankOrder, Slope, Term, VarianceGap, WeightedMean
-
-THREE_PROMPTS = ("plain", "wrong-caption", "wrong-think")
-"""Those that most hypotheses are tested under."""
 
 UNSEEN = ("wrong-think-but", "wrong-caption-disclaimer", "abstain", "wrong-think-abstain", "wrong-caption-abstain")
 """Prompt forms that no recipe trains on, of which F6 takes the mean."""

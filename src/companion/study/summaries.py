@@ -19,8 +19,8 @@ from companion.analysis.panel import Checkpoints, RunsPanel
 from companion.errors import CompanionError
 from companion.figures.looks import recipes_in_order
 from companion.measures import auroc, share
+from companion.perturbations.perturbation import THREE_PROMPTS
 from companion.study.estimands import SEED, Runs, Term, WeightedMean
-from companion.study.planned_tests import THREE_PROMPTS
 from companion.study.protocol import PROTOCOL
 from companion.study.results import planned_seeds
 

@@ -17,8 +17,8 @@ from companion.evaluation.engine import evaluate
 from companion.evaluation.records import NONE
 from companion.evaluation.store import Store
 from companion.models.local import LocalModel
+from companion.perturbations.perturbation import THREE_PROMPTS
 from companion.questions.question import LETTERS
-from companion.study.planned_tests import THREE_PROMPTS
 from companion.study.protocol import PROTOCOL
 
 FILE = "transcripts.parquet"

@@ -27,14 +27,14 @@ import pandas as pd
 import torch
 from transformers import TrainerCallback
 
-from companion.analysis.single_run import WATCHED, run_curves
+from companion.analysis.single_run import run_curves
 from companion.errors import CompanionError
 from companion.evaluation.engine import evaluate
 from companion.evaluation.records import compact, describe_items, join_items
 from companion.evaluation.store import Store
 from companion.models.local import LocalModel
 from companion.models.weights import save_model
-from companion.perturbations.perturbation import PERTURBATIONS
+from companion.perturbations.perturbation import PERTURBATIONS, THREE_PROMPTS
 from companion.questions.microworld import questions
 from companion.questions.question import Question
 from companion.training.grpo import microworld_stream, prompts_for, train_grpo
@@ -139,7 +139,7 @@ def _train(
         "seconds": round(live.seconds, 1),
         "ended": ended,
         "items": N_ITEMS,
-        "perturbations": WATCHED,
+        "perturbations": THREE_PROMPTS,
     }
     (made / "recipe.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     live.curve[live.curve["step"] <= steps].to_csv(made / "curve.csv", index=False)
@@ -221,7 +221,7 @@ class _Live(TrainerCallback):
         training = network.training
         network.eval()
         self.model.identity = f"{self.start}@{step}"
-        rows = evaluate(self.model, self.items, WATCHED, self.store, progress=False)
+        rows = evaluate(self.model, self.items, THREE_PROMPTS, self.store, progress=False)
         network.train(training)
         self.evaluated.append(compact(rows, self.items).assign(step=step))
         self.curve = run_curves(join_items(pd.concat(self.evaluated, ignore_index=True), describe_items(self.items)))

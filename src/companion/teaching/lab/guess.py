@@ -1,7 +1,8 @@
 """Whose answers are these? A game: one of the shipped models is hidden, and told by its marks, if it can be.
 
 A mark is how often a model behaves in a certain way under a perturbation (`behaviours.BEHAVIOURS`), counted over all
-items. The prompts of a round are drawn at random, so that the odds that are told afterwards are right.
+items. A round has one prompt of each of `THREE_PROMPTS`. They are drawn at random, so that the odds that are told
+afterwards are right.
 """
 
 from __future__ import annotations
@@ -24,18 +25,16 @@ from companion.figures import single_items
 from companion.figures.looks import checkpoints_in_order
 from companion.figures.phrases import perturbation_label
 from companion.figures.theme import png
+from companion.perturbations.perturbation import THREE_PROMPTS
 from companion.questions.question import Question
 from companion.teaching.lab.widgets import choice, grid, picture, put_there, spoken
-
-PERTURBATIONS = ("plain", "wrong-caption", "wrong-think")
-"""Of the prompts that are counted, and of a round's prompts, one each."""
 
 CANDIDATES = 3
 """Models to choose from in a round."""
 
 
 def load_rows(folders: Mapping[str, Path], questions: Sequence[Question], store: Store) -> pd.DataFrame:
-    """What models answered to questions under `PERTURBATIONS`, with `behaviour` and `sure`; model: the name given here.
+    """What models answered to questions under `THREE_PROMPTS`, with `behaviour` and `sure`; model: the name given here.
 
     Stored rows are read, others computed. The prompts are those of seed 0, which the shipped rows have.
     """
@@ -43,7 +42,7 @@ def load_rows(folders: Mapping[str, Path], questions: Sequence[Question], store:
 
     rows = pd.concat(
         [
-            evaluate(LocalModel(str(folder), "cpu"), questions, PERTURBATIONS, store, progress=False).assign(model=name)
+            evaluate(LocalModel(str(folder), "cpu"), questions, THREE_PROMPTS, store, progress=False).assign(model=name)
             for name, folder in folders.items()
         ],
         ignore_index=True,
@@ -61,7 +60,7 @@ def alike(rows: pd.DataFrame) -> pd.DataFrame:
 @dataclass(frozen=True)
 class Round:
     """candidates: the models to choose from, hidden: the one that answered, clues: its row for each of
-    `PERTURBATIONS`."""
+    `THREE_PROMPTS`."""
 
     candidates: tuple[str, ...]
     hidden: str
@@ -91,7 +90,7 @@ class Game:
         rng = np.random.default_rng([seed, number])
         drawn = list(rng.choice(self.tables[unlike]))
         hidden = str(rng.choice(drawn))
-        clues = [self.own[hidden, perturbation].sample(1, random_state=rng) for perturbation in PERTURBATIONS]
+        clues = [self.own[hidden, perturbation].sample(1, random_state=rng) for perturbation in THREE_PROMPTS]
         return Round(tuple(checkpoints_in_order(drawn)), hidden, pd.concat(clues, ignore_index=True))
 
     def odds(self, round: Round) -> pd.DataFrame:
@@ -127,7 +126,7 @@ class Game:
         won = []
         for three in self.tables[unlike]:
             each = [
-                rates.xs(perturbation, level="perturbation").loc[three].to_numpy() for perturbation in PERTURBATIONS
+                rates.xs(perturbation, level="perturbation").loc[three].to_numpy() for perturbation in THREE_PROMPTS
             ]
             shown = np.einsum("ca,cb,cd->cabd", *each)  # (candidates, kinds of the first, second and third prompt)
             won.append(shown.max(axis=0).sum() / CANDIDATES)

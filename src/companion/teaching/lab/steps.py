@@ -19,9 +19,8 @@ from companion.figures.lab_steps import GAP, RIGHT
 from companion.figures.looks import recipes_in_order
 from companion.figures.theme import png
 from companion.intervals import percent, points
-from companion.perturbations.perturbation import Prompt, apply
+from companion.perturbations.perturbation import THREE_PROMPTS, Prompt, apply
 from companion.questions.question import Question
-from companion.study.planned_tests import THREE_PROMPTS
 from companion.study.summaries import curves, seeds_sentence
 from companion.teaching.lab.asking import CHECKPOINTS, ask_all, ask_models, models_in
 from companion.teaching.lab.compose import answer_table
