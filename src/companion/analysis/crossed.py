@@ -51,8 +51,9 @@ def crossed_mean(values: Array, against: float = 0.0) -> CrossedEstimate:
     """The mean of (seeds, items), often of paired differences.
 
     Its variance is (MS_seeds + MS_items − MS_residual) / (seeds × items), at least the larger of the first two by the
-    same divisor, with Satterthwaite's degrees of freedom. Items without a value in any seed are left out of all. A
-    single seed gives the interval over items alone. Values that are all alike have Wilson's interval (`_all_alike`).
+    same divisor, with Satterthwaite's degrees of freedom. Items that lack a value in at least one
+    seed are left out. A single seed gives the interval over items alone. Values that are all alike have Wilson's
+    interval (`_all_alike`).
     """
     values = values[:, ~np.isnan(values).any(axis=0)]
     seeds, items = values.shape

@@ -27,6 +27,7 @@ from companion.cli.options import (
 from companion.errors import CompanionError
 from companion.models.account import Account
 from companion.models.openai_client import TIMEOUT
+from companion.models.server import DELIVERIES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +69,7 @@ def add(commands: Commands) -> None:
     evaluate.add_argument("--max-new-tokens", type=positive, help="tokens of one answer (default: the profile's)")
     evaluate.add_argument(
         "--delivery",
-        choices=("user turn", "prefill"),
+        choices=DELIVERIES,
         help="how a reasoning prefix reaches a server's model: user turn, or prefill (default: user turn)",
     )
     evaluate.add_argument("--reasoning-effort", metavar="low|medium|high", help="how long a server's model reasons")

@@ -1,4 +1,4 @@
-"""Commands that train: `train`, `release`, `card`."""
+"""Commands that train: `train`, `study`, `release`, `card`."""
 
 from __future__ import annotations
 

@@ -73,8 +73,9 @@ class Response:
 
 
 class Model(Protocol):
-    """label: for people. identity: hash of the weights. delivery: how a think start reaches the model. precision: in
-    which it computes, and how its weights are quantised if they are; "" where that cannot be known.
+    """label: for people. identity: hash of the weights; NAME@COMMIT of a model of the Hub, MODEL@URL of a server's.
+    delivery: how a think start reaches the model. precision: in which it computes, and how its weights are quantised if
+    they are; "" where that cannot be known.
 
     capacity: how many tokens, of prompts and responses, it can hold at once.
     """

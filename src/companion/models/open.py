@@ -38,7 +38,7 @@ def sold_at(url: str) -> str | None:
 
 @dataclass(frozen=True)
 class ServerSettings:
-    """How a model behind a server is asked. delivery: of a prefilled start, one of `profiles.DELIVERIES`. account: what
+    """How a model behind a server is asked. delivery: of a prefilled start, one of `server.DELIVERIES`. account: what
     may be spent. price: of a company's model its listed one unless given. effort: of hidden reasoning, or None for the
     server's own. timeout: seconds of one request."""
 

@@ -10,12 +10,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pandas as pd
 
 from companion.figures.gallery import MANIFEST
 from companion.figures.theme import set_theme
 from companion.locks import atomic_write
+from companion.teaching.pages.readme import question_of
 
 NAME = Path("docs/figures.md")
 
@@ -38,7 +38,8 @@ def page(project: Path) -> str:
     parts = [HEAD]
     for notebook in sorted({entry["notebook"] for entry in drawn.values()}):
         own = [name for name, entry in drawn.items() if entry["notebook"] == notebook]
-        parts += [f"## [{_heading(project, notebook)}](../executed/{notebook}.ipynb)\n", _sheet(project, own, drawn)]
+        heading = f"{notebook[:2]} {question_of(project / 'notebooks' / f'{notebook}.ipynb')}"
+        parts += [f"## [{heading}](../executed/{notebook}.ipynb)\n", _sheet(project, own, drawn)]
     return "\n".join(parts)
 
 
@@ -47,12 +48,6 @@ def write(project: Path) -> None:
     text = page(project)
     with atomic_write(project / NAME) as part:
         part.write_text(text, encoding="utf-8")
-
-
-def _heading(project: Path, notebook: str) -> str:
-    cells = nbformat.read(project / "notebooks" / f"{notebook}.ipynb", as_version=4).cells
-    question = cells[0].source.splitlines()[0].removeprefix("# ").split(" · ", 1)[-1]
-    return f"{notebook[:2]} {question}"
 
 
 def _sheet(project: Path, names: list[str], entries: dict[str, Any]) -> str:

@@ -86,9 +86,14 @@ def notebooks(project: Path) -> str:
     """One line a notebook: its number and its question, which is its heading."""
     lines = ["| notebook | question |", "|---|---|"]
     for path in sorted((project / "notebooks").glob("*.ipynb")):
-        heading = nbformat.read(path, as_version=4).cells[0].source.splitlines()[0]
-        lines.append(f"| [{path.stem[:2]}](executed/{path.name}) | {heading.removeprefix('# ').split(' · ', 1)[-1]} |")
+        lines.append(f"| [{path.stem[:2]}](executed/{path.name}) | {question_of(path)} |")
     return "\n".join(lines)
+
+
+def question_of(notebook: Path) -> str:
+    """The question of a notebook, which is its heading without the number: "# 1 · Why?" gives "Why?"."""
+    heading = nbformat.read(notebook, as_version=4).cells[0].source.splitlines()[0]
+    return heading.removeprefix("# ").split(" · ", 1)[-1]
 
 
 SECTIONS = {"one item": one_item, "tradeoff": tradeoff, "results": results, "notebooks": notebooks}

@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 
 from companion.teaching.exercises import EXERCISES
-from companion.teaching.pages.readme import fill
+from companion.teaching.pages.readme import fill, question_of
 
 PACE = 150
 """Words of a notebook that are read in a minute, by somebody who also thinks; notebook 00 counts with the same."""
@@ -27,10 +27,10 @@ def notebooks(sources: Path) -> str:
         cells = nbformat.read(path, as_version=4).cells
         texts = [cell.source for cell in cells if cell.cell_type == "markdown"]
         words = sum(len(text.split()) for text in texts)
-        question = texts[0].splitlines()[0].removeprefix("# ").split(" · ", 1)[-1]
         own = sum(id[:2] == path.stem[:2] for id in EXERCISES)
         link = f"[{path.stem[:2]}](../executed/{path.name})"
-        lines.append(f"| {link} | {question} | {words:,} | {len(cells)} | {own} | {max(1, round(words / PACE))} |")
+        minutes = max(1, round(words / PACE))
+        lines.append(f"| {link} | {question_of(path)} | {words:,} | {len(cells)} | {own} | {minutes} |")
     return "\n".join(lines)
 
 
