@@ -113,7 +113,9 @@ def test_a_test_whose_runs_are_missing_shows_its_estimate_and_no_verdict(figures
     assert "**Preliminary:**" in findings_summary(figures)
     some = tests_of_study["of"].isin(["H3", "H6"])
     put(figures, tests_of_study.assign(verdict=tests_of_study["verdict"].mask(some, "runs missing")))
-    assert " are finished, and all of those that these results take: 3 to 5 training" in findings_summary(figures)
+    assert " are finished, all that these results take among them: 3 to 5 training seeds each." in findings_summary(
+        figures
+    )
     put(figures, missing)
     row = next(row for table in tables_of(text) if table[0][:4] == HEAD for row in table[1:])
     assert (row[4], row[7]) == ("–", "–")
@@ -268,6 +270,11 @@ def test_the_weakest_test_is_the_one_least_as_expected():
         (line("no more", -0.01, 0.02), "+0.5 [−1.0, +2.0] points", "within ±3 points"),
         (line("up", 0.0002, 0.0004, 0.0, "points²"), "+3.0 [+2.0, +4.0] points²", "above 0"),
         (line("down", -3, 1, 0.0, "words"), "−1.00 [−3.00, +1.00] words", "below 0"),
+        (
+            {**line("no more", -1, 1, 0.0, "words"), "matters": 4.052264},
+            "+0.00 [−1.00, +1.00] words",
+            "within ±4.05 words",
+        ),
     ],
 )
 def test_values_are_shown_in_their_unit(test, shown, side):

@@ -253,12 +253,12 @@ def test_a_remedy_is_named_in_the_title_where_it_clearly_lowers_contradictions_u
     dearly = (told["measure"] == "right") & (told["prompt"] == "wrong-think")
     priced = remedies.draw(told.assign(high=told["high"].mask(dearly, -0.01)), "about").get_label()
     assert priced.startswith(
-        "rl-grounded clearly lowers contradictions; under wrong-think, it lowers right answers too"
+        "rl-grounded clearly lowers contradictions;\nafter a wrong reasoning prefix, it lowers right answers too"
     )
     assert remedies.draw(told.assign(high=0.1), "about").get_label().startswith("No remedy clearly lowers")
     few = remedies.draw(told.assign(high=0.1, seeds=2, value=told["value"] - fewer), "about").get_label()
     assert few.startswith(
-        "2 of 5 seeds so far. Fewest contradictions, held against rl-correct, with\nrl-consistent, in"
+        "2 of 5 seeds so far. Fewest contradictions, held against rl-correct, with\nrl-consistent, in points:"
     )
 
 
@@ -362,7 +362,7 @@ def test_reasoning_collapses_where_it_loses_a_fifth_of_its_words_in_both_recipes
     paths = pressure.table(pd.concat(curves))
     assert paths["step"].max() == 500
     last = (paths["measure"] == "words") & (paths["step"] == 500) & paths["recipe"].str.endswith(pressure.PRESSED)
-    for words, claim in ((1, "gets shorter by more than a fifth"), (100, "does not collapse everywhere")):
+    for words, claim in ((1, "gets shorter by more than a fifth"), (100, "does not collapse")):
         drawn = pressure.draw(paths.assign(value=np.where(last, words, paths["value"])), "about")
         assert drawn.get_label().startswith("At a learning rate of 1e-4, reasoning " + claim)
 

@@ -62,7 +62,10 @@ def _title(words: pd.DataFrame) -> str:
         before, after = line["value"].iloc[0], line["value"].iloc[-1]
         told.append(f"{str(recipe).removesuffix(PRESSED).removeprefix('rl-')} {before:.0f} → {after:.0f}")
         kept.append(after / before)
-    shorter = "gets shorter by more than a fifth" if max(kept) < 0.8 else "does not collapse everywhere"
+    if max(kept) < 0.8:
+        shorter = "gets shorter by more than a fifth"
+    else:
+        shorter = "does not collapse" if min(kept) >= 0.8 else "collapses with one recipe alone"
     return (
         f"At a learning rate of {PRESSED[1:]}, reasoning {shorter}\n"
         f"words, over {words['step'].max():,} steps: {', '.join(told)}"

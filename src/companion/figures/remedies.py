@@ -7,7 +7,16 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.figures.looks import perturbation_look
-from companion.figures.phrases import clearly, enumeration, over_seeds, perturbation_label, seeds_so_far, signed, so_far
+from companion.figures.phrases import (
+    clearly,
+    enumeration,
+    over_seeds,
+    perturbation_label,
+    seeds_so_far,
+    signed,
+    so_far,
+    under,
+)
 from companion.figures.theme import recipe_rows, titled
 
 MEASURES = {
@@ -63,17 +72,20 @@ def _title(means: pd.DataFrame, recipes: list[str], prompts: list[str]) -> str:
     lines = means.set_index(["measure", "recipe", "prompt"]).sort_index()
     fewer = [name for name in recipes if (lines.loc[("contradicts", name), "high"] < 0).all()]
     told = min(fewer or recipes, key=lambda name: lines.loc[("contradicts", name), "value"].mean())
-    costs = [perturbation_label(prompt) for prompt in prompts if lines.loc[("right", told, prompt), "high"] < 0]
+    payers = [name for name in fewer if (lines.loc[("right", name), "high"] < 0).any()]
+    costs = [prompt for prompt in prompts if any(lines.loc[("right", name, prompt), "high"] < 0 for name in payers)]
     contradicts, right = (
         ", ".join(signed(100 * lines.loc[(measure, told, prompt), "value"]) for prompt in prompts)
         for measure in ("contradicts", "right")
     )
-    numbers = f"{told}, in points: contradictions {contradicts}; right answers {right}"
+    numbers = f"{told}, in points:\ncontradictions {contradicts}; right answers {right}"
     clear = clearly(means[means["recipe"].isin(fewer or recipes)])
     if fewer:
         head = f"{enumeration(fewer)} {clear}{'lowers' if len(fewer) == 1 else 'lower'} contradictions"
         if costs:
-            head += f"; under {enumeration(costs)}, {'it' if len(fewer) == 1 else told} lowers right answers too"
+            who = enumeration(payers) if payers != fewer else "it" if len(fewer) == 1 else "they"
+            where = enumeration([under(prompt) for prompt in costs])
+            head += f";\n{where}, {who} {'lowers' if len(payers) == 1 else 'lower'} right answers too"
         return f"{head}\n{numbers}"
     if clear:
         return f"No remedy clearly lowers contradictions under every prompt\n{numbers}"

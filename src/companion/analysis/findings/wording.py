@@ -28,7 +28,9 @@ def value(test: Any) -> str:
     """A test's value and interval in its unit: "−7.2 [−9.7, −4.7] points"; differences have a sign."""
     factor, decimals = UNITS[test.unit]
     sign = "" if test.against else "+"
-    middle, low, high = (f"{factor * x:{sign}.{decimals}f}" for x in (test.value, test.low, test.high))
+    middle, low, high = (
+        f"{round(factor * x, decimals) + 0:{sign}.{decimals}f}" for x in (test.value, test.low, test.high)
+    )
     return f"{middle} [{low}, {high}] {test.unit}".strip().replace("-", "−")
 
 
@@ -50,7 +52,8 @@ def verdict_told(test: Any) -> str:
 
 def bound(test: Any) -> str:
     """The smallest effect of a test that matters, "3 points"."""
-    return f"{UNITS[test.unit][0] * test.matters:g} {test.unit}".strip()
+    factor, decimals = UNITS[test.unit]
+    return f"{round(factor * test.matters, decimals):g} {test.unit}".strip()
 
 
 def delivered(way: str) -> str:

@@ -172,7 +172,7 @@ def _effect(test: pd.Series) -> str:
     """The estimate alone; its interval stands in the test's section."""
     factor, decimals = UNITS[test["unit"]]
     sign = "" if test["against"] else "+"
-    return f"{factor * test['value']:{sign}.{decimals}f} {test['unit']}".replace("-", "−")
+    return f"{round(factor * test['value'], decimals) + 0:{sign}.{decimals}f} {test['unit']}".replace("-", "−")
 
 
 def _legend(found: Findings) -> str:

@@ -119,8 +119,8 @@ def _status(found: Findings) -> str:
         state = f"**Preliminary:** {facts['runs']} of {facts['planned_runs']} planned RL runs are finished, {seeds}."
     elif incomplete(found):
         state = (
-            f"{facts['runs']} of {facts['planned_runs']} planned RL runs are finished, and all of those that these "
-            f"results take: {seeds}."
+            f"{facts['runs']} of {facts['planned_runs']} planned RL runs are finished, all that these results "
+            f"take among them: {seeds}."
         )
     else:
         state = f"All {facts['planned_runs']} planned RL runs are finished: {seeds}."

@@ -57,7 +57,7 @@ def one_item(project: Path) -> str:
     return (
         f"![{alt}]({PICTURE.as_posix()})\n\n"
         f"One of the small models, before reinforcement learning. With no added text it writes “{plain['think']}” "
-        f"and answers **{_answer(plain)}**. With a wrong caption added to the prompt, “{added}”, it writes {same} and "
+        f"and answers **{_answer(plain)}**. With a wrong caption, “{added}”, it writes {same} and "
         f"answers **{_answer(misled)}**. "
         f"{AGREEMENT[misled['rule']]}."
     )
