@@ -65,6 +65,8 @@ TABLES = {
     "study_tests",
     "findings_gap",
     "gap_delivery",
+    "over_rl",
+    "survival_after_rl",
     "your_model",
     "your_model_types",
     "your_model_claims",

@@ -34,7 +34,7 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
         axes.grid(visible=False)
     below: dict[str, Any] = {"loc": "upper right", "bbox_to_anchor": (1.12, 0), "borderaxespad": 4.4}
     panels[-1].legend(**below, ncols=3, frameon=False, fontsize="small").set_in_layout(False)
-    return titled(figure, seeds_so_far(table) + _title(table), about, "intervals: csv")
+    return titled(figure, seeds_so_far(table) + _title(table), about, "means over seeds; intervals: csv")
 
 
 def _title(table: pd.DataFrame) -> str:
