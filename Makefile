@@ -94,7 +94,7 @@ gap: $(READY)  ## ask reference and RL models again, opened and behind a server,
 benchmarks: $(READY)  ## time engine and GRPO against the usual ways, and see how many samples are enough; LMMS_PYTHON, VLLM_PYTHON: Pythons of environments with lmms-eval and vLLM
 	$(BIN)/python benchmarks/engine.py
 	$(if $(LMMS_PYTHON),$(BIN)/python benchmarks/lmms_eval/compare.py --lmms-python $(LMMS_PYTHON))
-	$(if $(VLLM_PYTHON),PYTHONPATH=src $(VLLM_PYTHON) benchmarks/vllm_cpu.py)
+	$(if $(VLLM_PYTHON),PYTHONPATH=src:tests $(VLLM_PYTHON) benchmarks/vllm_cpu.py)
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/sample_size.py --csv results/sample_size.csv
 

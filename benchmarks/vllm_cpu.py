@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+import tiny_models
 
 from companion.evaluation.engine import evaluate
 from companion.evaluation.store import Store
@@ -31,7 +32,7 @@ def timed(model: Model, items: Sequence[Question]) -> tuple[float, pd.DataFrame]
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
         rows = evaluate(model, items, list(PERTURBATIONS), Store(Path(folder)), progress=False)
-        return len(rows) / (time.perf_counter() - began), rows.set_index(["perturbation", "question"])
+        return len(rows) / (time.perf_counter() - began), rows.set_index(["perturbation", "question"]).sort_index()
 
 
 def apart(one: pd.DataFrame, other: pd.DataFrame) -> tuple[int, float]:
@@ -48,6 +49,7 @@ SETTINGS = {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_CPU_KVCACHE_SPACE": "2"
 
 def main() -> None:
     os.environ |= SETTINGS  # read when vLLM is imported
+    tiny_models.declare_torchvision()  # there is none for CPUs
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--model", default="checkpoints/base")
     parser.add_argument("--items", type=int, default=48, help="a round")
