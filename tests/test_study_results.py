@@ -82,6 +82,7 @@ def test_a_whole_study_gives_every_test_a_verdict(made_up):
     assert (table["runs"] == table["planned"]).all()
     assert not table["verdict"].isin([MISSING, rule.TOO_FEW]).any()
     assert table["value"].notna().all()
+    assert (table["items"] > 0).all()
     assert set(table.loc[table["of"] == "H1", "planned"]) == {16}
     assert set(table.loc[table["of"] == "H4", "planned"]) == {24}
     assert set(table.loc[table["of"] == "F11", "planned"]) == {3}

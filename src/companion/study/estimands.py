@@ -6,7 +6,7 @@ The statistics are those of `analysis/crossed.py`. Left out: which test asks for
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -146,7 +146,7 @@ class Slope(Estimand):
             dose += [DOSES[cell.initial] / PER_DOSE] * len(seeds)
             drifts += list(_drift_of_each(panel, cell, self.prompt, seeds))
             blocks += seeds
-        return slope_within_blocks(dose, drifts, blocks)
+        return replace(slope_within_blocks(dose, drifts, blocks), items=len(panel.items))
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ class RankOrder(Estimand):
             )
             overridden += list(right / wrong)
             drifts += list(_drift_of_each(panel, cell, self.prompt, seeds))
-        return rank_correlation(overridden, drifts)
+        return replace(rank_correlation(overridden, drifts), items=len(panel.items))
 
 
 @dataclass(frozen=True)
