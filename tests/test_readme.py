@@ -127,9 +127,12 @@ def test_it_says_how_far_h3_is_until_it_has_a_verdict(project):
     ):
         h3 = table["of"] == "H3"
         table.loc[h3, "runs"], table.loc[h3, "verdict"] = runs, verdict
+        table.loc[h3, ["value", "low", "high"]] = [0.05, -0.02, 0.12]
         table.to_csv(file, index=False)
         text = readme.results(project)
         assert words in text if words else "(H3)" not in text
+        kind = "none had: plain prompt **+5.0 [−2.0, +12.0]**, wrong caption **+5.0"
+        assert (kind in text) is (words is None)
 
 
 def test_levels_before_and_after_rl_are_those_of_the_table(project):

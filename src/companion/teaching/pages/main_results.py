@@ -34,11 +34,11 @@ ENDS = {
 
 
 PROMPTS = {"plain": "plain prompt", "wrong-caption": "wrong caption", "wrong-think": "wrong prefix"}
-"""Prompt of a test of H1 or F8 → what a result calls it."""
+"""Prompt of a test of H1, H3 or F8 → what a result calls it."""
 
 
 def results(found: Findings) -> str:
-    """The main results; that of the remedy once its runs are all there."""
+    """The main results, numbered; those of the kinds and of the remedy once their runs are all there."""
     zero = found.initials[0]
     ends = read_table(found.figures, OVER_RL).set_index(["initial", "measure", "prompt"])
 
@@ -54,22 +54,22 @@ def results(found: Findings) -> str:
         ["% of answers, before → after RL", *(f"`{initial}`" for initial in found.initials)],
         [[told, *(over_rl(initial, *place) for initial in found.initials)] for place, told in ENDS.items()],
     )
-    return "\n".join(
+    parts = [
         [
-            f"1. **Misleading text.** Accuracy of `{zero}` after RL, against the plain prompt: "
-            f"{effect('wrong-caption')} with a wrong caption; where the first sentence of its reasoning is prefilled "
-            f"and states a wrong option (a *wrong reasoning prefix*) {effect('wrong-think')}.",
-            "2. **The trade-off.** A prefix counts as reasoning here.",
-            "",
-            *(f"   {line}" for line in table.splitlines()),
-            "",
-            _dose(found),
-            *_remedy(found),
-        ]
-    )
+            f"**Misleading text.** Accuracy of `{zero}` after RL, against the plain prompt: {effect('wrong-caption')} "
+            "with a wrong caption; where the first sentence of its reasoning is prefilled and states a wrong option (a "
+            f"*wrong reasoning prefix*) {effect('wrong-think')}."
+        ],
+        ["**The trade-off.** A prefix counts as reasoning here.", "", *table.splitlines(), ""],
+        _dose(found),
+        _kind(found),
+        _remedy(found),
+    ]
+    numbered = [f"{number}. " + "\n   ".join(part) for number, part in enumerate(filter(None, parts), 1)]
+    return "\n".join(line.rstrip() for line in "\n".join(numbered).splitlines())
 
 
-def _dose(found: Findings) -> str:
+def _dose(found: Findings) -> list[str]:
     """What RL adds to contradictions, by the share of misread reasoning before it."""
     slopes = found.of("H1")
     runs, planned = int(slopes["runs"].min()), int(slopes["planned"].max())
@@ -85,7 +85,19 @@ def _dose(found: Findings) -> str:
         f"{name} **{', '.join(f'{100 * drift:+.1f}' for drift in drifts.loc[prompt].sort_index())}**"
         for prompt, name in PROMPTS.items()
     )
-    return f"3. **The dose{so_far}.** {grows}. At {doses} %: {told}.".replace("-", "−").replace("rl−", "rl-")
+    return [f"**The dose{so_far}.** {grows}. At {doses} %: {told}.".replace("-", "−")]
+
+
+def _kind(found: Findings) -> list[str]:
+    """Which half of the misread examples adds contradictions; nothing while runs of it are missing."""
+    tests = found.of("H3")
+    if (tests["verdict"] == MISSING).any():
+        return []
+    told = [f"{PROMPTS[test.prompt]} **{points(test)}**" for test in tests.itertuples()]
+    return [
+        "**Which half does it.** Contradictions that 500 steps of RL add where all misread examples had been answered "
+        f"rightly, minus where none had: {', '.join(told)}."
+    ]
 
 
 def _remedy(found: Findings) -> list[str]:
@@ -101,10 +113,10 @@ def _remedy(found: Findings) -> list[str]:
     ]
     table = markdown_table(["`rl-consistent` minus `rl-correct`", "contradicts", "right"], rows)
     return [
-        "4. **A remedy and its price.** `rl-consistent` pays a right answer only where its reasoning concludes it; "
+        "**A remedy and its price.** `rl-consistent` pays a right answer only where its reasoning concludes it; "
         f"from `{tests['initial'].iloc[0]}`, 500 steps.",
         "",
-        *(f"   {line}" for line in table.splitlines()),
+        *table.splitlines(),
     ]
 
 
