@@ -121,7 +121,8 @@ def test_failure_types_are_shares_of_what_was_right():
     table = consistency.failure_types(
         rows(
             plain=[RIGHT_AND_SAYS_SO] * 30 + [CONFUSED] * 10,
-            wrong_think=[RIGHT_ALL_THE_SAME] * 6
+            wrong_think=[RIGHT_ALL_THE_SAME] * 4
+            + [(True, "no commitment", False)] * 2
             + [MISLED] * 12
             + [RIGHT_AND_SAYS_SO] * 9
             + [CONFUSED] * 3
@@ -131,7 +132,7 @@ def test_failure_types_are_shares_of_what_was_right():
         rng(),
     )
     shares = {name: look(table, type=name) for name in ("stubborn", "brittle", "recovered", "other")}
-    assert shares == {"stubborn": 6 / 30, "brittle": 12 / 30, "recovered": 9 / 30, "other": 3 / 30}
+    assert shares == {"stubborn": 4 / 30, "brittle": 12 / 30, "recovered": 9 / 30, "other": 5 / 30}
 
 
 RIGHT_UNJUDGED = (True, None, False)

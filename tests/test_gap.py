@@ -20,7 +20,7 @@ def made_up(reference, rl, seeds=5, items=80):
     rng = np.random.default_rng(0)
     lines = []
     for (recipe, given), seed, perturbation in product(
-        (("reference", reference), ("rl-correct", rl)), range(seeds), PERTURBATIONS
+        (("reference", reference), ("base-rl-correct", rl)), range(seeds), PERTURBATIONS
     ):
         correct = rng.random(items) < (given["wrong"] if "wrong" in perturbation else 0.8)
         said = rng.random(items) < (given["said"] if "wrong" in perturbation else given["false alarm"])
@@ -67,7 +67,7 @@ def test_the_verdict_is_that_of_all_nine_tests(reference, rl, seeds, expected):
 
 def test_a_seed_that_one_recipe_lacks_is_in_no_test():
     answers = made_up(GOOD, BAD)
-    lacking = answers[(answers["recipe"] != "rl-correct") | (answers["seed"] != 4)]
+    lacking = answers[(answers["recipe"] != "base-rl-correct") | (answers["seed"] != 4)]
     tests = verdicts_on_gap(lacking)
     assert set(tests["runs"]) == set(tests["seeds"]) == {4}
     assert set(tests["planned"]) == {5}
@@ -83,13 +83,13 @@ def test_differences_are_paired_by_seed_and_item():
             - opened.loc[("reference", "plain", *place), "correct"]
         )
         - (
-            opened.loc[("rl-correct", "wrong-think", *place), "correct"]
-            - opened.loc[("rl-correct", "plain", *place), "correct"]
+            opened.loc[("base-rl-correct", "wrong-think", *place), "correct"]
+            - opened.loc[("base-rl-correct", "plain", *place), "correct"]
         )
         for place in [(seed, f"q{item}") for seed in range(5) for item in range(80)]
     ]
     tests = verdicts_on_gap(answers).set_index(["delivery", "what"])
-    one = tests.loc[("prefill", "wrong-think: change of accuracy, `reference` minus `rl-correct`")]
+    one = tests.loc[("prefill", "wrong-think: change of accuracy, `reference` minus `base-rl-correct`")]
     assert one["value"] == pytest.approx(np.mean(differences))
 
 
@@ -116,7 +116,7 @@ def test_accuracies_carry_the_chance_level_of_their_items():
     figure = gap.draw(table, "about")
     assert "dotted: chance" in figure.get_label()
     assert "tests, of differences: Student's t" in figure.get_label()
-    assert "Student" not in gap.draw(table[table["recipe"] == "rl-correct"], "about").get_label()
+    assert "Student" not in gap.draw(table[table["recipe"] == "base-rl-correct"], "about").get_label()
     drawn = [[line.get_ydata()[0] for line in axes.lines if line.get_linestyle() == ":"] for axes in figure.axes]
     columns = len(drawn) // 3
     assert drawn == [[31.25]] * columns + [[]] * (2 * columns)  # a row for each measure: accuracy is the first
@@ -139,7 +139,7 @@ def test_the_shipped_answers_are_whole(root):
     """Eleven models, five perturbations, 300 items, both deliveries; what has no prefix is asked alike in both."""
     answers = load_gap(root / "results" / "gap")
     models = answers[["recipe", "seed"]].drop_duplicates()
-    assert list(map(tuple, models.to_numpy())) == [("base", 0), *product(("rl-correct", "reference"), range(5))]
+    assert list(map(tuple, models.to_numpy())) == [("base", 0), *product(("base-rl-correct", "reference"), range(5))]
     counts = answers.groupby(["delivery", "recipe", "seed", "perturbation"])["question"].nunique()
     assert len(counts) == 2 * 11 * 5
     assert set(counts) == {300}

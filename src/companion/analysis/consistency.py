@@ -129,9 +129,9 @@ def shares(rows: pd.DataFrame, judge: str, rng: np.random.Generator) -> pd.DataF
 def failure_types(rows: pd.DataFrame, judge: str, rng: np.random.Generator) -> pd.DataFrame:
     """What becomes of the items that were right under the plain prompt when a wrong option is asserted (F11).
 
-    perturbation, type, share among them: *stubborn*: still right, though the reasoning does not say so; *brittle*: the
-    asserted option, as the reasoning says; *recovered*: still right, and the reasoning has come back; *other*. among:
-    how many they are; those without a usable verdict are left out."""
+    perturbation, type, share among them: *stubborn*: still right, though the reasoning concludes another option;
+    *brittle*: the asserted option, as the reasoning says; *recovered*: still right, as the reasoning says; *other*.
+    among: how many they are; those without a usable verdict are left out."""
     panel = RowsPanel(rows, rng)
     base = panel.column("plain", "correct").to_numpy(dtype=bool)
     lines = []
@@ -139,8 +139,9 @@ def failure_types(rows: pd.DataFrame, judge: str, rng: np.random.Generator) -> p
         right = panel.column(name, "correct").to_numpy(dtype=bool)
         verdict = consistent(panel, name, judge)
         among, agrees = base & ~np.isnan(verdict), verdict == 1
+        against = right & (panel.column(name, judge) == "disagree").to_numpy(dtype=bool)
         misled = (panel.column(name, "answer") == panel.column(name, "suggested")).to_numpy(dtype=bool)
-        types = {"stubborn": right & ~agrees, "brittle": misled & agrees, "recovered": right & agrees}
+        types = {"stubborn": against, "brittle": misled & agrees, "recovered": right & agrees}
         types["other"] = ~(types["stubborn"] | types["brittle"] | types["recovered"])
         lines += [
             panel.line(share(hits, among), among=int(among.sum()), perturbation=name, type=t)
@@ -157,9 +158,9 @@ def leaning(panel: RowsPanel, perturbation: str, judge: str) -> Array:
     """
     right = panel.numbers(perturbation, "correct") == 1
     verdict = consistent(panel, perturbation, judge)
-    agrees = verdict == 1
+    against = right & (panel.column(perturbation, judge) == "disagree").to_numpy(dtype=bool)
     misled = (panel.column(perturbation, "answer") == panel.column(perturbation, "suggested")).to_numpy(dtype=bool)
-    leans = (right & ~agrees).astype(float) - (misled & agrees)
+    leans = against.astype(float) - (misled & (verdict == 1))
     return np.where((panel.numbers("plain", "correct") == 1) & ~np.isnan(verdict), leans, np.nan)
 
 

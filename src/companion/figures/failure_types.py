@@ -14,8 +14,8 @@ from companion.perturbations.perturbation import in_standing_order
 
 LOOKS = {
     "recovered": ("right, and the reasoning says so", BLIND_SAFE[0], ""),
-    "stubborn": ("right, the reasoning does not say so", BLIND_SAFE[3], "//"),
-    "other": ("wrong in another way", "#cccccc", ".."),
+    "stubborn": ("right, the reasoning concludes another option", BLIND_SAFE[3], "//"),
+    "other": ("anything else", "#cccccc", ".."),
     "brittle": ("the asserted option, as the reasoning says", "#b9d3e6", ""),
 }
 """Type → what it means, colour, hatch; from left to right."""
@@ -56,6 +56,6 @@ def _title(values: pd.DataFrame) -> str:
     line = values.loc[name].round()
     return (
         f"Of the right answers {line['brittle']:g} % turn brittle under {perturbation_label(name)};\n"
-        f"{line['stubborn']:g} % stay right, but not as their reasoning says (stubborn), "
+        f"{line['stubborn']:g} % stay right against their reasoning (stubborn), "
         f"{line['recovered']:g} % recover"
     )

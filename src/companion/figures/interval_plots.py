@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from companion.analysis.crossed import slope_within_blocks
 from companion.analysis.findings.rule import ENOUGH_SEEDS, LEVEL
@@ -64,7 +65,7 @@ def by_part(
                 axes.plot(line["value"] * 100, y, marker=marker, color=color, linestyle="none", clip_on=False)
                 beside(axes, np.nanmax([line["high"], line["value"]]) * 100, y, f"{line['value'] * 100:.0f}")
         axes.set_title(perturbation_label(name), fontsize="small", color=color, weight="bold")
-        axes.set(xlim=(0, 128), xticks=(0, 50, 100), ylim=(len(parts) - 0.5, -0.5))
+        axes.set(xlim=(0, 128), xticks=(0, 50, 100), ylim=(len(parts) - 0.5, -0.5))  # right of 100 stand numbers
     items = table.groupby("part")["n"].max()
     panels[0].set_yticks(range(len(parts)), [f"{part} ({items[part]})" for part in parts])
     panels[len(panels) // 2].set_xlabel(label)
@@ -121,7 +122,7 @@ def shrinking(table: pd.DataFrame, about: str, columns: Sequence[str]) -> Figure
     parts = (
         checkpoints_in_order(table["part"].tolist()) if columns == ("model",) else list(dict.fromkeys(table["part"]))
     )
-    figure = Figure(figsize=(WIDTH, 0.46 * len(parts) + 2.0))
+    figure = Figure(figsize=(WIDTH, 0.46 * len(parts) + 2.3))
     panels = np.atleast_1d(figure.subplots(1, len(shown), sharey=True))
     unsure = []
     if "benchmark" in table:
@@ -139,9 +140,16 @@ def shrinking(table: pd.DataFrame, about: str, columns: Sequence[str]) -> Figure
                     y, line = place + 0.26 * (number - 1), lines.loc[(perturbation, measure, part)]
                     _draw_step(axes, y, line, measure, colors[measure], part in unsure)
         axes.set_title(perturbation_label(perturbation), fontsize="medium")
-        axes.set(xlim=(-2, 102), ylim=(len(parts) - 0.5, -0.5), xlabel="share of all items (%)")
+        axes.set(xlim=(-2, 102), ylim=(len(parts) - 0.5, -0.5))
+        axes.set_xlabel("share of all items (%)\n\n")  # below it is room for the legend
         axes.set_yticks(range(len(parts)), parts)
-    _name_the_steps(panels, shown, lines, parts[0], colors)
+    marks = [
+        Line2D([], [], color=colors[measure], marker=marker, linewidth=1.5, markersize=5, label=label)
+        for measure, (label, marker) in STEPS.items()
+        if measure in lines.index.get_level_values("measure")
+    ]
+    below: dict[str, Any] = {"loc": "upper right", "bbox_to_anchor": (1.02, 0), "borderaxespad": 4.4}
+    panels[-1].legend(handles=marks, **below, ncols=len(marks), frameon=False, fontsize="small").set_in_layout(False)
     told = [OVER_ITEMS]
     if len(chance):
         told.append("dotted: chance of being right")
@@ -159,31 +167,6 @@ def _draw_step(axes: Axes, y: float, line: pd.Series, measure: str, color: str, 
     axes.plot([line["low"], line["high"]], [y, y], color=color, linewidth=1.5)
     _, marker = STEPS[measure]
     axes.plot(line["value"], y, marker=marker, color=color, linestyle="none", clip_on=False, zorder=3, markersize=5)
-
-
-def _name_the_steps(
-    panels: Any, shown: Sequence[str], lines: pd.DataFrame, part: str, colors: Mapping[str, str]
-) -> None:
-    """Write what the marks are beside those of the first part, in the panel with most room to the right or left."""
-    first = {name: lines.loc[name].xs(part, level="part") for name in shown}
-    first = {name: own[own.index.isin(STEPS)] for name, own in first.items()}
-    rooms = {name: (100 - own["high"].max(), own["low"].min()) for name, own in first.items()}
-    widest = max(shown, key=lambda name: max(rooms[name]))
-    axes, (right, left) = panels[list(shown).index(widest)], rooms[widest]
-    for number, (measure, (label, _)) in enumerate(STEPS.items()):
-        if measure in first[widest].index:
-            line, side = first[widest].loc[measure], 1 if right >= left else -1
-            end = line["high"] if side > 0 else line["low"]
-            beside(
-                axes,
-                end,
-                0.26 * (number - 1),
-                label,
-                side,
-                color=colors[measure],
-                fontsize="x-small",
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
-            )
 
 
 def _shrinks_to(lines: pd.DataFrame, shown: Sequence[str], parts: Sequence[str]) -> str:

@@ -12,6 +12,18 @@ from matplotlib.figure import Figure
 from companion.figures.looks import BLIND_SAFE
 from companion.figures.theme import WIDTH, beside, titled
 
+STYLES = {
+    "text": "names the option",
+    "letter": "names the letter",
+    "map": "maps the scene first",
+    "two-answers": "two answers",
+    "other-languages": "other languages",
+    "caption": "against a caption",
+    "cut": "cut off",
+    "recap": "names others after it",
+}
+"""Style of reasoning → what the figure calls it, where its own name does not say it."""
+
 
 def table(scored: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """scored: heading of a panel → table of `labelled_pairs.score`; the heading goes into the column `table`."""
@@ -36,6 +48,8 @@ def _groups(axes: Axes, table: pd.DataFrame) -> None:
         color, marker = (BLIND_SAFE[0], "D") if line.pairs in ("all", "seen", "unseen") else ("#666666", "o")
         axes.plot([line.low * 100, line.high * 100], [y, y], color=color, linewidth=1.8)
         axes.plot(line.accuracy * 100, y, marker=marker, color=color)
-        beside(axes, 100, y, f"{line.accuracy * 100:.0f}")
-    axes.set_yticks(range(len(table)), [f"{line.pairs} ({line.n})" for line in table.itertuples()])
+        beside(axes, 104, y, f"{line.accuracy * 100:.0f}")
+    axes.set_yticks(
+        range(len(table)), [f"{STYLES.get(line.pairs, line.pairs)} ({line.n})" for line in table.itertuples()]
+    )
     axes.set(xlim=(0, 104), xticks=range(0, 101, 25), ylim=(len(table) - 0.5, -0.5), xlabel="conclusions found (%)")

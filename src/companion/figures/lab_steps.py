@@ -24,9 +24,10 @@ def table(curves: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame, about: str, marked: int | None = None) -> Figure:
-    """A panel a measure, a line an initial checkpoint: the change since step 0 of the same items. marked: the step that
-    is marked, the last unless said."""
-    at = int(table["step"].max()) if marked is None else marked
+    """A panel a measure, a line an initial checkpoint: the change since step 0 of the same items.
+
+    marked: a step that is marked, and of which the title tells instead of the last.
+    """
     figure = Figure(figsize=(9, 3.7))
     panels = figure.subplots(1, len(MEASURES))
     for axes, (measure, called) in zip(panels, MEASURES.items(), strict=True):
@@ -37,17 +38,20 @@ def draw(table: pd.DataFrame, about: str, marked: int | None = None) -> Figure:
             change, low, high = (100 * path[f"change{end}"] for end in ("", "_low", "_high"))
             axes.plot(path["step"], change, color=color, marker=marker, markersize=5)
             axes.fill_between(path["step"], low, high, color=color, alpha=0.12)
-            here = path["step"] == at
-            axes.plot(path["step"][here], change[here], marker=marker, color=BLIND_SAFE[3], markersize=10, zorder=3)
+            here = path["step"] == marked
+            axes.plot(path["step"][here], change[here], marker=marker, color=color, markersize=11, zorder=3)
             ends.append((change.iloc[-1], f"from {initial}", color))
         axes.axhline(0, color="#222222", linewidth=1)
-        axes.axvline(at, color=BLIND_SAFE[3], linewidth=1.2, linestyle="--")
+        if marked is not None:
+            axes.axvline(marked, color="#222222", linewidth=1.2, linestyle="--")
         axes.set_title(textwrap.fill(f"{called}, points", 24), fontsize="medium")
         axes.set_xlabel("RL step")
     end_labels(panels[-1], 1.05 * table["step"].max(), ends, 0.08 * np.ptp(panels[-1].get_ylim()))
     panels[0].set_ylabel("change since step 0")
-    note = f"bands: 95 % intervals over {over_seeds(table)}; dashed: step {at}{tell_chance(table)}"
-    return titled(figure, seeds_so_far(table) + _title(table, at), about, note)
+    dashed = "" if marked is None else f"; dashed: step {marked:,}"
+    note = f"bands: 95 % intervals over {over_seeds(table)}{dashed}{tell_chance(table)}"
+    told = int(table["step"].max()) if marked is None else marked
+    return titled(figure, seeds_so_far(table) + _title(table, told), about, note)
 
 
 def _title(table: pd.DataFrame, at: int) -> str:

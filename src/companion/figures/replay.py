@@ -56,7 +56,7 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
     axes.set(
         xlim=(min(-1, lines["low"].min() - 1), max(101, lines["high"].max() + 1)),
         ylim=(len(shown) - 0.5, -0.6),
-        xlabel="share of the answers (%); below the rule, with habit taken off as chance is in kappa",
+        xlabel="share of the answers (%); below the rule: 100 × sufficiency, 100 × importance",
     )
     note = f"{OVER_ITEMS}; a probe takes {table['n'].min()} to {table['n'].max()} of the items"
     return titled(figure, _title(lines["value"]), about, note)

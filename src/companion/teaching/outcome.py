@@ -1,7 +1,7 @@
 """What came out, in generated sentences: the last line of a notebook's cell, beside the titles of figures.
 
 A sentence is chosen by where an interval lies (`intervals.side`) and has its numbers in it, so that it fits whatever
-model and items a notebook is run on. It is shown folded, so that a reader can predict first.
+model and items a notebook is run on. It is shown folded, since a reader is to predict first.
 """
 
 from __future__ import annotations
@@ -67,11 +67,15 @@ def verdicts_in_words(tests: pd.DataFrame) -> list[str]:
 def came_out(*sentences: str) -> Markdown:
     """Sentences, given without their full stops, as a notebook shows them: folded."""
     if len(sentences) == 1:
-        return folded(f"{sentences[0]}.")
+        return folded(f"{sentences[0]}.", IN_NUMBERS)
     lines = "\n".join(f"* {sentence}." for sentence in sentences)
-    return folded(lines or "Nothing here can be compared.")
+    return folded(lines or "Nothing here can be compared.", IN_NUMBERS)
 
 
-def folded(text: str, head: str = "What came out") -> Markdown:
+IN_NUMBERS = "What came out, in numbers"
+"""Head of what is folded where a figure or table above it may have shown it already."""
+
+
+def folded(text: str, head: str = "What came out (predict first)") -> Markdown:
     """Markdown that a reader opens after predicting; open or not, it stands in what was run."""
-    return Markdown(f"<details><summary><b>{head}</b> (predict first)</summary>\n\n{text}\n\n</details>")
+    return Markdown(f"<details><summary><b>{head}</b></summary>\n\n{text}\n\n</details>")

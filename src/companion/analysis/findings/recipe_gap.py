@@ -1,11 +1,11 @@
 """F4's inference, that the closed-open gap is one of recipe, on models of this project with the seed as the unit.
 
-A *reference* model was taught to contradict wrong captions and wrong reasoning prefixes, supervised; an `rl-correct`
-model got 250 steps of RL for right answers alone. Both come from the checkpoint `base`, and each of five seeds. If
-recipes make the gap, the reference keeps more of its accuracy and of its consistent accuracy under misleading text, and
-says that text and picture disagree where they do. A reasoning prefix can be delivered in two ways, and every test is
-made in each: opened models have it prefilled, served ones, like those of companies, are given it in the user's turn. It
-tests the inference alone: no closed model is asked.
+A *reference* model was taught to contradict wrong captions and wrong reasoning prefixes, supervised; a
+`base-rl-correct` model got 250 steps of RL for right answers alone. Both come from the checkpoint `base`, and each of
+five seeds. If recipes make the gap, the reference keeps more of its accuracy and of its consistent accuracy under
+misleading text, and says that text and picture disagree where they do. A reasoning prefix can be delivered in two ways,
+and every test is made in each: opened models have it prefilled, served ones, like those of companies, are given it in
+the user's turn. It tests the inference alone: no closed model is asked.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ DELIVERIES = {"opened": "prefill", "served": "user turn"}
 """Folder of rows → how a reasoning prefix was delivered in them."""
 
 LIES = ("wrong-caption", "wrong-think")
-BASE, RL, REFERENCE = "base", "rl-correct", "reference"
+BASE, RL, REFERENCE = "base", "base-rl-correct", "reference"
+"""Of the answers compared; `rl-correct` alone is what RL made of another checkpoint, `misread-20`."""
 
 SEEDS = 5
 """Training seeds of either recipe that were planned."""
@@ -42,16 +43,17 @@ def load_gap(folder: Path) -> pd.DataFrame:
     correct, consistent, acknowledges.
 
     folder: holds a folder of rows for each of `DELIVERIES`, with verdicts of the judges rule and conflict. A model is
-    named RECIPE-SEED; one without a seed stands for its recipe alone, as seed 0. consistent: by the rule judge, as in
-    `consistency`; acknowledges: NaN where nothing was asserted. Both are NaN where there is no verdict. Raises
-    CompanionError where there are no rows.
+    named RECIPE-SEED; one without a seed stands for its recipe alone, as seed 0. The recipe `rl-correct` is called `RL`
+    here. consistent: by the rule judge, as in `consistency`; acknowledges: NaN where nothing was asserted. Both are NaN
+    where there is no verdict. Raises CompanionError where there are no rows.
     """
     frames = []
     for name, delivery in DELIVERIES.items():
         rows = load([str(folder / name)])
         models = rows["model"].str.extract(r"^(?P<recipe>.*?)(?:-(?P<seed>\d+))?$")
         answers = answers_of(rows, delivery)
-        frames.append(answers.assign(recipe=models["recipe"], seed=models["seed"].fillna("0").astype(int)))
+        recipes = models["recipe"].replace("rl-correct", RL)
+        frames.append(answers.assign(recipe=recipes, seed=models["seed"].fillna("0").astype(int)))
     standing = {name: place for place, name in enumerate((BASE, RL, REFERENCE))}
     return pd.concat(frames).sort_values(
         "recipe", key=lambda names: names.map(standing), kind="stable", ignore_index=True

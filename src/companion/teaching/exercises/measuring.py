@@ -124,15 +124,15 @@ def _delivery(answer: object, table: pd.DataFrame) -> str:
             table, recipe=recipe, delivery=delivery, perturbation="wrong-think", measure="accuracy", seed=-1
         )
 
-    careless = accuracy("reference", "user turn") - accuracy("rl-correct", "prefill")
-    fair = accuracy("reference", "user turn") - accuracy("rl-correct", "user turn")
+    careless = accuracy("reference", "user turn") - accuracy("base-rl-correct", "prefill")
+    fair = accuracy("reference", "user turn") - accuracy("base-rl-correct", "user turn")
     slips = {
         "That is the careless gap itself. How much of it goes when both are asked in the user's turn?": careless,
         "That is the fair gap, what *remains*. How much went?": fair,
         "That is the gap when both are prefilled. The reference has to stay in the user's turn.": accuracy(
             "reference", "prefill"
         )
-        - accuracy("rl-correct", "prefill"),
+        - accuracy("base-rl-correct", "prefill"),
         "You moved the reference. It is the RL models that are asked differently in the two comparisons.": accuracy(
             "reference", "user turn"
         )
@@ -220,8 +220,8 @@ praised = base[base["correct"] & (base["rule"] == "agree")]
 _GAPS = """\
 lines = table[(table["perturbation"] == "wrong-think") & (table["measure"] == "accuracy") & (table["seed"] == -1)]
 accuracy = 100 * lines.set_index(["recipe", "delivery"])["value"]
-careless = accuracy["reference", "user turn"] - accuracy["rl-correct", "prefill"]
-fair = accuracy["reference", "user turn"] - accuracy["rl-correct", "user turn"]
+careless = accuracy["reference", "user turn"] - accuracy["base-rl-correct", "prefill"]
+fair = accuracy["reference", "user turn"] - accuracy["base-rl-correct", "user turn"]
 """
 
 _OWN = """\
@@ -311,15 +311,15 @@ MEASURING = (
         "07.2",
         "How much of the gap is delivery?",
         "Under `wrong-think`, a careless comparison sets the reference *told in the user's turn* against RL models "
-        "(`rl-correct`) that were *prefilled*; a fair one tells both in the user's turn. By how many points is the "
-        "careless gap in accuracy the larger?",
+        "(`base-rl-correct`) that were *prefilled*; a fair one tells both in the user's turn. By how many points is "
+        "the careless gap in accuracy the larger?",
         _GAPS + "answer = careless - fair",
         _delivery,
         (
             Slip(_GAPS + "answer = careless", "careless gap itself"),
             Slip(_GAPS + "answer = fair", "what *remains*"),
             Slip(
-                _GAPS + 'answer = accuracy["reference", "prefill"] - accuracy["rl-correct", "prefill"]',
+                _GAPS + 'answer = accuracy["reference", "prefill"] - accuracy["base-rl-correct", "prefill"]',
                 "both are prefilled",
             ),
             Slip(

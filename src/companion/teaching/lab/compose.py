@@ -100,14 +100,14 @@ def unknown_words(text: str) -> list[str]:
 
 
 def answer_cells(answer: Answer) -> dict[str, str]:
-    """An answer in words: model, answer, is it right, P(right), and what the judges found."""
+    """An answer in words: model, answer, is it right, P(correct), and what the judges found."""
     agrees = {"agree": "yes", "disagree": "no, it leads to another option"}
     true = {"agree": "yes", "disagree": f"no ({answer.grounding.reason})"}
     return {
         "model": answer.model,
         "answers": answer.letter or "nothing that can be read",
         "right?": "right" if answer.right else "wrong",
-        "P(right)": "–" if answer.p_right is None else f"{answer.p_right:.2f}",
+        "P(correct)": "–" if answer.p_right is None else f"{answer.p_right:.2f}",
         "reasoning leads to the answer?": agrees.get(answer.rule.verdict, answer.rule.verdict),
         "reasoning true of the picture?": true.get(answer.grounding.verdict, "it states nothing"),
     }
@@ -146,7 +146,7 @@ def summary(question: Question, answers: Sequence[Answer]) -> str:
     """One sentence for those who do not see the picture: the right option, and who answers what."""
     said = "; ".join(
         f"{answer.model} answers {answer.letter or 'nothing'}"
-        + ("" if answer.p_right is None else f" (P(right) {answer.p_right:.2f})")
+        + ("" if answer.p_right is None else f" (P(correct) {answer.p_right:.2f})")
         for answer in answers
     )
     return f"Right: {question.letter} ({question.options[question.answer]}). {said}."

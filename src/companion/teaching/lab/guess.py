@@ -147,11 +147,13 @@ class Game:
         same = ", ".join(f"{name} on {100 * self.same.loc[round.hidden, name]:.0f} %" for name in others)
         won = "" if picked is None else f"<b>No</b>, you said {html.escape(picked)}. "
         won = "<b>Right.</b> " if picked == round.hidden else won
+        likeliest = str(chance.idxmax())
+        misled = "" if likeliest == round.hidden else ", and this time they mislead"
         return (
             f"{won}It was <b>{html.escape(round.hidden)}</b>. Prompt {telling} told the most. How often each of the "
             f"three does what you saw, of {self.items} prompts of that kind (sure: a probability of {SURE:g} or more):"
             f"{grid(['', *names], lines)}"
-            f"The marks favour <b>{html.escape(str(chance.idxmax()))}</b>. Of all prompts, "
+            f"The marks favour <b>{html.escape(likeliest)}</b>{misled}. Of all prompts, "
             f"{html.escape(round.hidden)} gives the same answer as {html.escape(same)}."
         )
 

@@ -198,7 +198,7 @@ def told_at(prompt: Prompt, here: pd.Series, at: int) -> str:
     whose = f"The model of step {here['step']:,}"
     if here["step"] != at:
         whose = f"No model of step {at:,} is shipped; the last before it: {whose[0].lower()}{whose[1:]}"
-    chance = "" if here["p_correct"] is None or pd.isna(here["p_correct"]) else f", P(right) {here['p_correct']:.2f}"
+    chance = "" if here["p_correct"] is None or pd.isna(here["p_correct"]) else f", P(correct) {here['p_correct']:.2f}"
     verdict = "right" if here["correct"] else f"wrong: {prompt.question.letter} is right"
     return (
         f"{whose} answers {here['answer'] or 'nothing'} ({verdict}{chance}); its reasoning and its answer: "
