@@ -5,6 +5,7 @@ import random
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from test_engine import Scripted
@@ -22,6 +23,8 @@ from companion.evaluation.judges.rule_judge import Rule, final_commitment
 from companion.evaluation.judges.verdicts import Case, verdict_on
 from companion.evaluation.store import VERDICTS, Store
 from companion.figures.interval_plots import shrinking
+from companion.perturbations.perturbation import DOUBTS, THOUGHTS
+from companion.questions.claims.template import wordings
 from companion.questions.microworld import questions
 from companion.questions.microworld.families import FAMILIES
 from companion.questions.microworld.grammar import conclusion
@@ -42,7 +45,7 @@ CLAIMS = ("There is a red star.", "There is a blue circle.", "There is a green c
         ("There is a green cross. But wait. There is a red star.", 0),
         ("So the answer is B.", 1),
         ("The correct answer is: C", 2),
-        ("the option is (a)", None),
+        ("the option is (a)", 0),
         ("the option is (A)", 0),
         ("So the answer is yellow star.", None),
         ("There is a red star. So the answer is yellow star.", None),
@@ -223,6 +226,97 @@ def test_a_no_that_denies_nothing_is_no_conclusion(question, options, think, opt
 )
 def test_the_kinds_on_which_it_erred_with_real_models(question, options, think, option):
     assert final_commitment(think, options, question=question).option == option
+
+
+CUP, PAINTS = "What color is the cup?", ("red", "blue", "green", "yellow")
+DOGS, COUNTS = "How many dogs are there in the image?", ("2", "3", "4", "5")
+HAT, DOG = "Is the man wearing a hat?", "Is there a dog?"
+CHAIR, MAN = "Where is the chair located with respect to the table?", "Where is the dog in relation to the man?"
+
+
+@pytest.mark.parametrize(
+    ("question", "options", "think", "option"),
+    [
+        # what turns
+        *(
+            (CUP, PAINTS, f"The answer is red. {turn} the cup is blue.", 1)
+            for turn in (
+                "No,",
+                "Upon closer inspection,",
+                "In reality,",
+                "Correction:",
+                "Sorry,",
+                "That can't be right.",
+                "Looking at the image again,",
+            )
+        ),
+        (CUP, PAINTS, "The answer is A. Hmm, it looks blue to me.", 1),
+        (CUP, PAINTS, "The answer is A. Hmm, it is blue instead.", 1),
+        # a "no" of something else is no answer
+        (HAT, ("Yes", "No"), "The man is wearing a hat, but no gloves.", None),
+        (HAT, ("Yes", "No"), "The man is wearing a hat, so yes. There are no gloves.", 0),
+        (HAT, ("Yes", "No"), "The man isn't wearing any hat.", 1),
+        (DOG, ("Yes", "No"), "I see a dog next to the sofa. There is no cat.", None),
+        (DOG, ("Yes", "No"), "There is a cat next to the sofa. There is no dog.", 1),
+        (DOG, ("Yes", "No"), "No, I only see a cat.", 1),
+        # a total outweighs the counts that it sums up, and so does a count of all that of some
+        (DOGS, COUNTS, "There are 2 dogs on the left. There are 3 dogs on the right. The total is 5.", 3),
+        (DOGS, COUNTS, "There are 2 dogs on the left. There are 3 dogs on the right. In total, 5 dogs.", 3),
+        (DOGS, COUNTS, "2 dogs on the left, 3 dogs on the right. Total: 5.", 3),
+        (DOGS, COUNTS, "There are 2 dogs on the left and 3 dogs on the right, which gives a total of 5.", 3),
+        (DOGS, COUNTS, "In total there are 5 dogs: 2 on the left and 3 on the right.", 3),
+        (DOGS, COUNTS, "The total number of legs is 4. So there are 2 dogs.", 0),
+        (DOGS, COUNTS, "There are 4 dogs. The 2 dogs on the left are brown.", 2),
+        (DOGS, COUNTS, "There are 4 dogs. The other 2 dogs are brown.", 2),
+        # the opposite of what is asked; not "lower" of something else
+        ("Which is higher, the cup or the laptop?", ("cup", "laptop"), "The cup is lower than the laptop.", 1),
+        ("Which is heavier, the cup or the laptop?", ("cup", "laptop"), "The cup is lighter than the laptop.", 1),
+        ("Which is wider, the cup or the laptop?", ("cup", "laptop"), "The cup is narrower than the laptop.", 1),
+        ("Which is brighter, the cup or the laptop?", ("cup", "laptop"), "The cup is darker than the laptop.", 1),
+        (
+            "Which is taller, the door or the shelf?",
+            ("door", "shelf"),
+            "The shelf is cut off, and the door's lower part.",
+            None,
+        ),
+        # what is only listed or reported
+        (CUP, PAINTS, "Let's check each option: A) red - the plate's color. B) blue - the cup's color.", None),
+        (CUP, PAINTS, "The first option is red. The cup looks blue.", 1),
+        (CUP, PAINTS, "The answer must be one of red, blue, green or yellow.", None),
+        (CUP, PAINTS, "The caption says the answer is red. The cup is blue in the picture.", 1),
+        (CUP, PAINTS, "The caption says that the cup is red.", 0),
+        (CUP, PAINTS, "As the caption says, the answer is red.", 0),
+        # other ways of writing
+        ("杯子是什么颜色？", ("红色", "蓝色", "绿色"), "杯子不是红色，而是蓝色。", 1),
+        (CUP, PAINTS, "答案是B", 1),
+        (CUP, PAINTS, "The answer is b.", 1),
+        (CUP, PAINTS, "So option c.", 2),
+        # a direction from the thing whose place is asked
+        (CHAIR, ("left", "right"), "The table is to the left of the chair.", None),
+        (CHAIR, ("left", "right"), "The chair is to the left of the table.", 0),
+        (CHAIR, ("left", "right"), "The chair is on the left.", 0),
+        (MAN, ("left", "right"), "The man is to the left of the dog.", None),
+    ],
+)
+def test_the_kinds_on_which_it_erred_with_outputs_like_real_ones(question, options, think, option):
+    assert final_commitment(think, options, question=question).option == option
+
+
+def test_a_wrong_claim_put_before_a_reasoning_does_not_outweigh_what_it_concludes(root):
+    """Pairs in the styles of large models that are read rightly, behind every prefix of the perturbations."""
+    pairs = read_pairs(root / "results" / "labelled" / "judge_pairs.jsonl").dropna(subset="label")
+    kept = {doubt: [] for doubt in ("", *DOUBTS)}
+    for number, (case, label) in enumerate(zip(pairs["case"], pairs["label"], strict=True)):
+        asked, options = case.question.text, case.options
+        if final_commitment(case.think, options, question=asked).option != label:
+            continue
+        wrong = (label + 1 + number % (len(options) - 1)) % len(options)
+        claims = [wording[0] for wording in wordings(asked, options)]
+        for doubt, same in kept.items():
+            prefix = f"{THOUGHTS[number % len(THOUGHTS)].format(claim=claims[wrong])} {doubt}"
+            same.append(final_commitment(f"{prefix} {case.think}", options, claims, asked).option == label)
+    assert len(kept[""]) > 400
+    assert min(map(np.mean, kept.values())) >= 0.98
 
 
 def test_what_only_leads_to_an_answer_is_not_where_a_text_breaks_off():

@@ -38,7 +38,7 @@ _FUNCTION = set(
     over between among against about across along through during after before only just both each either neither
     appears appear looks look seems seem matches match fits fit ones what how many much you we our your option
     answer choice correct best given color one hue shade tone tint material all overall rather though although due
-    like
+    like me instead indeed away
     """.split()
 )
 """Words that a colour or a material in front of them does not describe."""
@@ -46,6 +46,9 @@ _AUXILIARIES = {"is", "are", "was", "were", "do", "does", "did", "has", "have", 
 """Behind the first of them stands what is asked about: "If I move to the stove, is the *sink* …"."""
 _FRAMING = {"far", "bottom", "upper", "lower", "top", "image", "picture"}
 _PRONOUNS = {"it", "them", "him", "her"}
+_RELATED = re.compile(r"\b(?:with respect|in relation|relative|compared)\b")
+_SOME = {"those", "these", "other", "another", "remaining"}
+"""What makes a number one of some things: "the other 2 dogs"."""
 
 
 _PREDICATE = re.compile(
@@ -57,7 +60,8 @@ _HEAD = re.compile(
     re.IGNORECASE,
 )
 _COMPARED = re.compile(
-    r"(?:clos|near|farth|furth|larg|bigg|small|tall|high|low|long|short|wid|old|young|heavi|bright|dark)(?:er|est)"
+    r"(?:clos|near|farth|furth|larg|bigg|small|tall|high|low|long|short|wid|narrow|thick|old|young|heavi|bright|dark)"
+    r"(?:er|est)"
 )
 _OPPOSITE = {
     "clos": "farther|farthest",
@@ -66,11 +70,18 @@ _OPPOSITE = {
     "bigg": "smaller|smallest",
     "larg": "smaller|smallest",
     "smal": "bigger|biggest|larger|largest",
-    "tall": "shorter|shortest",
+    "tall": "shorter|shortest|lower|lowest",
+    "low": "taller|tallest",
     "long": "shorter|shortest",
     "shor": "taller|tallest|longer|longest",
     "old": "younger|youngest",
     "youn": "older|oldest",
+    "heav": "lighter|lightest",
+    "wid": "narrower|narrowest",
+    "narr": "wider|widest",
+    "thic": "thinner|thinnest",
+    "brig": "darker|darkest",
+    "dark": "brighter|brightest|lighter|lightest",
 }
 """Of a comparison, by its first letters, the words that say the opposite."""
 _PARTS = {"hand", "side", "colored", "toned", "tinted", "like", "light", "dark", "deep", "bright", "pale", "off", "and"}
@@ -102,6 +113,8 @@ class AskedAbout:
         verb = next((place for place, word in enumerate(asked) if word in _AUXILIARIES), 0)
         things = self.topic - {"direction", "way"}
         self.mover = next((_stem(word) for word in (*asked[verb:], *asked) if _stem(word) in things), "")
+        related = directions and not self.reference and _RELATED.search(" ".join(asked)) is not None
+        self.converse = self.mover if related else ""
         self.described = {pair for pair in pairwise(asked) if pair[0] in known and pair[1] not in _FUNCTION | known}
 
     def about(self, text: str, words: int = 1) -> bool:
@@ -138,11 +151,14 @@ class AskedAbout:
 
         A colour does that in front of a noun that the question does not have, or that it has with it ("the stripes on
         the green scarf"); a direction, where it is not one from what the question asks about ("on the left side of the
-        image"); a number, in front of a unit; "correct" in "the correct answer".
+        image"), or is one from the thing whose place is asked; a number, in front of a unit, or of some that were
+        counted before ("those 2 dogs"); "correct" in "the correct answer".
         """
         before, after = match.string[: match.start()].split()[-1:], match.string[match.end() :].split()
         following = after[0] if after and after[0].isalpha() else ""
         if following in ("answer", "option", "choice"):
+            return True
+        if self.converse and self.converse in map(_stem, _behind(after)):
             return True
         if self.reference:
             said = [*match.string[: match.start()].split(), "§", *after]
@@ -152,8 +168,15 @@ class AskedAbout:
         strange = bool(self.topic and following) and following.isascii() and not ordinary
         if self.numbers:
             name = bool(before) and LETTERED.search(f"{before[0]} ") is not None
-            return strange or (name and _stem(following) not in self.topic)
+            some = bool(following) and not _SOME.isdisjoint(before)
+            return strange or some or (name and _stem(following) not in self.topic)
         return self.attribute and (strange or (match[0].split()[-1], following) in self.described)
+
+    def denies_other(self, match: re.Match[str]) -> bool:
+        """Whether a "no" denies something that the question does not ask about: "no gloves", where a hat is."""
+        after = list(takewhile(str.isalpha, match.string[match.end() :].split()[:4]))
+        ordinary = not after or after[0] in _FUNCTION or not self.topic
+        return not (ordinary or self.topic & set(map(_stem, after)))
 
     def parts(self, word: str) -> bool:
         """Whether the parts of a word with hyphens are words of their own: not those of "medium-rare"."""
@@ -166,20 +189,24 @@ class AskedAbout:
         if self.opposite is None or any(self._compares(said, place) for place in range(len(said))):
             return frozenset()
         opposite = self.opposite.search(text)
-        before = text[: opposite.start()] if opposite else ""
+        if opposite is None or self._of_another(text[opposite.end() :].split()[:1]):
+            return frozenset()
+        before = text[: opposite.start()]
         return frozenset(int(k) for k in re.findall(r"§(\d)", before)[-1:])
 
     def _compares(self, said: list[str], place: int) -> bool:
         """Whether a word is the "closer" or "closest" of the question, and not "closer" to something else."""
-        word, following = said[place], said[place + 1] if place + 1 < len(said) else ""
-        else_where = following.isalpha() and following not in _FUNCTION and _stem(following) not in self.topic
-        return word[:4] == self.compared[:4] and _COMPARED.fullmatch(word) is not None and not else_where
+        word, elsewhere = said[place], self._of_another(said[place + 1 : place + 2])
+        return word[:4] == self.compared[:4] and _COMPARED.fullmatch(word) is not None and not elsewhere
+
+    def _of_another(self, following: list[str]) -> bool:
+        """Whether the word behind a comparison, if there is one, is a thing that is not asked about: "lower edge"."""
+        return any(w.isalpha() and w not in _FUNCTION and _stem(w) not in self.topic for w in following)
 
     def _from_reference(self, said: list[str], place: int) -> bool:
         """Whether the words around a direction name what it is taken from: "left of the car", "relative to the car,
         it is on the left"."""
-        behind = list(takewhile(lambda word: word not in (",", ":", "and", "or", "but"), said[place + 1 : place + 5]))
-        if (self.reference | _PRONOUNS) & set(map(_stem, behind)):
+        if (self.reference | _PRONOUNS) & set(map(_stem, _behind(said[place + 1 :]))):
             return True
         return said[0] in ("relative", "compared", "from") and bool(self.reference & set(map(_stem, said[:place])))
 
@@ -188,6 +215,11 @@ def _opposite(compared: str) -> re.Pattern[str] | None:
     """Finds the opposite of a comparison, if it has one."""
     found = next((words for start, words in _OPPOSITE.items() if compared.startswith(start)), None)
     return re.compile(rf"\b(?:{found})\b") if found else None
+
+
+def _behind(said: list[str]) -> list[str]:
+    """The words behind a direction that may name what it is taken from."""
+    return list(takewhile(lambda word: word not in (",", ":", "and", "or", "but"), said[:4]))
 
 
 def _stem(word: str) -> str:

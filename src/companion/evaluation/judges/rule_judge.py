@@ -1,9 +1,10 @@
 """The rule judge: to which option does a reasoning commit last, by its words alone?
 
 It reads clause by clause, with every option that a clause names, by letter, text or synonym, written as a mark. A
-clause may *state* an option ("the answer is B"; the claim of an option, word for word), *conclude* it ("so it is blue";
-a sentence about what is asked), only *mention* it, *deny* it ("it can't be A"), leave it *open* ("could be A"), or
-*take back* what was said. The options gone through line by line are one statement: that of the line that says yes.
+clause may *state* an option ("the answer is B"), *conclude* it ("so it is blue"; a sentence about what is asked; the
+claim of an option, word for word: a perturbation may have put it there, so that it states nothing), only *mention* it
+(also where it tells what others say), *deny* it ("it can't be A"), leave it *open* ("could be A"), or *take back* what
+was said. The options gone through line by line are one statement: that of the line that says yes.
 What was stated last counts, else what was concluded last; mentions count only if all are of one option; and if all
 options but one were denied, that one, unless the conclusion is none of them. Of a calculation only its last line
 counts. Where words do not decide, there is no commitment: a description ("on the left side of the image", "the gray
@@ -37,12 +38,14 @@ class Commitment:
 class Rule:
     """The judge of `final_commitment`; it always has a verdict.
 
-    measured: the judge whose error on outputs of real models is known (`measured_error`). This one differs from it
-    where a "no" denies nothing ("no need to think") alone; those outputs were not looked at again.
+    measured: the judge whose error on outputs of real models is known (`measured_error`). Those outputs had no
+    reasoning prefix, and were not looked at again since this one was mended: of claims that a prefix put there, of a
+    "no" that denies nothing or something else, of totals, reports, turns and comparisons. On 85 outputs of real models
+    both find the same.
     """
 
     name = "rule"
-    identity = "rule-3.1"
+    identity = "rule-3.2"
     measured = "rule-3"
 
     def judge(self, cases: Sequence[Case]) -> list[Verdict | None]:
@@ -170,6 +173,12 @@ def _reader(options: tuple[str, ...], claims: tuple[str, ...], question: str) ->
 
 _LONGEST = 80
 """Of a clause of more words (text that repeats itself without an end) the last so many are read."""
+_WORD = r"[^\W\u2e80-\u9fff\uac00-\ud7af]"
+"""What a letter is part of a word beside; Chinese, Japanese and Korean are written without spaces."""
+_SMALL_LETTER = r"(?i:\b(?:answer|option|choice)(?: is)?:? )\(?[{}]\)?(?=\s*(?:[.,;:!]|$))"
+_COUNTED = re.compile(
+    r"\bthe (?=(?:other |remaining )?(?:\d+|two|three|four|five|six|seven|eight|nine|ten) [a-z])", re.IGNORECASE
+)
 
 
 class _Reader:
@@ -245,7 +254,7 @@ class _Reader:
         # 1) The options that it names.
         text, denied = self._denials(clause)
         named = frozenset(int(k) for k in re.findall(r"§(\d)", text))
-        if len(named) > 2 and words.LISTED.search(text):
+        if words.LISTED.search(text):
             return _Said()
 
         # 2) What it does to what was said before.
@@ -254,11 +263,15 @@ class _Reader:
         leaves_open = len(set(re.findall(r"\?(\d)", text))) > 1 and not words.RESTATES.search(text)
         turns = words.TURNS.search(text) is not None
 
-        # 3) What it commits to, the firmest way first.
+        # 3) What it commits to, the firmest way first; what it reports is only mentioned.
         option, firmness = None, MENTIONED
-        if (stated := self._stated(clause, text, back)) is not None:
+        own = words.REPORTED.search(text) is None
+        claimed = self.claims.get(" ".join(words.plain(clause)))
+        if claimed is not None:
+            option, firmness = claimed, CONCLUDED
+        elif own and (stated := words.last(words.STATES, text, back)) is not None:
             option, firmness = stated, STATED
-        elif (concluded := self._concluded(text, named, back, leaves_open)) is not None:
+        elif own and (concluded := self._concluded(text, named, back, leaves_open)) is not None:
             option, firmness = concluded, CONCLUDED
         elif len(denied) == 1 and denied <= self.denial.keys() and not (named or back):
             option, firmness = self.denial[min(denied)], CONCLUDED
@@ -298,15 +311,11 @@ class _Reader:
             text = re.sub("|".join(f"§{k}" for k in opposed), "¬", text)
         return text, denied
 
-    def _stated(self, clause: str, text: str, back: re.Match[str] | None) -> int | None:
-        """The option that a clause states: by its claim, word for word, or as the answer, after what takes back. text:
-        the clause with its marks."""
-        claimed = self.claims.get(" ".join(words.plain(clause)))
-        return claimed if claimed is not None else words.last(words.STATES, text, back)
-
     def _concluded(self, text: str, named: frozenset[int], back: re.Match[str] | None, leaves_open: bool) -> int | None:
-        """The option that a clause concludes: what answers the question in its own words, else what stands after a
-        "so", and after what takes back."""
+        """The option that a clause concludes: what a count comes to; what answers the question in its own words; else
+        what stands after a "so", and after what takes back."""
+        if self.scene.numbers and (total := words.last(words.TOTAL, text, back)) is not None:
+            return total
         point = words.REASON.sub("", text)
         answered = None if back or leaves_open else self.scene.answer(point if self.scene.ways else text, named)
         if answered is not None:
@@ -324,17 +333,21 @@ class _Reader:
             return None, MENTIONED
         shared = self.scene.shared(text)
         said_not = words.IS_NOT.search(text) if self.yes is not None else None
-        no = words.NO.search(text) or (said_not and self.scene.shared(said_not["rest"]))
+        rest = said_not["rest"] if said_not else ""
+        no = words.NO.search(text) or self.scene.shared(rest) or self.scene.about(rest, 2)
         option = self.none if no else self.yes if words.YES.search(text) else None
         firmness = CONCLUDED if words.SO_YES.search(text) or shared else MENTIONED
         return option, firmness
 
     def marked(self, clause: str, lone: bool = True) -> str:
         """The clause in plain words, with "§1" wherever the second option is named. lone: by a letter alone too."""
-        # 1) By letter.
+        # 1) By letter; by a small one at the end of "the answer is b".
         letters = LETTERS[: self.count]
-        pattern = rf"(?<![\w'°])\(?([{letters}])(?:\)|(?![\w']|\.\w))"
+        clause = re.sub(_SMALL_LETTER.format(letters.lower()), lambda m: m[0].upper(), clause)
+        pattern = rf"(?<!{_WORD})(?<!['°])\(?([{letters}])(?:\)|(?!{_WORD}|'|\.\w))"
         clause = re.sub(pattern, lambda m: _letter(m, clause, lone), clause)
+        if self.scene.numbers:
+            clause = _COUNTED.sub("those ", clause)  # "the 2 dogs" were counted before
 
         # 2) By all of its words; where no option is, by those that tell it from the others.
         clause = words.HYPHENS.sub(lambda m: m[0] if self.scene.parts(m[0]) else m[0].replace("-", ""), clause)
@@ -357,7 +370,9 @@ class _Reader:
 
     def _mark(self, match: re.Match[str]) -> str:
         """The mark of an option named by its text: "~1" where its words only describe something else."""
-        return f"{'~' if self.scene.describes(match) else '§'}{(match.lastgroup or '')[1:]}"
+        option = int((match.lastgroup or "")[1:])
+        beside = self.scene.denies_other(match) if self.forms[option] == ["no"] else self.scene.describes(match)
+        return f"{'~' if beside else '§'}{option}"
 
     def _loosely(self, text: str) -> int | None:
         """The one option all of whose telling words are there, in any order; the longest, if one holds another."""

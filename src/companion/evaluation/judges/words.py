@@ -35,6 +35,8 @@ _SPELLING = (
     ("on top of", "on"),
     ("straight on", "straight ahead"),
     ("not a single", "no"),
+    ("can't", "can not"),
+    ("won't", "will not"),
     ("n't", " not"),
     ("cannot", "can not"),
     ("'s", " is"),
@@ -96,7 +98,7 @@ ARTICLE = re.compile(r"\s+(?!(?:is|as|because|since|and|or|but|it|fits|matches|t
 
 _FEW = r"(?:[^\s§¬?,:]+ ){0,4}?"
 _LIST = r"§\d(?: ,?(?: ?(?:or|nor|and|y|et|und|ou|oder))? ?§\d)*"
-_OTHERS = r"(?: (?!is|are|was|were|it)[^\s§¬?,:]+)"
+_OTHERS = r"(?: (?!is|are|was|were|it|是|而)[^\s§¬?,:]+)"
 _SERIES = rf"{_LIST}(?:(?: ,{_OTHERS}{{1,3}}(?= ,| and| or))?(?: ,)?(?: and| or| nor| ,){_OTHERS}{{0,2}} §\d)*"
 """Options one after the other, with what is no option between them: "a sofa, an old lamp, or a chair"."""
 _BE = r"(?:is|are|was|were|can|could|does|do|did|seems?|looks?|must|would|will)"
@@ -137,7 +139,8 @@ STATES = _any(
     r"(?<!suggested )\b(?:answer|statement|conclusion|result|verdict|final|respuesta|réponse|antwort|risposta|resposta|"
     r"opción|opção|ответ)"
     r"(?: [^\s§¬?,:=]+){0,4}?(?: (?:is|are|be|was|es|est|ist|lautet|è|é)\b| :| =|(?= §))" + _THEN,
-    r"\b(?:option|choice)(?: [^\s§¬?,:=]+){0,4}?(?: (?:is|are|be|was)\b| :| =)" + _THEN,
+    r"(?<!each )(?<!every )(?<!first )(?<!second )(?<!third )(?<!last )\b(?:option|choice)"
+    r"(?: [^\s§¬?,:=]+){0,4}?(?: (?:is|are|be|was)\b| :| =)" + _THEN,
     r"\b(?:(?:go|going|stick|stay) (?:with|for)|choose|chose|choosing|pick|select|(?<=\bi )say|(?<=would )say"
     r"|(?<=should )say|(?<=must )say|settle|opt|conclude"
     r"|commit|elijo|choisis|wähle)\b" + _THEN,
@@ -174,8 +177,18 @@ def concluded(text: str, cues: re.Pattern[str], after: re.Match[str] | None) -> 
     return int(options.pop()) if len(options) == 1 else None
 
 
-LISTED = re.compile(r"\b(?:options|choices|answers?|ones?)\b[^§]*§\d(?: ,?(?: (?:and|or))? ?§\d){2,}")
+LISTED = re.compile(r"\b(?:options|choices|answers?|ones?)\b[^§?]*[§?]\d(?: ,?(?: ?(?:and|or))? ?[§?]\d){2,}")
 """The options are only listed: "from the given options: A, B, C"."""
+REPORTED = re.compile(
+    r"^(?!as |according )(?:[^\s§¬?,:]+ ){0,2}?(?:caption|description|text|hint|note|user|prompt|someone|somebody)\b"
+    r"[^§¬?:]*\b(?:says?|said|states?|stated|claims?|claimed|suggests?|suggested|describes?|described|mentions?|mentioned)\b"
+)
+"""What is said next is somebody else's: "the caption says that the answer is B"."""
+TOTAL = re.compile(
+    r"^(?:so|thus|therefore)? ?,? ?(?:in total|in all|total|altogether)\b[^§¬?]{0,40}?§(\d)"
+    r"|\btotal(?: (?:number|count)(?: [^\s§¬?,:=]+){0,4}?)?(?: (?:is|are|was|comes))?[ :=]*§(\d)"
+)
+"""What a count comes to: "a total of 5", "in all there are 5: 2 here and 3 there"."""
 
 
 def last(pattern: re.Pattern[str], text: str, after: re.Match[str] | None) -> int | None:
@@ -188,8 +201,9 @@ AFTERTHOUGHT = re.compile(r"^,? ?(?:and |so )?(?:but|however)\b(?!.*\b(?:wait|ac
 """What is said next limits what was said before, and need not overturn it."""
 TURNS = re.compile(
     r"^,? ?(?:(?:oh|ah|ok|okay|and|so) ,? ?)?"
-    r"(?:wait|hmm+|hm|hold on|actually|however|but|no ,|let me|on second thought|in fact|"
-    r"looking (?:again|closer|more closely))\b"
+    r"(?:wait|hmm+|hm|hold on|actually|however|but|no(?= ,)|let me|on second thought|in (?:fact|reality)|"
+    r"(?:up)?on (?:closer|further|another) [^\s§¬?,:]+|on reflection|correction|sorry|oops|"
+    r"looking (?:[^\s§¬?,:]+ ){0,3}?(?:again|closer|more closely|more carefully))\b"
     r"|\b(?:wait|actually)\b|等 等|不 对"
 )
 """What is said next may overturn what was said before."""
