@@ -24,6 +24,10 @@ def test_normalised_entropy(probs, entropy):
     assert measures.normalised_entropy([probs])[0] == pytest.approx(entropy)
 
 
+def test_the_entropy_of_no_distribution_is_missing_and_not_zero():
+    assert np.isnan(measures.normalised_entropy([[np.nan, np.nan]])[0])
+
+
 def test_mean_and_difference_leave_out_what_is_missing():
     assert plain(measures.mean([1.0, 0.0, np.nan]), 3) == 0.5
     assert plain(measures.difference([1.0, 0.0, np.nan], [0.0, 0.0, 1.0]), 3) == 0.5

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from companion.errors import CompanionError
@@ -37,6 +39,8 @@ def test_perturbations_differ_in_nothing_but_what_their_names_say():
         assert apply(item, "blank-image").text == base.text
         assert apply(item, "blank-image").blank
         assert apply(item, "abstain").options == (*item.options, ABSTAIN)
+        item = replace(item, options=(*item.options[:-1], "I'm not sure."))
+        assert apply(item, "abstain").options == item.options
         assert not apply(item, "stop-think").prefill.removesuffix("</think>").endswith("</think>")
 
 

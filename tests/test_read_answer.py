@@ -270,6 +270,13 @@ LINES = [
     final("<think>x</think>", COLOURS, None, "x"),
     final("<think>The answer is B", COLOURS, None, "The answer is B"),
     final("so the answer is B", COLOURS, None, "I see.so the answer is B", "<think>I see."),
+    # a block that only the prefill opened, and a model without think tags: the answer on a last line of its own
+    final(" It glows.\n\nAnswer: ¦B", COLOURS, "B", "I see. It glows.", "<think>I see."),
+    final(" It glows.\n**Final Answer: (¦B)**", COLOURS, "B", "I see. It glows.", "<think>I see."),
+    final(" It glows.\n¦B", COLOURS, "B", "I see. It glows.", "<think>I see."),
+    final(" It glows.\nSo it is B, or", COLOURS, None, "I see. It glows.\nSo it is B, or", "<think>I see."),
+    final(" A or B?\nThe answer is B. But", COLOURS, None, "I see. A or B?\nThe answer is B. But", "<think>I see."),
+    final("<think>It glows.\n\nAnswer: B", COLOURS, None, "It glows.\n\nAnswer: B"),
     final("A and B are both blue", COLOURS, None, "A and B are both blue"),
     final("<think>x</think><answer></answer>\nB", COLOURS, None, "x"),
     final("", COLOURS, None),

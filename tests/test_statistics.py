@@ -53,6 +53,8 @@ def test_a_single_group_has_no_interval():
 
 TEN = resample([str(i) for i in range(10)], np.random.default_rng(0))
 """Wilson's interval of 0 of 10 ends at 1.96² / (10 + 1.96²) = 0.2775."""
+PAIRS = [str(i // 2) for i in range(20)]
+TWENTY = resample(PAIRS, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize(
@@ -63,13 +65,30 @@ TEN = resample([str(i) for i in range(10)], np.random.default_rng(0))
         (measures.share([True] * 10, [True] * 4 + [False] * 6), 1 - 0.4899, 1),  # of the four
         (measures.difference([1.0] * 10, [1.0] * 10), -0.2775, 0.2775),
         (measures.difference([0.0] * 10, [1.0] * 10), -1, -0.7225),
+        (measures.all_right([0.0, 1.0] * 10, PAIRS), 0, 0.2775),  # of ten units
+        (measures.shuffle_consistency([0, 1] * 10, [("a", "b")] * 20, PAIRS), 0, 0.2775),
         (measures.mean([0.4] * 10), 0.4, 0.4),  # no share
         (measures.minus(measures.mean([1.0] * 10), measures.mean([1.0] * 10)), 0, 0),
     ],
 )
 def test_a_share_whose_items_are_all_alike_has_wilsons_interval(measure, low, high):
-    found = estimate(measure, TEN)
+    found = estimate(measure, TWENTY if isinstance(measure, measures.Mean) and len(measure.values) == 20 else TEN)
     assert (found.low, found.high) == (pytest.approx(low, abs=1e-4), pytest.approx(high, abs=1e-4))
+
+
+def test_a_weighted_sum_of_means_has_a_width_where_a_part_is_all_alike():
+    """Zou and Donner's interval of the parts' own; without such a part the bootstrap's."""
+    half = [True] * 10 + [False] * 10
+    weights = resample([str(i) for i in range(20)], np.random.default_rng(0))
+    sure = measures.share([True] * 20, half)
+    other = measures.share([True, False] * 10, np.invert(half))
+    both = measures.WeightedMeans(((0.5, sure), (0.5, other)))
+    found, part = estimate(both, weights), estimate(other, weights)
+    assert found.value == 0.75
+    assert found.high == pytest.approx(0.75 + 0.5 * (part.high - part.value))  # that of the other part alone
+    assert found.low == pytest.approx(0.75 - 0.5 * np.hypot(0.2775, part.value - part.low), abs=1e-4)
+    mixed = measures.WeightedMeans(((1.0, other),))
+    assert estimate(mixed, weights) == part
 
 
 def test_items_that_are_drawn_together_count_as_one_where_all_are_alike():

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from companion.measures import Array, Mean, Measure
+from companion.measures import Array, Mean, Measure, WeightedMeans
 
 RESAMPLES = 2000
 
@@ -79,12 +79,25 @@ def estimate(measure: Measure, weights: Array, level: float = 0.95) -> Estimate:
         return Estimate(value, np.nan, np.nan, n)
     if isinstance(measure, Mean) and (ends := all_alike(measure.values, weights, measure.signed, level)):
         return Estimate(value, *ends, n)
+    if isinstance(measure, WeightedMeans) and any(
+        all_alike(part.values, weights, part.signed, level) for _, part in measure.parts
+    ):
+        return Estimate(value, *_of_parts(value, measure, weights, level), n)
     values = measure(weights)
     values = values[~np.isnan(values)]
     if not len(values):
         return Estimate(value, np.nan, np.nan, n)
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return Estimate(value, float(low), float(high), n)
+
+
+def _of_parts(value: float, measure: WeightedMeans, weights: Array, level: float) -> tuple[float, float]:
+    """The interval of a weighted sum of means of different items, from those of its parts. Source: Zou and Donner 2008
+    (the method of variance estimates recovery); the weights are positive."""
+    parts = [(weight, estimate(part, weights, level)) for weight, part in measure.parts]
+    below = np.hypot.reduce([weight * (part.value - part.low) for weight, part in parts])
+    above = np.hypot.reduce([weight * (part.high - part.value) for weight, part in parts])
+    return value - float(below), value + float(above)
 
 
 def all_alike(values: Array, weights: Array, signed: bool = False, level: float = 0.95) -> tuple[float, float] | None:

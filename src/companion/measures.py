@@ -30,7 +30,7 @@ def normalised_entropy(letter_probs: Sequence[ArrayLike]) -> Array:
     values = []
     for probs in letter_probs:
         p = np.asarray(probs, dtype=float)
-        values.append(-np.sum(np.where(p > 0, p * np.log(np.where(p > 0, p, 1.0)), 0.0)) / np.log(len(p)))
+        values.append(-np.sum(np.where(p == 0, 0.0, p * np.log(np.where(p > 0, p, np.nan)))) / np.log(len(p)))
     return np.clip(np.asarray(values), 0.0, 1.0)
 
 
@@ -53,6 +53,17 @@ class Mean:
         return _divide(weights[:, there] @ self.values[there], weights[:, there].sum(axis=1))
 
 
+@dataclass(frozen=True)
+class WeightedMeans:
+    """A weighted sum of means of different items: parts, each a weight and a mean. As `Mean`, it keeps what
+    `intervals.estimate` needs where the items of a part are all alike."""
+
+    parts: tuple[tuple[float, Mean], ...]
+
+    def __call__(self, weights: Array) -> Array:
+        return np.sum([weight * part(weights) for weight, part in self.parts], axis=0)
+
+
 def mean(values: ArrayLike) -> Mean:
     """The mean of the items' values: accuracy, entropy, P(correct), letter mass. NaN values are left out."""
     return Mean(np.asarray(values, dtype=float))
@@ -73,7 +84,7 @@ def share(hits: ArrayLike, among: ArrayLike) -> Mean:
     return mean(np.where(np.asarray(among, dtype=bool), np.asarray(hits, dtype=float), np.nan))
 
 
-def all_right(correct: ArrayLike, units: Sequence[str]) -> Measure:
+def all_right(correct: ArrayLike, units: Sequence[str]) -> Mean:
     """Of the units (rotated or flipped copies of one item), the share of which every item is right, in [0, 1].
 
     correct, units: (items,). All items of a unit must be resampled together, so that they have the same weight. Source:
@@ -126,14 +137,14 @@ def _members(units: Sequence[str]) -> list[NDArray[np.intp]]:
     return np.split(np.argsort(unit, kind="stable"), np.cumsum(np.bincount(unit, minlength=len(names)))[:-1])
 
 
-def _mean_of_units(values: Sequence[float], units: Sequence[str]) -> Measure:
+def _mean_of_units(values: Sequence[float], units: Sequence[str]) -> Mean:
     """The mean of the units' values, each with the weight that its items have; units whose value is NaN are left out.
 
     values: one a unit, as `_members` has them.
     """
-    first = [members[0] for members in _members(units)]
-    of_units = mean(values)
-    return lambda weights: of_units(weights[:, first])
+    of_first = np.full(len(units), np.nan)
+    of_first[[members[0] for members in _members(units)]] = values
+    return Mean(of_first)
 
 
 def sufficiency(without_picture: ArrayLike, by_habit: ArrayLike) -> Measure:

@@ -88,8 +88,10 @@ def parse_answer(response: str, prefill: str, options: Sequence[str], reading: R
     Of several answer blocks the first counts, as it does for the scorers of Video-R1 and SpaceR, but one inside the
     reasoning only where there is no other, and one that holds no option ("I write between <answer> and </answer>") only
     where none does. Think tags that a reasoning mentions are counted as they open and close. Of several final
-    statements the last counts; none counts inside a reasoning that was not brought to its end. think is what stands in
-    think blocks, or, where a final statement may be the answer and there is no such block, all that comes before it.
+    statements the last counts; none counts inside a reasoning that was not brought to its end, but for a last line of
+    its own where only the prefill opened the block: a model without think tags of its own never closes it. think is
+    what stands in think blocks, or, where a final statement may be the answer and there is no such block, all that
+    comes before it.
     """
     whole = prefill + response
     thinks = list(_THINK.finditer(whole))
@@ -103,14 +105,17 @@ def parse_answer(response: str, prefill: str, options: Sequence[str], reading: R
             held = _CLOSED.split(whole[tag.end() :], maxsplit=1)[0]
             blocks.append(_Block(depth > 0, tag, _option(held, options)))
     thinking = bool(thinks) and not thinks[-1][1]
+    given = thinking and thinks[-1].end() <= len(prefill)
     found, start, stop = None, 0, len(whole)
     if blocks:
         first = min(blocks, key=lambda block: (block.in_reasoning, block.found is None))
         found, start, stop = first.found, first.tag.end(), first.tag.start()
-    elif reading == "tag or final statement" and not thinking:
+    elif reading == "tag or final statement" and (not thinking or given):
         start = max(len(prefill), thinks[-1].end() if thinks else 0)
         text = _searched(whole[start:], options)
         stated = _statement(text, options)
+        if thinking and stated and (stated.begins == 0 or stated != _last_line(text, options)):
+            stated = None
         found, stop = (stated.found, start + stated.begins) if stated else (None, start + len(text))
     think = whole[:stop].strip() if reading == "tag or final statement" and not thinks else _reasoning(whole[:stop])
     if found is None:

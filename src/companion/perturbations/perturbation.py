@@ -169,7 +169,8 @@ def apply(question: Question, perturbation: str, seed: int = 0) -> Prompt:
             prefill += " " + pick("doubt")
     if plan.stop:
         prefill = pick("stop")
-    options = (*question.options, ABSTAIN) if plan.abstain else question.options
+    there = any(option.casefold().rstrip(".") == ABSTAIN.casefold() for option in question.options)
+    options = (*question.options, ABSTAIN) if plan.abstain and not there else question.options
     return Prompt(
         question=question,
         perturbation=perturbation,

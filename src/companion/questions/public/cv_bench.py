@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from companion.measures import Array, Measure, mean, share
+from companion.measures import Measure, WeightedMeans, mean, share
 from companion.questions.public.benchmark import (
     Benchmark,
     Copy,
@@ -45,17 +45,10 @@ def scores(rows: pd.DataFrame) -> dict[str, Measure]:
     ade, coco, omni = (share(rows["correct"], source == one) for one in ("ADE20K", "COCO", "Omni3D"))
     there = set(source)
     found: dict[str, Measure] = {}
-
-    def flat(weights: Array) -> Array:
-        return (ade(weights) + coco(weights)) / 2
-
-    def both(weights: Array) -> Array:
-        return (flat(weights) + omni(weights)) / 2
-
     if {"ADE20K", "COCO", "Omni3D"} <= there:
-        found["mean of 2D and 3D"] = both
+        found["mean of 2D and 3D"] = WeightedMeans(((1 / 4, ade), (1 / 4, coco), (1 / 2, omni)))
     if {"ADE20K", "COCO"} <= there:
-        found["2D"] = flat
+        found["2D"] = WeightedMeans(((1 / 2, ade), (1 / 2, coco)))
     if "Omni3D" in there:
         found["3D"] = omni
     return found | {"accuracy": mean(rows["correct"])}
