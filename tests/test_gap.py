@@ -6,7 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from companion.analysis.findings import answers_of, by_delivery, joint_verdicts, load_gap, measured, verdicts_on_gap
+from companion.analysis.findings import (
+    accuracy_gap,
+    answers_of,
+    by_delivery,
+    joint_verdicts,
+    load_gap,
+    measured,
+    verdicts_on_gap,
+)
 from companion.errors import CompanionError
 from companion.figures import gap
 
@@ -91,6 +99,10 @@ def test_differences_are_paired_by_seed_and_item():
     tests = verdicts_on_gap(answers).set_index(["delivery", "what"])
     one = tests.loc[("prefill", "wrong-think: change of accuracy, `reference` minus `base-rl-correct`")]
     assert one["value"] == pytest.approx(np.mean(differences))
+    under_plain = opened["correct"].xs("plain", level="perturbation")
+    gap = accuracy_gap(answers, "plain")
+    assert gap.value == pytest.approx(under_plain["reference"].mean() - under_plain["base-rl-correct"].mean())
+    assert (gap.seeds, gap.items) == (5, 80)
 
 
 def test_consistent_accuracy_wants_both_and_values_are_plain_means():

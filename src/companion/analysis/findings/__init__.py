@@ -18,6 +18,7 @@ from companion.analysis.findings.definitions import (
 from companion.analysis.findings.of_rows import at_chance, quantities_on_rows
 from companion.analysis.findings.recipe_gap import (
     DELIVERIES,
+    accuracy_gap,
     answers_of,
     by_delivery,
     load_gap,
@@ -34,6 +35,7 @@ __all__ = [
     "PAPER",
     "SOURCES",
     "Quantity",
+    "accuracy_gap",
     "answers_of",
     "at_chance",
     "by_delivery",

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from companion.analysis.consistency import where_judged
-from companion.analysis.crossed import crossed_mean
+from companion.analysis.crossed import CrossedEstimate, crossed_mean
 from companion.analysis.findings.rule import EQUIVALENT, decide
 from companion.analysis.leaderboard import load
 from companion.analysis.tables import chance_level
@@ -180,6 +180,16 @@ def verdicts_on_gap(answers: pd.DataFrame) -> pd.DataFrame:
                     }
                 )
     return decide(pd.DataFrame(lines), ["finding"])
+
+
+def accuracy_gap(answers: pd.DataFrame, perturbation: str) -> CrossedEstimate:
+    """Accuracy of the reference minus that of the RL models under a perturbation, opened, paired by seed and item."""
+    panel = GapPanel(answers[answers["delivery"] == "prefill"], np.random.default_rng(0))
+    shared = sorted(set(panel.seeds[REFERENCE]) & set(panel.seeds[RL]))
+    reference, rl = (
+        panel.of_seeds(recipe, panel.values(recipe, perturbation, "correct"), shared) for recipe in (REFERENCE, RL)
+    )
+    return crossed_mean(reference - rl)
 
 
 def _tests(panel: GapPanel, lie: str, seeds: list[int]) -> dict[str, Array]:
