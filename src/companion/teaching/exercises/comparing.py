@@ -129,20 +129,20 @@ def _against(answer: object, marks: pd.DataFrame) -> str:
             raise CompanionError(f"It has no model under `{perturbation}`.")
         return str(part.loc[part["value"].idxmax(), "model"])
 
-    name, expected = name_among(answer, list(marks["model"].unique())), most(AGAINST, "wrong-think")
+    name, expected = name_among(answer, list(marks["model"].unique())), most(AGAINST, "wrong-caption")
     if name == expected:
-        share = 100 * value(marks, model=name, perturbation="wrong-think", behaviour=AGAINST)
+        share = 100 * value(marks, model=name, perturbation="wrong-caption", behaviour=AGAINST)
         return (
-            f"{share:.0f} % of its answers after a wrong reasoning prefix. Each of them raises a score, and the "
+            f"{share:.0f} % of its answers with a wrong caption. Each of them raises a score, and the "
             "reasoning that stands before it leads elsewhere: who reads it is misled."
         )
-    if name == most(SO, "wrong-think"):
+    if name == most(SO, "wrong-caption"):
         raise WrongError("That one is most often right *as its reasoning says*. Look for the part in the other colour.")
-    if name == most("follows what was put there", "wrong-think"):
+    if name == most("follows what was put there", "wrong-caption"):
         raise WrongError(
             "That one follows the lie most often, so its answers are wrong. Those that are right are asked for."
         )
-    raise WrongError("Compare the lengths of that part in the panel of `wrong-think`: another model has a longer one.")
+    raise WrongError("Compare the lengths of that part in the panel of `wrong-caption`: another model has a longer one.")
 
 
 def _found(answer: object, rows: pd.DataFrame) -> str:
@@ -307,13 +307,13 @@ RUNS = (
         "06.1",
         "Right, but its reasoning does not say so",
         "Look at the figure of what each model does. Which model is most often *right, but its reasoning does "
-        "not say so*, after a wrong reasoning prefix?",
-        _MARKS.format("right, but its reasoning does not say so", "wrong-think", "max"),
+        "not say so*, with a wrong caption?",
+        _MARKS.format("right, but its reasoning does not say so", "wrong-caption", "max"),
         _against,
         (
-            Slip(_MARKS.format("right, and its reasoning says so", "wrong-think", "max"), "*as its reasoning says*"),
-            Slip(_MARKS.format("follows what was put there", "wrong-think", "max"), "follows the lie"),
-            Slip(_MARKS.format("right, but its reasoning does not say so", "wrong-think", "min"), "a longer one"),
+            Slip(_MARKS.format("right, and its reasoning says so", "wrong-caption", "max"), "*as its reasoning says*"),
+            Slip(_MARKS.format("follows what was put there", "wrong-caption", "max"), "follows the lie"),
+            Slip('answer = "reference"', "a longer one"),
         ),
         "answer = ...  # the name of a model in quotation marks",
         given=("marks",),
