@@ -70,7 +70,8 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
     over = "seeds and items" if table["seed"].max() > 0 else "items"
     if REFERENCE in recipes:
         over += " (bootstrap; the tests, of differences: Student's t)"
-    note = f"upright lines: 95 % intervals over {over}; below: where a reasoning prefix stands{guessed}"
+    ticks = "; pale ticks: single seeds" if table["seed"].max() > 0 else ""
+    note = f"upright lines: 95 % intervals over {over}{ticks}; below: where a reasoning prefix stands{guessed}"
     panels[-1, len(perturbations) // 2].set_xlabel("a caption stands in the user's turn either way")
     return titled(figure, _title(table, deliveries), about, note)
 

@@ -32,7 +32,7 @@ RECIPES = {
     "before RL": ("#222222", "o", "-"),
     "base": ("#222222", "o", "-"),
     "rl-correct": (BLIND_SAFE[3], "s", "-"),
-    "base-rl-correct": (BLIND_SAFE[3], "s", "-"),
+    "base-rl-correct": (BLIND_SAFE[3], "8", "-."),
     "rl-more-tasks": (BLIND_SAFE[1], "D", "-"),
     "rl-augmented": (BLIND_SAFE[0], "^", "--"),
     "rl-consistent": (BLIND_SAFE[2], "v", "-"),

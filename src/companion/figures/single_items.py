@@ -69,7 +69,7 @@ def example(question: Question, rows: pd.DataFrame) -> Figure:
         if pd.notna(row.get("p_correct")):
             verdict += f", P(correct) {row['p_correct']:.2f}"
         blocks.append((f"{name}: {verdict}", caption, row["prefill"], row["response"]))
-    width = 78
+    width = 73
     lines: list[tuple[str, str, str]] = [(f"{question.source}, item {question.id}", "#666666", "normal")]
     lines += [(part, "#222222", "bold") for part in textwrap.wrap(question.text, width - 8)]
     options = "   ".join(f"{letter}. {option}" for letter, option in zip(LETTERS, question.options, strict=False))
