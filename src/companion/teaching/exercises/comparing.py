@@ -142,7 +142,7 @@ def _against(answer: object, marks: pd.DataFrame) -> str:
         raise WrongError(
             "That one follows the lie most often, so its answers are wrong. Those that are right are asked for."
         )
-    raise WrongError("Compare the lengths of that part in the panel of `wrong-caption`: another model has a longer one.")
+    raise WrongError("Compare that part's lengths in the panel of `wrong-caption`: another model has a longer one.")
 
 
 def _found(answer: object, rows: pd.DataFrame) -> str:
