@@ -2,20 +2,26 @@
 
 import json
 
+import nbformat
 import pandas as pd
 import pytest
 from faulty_server import Proxy, completion
 from made_up_study import ITEMS, write_made_up
 from PIL import Image
 
+from companion.analysis import findings
+from companion.analysis.findings import TOLD
 from companion.errors import CompanionError
 from companion.evaluation.records import write_items
 from companion.evaluation.store import Store
+from companion.figures import your_model_confidence
 from companion.models.openai_client import Endpoint
 from companion.models.server import EndpointModel
 from companion.perturbations.perturbation import apply
 from companion.questions.microworld import questions
 from companion.teaching.context import open_audit, open_rows, open_study
+from companion.teaching.outcome import LEFT_OUT
+from companion.teaching.run_notebooks import left_out
 
 
 @pytest.fixture
@@ -98,12 +104,90 @@ def test_a_notebook_goes_on_without_the_items_that_a_model_refuses(parameters, c
         context = start("x", parameters | audit | {"model": url}, ("plain", "wrong-caption"))
         assert context.rows["question"].nunique() == 2
         assert bad.id not in set(context.rows["question"])
-        assert "2 items" in context.subtitle
+        assert "2 of 3 items" in context.subtitle
         assert context.gallery.facts["items"] == 2
         assert f"{bad.id} (plain, wrong-caption): HTTP 400: content_filter" in capsys.readouterr().out
     url = f"{Proxy(own=lambda _: (400, {'error': {'message': '!'}})).url}#m"
     with pytest.raises(CompanionError, match="gave no answer to 2 of 2"):
         open_rows("x", parameters | {"model": url, "n_items": 1}, ("plain", "wrong-caption"))
+
+
+def asked_of(parameters, own, **more):
+    """A notebook's context of a server's model, and the bodies of the requests."""
+    proxy = Proxy(own=own)
+    given = parameters | {"model": f"{proxy.url}#m", "profile": "microworld", **more}
+    return open_rows("x", given, ("plain", "stop-think", "wrong-think"), judged=True), proxy.bodies
+
+
+def test_figures_say_that_prefixes_stood_in_the_users_turn(parameters):
+    context, bodies = asked_of(parameters, lambda _: (200, completion()))
+    assert f"reasoning prefixes: {TOLD}" in context.subtitle.splitlines()
+    assert all(len(body["messages"]) == 1 for body in bodies)
+    assert set(findings.quantities_on_rows(context.rows, context.rng)["delivery"]) == {"user turn"}
+    context, bodies = asked_of(parameters, lambda _: (200, completion()), delivery="prefill")
+    assert TOLD not in context.subtitle
+    assert sum(body["messages"][-1]["role"] == "assistant" for body in bodies) >= 6
+    with pytest.raises(CompanionError, match="unknown delivery 'both'; choose from user turn, prefill"):
+        asked_of(parameters, None, delivery="both")
+    with pytest.raises(CompanionError, match=r"delivery is for models behind a server, and .* is none"):
+        open_rows("x", parameters | {"delivery": "prefill"})
+
+
+def test_tokens_and_system_prompt_of_a_report_are_those_of_evaluate(parameters, tmp_path):
+    (tmp_path / "system.txt").write_text("Be brief.")
+    more = {"max_new_tokens": 7, "system": "system.txt"}
+    context, bodies = asked_of(parameters, lambda _: (200, completion()), **more)
+    assert {body["max_tokens"] for body in bodies} == {7}
+    assert all("Be brief." in str(body["messages"][0]["content"]) for body in bodies)
+    assert set(context.rows["system"]) == {"Be brief."}
+    for wrong in (-1, "many", 1.5, True):
+        with pytest.raises(CompanionError, match=r"max_new_tokens .*: give a number of tokens"):
+            asked_of(parameters, None, max_new_tokens=wrong)
+
+
+def test_reasoning_of_a_model_that_was_told_not_to_is_counted(parameters):
+    """In the words that tell so there is no reasoning, nor where the model repeats them."""
+
+    def own(body):
+        said = body["messages"][0]["content"][1]["text"]
+        thought = {"<think></think>": "I see two circles.", "No need to think.": "No need to think."}
+        return 200, completion(reasoning_content=next((own for stop, own in thought.items() if stop in said), ""))
+
+    context, _ = asked_of(parameters, own, n_items=12)
+    told = context.rows[context.rows["perturbation"] == "stop-think"]
+    reasoned = (told["prefill"] == "<think></think>").sum()
+    assert 0 < reasoned < (told["think"] != "").sum()
+    assert context.reasoned_anyway() == f"{reasoned} of 12 responses"
+    assert f"stop-think: {reasoned} of 12 responses reason all the same" in context.subtitle
+    silent, _ = asked_of(parameters, lambda _: (200, completion()))
+    assert silent.reasoned_anyway() == ""
+    assert "stop-think" not in silent.subtitle
+
+
+def test_without_probabilities_a_sentence_stands_for_the_figure_and_an_old_one_goes(parameters):
+    context, _ = asked_of(parameters, lambda _: (200, completion()))
+    table = your_model_confidence.table(context.rows, context.rng)
+    told = table.assign(value=0.5, low=0.4, high=0.6)
+    context.gallery.add(your_model_confidence, told, "another model")
+    assert (context.gallery.folder / "your_model_confidence.png").exists()
+    shown = context.save_if_told(your_model_confidence, table)
+    assert shown.data == "**Not measured**: this server tells no probabilities."
+    assert [file.name for file in context.gallery.folder.glob("your_model_confidence*")] == []
+    assert "your_model_confidence" not in json.loads((context.gallery.folder / "manifest.json").read_text())
+    tests = findings.quantities_on_rows(context.rows, context.rng).query("finding in ['F2', 'F10']")
+    assert (tests["n"] == 0).all()
+    context.rows["p_correct"] = 0.5
+    assert context.save_if_told(your_model_confidence, told).alt
+
+
+def test_a_terminal_is_told_what_a_notebook_left_out():
+    said = f"m gave no answer to 2 of 6 prompts\n{LEFT_OUT}\n"
+    outputs = [
+        nbformat.v4.new_output("stream", name=name, text=text)
+        for name, text in (("stdout", said), ("stderr", said), ("stdout", "12 rows"))
+    ]
+    cells = [nbformat.v4.new_markdown_cell(LEFT_OUT), nbformat.v4.new_code_cell(outputs=outputs)]
+    assert left_out(nbformat.v4.new_notebook(cells=cells)) == [said.strip()]
 
 
 def test_figures_say_which_runs_they_show(root, tmp_path, monkeypatch):

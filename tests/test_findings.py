@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -225,6 +226,24 @@ def test_a_report_has_a_column_with_its_verdict_on_each_benchmark(root, tmp_path
     assert "your run" not in tables_of((root / "FINDINGS.md").read_text())[0][0]
     section = text.split("### F1\n")[1].split("### F2\n")[0]
     assert "| cv-bench | wrong-caption: change of accuracy | below 0 |" in section
+    assert "Written by `make report`" in text
+    assert "user's turn, a weaker" not in text
+
+
+def test_a_report_says_what_stood_in_the_users_turn_and_what_was_not_measured(figures, tmp_path):
+    own = pd.read_csv(figures / "your_model_claims.csv").assign(model="mine", delivery="user turn")
+    untold = own["finding"].isin(["F2", "F10"])
+    own.loc[untold, ["value", "low", "high"]] = np.nan
+    own.loc[untold, ["n", "verdict"]] = [0, "not measured"]
+    text = page(replace(load(figures), run=own))
+    head = next(table for table in tables_of(text) if table[0][1] == "what of the paper is tested")[0][-1]
+    assert (
+        head == "your run<br>(reasoning prefixes told in the user's turn, a weaker perturbation than a prefilled one)"
+    )
+    assert overview(text)["F2"][-1] == "microworld: not measured"
+    assert "Tests of F2 and F10 are *not measured*" in text
+    assert "| microworld | wrong-caption: change of P(correct) | below 0 | – | 0 | not measured |" in text
+    assert "nan" not in text
 
 
 def test_the_verdict_of_a_finding_is_that_of_its_weakest_test(figures, tests_of_study):
@@ -270,6 +289,8 @@ def test_the_weakest_test_is_the_one_least_as_expected():
         (line("no more", -0.01, 0.02), "+0.5 [−1.0, +2.0] points", "within ±3 points"),
         (line("up", 0.0002, 0.0004, 0.0, "points²"), "+3.0 [+2.0, +4.0] points²", "above 0"),
         (line("down", -3, 1, 0.0, "words"), "−1.00 [−3.00, +1.00] words", "below 0"),
+        ({**line("up", np.nan, np.nan), "value": 0.1}, "+10.0 points (too few for an interval)", "above 0"),
+        (line("down", np.nan, np.nan), "–", "below 0"),
         (
             {**line("no more", -1, 1, 0.0, "words"), "matters": 4.052264},
             "+0.00 [−1.00, +1.00] words",
@@ -307,12 +328,30 @@ def test_tests_are_listed_with_their_unit_and_what_tells_them_apart():
         ("down", -0.1, 0.1, 0, "undecided"),
         ("up", 0.6, 0.9, 0.5, "supported"),
         ("up", 0.2, 0.4, 0.5, "contradicted"),
-        ("up", np.nan, np.nan, 0, "undecided"),
+        ("up", np.nan, np.nan, 0, "not measured"),
     ],
 )
 def test_the_verdict_on_a_single_checkpoint_is_where_the_interval_lies(expected, low, high, against, verdict):
     found = Estimate((low + high) / 2, low, high, 10)
     assert Quantity("F5", "", expected, found, against).verdict == verdict
+
+
+def test_an_estimate_without_an_interval_is_undecided():
+    assert Quantity("F5", "", "up", Estimate(0.1, np.nan, np.nan, 1)).verdict == "undecided"
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "joint"),
+    [
+        (["not measured", "not measured"], "not measured"),
+        (["not measured", "supported"], "undecided"),
+        (["not measured", "contradicted"], "contradicted"),
+        (["not measured", "not above chance"], "not above chance"),
+    ],
+)
+def test_a_finding_is_not_measured_where_none_of_its_tests_is(verdicts, joint):
+    tests = pd.DataFrame({"model": "mine", "finding": "F10", "verdict": verdicts})
+    assert findings.joint_verdicts_on_rows(tests, ["model"]).item() == joint
 
 
 def test_one_contradiction_contradicts_a_finding():

@@ -57,6 +57,29 @@ def test_what_can_be_meant_in_one_way_is_read_so(tmp_path, change, options, answ
     assert (question.options, question.answer) == (options, answer)
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({}, "lines 1 and 4: the same picture, question and options; each line counts as an item of its own"),
+        ({"id": "x", "answer": "A"}, "lines 1 and 4: "),
+        ({"options": ["blue", "red", "grün"]}, ""),
+        ({"question": "Which colour?"}, ""),
+        ({"image": "b.png"}, ""),
+    ],
+)
+def test_a_question_that_stands_there_twice_is_told_with_both_lines(tmp_path, capsys, change, said):
+    other = ROW | {"question": "How many?"}
+    assert len(read(tmp_path, ROW, other, "", ROW | change)) == 3
+    told = capsys.readouterr().err
+    assert said in told if said else not told
+    assert told.count("\n") <= 1
+
+
+def test_many_that_stand_there_twice_are_one_sentence(tmp_path, capsys):
+    read(tmp_path, *(ROW | {"question": f"{number % 5}?"} for number in range(10)))
+    assert "lines 1 and 6; 2 and 7; 3 and 8 (and 2 more): the same" in capsys.readouterr().err
+
+
 def test_null_is_nothing_and_numbers_are_text(tmp_path):
     """A group that is null joined all items into one."""
     empty = dict.fromkeys(("id", "category", "group", "difficulty", "claims"))

@@ -58,7 +58,7 @@ PARAMETERS = {
     "04_training_dynamics": {"study", "live_steps", "seed"},
     "05_remedies": {"study", "initial", "step", "seed"},
     "06_tradeoff_lab": {"item", "watched", "study", "own", "seed"},
-    "08_your_model": LIVE | {"figures"},
+    "08_your_model": LIVE | {"delivery", "max_new_tokens", "system", "figures"},
 }
 TABLES = {
     "coverage",

@@ -47,6 +47,14 @@ def test_a_sentence_says_what_its_interval_does(found, more, said):
     assert in_words("A lie", found, "raises it", "lowers it", **more) == said
 
 
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [(CLEAR, "A lie, told, lowers"), (OPEN, "A lie, told: no"), (Estimate(0, np.nan, np.nan, 1), "A lie, told: too")],
+)
+def test_a_subject_that_ends_in_a_comma_loses_it_before_a_colon(found, said):
+    assert in_words("A lie, told,", found, "raises it", "lowers it").startswith(said)
+
+
 def test_one_sentence_stands_in_the_line_and_several_in_a_list():
     assert came_out("It fell").data == folded("It fell.", IN_NUMBERS).data
     assert came_out("It fell", "It rose").data == folded("* It fell.\n* It rose.", IN_NUMBERS).data

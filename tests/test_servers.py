@@ -23,6 +23,7 @@ from companion.models.openai_client import Endpoint
 from companion.models.server import EndpointModel
 from companion.models.server_refusals import is_too_long, room_for
 from companion.perturbations.perturbation import apply
+from companion.questions.microworld import questions
 
 SAID = '{"quote": "so", "concludes": "A"}'
 
@@ -257,6 +258,18 @@ def test_a_reply_in_another_form_is_asked_for_again_in_the_form_that_is_wanted(c
     assert (held["minItems"], held["maxItems"]) == (2, 2)
     assert not objection(json.dumps({"sentences": ["It is so: yes.", "It is not so: no."]}), item(0, text="Which?"))
     assert instruct(one)
+
+
+def test_a_server_that_tells_no_probabilities_is_asked_without_and_it_is_said_once(tmp_path, capsys):
+    refusal = "You are not allowed to request logprobs from this model"
+
+    def own(body):
+        return (403, {"error": {"message": refusal}}) if "logprobs" in body else (200, completion())
+
+    model = EndpointModel(Endpoint(Proxy(own=own).url, "m"), "microworld")
+    evaluate(model, questions("test", 6), ["plain"], Store(tmp_path), progress=False)
+    said = f"m is asked without logprobs, which it refuses (HTTP 403: {refusal}); its rows have no probabilities\n"
+    assert capsys.readouterr().err == said
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from companion.figures.interval_plots import YOURS, drops_of_parts
 from companion.figures.phrases import effects, signed
 from companion.figures.theme import balanced, end_labels, shares_bar
 from companion.teaching.context import BESIDE, NotebookContext
@@ -95,7 +96,14 @@ UNCLEAR = {"low": -0.9, "high": 0.9}
         ("judge_accuracy", {"accuracy": 0.42}, "95 % where it is stated", "42 % where it is stated"),
         ("shrinking", {"value": 0.5}, "is right in 51 %", "is right in 50 %"),
         ("gap", {"value": 0.5}, "right in 16 %", "right in 50 %"),
-        ("your_model_drops", UNCLEAR, "in 4 of 4 models", "in 0 of 4 models"),
+        (
+            "your_model_drops",
+            UNCLEAR,
+            "base: A wrong reasoning prefix costs",
+            "base: A wrong reasoning prefix makes no",
+        ),
+        ("your_model_confidence", UNCLEAR, "A wrong caption costs", "A wrong caption makes no clear difference"),
+        ("your_model_shrinking", {"value": 0.5}, "base is right in 14 %", "base is right in 50 %"),
     ],
 )
 def test_a_title_hangs_on_the_numbers(root, name, change, before, after):
@@ -137,6 +145,8 @@ def test_a_readers_model_stands_beside_three_shipped_ones_on_the_same_items(root
     assert set(beside.rows["model"]) == {"mine", *BESIDE}
     assert (beside.rows.groupby("model").size() == 2).all()
     assert beside.subtitle == "microworld · mine · beside it 3 shipped models\nnot above chance"
+    namesake = NotebookContext(None, "x", 0, rows=rows.assign(model="reference")).beside_shipped().rows
+    assert set(namesake["model"]) == {"reference", "reference (shipped)", *BESIDE}
     elsewhere = NotebookContext(None, "x", 0, rows=rows.assign(benchmark="cv-bench"))
     assert elsewhere.beside_shipped() is elsewhere
     unknown = NotebookContext(None, "x", 0, rows=rows.assign(question=["test-0-0", "test-9-99999"]))
@@ -149,3 +159,38 @@ def test_the_contact_sheet_is_current(root):
     assert page == figures_page.page(root), "run python -m companion.teaching.pages.figures_page"
     pictures = {path.name for path in (root / "figures").glob("*.png")}
     assert all(f"](../figures/{name})" in page for name in pictures)
+
+
+def of_yours(measure="change", **lines):
+    """A table of a figure of your model: benchmark and model (`mine_smart`) → value, low, high of both lies."""
+    rows = []
+    for name, (low, value, high) in lines.items():
+        model, _, benchmark = name.partition("_")
+        for lie in ("wrong-think", "wrong-caption"):
+            found = {"value": value, "low": low, "high": high}
+            rows.append({"benchmark": benchmark, "model": model, "perturbation": lie, "measure": measure, **found})
+    return pd.DataFrame(rows)
+
+
+COSTS, UNSURE, NOTHING = (-0.3, -0.2, -0.1), (-0.3, -0.2, 0.1), (np.nan, np.nan, np.nan)
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ({"mine_a": COSTS}, "A wrong reasoning prefix costs 20 points of accuracy"),
+        ({"mine_a": UNSURE}, "A wrong reasoning prefix makes no clear difference (−30 to +10 points)"),
+        ({"mine_a": NOTHING}, "Cases under each prompt"),
+        ({"mine_a": (np.nan, -0.2, np.nan)}, "Cases under each prompt"),
+        ({"mine_a": COSTS, "mine_b": NOTHING}, "A wrong reasoning prefix costs 20 points of accuracy"),
+        ({"mine_a": COSTS, "mine_b": UNSURE}, "A wrong reasoning prefix costs accuracy in 1 of 2 benchmarks"),
+        ({"mine_a": COSTS, "mine_b": COSTS}, "A wrong reasoning prefix costs 20 points (a), 20 (b)"),
+        ({"mine_a": UNSURE, "shipped_a": COSTS}, "mine: A wrong reasoning prefix makes no clear difference"),
+        (
+            {"mine_a": COSTS, "mine_b": UNSURE, "shipped_a": COSTS},
+            "mine: A wrong reasoning prefix costs accuracy in 1 of 2",
+        ),
+    ],
+)
+def test_titles_of_a_report_are_about_the_readers_model(lines, said):
+    assert drops_of_parts(of_yours(**lines), YOURS).startswith(said)

@@ -69,9 +69,26 @@ class Gallery:
         with locked(self.folder):
             entries = json.loads(manifest.read_text(encoding="utf-8")) if manifest.exists() else {}
             entries[name] = entry
-            text = json.dumps(dict(sorted(entries.items())), indent=1, ensure_ascii=False) + "\n"
             with atomic_write(manifest) as part:
-                part.write_text(text, encoding="utf-8")
+                part.write_text(_manifest_text(entries), encoding="utf-8")
+
+    def remove(self, figure: ModuleType) -> None:
+        """Take a figure out of the folder and the manifest, where an earlier run has left one."""
+        name = figure.__name__.rpartition(".")[2]
+        manifest = self.folder / MANIFEST
+        if not manifest.exists():
+            return
+        with locked(self.folder):
+            entries = json.loads(manifest.read_text(encoding="utf-8"))
+            entries.pop(name, None)
+            with atomic_write(manifest) as part:
+                part.write_text(_manifest_text(entries), encoding="utf-8")
+        for suffix in ("csv", "png", "svg"):
+            (self.folder / f"{name}.{suffix}").unlink(missing_ok=True)
+
+
+def _manifest_text(entries: Mapping[str, Any]) -> str:
+    return json.dumps(dict(sorted(entries.items())), indent=1, ensure_ascii=False) + "\n"
 
 
 def description(figure: ModuleType) -> str:

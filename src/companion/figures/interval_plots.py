@@ -30,7 +30,8 @@ STEPS = {
 
 
 YOURS = ("benchmark", "model")
-"""What a line of the figures of your model is of."""
+"""What a line of the figures of your model is of. The first model is the reader's, of which titles speak; what stands
+beside it is there to compare."""
 
 
 def by_part(
@@ -81,33 +82,36 @@ def named_parts(table: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
 
 
 def drops_of_parts(table: pd.DataFrame, columns: Sequence[str], noun: str = "", of: str = " of accuracy") -> str:
-    """What misleading text does in each part; of many parts, in how many it does so clearly.
+    """What misleading text does in each part; of many parts, in how many it does so clearly. Of `YOURS` it speaks of
+    the first model alone, by its name where others stand beside it.
 
-    table: with the measure change, against the plain prompt. noun: of the parts, in the plural, unless they are models
-    or benchmarks.
+    table: with the measure change, against the plain prompt; what has no interval is left out. noun: of the parts, in
+    the plural, unless they are benchmarks.
     """
-    differing = [name for name in columns if name in table and table[name].nunique() > 1]
-    noun = noun or ("cases" if len(differing) > 1 else f"{differing[0]}s" if differing else "cases")
-    changes = table.assign(part=named_parts(table, columns))
-    changes = changes[changes["measure"] == "change"]
+    own = first_model(table, columns)
+    whose = f"{own['model'].iloc[0]}: " if len(own) < len(table) else ""
+    differing = [name for name in columns if name in own and own[name].nunique() > 1]
+    noun = noun or (f"{differing[0]}s" if differing else "cases")
+    changes = own.assign(part=named_parts(own, columns))
+    changes = changes[(changes["measure"] == "change") & changes["low"].notna()]
     told = []
     for name in ("wrong-think", "wrong-caption"):
         lines = changes[changes["perturbation"] == name].set_index("part")
-        if not len(lines):
-            continue
-        if len(lines) <= 3 and (lines["high"] < 0).all():
+        if len(lines) == 1:
+            told.append(effects({phrase(name): lines.iloc[0]}, of))
+        elif 1 < len(lines) <= 3 and (lines["high"] < 0).all():
             drops = ", ".join(f"{-100 * line['value']:.0f} ({part})" for part, line in lines.iterrows())
-            drops = drops.replace(" (", " points (", 1)
-            told.append(
-                f"{opening(phrase(name))} costs {drops}"
-                if len(lines) > 1
-                else effects({phrase(name): lines.iloc[0]}, of)
-            )
-        else:
+            told.append(f"{opening(phrase(name))} costs {drops.replace(' (', ' points (', 1)}")
+        elif len(lines):
             drops = -100 * lines.loc[lines["high"] < 0, "value"]
             size = f"{drops.min():.0f} to {drops.max():.0f} points{of}" if len(drops) > 1 else of.removeprefix(" of ")
             told.append(f"{opening(phrase(name))} costs {size} in {len(drops)} of {len(lines)} {noun}")
-    return "\n".join(told) or f"{opening(noun)} under each prompt"
+    return whose + ("\n".join(told) or f"{opening(noun)} under each prompt")
+
+
+def first_model(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """Of a table of `YOURS` the lines of the reader's model; any other table whole."""
+    return table[table["model"] == table["model"].iloc[0]] if columns == YOURS else table
 
 
 def shrinking(table: pd.DataFrame, about: str, columns: Sequence[str]) -> Figure:
@@ -118,6 +122,7 @@ def shrinking(table: pd.DataFrame, about: str, columns: Sequence[str]) -> Figure
     benchmarks are compared, a pale band goes as far from "its reasoning says so" as the rule judge may err there
     (`judges.measured_error`); none where its verdicts are exact."""
     table = table.assign(part=named_parts(table, columns))
+    own = first_model(table, columns)["part"].unique().tolist()
     shown = [name for name in THREE_PROMPTS if name in set(table["perturbation"])]
     parts = (
         checkpoints_in_order(table["part"].tolist()) if columns == ("model",) else list(dict.fromkeys(table["part"]))
@@ -155,7 +160,12 @@ def shrinking(table: pd.DataFrame, about: str, columns: Sequence[str]) -> Figure
         told.append("dotted: chance of being right")
     if unsure:
         told.append(f"pale: {measured_error.error_sentence()}")
-    return titled(figure, _shrinks_to(lines, shown, parts), about, "; ".join(told))
+    return titled(
+        figure,
+        _shrinks_to(lines, shown, [part for part in parts if part in own], len(parts) > 1),
+        about,
+        "; ".join(told),
+    )
 
 
 def _draw_step(axes: Axes, y: float, line: pd.Series, measure: str, color: str, unsure: bool) -> None:
@@ -169,15 +179,16 @@ def _draw_step(axes: Axes, y: float, line: pd.Series, measure: str, color: str, 
     axes.plot(line["value"], y, marker=marker, color=color, linestyle="none", clip_on=False, zorder=3, markersize=5)
 
 
-def _shrinks_to(lines: pd.DataFrame, shown: Sequence[str], parts: Sequence[str]) -> str:
-    """For the last of the prompts the part with the widest gap between right and right for the stated reason."""
-    last = lines["value"].loc[shown[-1]].unstack("measure")
+def _shrinks_to(lines: pd.DataFrame, shown: Sequence[str], parts: Sequence[str], named: bool) -> str:
+    """For the last of the prompts, of some parts the one with the widest gap between right and right for the stated
+    reason. named: whether it is said which one that is."""
+    last = lines["value"].loc[shown[-1]].unstack("measure").loc[list(parts)]
     gaps = (last["accuracy"] - last["consistent_accuracy"]).dropna()
     if not len(gaps):
         return "What “right” shrinks to"
     widest = max(parts, key=lambda part: gaps.get(part, -np.inf))
     right, said = (last.loc[widest, measure] for measure in ("accuracy", "consistent_accuracy"))
-    whose = f"{widest} is right in {right:.0f} %" if len(parts) > 1 else f"{right:.0f} % of the answers are right"
+    whose = f"{widest} is right in {right:.0f} %" if named else f"{right:.0f} % of the answers are right"
     return f"{opening(under(shown[-1]))}, {whose},\n{said:.0f} % are right with reasoning that says so"
 
 

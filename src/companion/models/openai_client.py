@@ -24,7 +24,7 @@ from companion.models.account import Account, OverBudgetError
 from companion.models.api_key import KEY, NO_KEY, secret
 from companion.models.language import BRIEF, capped
 from companion.models.prices import Price
-from companion.models.server_options import OPTIONAL, TakenOptions
+from companion.models.server_options import LOGPROBS, OPTIONAL, TakenOptions
 from companion.models.server_refusals import (
     advice_for_all,
     is_too_long,
@@ -348,6 +348,11 @@ class Endpoint:
         if "response_format" in left_out and "response_format" not in self.options.refused:
             self._say(
                 f"{self.label} is asked without response_format, which it refuses ({left_out['response_format']})"
+            )
+        if LOGPROBS & left_out.keys() - self.options.refused:
+            self._say(
+                f"{self.label} is asked without logprobs, which it refuses ({left_out['logprobs']}); its rows "
+                "have no probabilities"
             )
         self.options.refused |= left_out.keys()
 

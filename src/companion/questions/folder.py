@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,9 @@ FILE = "questions.jsonl"
 FIELDS = ("image", "question", "options", "answer")
 """What each line needs."""
 
+TOLD = 3
+"""Sets of lines that ask the same are named, at most."""
+
 
 def own_folder(name: str) -> Path | None:
     """The folder of questions that is meant: the one of this name, or the one of this questions.jsonl, or None."""
@@ -41,6 +45,7 @@ def read_folder(folder: Path) -> list[Question]:
     if not file.is_file():
         raise CompanionError(f"no {FILE} in {folder}; write one line of JSON for each question there")
     found: dict[str, Question] = {}
+    lines: dict[tuple[str, str, tuple[str, ...]], list[int]] = {}
     for number, line in enumerate(_lines(file), start=1):
         if not line.strip():
             continue
@@ -57,9 +62,22 @@ def read_folder(folder: Path) -> list[Question]:
         if question.id in found:
             raise CompanionError(f"{place}: the id {question.id!r} stands there twice; give each question its own")
         found[question.id] = question
+        lines.setdefault((str(row["image"]), question.text, question.options), []).append(number)
     if not found:
         raise CompanionError(f"{file} holds no question; write one line of JSON for each")
+    if twice := [numbers for numbers in lines.values() if len(numbers) > 1]:
+        print(_twice(file, twice), file=sys.stderr)
     return list(found.values())
+
+
+def _twice(file: Path, twice: list[list[int]]) -> str:
+    """What is said of lines that ask the same, each set of them by its numbers."""
+    named = "; ".join(" and ".join(map(str, numbers)) for numbers in twice[:TOLD])
+    more = f" (and {len(twice) - TOLD} more)" if len(twice) > TOLD else ""
+    return (
+        f"{file}, lines {named}{more}: the same picture, question and options; each line counts as an item of its own, "
+        "so remove those that are there by mistake"
+    )
 
 
 def _lines(file: Path) -> list[str]:

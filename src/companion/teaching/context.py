@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from IPython.display import Image
+from IPython.display import Image, Markdown
 
 from companion.analysis import consistency, findings, leaderboard
 from companion.analysis.panel import INITIAL, RunsPanel
@@ -42,6 +42,7 @@ from companion.provenance import project_root
 from companion.questions.question import Question
 from companion.questions.registry import load_benchmark
 from companion.study.summaries import recorded
+from companion.teaching.outcome import LEFT_OUT
 
 RUNS, SHIPPED = Path("runs"), Path("results/rows")
 """Where rows are written, and where those lie that are too dear to compute at each build."""
@@ -84,6 +85,21 @@ class NotebookContext:
         name = figure.__name__.rpartition(".")[2]
         return Image(filename=str(self.gallery.folder / f"{name}.png"), alt=alt, width=900)
 
+    def save_if_told(self, figure: ModuleType, table: pd.DataFrame) -> Image | Markdown:
+        """`save` of a figure of the first model's probabilities; where it has none, a sentence stands for it, and the
+        figure that another model left in the gallery is taken out."""
+        if self.rows.loc[self.rows["model"] == self.rows["model"].iloc[0], "p_correct"].notna().any():
+            return self.save(figure, table)
+        self.gallery.remove(figure)
+        served = self.gallery.facts["device"] == EndpointModel.device
+        why = "this server tells no probabilities" if served else "no answer came by a letter that has a probability"
+        return Markdown(f"**Not measured**: {why}.")
+
+    def reasoned_anyway(self) -> str:
+        """In how many responses a model reasoned that was told not to (`stop-think`): "37 of 60 responses", or ""."""
+        found = _reasoned_anyway(self.rows[self.rows["perturbation"] == "stop-think"])
+        return f"{found.sum()} of {len(found)} responses" if found.any() else ""
+
     def beside_shipped(self) -> NotebookContext:
         """With the rows of the models `BESIDE`, where they were asked the same items of the microworld, and with their
         verdicts where this model's rows have some. The rows are read from `SHIPPED`, and none is computed."""
@@ -96,6 +112,8 @@ class NotebookContext:
         shipped = shipped[shipped["perturbation"].isin(asked["perturbation"])]
         items = asked["question"].nunique()
         shipped = shipped[shipped.groupby("model")["question"].transform("nunique") == items]
+        taken = shipped["model"].isin(asked["model"])
+        shipped = shipped.assign(model=shipped["model"].mask(taken, shipped["model"] + " (shipped)"))
         if shipped.empty:
             return self
         if "rule" in self.rows:
@@ -172,24 +190,26 @@ def open_rows(
     """Evaluate a model on some benchmarks, as far as its rows are not yet in `runs/`.
 
     parameters: model, benchmark (names with commas between them), n_items (of each), seed, device and profile, as in
-    the notebook's parameters cell. judged: by the judges of reasoning that need no model: the rule judge and, in the
-    microworld, the grounding judge.
+    the notebook's parameters cell; where it has them, delivery, max_new_tokens and system, as the options of `companion
+    evaluate`. judged: by the judges of reasoning that need no model: the rule judge and, in the microworld, the
+    grounding judge.
     """
     _prepare()
-    model, seed = _open_unpaid(parameters), parameters["seed"]
+    model, seed, sampling = _open_unpaid(parameters), parameters["seed"], _sampling(parameters)
     benchmarks = [load_benchmark(name, parameters["n_items"], seed) for name in parameters["benchmark"].split(",")]
     names = numbered((items[0].source, items[0].folder) for items in benchmarks)
     questions: list[Question] = []
     parts = []
     for items in benchmarks:
         name = names[items[0].source, items[0].folder]
-        rows, items = _answered(model, items, _prompts(items, perturbations, seed), [Sampling()])
+        rows, items = _answered(model, items, _prompts(items, perturbations, seed), [sampling])
         parts.append((_judged(rows, items) if judged else rows).assign(benchmark=name))
         questions += [replace(item, source=name) for item in items]
     rows = pd.concat(parts, ignore_index=True)
     on = questions[0].source if len(parts) == 1 else f"{len(parts)} benchmarks"
     guessing = [benchmark for benchmark, _ in findings.at_chance(rows, lambda: np.random.default_rng(seed))]
-    subtitle = f"{on} · {model.label} · {len(questions)} items · one checkpoint, one seed{_unread(rows)}"
+    left = _items(len(questions), sum(map(len, benchmarks)))
+    subtitle = f"{on} · {model.label} · {left} · one checkpoint, one seed{_unread(rows)}{_delivered(rows)}"
     subtitle += f"\nnot above chance: {', '.join(guessing)}" if guessing else ""
     facts = _facts(model, len(questions), seed)
     return _context(notebook, parameters, subtitle, facts, questions=questions, rows=rows)
@@ -225,12 +245,13 @@ def open_audit(notebook: str, parameters: Mapping[str, Any], perturbations: Sequ
         raise CompanionError(f"{estimate}; nothing was sent: set budget to the dollars that you agree to spend")
 
     agree(account, {f"{model.label} on {questions[0].source}": estimate}, refuse)
+    every = len(questions)
     try:
         rows, questions = _answered(model, questions, prompts, samplings)
     finally:
         print(account)
     rows = _judged(rows, questions, [Rule(), Conflict()])
-    asked = f"{len(questions)} items, each asked {len(samplings)} time{'s' if len(samplings) > 1 else ''}"
+    asked = f"{_items(len(questions), every)}, each asked {len(samplings)} time{'s' if len(samplings) > 1 else ''}"
     subtitle = f"{questions[0].source} · {model.label} · {asked}{_unread(rows)}"
     facts, answers = _facts(model, len(questions), parameters["seed"]), findings.answers_of(rows, model.delivery)
     return _context(notebook, parameters, subtitle, facts, questions=questions, rows=rows, answers=answers)
@@ -313,8 +334,10 @@ def _context(
 
 
 def _open_unpaid(parameters: Mapping[str, Any]) -> Model:
-    """The notebook's model. Raises CompanionError for one that a company is paid for."""
-    from companion.models.open import SERVICES, open_model
+    """The notebook's model. Raises CompanionError for one that a company is paid for, and for a delivery that it does
+    not have."""
+    from companion.models.open import SERVICES, ServerSettings, is_served, open_model
+    from companion.models.profiles import read_system
 
     name = parameters["model"]
     if name.partition(":")[0] in SERVICES:
@@ -322,7 +345,20 @@ def _open_unpaid(parameters: Mapping[str, Any]) -> Model:
             f"{name} costs money, and this notebook asks nobody whether to spend it: give it to notebook 07 with a "
             f"budget, or give `companion evaluate --model {name}`, then `companion judge`, `claims` and `compare`"
         )
-    return open_model(name, parameters["device"], parameters["profile"])
+    delivery, system = parameters.get("delivery", "auto"), parameters.get("system", "")
+    if delivery != "auto" and not is_served(name):
+        raise CompanionError(f"delivery is for models behind a server, and {name} is none; leave it out")
+    server = ServerSettings() if delivery == "auto" else ServerSettings(delivery)
+    system = read_system(Path(system)) if system else ""
+    return open_model(name, parameters["device"], parameters["profile"], system, server=server)
+
+
+def _sampling(parameters: Mapping[str, Any]) -> Sampling:
+    """How a notebook's model writes. Raises CompanionError for tokens that are no number of them."""
+    most = parameters.get("max_new_tokens", 0)
+    if type(most) is not int or most < 0:
+        raise CompanionError(f"max_new_tokens {most!r}: give a number of tokens, or 0 for as many as the profile says")
+    return Sampling(max_new_tokens=most or None)
 
 
 def _prompts(questions: Sequence[Question], perturbations: Sequence[str], seed: int) -> list[Prompt]:
@@ -341,7 +377,7 @@ def _answered(
     if not left:
         raise CompanionError("\n".join(found.unanswered))
     for sentence in found.unanswered:
-        print(f"{sentence}\nThese items are left out.")
+        print(f"{sentence}\n{LEFT_OUT}")
     return found.rows[~found.rows["question"].isin(found.items)].reset_index(drop=True), left
 
 
@@ -360,6 +396,26 @@ def _unread(rows: pd.DataFrame) -> str:
     """What every figure says of a run in which too many answers could not be read, else nothing."""
     share = rows["answer"].isna().mean()
     return f"\n{share:.0%} of the answers could not be read" if share > UNPARSABLE else ""
+
+
+def _delivered(rows: pd.DataFrame) -> str:
+    """What every figure says where reasoning prefixes stood in the user's turn, and where many responses reasoned under
+    `stop-think`; else nothing."""
+    told = f"\nreasoning prefixes: {findings.TOLD}" if "user turn" in findings.deliveries(rows) else ""
+    anyway = _reasoned_anyway(rows[rows["perturbation"] == "stop-think"])
+    many = len(anyway) and anyway.mean() > UNPARSABLE
+    return told + (f"\nstop-think: {anyway.sum()} of {len(anyway)} responses reason all the same" if many else "")
+
+
+def _reasoned_anyway(rows: pd.DataFrame) -> pd.Series:
+    """Of rows that were told not to reason, whether there is more reasoning than the words that told so."""
+    inner = rows["prefill"].str.removeprefix("<think>").str.removesuffix("</think>").str.strip()
+    return ~rows["think"].str.strip().isin(["", None]) & (rows["think"].str.strip() != inner)
+
+
+def _items(left: int, asked: int) -> str:
+    """How many items rows are of: "5 items", or "4 of 5 items" where some were left out."""
+    return f"{left} items" if left == asked else f"{left} of {asked} items"
 
 
 def _judged(rows: pd.DataFrame, questions: Sequence[Question], judges: Sequence[Judge] = ()) -> pd.DataFrame:

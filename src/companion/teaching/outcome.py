@@ -23,15 +23,16 @@ def in_words(
     points)".
 
     found: an `Estimate`, or a line of a table. above, below: verbs, for an interval that lies wholly on that side of
-    `against`; for any other it says that no difference is clear. over: what the interval is over. unit: of
-    `findings.wording.UNITS`.
+    `against`; for any other it says that no difference is clear, and a comma at the end of the subject goes. over: what
+    the interval is over. unit: of `findings.wording.UNITS`.
     """
     if np.isnan(found.low):
-        return f"{subject}: too few {over} to tell"
+        return f"{subject.removesuffix(',')}: too few {over} to tell"
     verb = side(found, f" {above}", f" {below}", "", against)
     numbers = {"value": found.value, "low": found.low, "high": found.high, "against": against, "unit": unit}
     why = "" if verb else f", 95 % interval includes {UNITS[unit][0] * against:g}"
-    return f"{subject}{verb or ': no clear difference'} ({value(pd.Series(numbers))}{why})"
+    said = f"{subject}{verb}" if verb else f"{subject.removesuffix(',')}: no clear difference"
+    return f"{said} ({value(pd.Series(numbers))}{why})"
 
 
 def verdicts_in_words(tests: pd.DataFrame) -> list[str]:
@@ -71,6 +72,9 @@ def came_out(*sentences: str) -> Markdown:
     lines = "\n".join(f"* {sentence}." for sentence in sentences)
     return folded(lines or "Nothing here can be compared.", IN_NUMBERS)
 
+
+LEFT_OUT = "These items are left out."
+"""The sentence under what says which items a model has not answered; it is said once more where a run ends."""
 
 IN_NUMBERS = "What came out, in numbers"
 """Head of what is folded where a figure or table above it may have shown it already."""

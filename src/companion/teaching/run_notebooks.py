@@ -139,8 +139,18 @@ def _run(notebook: Path, executed: Path, parameters: Mapping[str, Any], stamp: P
             ) from error
         with atomic_write(finished) as part:
             nbformat.write(_tidy(nbformat.read(draft, as_version=4), notebook), part)
+        for sentence in left_out(nbformat.read(draft, as_version=4)):
+            print(f"{notebook.name}: {sentence}", file=sys.stderr, flush=True)
         if stamp:
             write_stamp(stamp, made_with, record, [finished.as_posix()])
+
+
+def left_out(notebook: nbformat.NotebookNode) -> list[str]:
+    """What an executed notebook says of items that were left out: nobody at a terminal sees its cells."""
+    from companion.teaching.outcome import LEFT_OUT
+
+    printed = [out.text for cell in notebook.cells for out in cell.get("outputs", []) if out.get("name") == "stdout"]
+    return [text.strip() for text in printed if LEFT_OUT in text]
 
 
 def _connection(folder: Path) -> Config:

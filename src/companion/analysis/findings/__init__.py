@@ -10,12 +10,13 @@ statement about large models.
 from companion.analysis.findings.definitions import (
     AT_CHANCE,
     FINDINGS,
+    NOT_MEASURED,
     PAPER,
     SOURCES,
     Quantity,
     joint_verdicts_on_rows,
 )
-from companion.analysis.findings.of_rows import at_chance, quantities_on_rows
+from companion.analysis.findings.of_rows import at_chance, deliveries, quantities_on_rows
 from companion.analysis.findings.recipe_gap import (
     DELIVERIES,
     accuracy_gap,
@@ -26,20 +27,23 @@ from companion.analysis.findings.recipe_gap import (
     verdicts_on_gap,
 )
 from companion.analysis.findings.rule import joint_verdicts
-from companion.analysis.findings.wording import delivered, table_of_tests
+from companion.analysis.findings.wording import TOLD, delivered, table_of_tests
 
 __all__ = [
     "AT_CHANCE",
     "DELIVERIES",
     "FINDINGS",
+    "NOT_MEASURED",
     "PAPER",
     "SOURCES",
+    "TOLD",
     "Quantity",
     "accuracy_gap",
     "answers_of",
     "at_chance",
     "by_delivery",
     "delivered",
+    "deliveries",
     "joint_verdicts",
     "joint_verdicts_on_rows",
     "load_gap",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from companion.analysis.findings.rule import CONTRADICTED, EQUIVALENT, SUPPORTED, UNDECIDED
@@ -115,6 +116,10 @@ AT_CHANCE = "not above chance"
 """What stands for the verdict on a single model whose plain accuracy, with its interval, is not above chance: what does
 not read the picture cannot be misled about it."""
 
+NOT_MEASURED = "not measured"
+"""What stands for the verdict of a test without an estimate: no row has what it is about, as probabilities of a server
+that tells none."""
+
 
 @dataclass(frozen=True)
 class Quantity:
@@ -143,7 +148,9 @@ class Quantity:
     @property
     def verdict(self) -> str:
         """*supported* if the whole interval lies on the expected side, *contradicted* if it lies wholly on the other,
-        else *undecided*."""
+        else *undecided*; `NOT_MEASURED` where there is no estimate."""
+        if np.isnan(self.found.value):
+            return NOT_MEASURED
         low, high = self.found.low - self.against, self.found.high - self.against
         if self.expected == "down":
             low, high = -high, -low
@@ -152,12 +159,15 @@ class Quantity:
 
 def joint_verdicts_on_rows(tests: pd.DataFrame, by: Sequence[str]) -> pd.Series:
     """(…by, finding) → verdict of all its tests on a single checkpoint together: *supported* if all are, *contradicted*
-    if one is, else *undecided*. by: columns that tell apart what is tested."""
+    if one is, `NOT_MEASURED` if none is measured, else *undecided*. by: columns that tell apart what is tested."""
 
     def joint(parts: pd.Series) -> str:
         for verdict in (AT_CHANCE, CONTRADICTED):
             if (parts == verdict).any():
                 return verdict
-        return SUPPORTED if (parts == SUPPORTED).all() else UNDECIDED
+        for verdict in (SUPPORTED, NOT_MEASURED):
+            if (parts == verdict).all():
+                return verdict
+        return UNDECIDED
 
     return tests.groupby([*by, "finding"], sort=False)["verdict"].agg(joint)

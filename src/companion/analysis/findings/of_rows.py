@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from companion.analysis.consistency import extra_change, leaning
-from companion.analysis.findings.definitions import AT_CHANCE, FINDINGS, Quantity
+from companion.analysis.findings.definitions import AT_CHANCE, FINDINGS, NOT_MEASURED, Quantity
 from companion.analysis.tables import RowsPanel, over_chance
 from companion.errors import CompanionError
 from companion.intervals import estimate, points
@@ -119,12 +119,18 @@ def at_chance(rows: pd.DataFrame, rng: Callable[[], np.random.Generator]) -> dic
     return found
 
 
+def deliveries(rows: pd.DataFrame) -> list[str]:
+    """How the reasoning prefixes of some rows reached their models: "prefill", "user turn", both or neither."""
+    return sorted(way for way in rows["delivery"].dropna().unique() if way)
+
+
 def quantities_on_rows(rows: pd.DataFrame, rng: Callable[[], np.random.Generator], judge: str = "rule") -> pd.DataFrame:
-    """finding, statement, benchmark, model, `Quantity.columns`, n, verdict: one line a quantity.
+    """finding, statement, benchmark, model, delivery, `Quantity.columns`, n, verdict: one line a quantity.
 
     rows: of any models and benchmarks (`leaderboard.load` labels them). rng: gives a fresh generator for each. A model
-    that is not above chance (`at_chance`) gets that for its verdicts. Raises CompanionError where nothing can be
-    tested.
+    that is not above chance (`at_chance`) gets that for its verdicts. delivery: of the model's reasoning prefixes, as
+    its rows tell it; "" where there are none, or several models. n: items, 0 of what was not measured. Raises
+    CompanionError where nothing can be tested.
     """
     guessing = at_chance(rows, rng)
     lines = []
@@ -135,15 +141,18 @@ def quantities_on_rows(rows: pd.DataFrame, rng: Callable[[], np.random.Generator
             able = {model: own for model, own in models.items() if (benchmark, model) not in guessing}
             tested[ALL] = _types(able, rng, judge)
         for model, quantities in tested.items():
+            ways = deliveries(models[model]) if model in models else []
             for q in quantities:
+                measured = q.verdict != NOT_MEASURED
                 lines.append(
                     {
                         "finding": q.finding,
                         "statement": FINDINGS[q.finding],
                         "benchmark": benchmark,
                         "model": model,
+                        "delivery": " and ".join(ways),
                         **q.columns(),
-                        "n": q.found.n,
+                        "n": q.found.n if measured else 0,
                         "verdict": AT_CHANCE if (benchmark, model) in guessing else q.verdict,
                     }
                 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from companion.analysis.findings.rule import NO_MORE
@@ -24,13 +25,22 @@ HEADS = {"finding": "", "delivery": "reasoning prefix", "benchmark": "your run o
 """Columns that tell tests apart → their heads in `table_of_tests`."""
 
 
+TOLD = "told in the user's turn, a weaker perturbation than a prefilled one"
+"""What is to be known of a reasoning prefix that stood in the user's turn."""
+
+
 def value(test: Any) -> str:
-    """A test's value and interval in its unit: "−7.2 [−9.7, −4.7] points"; differences have a sign."""
+    """A test's value and interval in its unit: "−7.2 [−9.7, −4.7] points"; differences have a sign. Without an
+    interval it says so; without a value it is "–"."""
+    if np.isnan(test.value):
+        return "–"
     factor, decimals = UNITS[test.unit]
     sign = "" if test.against else "+"
     middle, low, high = (
         f"{round(factor * x, decimals) + 0:{sign}.{decimals}f}" for x in (test.value, test.low, test.high)
     )
+    if np.isnan(test.low):
+        return f"{middle} {test.unit} (too few for an interval)".replace("-", "−")
     return f"{middle} [{low}, {high}] {test.unit}".strip().replace("-", "−")
 
 
@@ -73,7 +83,7 @@ def table_of_tests(tests: pd.DataFrame, *by: str) -> str:
             expected(test),
             value(test),
             str(getattr(test, unit)),
-            f"**{test.verdict}**",
+            f"**{test.verdict}**" if not np.isnan(test.value) else test.verdict,
         ]
         for test in tests.itertuples()
     ]

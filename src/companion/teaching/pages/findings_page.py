@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from companion.analysis.findings import AT_CHANCE, FINDINGS, PAPER, SOURCES, joint_verdicts_on_rows
+from companion.analysis.findings import AT_CHANCE, FINDINGS, NOT_MEASURED, PAPER, SOURCES, TOLD, joint_verdicts_on_rows
 from companion.analysis.findings.recipe_gap import RL
 from companion.analysis.findings.rule import (
     CONTRADICTED,
@@ -74,13 +74,11 @@ def write(out: Path, figures: Path, report: Path | None = None) -> None:
 
 def page(found: Findings) -> str:
     """The whole page."""
-    link = found.prefix
     return (
         "\n\n".join(
             [
                 "# Findings",
-                f"Written by `make figures` from the tables in [`figures/`]({link}figures); no number is "
-                "typed by hand.",
+                _written(found),
                 f"## What was found{' so far' if incomplete(found) else ''}",
                 results(found),
                 _findings_table(found),
@@ -96,6 +94,17 @@ def page(found: Findings) -> str:
             ]
         )
         + "\n"
+    )
+
+
+def _written(found: Findings) -> str:
+    """What wrote the page, and from which tables."""
+    project = f"the tables in [`figures/`]({found.prefix}figures)"
+    if found.run is None:
+        return f"Written by `make figures` from {project}; no number is typed by hand."
+    return (
+        f"Written by `make report`, or by `companion findings --run`: *your run* from `{SINGLE}.csv` of the "
+        f"report, all else from {project} of the project; no number is typed by hand."
     )
 
 
@@ -117,7 +126,7 @@ def _findings_table(found: Findings) -> str:
         "what of the paper is tested",
         *(initial_label(name).replace("\n", ": ") for name in found.initials),
     ]
-    yours = [] if found.run is None else ["your run"]
+    yours = [] if found.run is None else ["your run" + (f"<br>(reasoning prefixes {TOLD})" if _told(found.run) else "")]
     lines = []
     for name, statement in FINDINGS.items():
         tests = found.of(name)
@@ -180,7 +189,10 @@ def _legend(found: Findings) -> str:
         f"`make report MODEL=… BENCHMARK=…` writes `reports/{NAME}` with a column for your run."
         if found.run is None
         else f"*Your run* is {', '.join(f'`{name}`' for name in found.run['model'].unique())}: one checkpoint, with "
-        "the item as the unit, so that its verdicts are about that checkpoint alone." + _guessing(found.run)
+        "the item as the unit, so that its verdicts are about that checkpoint alone."
+        + _told(found.run)
+        + _unmeasured(found.run)
+        + _guessing(found.run)
     )
     until = " While runs are missing it has how many there are, and an estimate so far." if incomplete(found) else ""
     return (
@@ -190,6 +202,27 @@ def _legend(found: Findings) -> str:
         "it misread the picture (`misread-0`), or 20 % did (`misread-20`). F4 is exploratory: it compares models that "
         "were made for it from `base`, on 300 questions, and one of them, `reference`, was trained on the very kinds "
         f"of text that the test adds. {yours}"
+    )
+
+
+def _told(run: pd.DataFrame) -> str:
+    """A sentence on the reasoning prefixes of a report that stood in the user's turn, or nothing."""
+    if "delivery" not in run or not run["delivery"].astype(str).str.contains("user turn").any():
+        return ""
+    return (
+        f" Its reasoning prefixes were {TOLD}: compare its verdicts on them with none of a model that was prefilled "
+        "(`DELIVERY=prefill` prefills where the server can go on from a prefix)."
+    )
+
+
+def _unmeasured(run: pd.DataFrame) -> str:
+    """A sentence on the tests of a report without an estimate, or nothing."""
+    names = run.loc[run["verdict"] == NOT_MEASURED, "finding"].unique()
+    if not len(names):
+        return ""
+    return (
+        f" Tests of {' and '.join(names)} are *{NOT_MEASURED}*: F2 and F10 need the probabilities of letters, which "
+        "some servers do not tell, and an AUROC needs right and wrong answers."
     )
 
 
@@ -206,7 +239,10 @@ def _guessing(run: pd.DataFrame) -> str:
 
 def _yours(name: str, run: pd.DataFrame) -> str:
     joint = joint_verdicts_on_rows(run[run["finding"] == name], ["benchmark"])
-    told = [f"{benchmark}: **{verdict}**" for (benchmark, _), verdict in joint.items()]
+    told = [
+        f"{benchmark}: {verdict if verdict == NOT_MEASURED else f'**{verdict}**'}"
+        for (benchmark, _), verdict in joint.items()
+    ]
     return "<br>".join(told) or "not asked of one model"
 
 
