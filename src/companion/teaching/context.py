@@ -32,7 +32,6 @@ from companion.evaluation.store import ROWS, VERDICTS, Store
 from companion.figures import single_items
 from companion.figures.gallery import Gallery
 from companion.figures.theme import set_theme, show
-from companion.measures import UNPARSABLE
 from companion.models.account import Account
 from companion.models.interface import Model, Sampling
 from companion.models.prices import Price
@@ -43,6 +42,7 @@ from companion.questions.question import Question
 from companion.questions.registry import load_benchmark
 from companion.study.summaries import recorded
 from companion.teaching.outcome import LEFT_OUT
+from companion.teaching.subtitles import delivered, items_of, reasoned_anyway, unread
 
 RUNS, SHIPPED = Path("runs"), Path("results/rows")
 """Where rows are written, and where those lie that are too dear to compute at each build."""
@@ -97,7 +97,7 @@ class NotebookContext:
 
     def reasoned_anyway(self) -> str:
         """In how many responses a model reasoned that was told not to (`stop-think`): "37 of 60 responses", or ""."""
-        found = _reasoned_anyway(self.rows[self.rows["perturbation"] == "stop-think"])
+        found = reasoned_anyway(self.rows[self.rows["perturbation"] == "stop-think"])
         return f"{found.sum()} of {len(found)} responses" if found.any() else ""
 
     def beside_shipped(self) -> NotebookContext:
@@ -208,8 +208,8 @@ def open_rows(
     rows = pd.concat(parts, ignore_index=True)
     on = questions[0].source if len(parts) == 1 else f"{len(parts)} benchmarks"
     guessing = [benchmark for benchmark, _ in findings.at_chance(rows, lambda: np.random.default_rng(seed))]
-    left = _items(len(questions), sum(map(len, benchmarks)))
-    subtitle = f"{on} · {model.label} · {left} · one checkpoint, one seed{_unread(rows)}{_delivered(rows)}"
+    left = items_of(len(questions), sum(map(len, benchmarks)))
+    subtitle = f"{on} · {model.label} · {left} · one checkpoint, one seed{unread(rows)}{delivered(rows)}"
     subtitle += f"\nnot above chance: {', '.join(guessing)}" if guessing else ""
     facts = _facts(model, len(questions), seed)
     return _context(notebook, parameters, subtitle, facts, questions=questions, rows=rows)
@@ -251,8 +251,8 @@ def open_audit(notebook: str, parameters: Mapping[str, Any], perturbations: Sequ
     finally:
         print(account)
     rows = _judged(rows, questions, [Rule(), Conflict()])
-    asked = f"{_items(len(questions), every)}, each asked {len(samplings)} time{'s' if len(samplings) > 1 else ''}"
-    subtitle = f"{questions[0].source} · {model.label} · {asked}{_unread(rows)}"
+    asked = f"{items_of(len(questions), every)}, each asked {len(samplings)} time{'s' if len(samplings) > 1 else ''}"
+    subtitle = f"{questions[0].source} · {model.label} · {asked}{unread(rows)}"
     facts, answers = _facts(model, len(questions), parameters["seed"]), findings.answers_of(rows, model.delivery)
     return _context(notebook, parameters, subtitle, facts, questions=questions, rows=rows, answers=answers)
 
@@ -390,32 +390,6 @@ def _facts(model: Model, items: int, seed: int) -> dict[str, Any]:
         "seeds": [seed],
         "device": model.device,
     }
-
-
-def _unread(rows: pd.DataFrame) -> str:
-    """What every figure says of a run in which too many answers could not be read, else nothing."""
-    share = rows["answer"].isna().mean()
-    return f"\n{share:.0%} of the answers could not be read" if share > UNPARSABLE else ""
-
-
-def _delivered(rows: pd.DataFrame) -> str:
-    """What every figure says where reasoning prefixes stood in the user's turn, and where many responses reasoned under
-    `stop-think`; else nothing."""
-    told = f"\nreasoning prefixes: {findings.TOLD}" if "user turn" in findings.deliveries(rows) else ""
-    anyway = _reasoned_anyway(rows[rows["perturbation"] == "stop-think"])
-    many = len(anyway) and anyway.mean() > UNPARSABLE
-    return told + (f"\nstop-think: {anyway.sum()} of {len(anyway)} responses reason all the same" if many else "")
-
-
-def _reasoned_anyway(rows: pd.DataFrame) -> pd.Series:
-    """Of rows that were told not to reason, whether there is more reasoning than the words that told so."""
-    inner = rows["prefill"].str.removeprefix("<think>").str.removesuffix("</think>").str.strip()
-    return ~rows["think"].str.strip().isin(["", None]) & (rows["think"].str.strip() != inner)
-
-
-def _items(left: int, asked: int) -> str:
-    """How many items rows are of: "5 items", or "4 of 5 items" where some were left out."""
-    return f"{left} items" if left == asked else f"{left} of {asked} items"
 
 
 def _judged(rows: pd.DataFrame, questions: Sequence[Question], judges: Sequence[Judge] = ()) -> pd.DataFrame:
