@@ -34,6 +34,14 @@ def test_missing_model(capsys, tmp_path):
     assert "gone" in error
 
 
+def test_an_unknown_option_shows_what_its_command_takes(capsys):
+    with pytest.raises(SystemExit):
+        main(["evaluate", "--lmit", "2"])
+    error = capsys.readouterr().err
+    assert error.startswith("usage: companion evaluate ")
+    assert error.endswith("companion evaluate: error: unrecognized arguments: --lmit 2\n")
+
+
 def test_unknown_perturbation(capsys, tmp_path):
     error = fails(capsys, "evaluate", "--perturbations", "plain,mislead", "--out", tmp_path)
     assert "unknown perturbation 'mislead'" in error

@@ -8,7 +8,7 @@ Run: `companion evaluate --model … --benchmark … --perturbations … --out �
 from __future__ import annotations
 
 import json
-import warnings
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -31,8 +31,8 @@ NOISE = 1e-3
 """By so much a letter's probability may be above that of a greedy answer: servers round, and some tell probabilities of
 another pass than the one that chose the token. Equal ones, as bfloat16 often has, are below it."""
 
-WARNED = 5
-"""Rows that a warning names."""
+NAMED = 5
+"""Rows without probabilities that are named."""
 
 
 def evaluate(
@@ -98,7 +98,7 @@ def evaluate_prompts(
         )
     finally:
         if contradicted:
-            warnings.warn(f"{model.label}: {_without_probabilities(contradicted)}", stacklevel=2)
+            print(f"{model.label}: {_without_probabilities(contradicted)}", file=sys.stderr)
     work.refused |= unread
     work.items |= {key: prompt.question.id for key, prompt in plan if key in unread}
     found = to_frame([work.rows[key] for key, _ in plan if key in work.rows])
@@ -263,7 +263,7 @@ def _contradicts(response: Response, sampling: Sampling) -> bool:
 
 
 def _without_probabilities(contradicted: Sequence[str]) -> str:
-    named = ", ".join(contradicted[:WARNED]) + (", …" if len(contradicted) > WARNED else "")
+    named = ", ".join(contradicted[:NAMED]) + (", …" if len(contradicted) > NAMED else "")
     return (
         f"{len(contradicted)} greedy rows have an answer that is not their most probable letter, and carry no letter "
         f"probabilities: {named}"
