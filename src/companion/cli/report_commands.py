@@ -201,17 +201,24 @@ def _claims(options: argparse.Namespace) -> None:
 def _compare(options: argparse.Namespace) -> None:
     import numpy as np
 
-    from companion.analysis.leaderboard import leaderboard, load, wide
+    from companion.analysis.leaderboard import asked_differently, leaderboard, load, unjudged, wide
     from companion.evaluation.judges import measured_error
 
     rows = load(options.runs, whole=False)
     table = leaderboard(rows, lambda: np.random.default_rng(options.seed), options.judge)
     print(wide(table).to_string(index=False))
+    for sentence in asked_differently(rows):
+        print(sentence)
     if options.judge not in rows:
         print(
             f"no verdicts of the judge {options.judge} there: give `companion judge RUN --judge {options.judge}` first"
         )
-    elif options.judge == "rule" and not rows["benchmark"].isin(measured_error.EXACT).all():
+    elif missing := unjudged(rows, options.judge):
+        print(
+            f"no verdicts of the judge {options.judge} on rows of {', '.join(missing)}: give `companion judge RUN "
+            f"--judge {options.judge}` for these"
+        )
+    if options.judge in rows and options.judge == "rule" and not rows["benchmark"].isin(measured_error.EXACT).all():
         print(measured_error.error_sentence())
     _write_csv(table, options.csv)
 

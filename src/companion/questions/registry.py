@@ -48,6 +48,12 @@ PUBLIC = BENCHMARKS | TRAINING
 """These, and the sets that the paper trains on."""
 
 
+def in_order(benchmarks: Iterable[str]) -> list[str]:
+    """These names, each once: the microworld, public ones as they stand here, and folders by name."""
+    place = {name: number for number, name in enumerate(("microworld", *PUBLIC))}
+    return sorted(set(benchmarks), key=lambda name: (place.get(name, len(place)), name))
+
+
 def load_benchmark(
     name: str, n_items: int | None = None, seed: int = 0, data: Path = DATA, known_bad: bool = False
 ) -> Sequence[Question]:
