@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from companion.cli import main
+from companion.errors import CompanionError
 from companion.evaluation import engine
 from companion.evaluation.store import Store
 from companion.models import open as opening
+from companion.models.language import CausalLM
 from companion.models.local import LocalModel
 from companion.questions.folder import read_folder, write_folder
 from companion.questions.microworld import questions
@@ -32,6 +34,39 @@ def test_missing_model(capsys, tmp_path):
     error = fails(capsys, "evaluate", "--model", tmp_path / "gone", "--out", tmp_path / "runs")
     assert "no model" in error
     assert "gone" in error
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("empty", "the folder holds no config.json; give the one that a whole model was saved in"),
+        ("file", "it is a file; give the folder of the model"),
+        ("models/nope", "models is a folder here, without nope; check the path, or start elsewhere for the Hub's"),
+        ("./nope", "there is no such folder; check the path"),
+        ("/no/where", "there is no such folder; check the path"),
+        ("one/two/three", "there is no such folder; check the path"),
+    ],
+)
+def test_a_folder_that_is_none_is_told_at_once_without_the_hub(capsys, tmp_path, monkeypatch, name, said):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("empty", "models"):
+        Path(folder).mkdir()
+    Path("file").touch()
+    for module in ("local", "language"):
+        monkeypatch.setattr(f"companion.models.{module}.hub_config", lambda _: pytest.fail("the Hub was asked"))
+    assert fails(capsys, "evaluate", "--model", name) == f"companion: no model {name!r}: {said}"
+    if name != "empty":
+        with pytest.raises(CompanionError, match=f"no language model {name!r}: "):
+            _ = CausalLM(name).identity
+
+
+def test_the_profile_that_was_found_is_told(capsys, tmp_path, random_checkpoint):
+    command = ["evaluate", "--model", str(random_checkpoint), "--perturbations", "plain", "--limit", "1"]
+    command += ["--max-new-tokens", "2", "--out", str(tmp_path)]
+    for more, told in (([], True), (["--profile", "microworld"], False)):
+        assert main([*command, *more]) == 0
+        sentence = f"{random_checkpoint.name} is asked with the profile microworld\n"
+        assert (sentence in capsys.readouterr().err) is told
 
 
 def test_an_unknown_option_shows_what_its_command_takes(capsys):

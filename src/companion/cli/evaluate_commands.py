@@ -103,6 +103,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     from companion.evaluation.store import Store
     from companion.models.interface import Sampling
     from companion.models.open import ServerSettings, is_served
+    from companion.models.profiles import chosen
     from companion.perturbations.perturbation import parse_perturbations
 
     # 1) What is asked of whom, and how.
@@ -154,6 +155,8 @@ def _evaluate(options: argparse.Namespace) -> None:
     unanswered: list[str] = []
     for name in models:
         model = served.get(name) or open_named(name, half)
+        if options.profile == "auto":
+            print(chosen(model.profile, model.label, getattr(model, "config", {})), file=sys.stderr)
         for benchmark in benchmarks:
             try:
                 found = ask(model, prompts[benchmark], store, samplings, options.batch_tokens)
