@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from companion.errors import CompanionError
+from companion.evaluation import fill_missing
 from companion.evaluation.engine import evaluate
 from companion.evaluation.store import Store
 from companion.models.interface import Response, Sampling
@@ -228,6 +229,36 @@ def test_rows_that_are_stored_before_a_stop_are_reported_too(tmp_path, capsys):
     with pytest.raises(KeyboardInterrupt):
         evaluate(Stopped(), ITEMS, ["plain"], Store(tmp_path), progress=False)
     assert "scripted: 4 greedy rows have an answer" in capsys.readouterr().err
+
+
+def test_sigterm_keeps_what_is_finished_as_ctrl_c_does(tmp_path):
+    class Terminated(Scripted):
+        def generate(self, prompts, sampling):
+            for number, response in super().generate(prompts, sampling):
+                if number == 3:
+                    os.kill(os.getpid(), signal.SIGTERM)
+                yield number, response
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(Terminated(), ITEMS, ["plain"], Store(tmp_path), progress=False)
+    assert len(Store(tmp_path).read()) == 3
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_the_rows_of_a_long_batch_are_stored_before_the_next_begins(tmp_path, monkeypatch):
+    """As those of a server are, which come all at once."""
+    stored = []
+
+    class Watched(Scripted):
+        capacity = 8
+
+        def generate(self, prompts, sampling):
+            stored.append(len(Store(tmp_path).read()))
+            yield from super().generate(prompts, sampling)
+
+    monkeypatch.setattr(fill_missing, "LONG_BATCH", 0.0)
+    evaluate(Watched(), ITEMS, ["plain"], Store(tmp_path), progress=False)
+    assert stored == [0, 8, 16]
 
 
 def test_a_full_disk_keeps_earlier_rows(tmp_path, monkeypatch):
