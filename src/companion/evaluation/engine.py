@@ -106,11 +106,15 @@ def evaluate_prompts(
     return found
 
 
-def missing_prompts(model: Model, prompts: Sequence[Prompt], store: Store, sampling: Sampling) -> list[Prompt]:
-    """The prompts that `ask` has still to put to the model, those aside whose picture cannot be read."""
+def missing_prompts(
+    model: Model, prompts: Sequence[Prompt], store: Store, sampling: Sampling
+) -> tuple[list[Prompt], int]:
+    """The prompts that `ask` has still to put to the model, those aside whose picture cannot be read; and how many were
+    answered before."""
     plan, unread = _plan(model, prompts, sampling.of(model.profile))
     stored = store.read(key for key, _ in plan)
-    return [prompt for key, prompt in plan if key not in stored and key not in unread]
+    missing = [prompt for key, prompt in plan if key not in stored and key not in unread]
+    return missing, len(plan) - len(missing) - len(unread)
 
 
 def _plan(
