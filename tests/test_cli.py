@@ -429,6 +429,37 @@ def test_a_truncated_part(capsys, tmp_path, random_checkpoint):
     assert "0.parquet is damaged" in error
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("N_ITEMS=abc", "N_ITEMS=abc: 08_your_model.ipynb wants a whole number there, as 500"),
+        ("N_ITEMS=1.5", "N_ITEMS=1.5: 08_your_model.ipynb wants a whole number there, as 500"),
+        ("SEED=True", "SEED=True: 08_your_model.ipynb wants a whole number there, as 0"),
+        ("PROFILE=3", "PROFILE=3: 08_your_model.ipynb wants text there, as 'auto'"),
+        ("BENCHMARK=vstar,nobench", "unknown benchmark 'nobench'; give microworld, "),
+        ("MODEL=checkpoints/nope", "no model 'checkpoints/nope': checkpoints is a folder here, without nope"),
+        ("MODEL=vllm:/no/where", "no model '/no/where': there is no such folder; check the path"),
+        ("MODEL=http://localhost:1/v1", "the server http://localhost:1/v1 does not list its models"),
+        ("ENDPOINT=http://localhost:1/v1", "the server http://localhost:1/v1 does not list its models"),
+    ],
+)
+def test_what_is_wrong_with_a_parameter_is_told_before_a_notebook_runs(
+    capsys, monkeypatch, root, tmp_path, given, said
+):
+    monkeypatch.chdir(root)
+    monkeypatch.setattr("companion.teaching.run_notebooks._run", lambda *_: pytest.fail("a notebook runs"))
+    assert fails(capsys, "figures", "--out", tmp_path, given).startswith(f"companion: {said}")
+
+
+def test_a_number_without_a_point_is_a_number_too(monkeypatch, root, tmp_path):
+    ran = []
+    monkeypatch.chdir(root)
+    monkeypatch.setattr("companion.teaching.run_notebooks._run", lambda *given: ran.append(given[2]))
+    assert main(["figures", "--out", str(tmp_path), "ENDPOINT=http://localhost:1/v1#m", "BUDGET=2", "PRICE=2,8"]) == 0
+    assert ran[0]["budget"] == 2
+    assert ran[0]["price"] == [2, 8]
+
+
 def test_a_misspelt_notebook_parameter(capsys, monkeypatch, root):
     monkeypatch.chdir(root)
     error = fails(capsys, "figures", "N_ITEM=5")
