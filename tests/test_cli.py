@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from companion.cli import main
+from companion.errors import CompanionError
 from companion.evaluation import engine
 from companion.evaluation.store import Store
 from companion.models import open as opening
+from companion.models.language import CausalLM
 from companion.models.local import LocalModel
 from companion.questions.folder import read_folder, write_folder
 from companion.questions.microworld import questions
@@ -32,6 +34,47 @@ def test_missing_model(capsys, tmp_path):
     error = fails(capsys, "evaluate", "--model", tmp_path / "gone", "--out", tmp_path / "runs")
     assert "no model" in error
     assert "gone" in error
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("empty", "the folder holds no config.json; give the one that a whole model was saved in"),
+        ("file", "it is a file; give the folder of the model"),
+        ("models/nope", "models is a folder here, without nope; check the path, or start elsewhere for the Hub's"),
+        ("./nope", "there is no such folder; check the path"),
+        ("/no/where", "there is no such folder; check the path"),
+        ("one/two/three", "there is no such folder; check the path"),
+    ],
+)
+def test_a_folder_that_is_none_is_told_at_once_without_the_hub(capsys, tmp_path, monkeypatch, name, said):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("empty", "models"):
+        Path(folder).mkdir()
+    Path("file").touch()
+    for module in ("local", "language"):
+        monkeypatch.setattr(f"companion.models.{module}.hub_config", lambda _: pytest.fail("the Hub was asked"))
+    assert fails(capsys, "evaluate", "--model", name) == f"companion: no model {name!r}: {said}"
+    if name != "empty":
+        with pytest.raises(CompanionError, match=f"no language model {name!r}: "):
+            _ = CausalLM(name).identity
+
+
+def test_the_profile_that_was_found_is_told(capsys, tmp_path, random_checkpoint):
+    command = ["evaluate", "--model", str(random_checkpoint), "--perturbations", "plain", "--limit", "1"]
+    command += ["--max-new-tokens", "2", "--out", str(tmp_path)]
+    for more, told in (([], True), (["--profile", "microworld"], False)):
+        assert main([*command, *more]) == 0
+        sentence = f"{random_checkpoint.name} is asked with the profile microworld\n"
+        assert (sentence in capsys.readouterr().err) is told
+
+
+def test_an_unknown_option_shows_what_its_command_takes(capsys):
+    with pytest.raises(SystemExit):
+        main(["evaluate", "--lmit", "2"])
+    error = capsys.readouterr().err
+    assert error.startswith("usage: companion evaluate ")
+    assert error.endswith("companion evaluate: error: unrecognized arguments: --lmit 2\n")
 
 
 def test_unknown_perturbation(capsys, tmp_path):
@@ -384,6 +427,37 @@ def test_a_truncated_part(capsys, tmp_path, random_checkpoint):
     (tmp_path / "0.parquet").write_bytes(b"PAR1")
     error = fails(capsys, "evaluate", "--model", random_checkpoint, "--limit", "2", "--out", tmp_path)
     assert "0.parquet is damaged" in error
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("N_ITEMS=abc", "N_ITEMS=abc: 08_your_model.ipynb wants a whole number there, as 500"),
+        ("N_ITEMS=1.5", "N_ITEMS=1.5: 08_your_model.ipynb wants a whole number there, as 500"),
+        ("SEED=True", "SEED=True: 08_your_model.ipynb wants a whole number there, as 0"),
+        ("PROFILE=3", "PROFILE=3: 08_your_model.ipynb wants text there, as 'auto'"),
+        ("BENCHMARK=vstar,nobench", "unknown benchmark 'nobench'; give microworld, "),
+        ("MODEL=checkpoints/nope", "no model 'checkpoints/nope': checkpoints is a folder here, without nope"),
+        ("MODEL=vllm:/no/where", "no model '/no/where': there is no such folder; check the path"),
+        ("MODEL=http://localhost:1/v1", "the server http://localhost:1/v1 does not list its models"),
+        ("ENDPOINT=http://localhost:1/v1", "the server http://localhost:1/v1 does not list its models"),
+    ],
+)
+def test_what_is_wrong_with_a_parameter_is_told_before_a_notebook_runs(
+    capsys, monkeypatch, root, tmp_path, given, said
+):
+    monkeypatch.chdir(root)
+    monkeypatch.setattr("companion.teaching.run_notebooks._run", lambda *_: pytest.fail("a notebook runs"))
+    assert fails(capsys, "figures", "--out", tmp_path, given).startswith(f"companion: {said}")
+
+
+def test_a_number_without_a_point_is_a_number_too(monkeypatch, root, tmp_path):
+    ran = []
+    monkeypatch.chdir(root)
+    monkeypatch.setattr("companion.teaching.run_notebooks._run", lambda *given: ran.append(given[2]))
+    assert main(["figures", "--out", str(tmp_path), "ENDPOINT=http://localhost:1/v1#m", "BUDGET=2", "PRICE=2,8"]) == 0
+    assert ran[0]["budget"] == 2
+    assert ran[0]["price"] == [2, 8]
 
 
 def test_a_misspelt_notebook_parameter(capsys, monkeypatch, root):

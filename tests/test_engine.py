@@ -3,12 +3,12 @@ import signal
 import subprocess
 import sys
 import time
-import warnings
 from dataclasses import replace
 
 import pytest
 
 from companion.errors import CompanionError
+from companion.evaluation import fill_missing
 from companion.evaluation.engine import evaluate
 from companion.evaluation.store import Store
 from companion.models.interface import Response, Sampling
@@ -188,7 +188,7 @@ def test_what_is_finished_in_the_middle_of_a_batch_is_kept(tmp_path, error):
     ],
 )
 def test_a_greedy_answer_is_the_most_probable_letter_or_the_row_has_no_probabilities(
-    tmp_path, answer, probs, temperature, kept
+    tmp_path, capsys, answer, probs, temperature, kept
 ):
     class Odd(Scripted):
         def generate(self, prompts, sampling):
@@ -199,9 +199,7 @@ def test_a_greedy_answer_is_the_most_probable_letter_or_the_row_has_no_probabili
                 yield number, odd if number < 7 else response
 
     sampling = Sampling(temperature=temperature)
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always")
-        rows = evaluate(Odd(), ITEMS, ["plain"], Store(tmp_path), sampling, batch_tokens=1000, progress=False)
+    rows = evaluate(Odd(), ITEMS, ["plain"], Store(tmp_path), sampling, batch_tokens=1000, progress=False)
     first = rows.iloc[:7]
     assert first[["letter_probs", "letter_mass", "p_correct", "entropy"]].isna().all(axis=None) == (
         not kept or not probs
@@ -210,7 +208,7 @@ def test_a_greedy_answer_is_the_most_probable_letter_or_the_row_has_no_probabili
     assert (first["answer"].isna() if answer is None else first["answer"] == "AB"[answer]).all()
     stored = Store(tmp_path).read()
     assert sum(row["letter_probs"] is None for row in stored.values()) == rows["letter_probs"].isna().sum()
-    found = [str(one.message) for one in said if "most probable letter" in str(one.message)]
+    found = capsys.readouterr().err.splitlines()
     named = ", ".join(f"{item.id} under plain" for item in ITEMS[:5])
     expected = (
         "scripted: 7 greedy rows have an answer that is not their most probable letter, and carry no letter "
@@ -219,7 +217,7 @@ def test_a_greedy_answer_is_the_most_probable_letter_or_the_row_has_no_probabili
     assert found == ([] if kept else [expected])
 
 
-def test_rows_that_are_stored_before_a_stop_are_reported_too(tmp_path):
+def test_rows_that_are_stored_before_a_stop_are_reported_too(tmp_path, capsys):
     class Stopped(Scripted):
         def generate(self, prompts, sampling):
             for number, response in super().generate(prompts, sampling):
@@ -228,8 +226,39 @@ def test_rows_that_are_stored_before_a_stop_are_reported_too(tmp_path):
                 if number == 3:
                     raise KeyboardInterrupt
 
-    with pytest.warns(UserWarning, match="4 greedy rows"), pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt):
         evaluate(Stopped(), ITEMS, ["plain"], Store(tmp_path), progress=False)
+    assert "scripted: 4 greedy rows have an answer" in capsys.readouterr().err
+
+
+def test_sigterm_keeps_what_is_finished_as_ctrl_c_does(tmp_path):
+    class Terminated(Scripted):
+        def generate(self, prompts, sampling):
+            for number, response in super().generate(prompts, sampling):
+                if number == 3:
+                    os.kill(os.getpid(), signal.SIGTERM)
+                yield number, response
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(Terminated(), ITEMS, ["plain"], Store(tmp_path), progress=False)
+    assert len(Store(tmp_path).read()) == 3
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_the_rows_of_a_long_batch_are_stored_before_the_next_begins(tmp_path, monkeypatch):
+    """As those of a server are, which come all at once."""
+    stored = []
+
+    class Watched(Scripted):
+        capacity = 8
+
+        def generate(self, prompts, sampling):
+            stored.append(len(Store(tmp_path).read()))
+            yield from super().generate(prompts, sampling)
+
+    monkeypatch.setattr(fill_missing, "LONG_BATCH", 0.0)
+    evaluate(Watched(), ITEMS, ["plain"], Store(tmp_path), progress=False)
+    assert stored == [0, 8, 16]
 
 
 def test_a_full_disk_keeps_earlier_rows(tmp_path, monkeypatch):

@@ -415,6 +415,51 @@ def test_a_run_that_is_not_there_or_is_empty(tmp_path):
         leaderboard.load([str(tmp_path)])
 
 
+def test_benchmarks_stand_in_one_order_whatever_their_files_are_called(tmp_path):
+    """The microworld, the paper's as the registry has them, then folders by name."""
+    names = ["microworld", "cv-bench", "vstar", "a-folder", "b-folder"]
+    runs = [stored(tmp_path / name, made_up(paperlike, benchmark=name)) for name in (*names[::-2], *names[1::2])]
+    found = leaderboard.wide(leaderboard.leaderboard(leaderboard.load(runs), rng))
+    assert found["benchmark"].tolist() == names
+
+
+@pytest.mark.parametrize(
+    ("judged", "cell", "told"),
+    [(0, "–", "m on cv-bench (60 of 60)"), (20, "[", "m on cv-bench (40 of 60)"), (60, "[", None)],
+)
+def test_what_is_not_judged_is_a_dash_and_is_named(tmp_path, capsys, judged, cell, told):
+    rows, verdicts = made_up(paperlike)
+    run = stored(tmp_path / "run", (rows, verdicts[:judged]), made_up(paperlike, model="other"))
+    assert main(["compare", run]) == 0
+    shown = leaderboard.wide(leaderboard.leaderboard(leaderboard.load([run]), rng)).set_index("model")["consistent"]
+    assert cell in shown["m"]
+    out = capsys.readouterr().out
+    assert "nan" not in out.lower()
+    assert (f"no verdicts of the judge rule on rows of {told}: give `companion judge RUN" in out) is bool(told)
+    assert "other on" not in out
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({}, []),
+        (
+            {"profile": "vigorl", "model": "b"},
+            ["these models were asked with different profiles, which also move numbers (generic: m; vigorl: b)"],
+        ),
+        (
+            {"system": "Look.", "model": "b"},
+            ["these models were asked with different system prompts, which also move numbers (Look.: b; none: m)"],
+        ),
+        ({"profile": "vigorl", "model": "m"}, []),  # the labels tell
+        ({"profile": "vigorl", "model": "b", "benchmark": "vstar"}, []),  # nothing is compared
+    ],
+)
+def test_models_that_were_asked_in_other_ways_are_told(tmp_path, settings, told):
+    rows = leaderboard.load([stored(tmp_path / "run", made_up(paperlike), made_up(paperlike, **settings))])
+    assert leaderboard.asked_differently(rows) == told
+
+
 def test_the_commands(tmp_path, capsys):
     run = stored(tmp_path / "run", made_up(paperlike, confident))
     assert main(["compare", run, "--csv", str(tmp_path / "board.csv")]) == 0

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -185,6 +186,27 @@ def test_an_untrained_model_gives_no_answer_but_no_error(random_checkpoint, prom
     assert all(r.finish == "length" and r.tokens == 96 for r in found if r.answer is None)
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "\nQwen2VLVideoProcessor requires the Torchvision library but it was not found in your environment. Check",
+            "needs torchvision; install it with pip install -e '.[paper]'",
+        ),
+        ("No module named 'timm'", "needs what is not installed (No module named 'timm'); install it"),
+    ],
+)
+def test_a_library_that_a_model_needs_is_named(monkeypatch, checkpoint, said, told):
+    from transformers import AutoProcessor
+
+    def fail(*_, **__):
+        raise ImportError(said)
+
+    monkeypatch.setattr(AutoProcessor, "from_pretrained", fail)
+    with pytest.raises(CompanionError, match=re.escape(f"the model {str(checkpoint)!r} {told}")):
+        _ = LocalModel(str(checkpoint)).processor
+
+
 @pytest.mark.filterwarnings("error::FutureWarning")
 @pytest.mark.parametrize("name", ["random_checkpoint", "idefics"])
 def test_nothing_is_used_that_transformers_will_drop(name, request, prompts):
@@ -193,7 +215,7 @@ def test_nothing_is_used_that_transformers_will_drop(name, request, prompts):
 
 
 def test_missing_model_and_unknown_device(random_checkpoint, tmp_path):
-    with pytest.raises(CompanionError, match=r"no model '.*nothing'.*check the path or the id"):
+    with pytest.raises(CompanionError, match=r"no model '.*nothing'.*no such folder; check the path"):
         LocalModel(str(tmp_path / "nothing"))
     with pytest.raises(CompanionError, match="unknown device 'gpu9'"):
         LocalModel(str(random_checkpoint), device="gpu9")

@@ -18,6 +18,7 @@ from companion.models.profiles import (
     PROFILES,
     Profile,
     begin_turn,
+    chosen,
     fit,
     get_profile,
     messages,
@@ -69,6 +70,40 @@ def test_a_checkpoint_that_names_its_profile_is_asked_so_whatever_it_is_called(r
     folder.symlink_to(random_checkpoint)
     assert LocalModel(str(folder)).profile.name == "microworld"
     assert LocalModel(str(folder), profile="vigorl").profile.name == "vigorl"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "profile", "said"),
+    [
+        ("runs/checkpoint-500", "qwen2_5_vl", "qwen2.5-vl", "m is asked with the profile qwen2.5-vl"),
+        ("SpaceR", "qwen2_5_vl", "spacer", "m is asked with the profile spacer"),
+        (
+            "runs/checkpoint-500",
+            "internvl",
+            "generic",
+            "m is asked with the profile generic, though its config says internvl: if it is an InternVL3, give "
+            "--profile internvl3",
+        ),
+        (
+            "runs/checkpoint-500",
+            "llava",
+            "generic",
+            "m is asked with the profile generic, as its name and config tell no other; --profile names one",
+        ),
+        ("o3", None, "generic", "m is asked with the profile generic, as its name tells no other; --profile names one"),
+    ],
+)
+def test_a_name_that_says_nothing_leaves_it_to_the_kind_of_the_model(name, kind, profile, said):
+    config = {"model_type": kind} if kind else {}
+    found = get_profile("auto", name, config)
+    assert found is PROFILES[profile]
+    assert chosen(found, "m", config) == said
+
+
+def test_a_folder_is_asked_as_its_config_says_whatever_it_is_called(tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "qwen2_5_vl"}')
+    assert LocalModel(str(tmp_path)).profile.name == "qwen2.5-vl"
+    assert LocalModel(str(tmp_path), profile="generic").profile.name == "generic"
 
 
 def test_a_served_model_is_asked_as_its_name_says():

@@ -16,7 +16,7 @@ from companion.models.interface import Sampling
 
 pytestmark = pytest.mark.slow
 
-ray = pytest.importorskip("ray", reason="Ray is not installed (pip install 'companion[paper]')")
+ray = pytest.importorskip("ray", reason="Ray is not installed (pip install -e '.[paper]')")
 
 
 def test_kill_a_worker_in_the_middle(tmp_path, checkpoint):

@@ -132,6 +132,41 @@ def test_one_among_two_hundred_from_the_command_line(tmp_path, capsys):
     assert len(proxy.asked) == 201
 
 
+def test_answers_that_came_before_by_this_url_and_name_are_counted(tmp_path, capsys):
+    """Whatever is served there now; under another name it is asked."""
+    proxy = Proxy(own=lambda _: (200, completion()))
+
+    def told(name, limit):
+        command = ["evaluate", "--model", f"{proxy.url}#{name}", "--perturbations", "plain", "--limit", str(limit)]
+        assert main([*command, "--out", str(tmp_path)]) == 0
+        return [line for line in capsys.readouterr().err.splitlines() if "answered before" in line]
+
+    assert told("m", 2) == []
+    assert told("m", 3) == [
+        "m on microworld: 2 of 3 prompts were answered before by this URL and name, and are not asked again; if that "
+        "is another model now, give another --out or name"
+    ]
+    assert told("other", 3) == []
+    assert len(proxy.asked) == 6
+
+
+@pytest.mark.parametrize(
+    ("fault", "times", "said"),
+    [
+        ("drop", 1, ["does not answer; each request is made up to 6 times, ever later"]),
+        ("500", 2, ["wants time (HTTP 500: busy); each request is made up to 6 times, ever later"]),
+        ("drop", 0, []),
+    ],
+)
+def test_a_server_that_is_waited_for_is_told_once(monkeypatch, capsys, fault, times, said):
+    monkeypatch.setattr(endpoints, "LONG_PAUSE", 0.0)
+    fails = iter([True] * times)
+    proxy = Proxy(script=[fault] * times, own=lambda _: None if next(fails, False) else (200, completion()))
+    endpoint = Endpoint(proxy.url, "m", at_once=1)
+    assert endpoint.write(["a", "b"]) == ["<answer>A</answer>"] * 2
+    assert capsys.readouterr().err.splitlines() == [f"the server {proxy.url} {line}" for line in said]
+
+
 def test_a_refused_item_keeps_no_other_model_or_benchmark_or_sample_from_being_asked(tmp_path, capsys):
     proxy = Proxy(own=lambda body: (200, completion()) if body["model"] == "b" else (413, {"error": {"message": "!"}}))
     command = ["evaluate", "--model", f"{proxy.url}#a,{proxy.url}#b", "--perturbations", "plain", "--limit", "3"]
@@ -517,7 +552,9 @@ def test_a_picture_that_cannot_be_packed_costs_its_own_item_alone(tmp_path):
 def test_items_whose_picture_cannot_be_read_are_not_counted_as_still_to_ask(tmp_path):
     _, model = served(lambda _: (200, completion()))
     prompts = [apply(one, "plain") for one in (item(0), vanishing(1, 0), item(2))]
-    assert [job.question.id for job in missing_prompts(model, prompts, Store(tmp_path), Sampling())] == ["q0", "q2"]
+    missing, answered = missing_prompts(model, prompts, Store(tmp_path), Sampling())
+    assert [job.question.id for job in missing] == ["q0", "q2"]
+    assert answered == 0
 
 
 def test_a_picture_that_vanishes_before_a_local_model_reads_it_costs_its_own_item_alone(checkpoint, tmp_path):

@@ -132,6 +132,7 @@ def save_qwen(folder):
         video_token_id=ids["video_pad"],
         vision_start_token_id=ids["vision_start"],
         vision_end_token_id=ids["vision_end"],
+        companion_profile="generic",  # that of its kind makes pictures of a thousand tokens
     )
     save_random(Qwen2_5_VLForConditionalGeneration, config, tokenizer, folder)
     picture = "<|vision_start|><|image_pad|><|vision_end|>"

@@ -25,7 +25,7 @@ from companion.evaluation.store import VERDICTS, Store, parts, to_frame
 from companion.intervals import estimate
 from companion.measures import Measure, difference, mean, shuffle_chance, shuffle_consistency
 from companion.questions.question import LETTERS
-from companion.questions.registry import BENCHMARKS
+from companion.questions.registry import BENCHMARKS, in_order
 
 QUOTED = {
     "3dsrbench": {
@@ -50,13 +50,16 @@ QUOTED = {
 SETTINGS = ("model_hash", "profile", "precision", "system", "seed", "temperature", "sample")
 """What tells two runs of one model apart, and so does the delivery of its reasoning prefixes."""
 
+DIFFERENT = {"profile": "profiles", "system": "system prompts", "seed": "seeds", "temperature": "temperatures"}
+"""Of these, what makes two models hard to compare, and what several are called."""
 
 UNTOLD = {"precision": "float32", "system": ""}
 """What rows from before it was told are taken to have, as those that are shipped do."""
 
 
 def load(runs: Sequence[str], whole: bool = True) -> pd.DataFrame:
-    """The rows of some runs with the verdicts that were given on them, a model's runs told apart by their labels.
+    """The rows of some runs with the verdicts that were given on them, a model's runs told apart by their labels, and
+    benchmarks in their standing order.
 
     whole: of each model and benchmark only the items that were asked under all of its perturbations; says how many
     others there are. Raises CompanionError where a run is not there or holds no rows."""
@@ -77,6 +80,7 @@ def load(runs: Sequence[str], whole: bool = True) -> pd.DataFrame:
     if frame.empty:
         raise CompanionError(f"no item in {', '.join(runs)} was asked under all perturbations yet; let the runs finish")
     _check(frame)
+    frame = pd.concat(frame[frame["benchmark"] == name] for name in in_order(frame["benchmark"]))
     return with_verdicts(frame, _newest(to_frame(list(verdicts.values()), VERDICTS))).reset_index(drop=True)
 
 
@@ -185,7 +189,8 @@ def leaderboard(rows: pd.DataFrame, rng: Callable[[], np.random.Generator], judg
         )
     lines = []
     for benchmark, part in rows.groupby("benchmark", sort=False):
-        order = part[part["perturbation"] == "plain"].groupby("model")["correct"].mean().sort_values(ascending=False)
+        order = part[part["perturbation"] == "plain"].groupby("model")["correct"].mean()
+        order = order.sort_values(ascending=False, kind="stable")
         for model in order.index:
             own = part[part["model"] == model]
             panel = RowsPanel(own[own["perturbation"] == "plain"], rng())
@@ -270,6 +275,29 @@ def _rotations(panel: RowsPanel, benchmark: str) -> Sequence[str]:
     return units if len(set(units)) < len(units) else []
 
 
+def unjudged(rows: pd.DataFrame, judge: str) -> list[str]:
+    """ "MODEL on BENCHMARK (n of m)", of those of whose m rows under the plain prompt the judge has not judged n."""
+    found = []
+    for (benchmark, model), part in rows[rows["perturbation"] == "plain"].groupby(["benchmark", "model"], sort=False):
+        missing = part[judge].isna().sum()
+        if missing:
+            found.append(f"{model} on {benchmark} ({missing} of {len(part)})")
+    return found
+
+
+def asked_differently(rows: pd.DataFrame) -> list[str]:
+    """A sentence for each setting that models on one benchmark differ in, unless their labels tell it."""
+    said = []
+    for _, part in rows.groupby("benchmark", sort=False):
+        for name, several in DIFFERENT.items():
+            told = part[name].fillna(UNTOLD.get(name, "")).replace("", "none").astype(str)
+            models = {value: ", ".join(own.unique()) for value, own in part["model"].groupby(told)}
+            if len(models) > 1 and not part["model"].str.contains(f", {name} ", regex=False).all():
+                each = "; ".join(f"{value.splitlines()[0][:40]}: {those}" for value, those in models.items())
+                said.append(f"these models were asked with different {several}, which also move numbers ({each})")
+    return list(dict.fromkeys(said))
+
+
 def quoted(benchmark: str, model: str) -> float | None:
     """The accuracy that the paper reports for a model, by the last part of its id, as a share; None where it is not
     quoted."""
@@ -284,6 +312,8 @@ def wide(table: pd.DataFrame) -> pd.DataFrame:
     def cell(line: pd.Series) -> str:
         if line["measure"] == "paper":
             return f"{100 * line['value']:.2f}"  # as it was quoted
+        if np.isnan(line["value"]):  # of what is not judged
+            return "–"
         sign = "+" if line["measure"] in ("wrong-caption", "wrong-think") else ""
         text = f"{100 * line['value']:{sign}.1f}"
         if not np.isnan(line["low"]):

@@ -23,7 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # where "−" or "é" cannot be shown, "?" stands for it
             stream.reconfigure(errors="replace")
-    options = parser().parse_args(arguments)
+    options, unknown = parser().parse_known_args(arguments)
+    if unknown:
+        options.command.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
         options.run(options)
     except OSError as error:
@@ -51,4 +53,6 @@ def parser() -> argparse.ArgumentParser:
     commands = whole.add_subparsers(title="commands", required=True)
     for group in (report_commands, evaluate_commands, judge_commands, share_commands, train_commands):
         group.add(commands)
+    for own in commands.choices.values():
+        own.set_defaults(command=own)  # whose usage is shown where an option is unknown
     return whole

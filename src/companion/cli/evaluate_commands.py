@@ -103,6 +103,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     from companion.evaluation.store import Store
     from companion.models.interface import Sampling
     from companion.models.open import ServerSettings, is_served
+    from companion.models.profiles import chosen
     from companion.perturbations.perturbation import parse_perturbations
 
     # 1) What is asked of whom, and how.
@@ -140,20 +141,27 @@ def _evaluate(options: argparse.Namespace) -> None:
 
     # 3) The prompts of each benchmark, and what those that are not yet answered may cost with servers.
     prompts = {benchmark: _prompts(options, benchmark, perturbations) for benchmark in benchmarks}
-    agree(
-        account,
-        {
-            f"{model.label} on {benchmark}": estimate_samples(model, given, store, samplings)
-            for model, (benchmark, given) in itertools.product(served.values(), prompts.items())
-        },
-        partial(_consent, options.yes),
-    )
+    estimates = {
+        f"{model.label} on {benchmark}": estimate_samples(model, given, store, samplings)
+        for model, (benchmark, given) in itertools.product(served.values(), prompts.items())
+    }
+    for about, estimate in estimates.items():
+        if estimate.answered:
+            print(
+                f"{about}: {estimate.answered} of {estimate.answered + estimate.requests} prompts were answered before "
+                "by this URL and name, and are not asked again; if that is another model now, give another --out or "
+                "name",
+                file=sys.stderr,
+            )
+    agree(account, estimates, partial(_consent, options.yes))
 
     # 4) Ask: model after model, so that one ends, and its engine, before the next is opened. Items without an answer
     #    keep none of the others from being asked, and are told at the end.
     unanswered: list[str] = []
     for name in models:
         model = served.get(name) or open_named(name, half)
+        if options.profile == "auto":
+            print(chosen(model.profile, model.label, getattr(model, "config", {})), file=sys.stderr)
         for benchmark in benchmarks:
             try:
                 found = ask(model, prompts[benchmark], store, samplings, options.batch_tokens)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +108,7 @@ def _report(out: Path, given: Sequence[str]) -> None:
     from companion.teaching.run_notebooks import parse_parameters, run_notebooks
 
     parameters = parse_parameters(given)
+    _check_named(parameters)
     notebook = Path("notebooks") / (AUDIT if "endpoint" in parameters else REPORT)
     run_notebooks([notebook], out, parameters | {"figures": str(out / "figures")})
     if notebook.name == REPORT:
@@ -120,11 +121,26 @@ def _everything(given: Sequence[str]) -> None:
     from companion.teaching.run_notebooks import parse_parameters, run_notebooks
 
     parameters = parse_parameters(given)
+    _check_named(parameters)
     MADE.mkdir(parents=True, exist_ok=True)
     with locked(MADE):
         run_notebooks(sorted(Path("notebooks").glob("*.ipynb")), Path("executed"), parameters, MADE)
         if not parameters and Path("README.md").exists():
             _update_pages(MADE / "pages.json")
+
+
+def _check_named(parameters: Mapping[str, Any]) -> None:
+    """Raises CompanionError for a model or a benchmark that is seen not to be there before a kernel starts."""
+    for name in str(parameters.get("benchmark", "microworld")).split(","):
+        if name != "microworld":
+            from companion.questions.registry import check_name
+
+            check_name(name)
+    for model in (parameters.get("model"), parameters.get("endpoint")):
+        if model:
+            from companion.models.open import check_model
+
+            check_model(str(model))
 
 
 def _update_pages(stamp: Path) -> None:
@@ -201,17 +217,24 @@ def _claims(options: argparse.Namespace) -> None:
 def _compare(options: argparse.Namespace) -> None:
     import numpy as np
 
-    from companion.analysis.leaderboard import leaderboard, load, wide
+    from companion.analysis.leaderboard import asked_differently, leaderboard, load, unjudged, wide
     from companion.evaluation.judges import measured_error
 
     rows = load(options.runs, whole=False)
     table = leaderboard(rows, lambda: np.random.default_rng(options.seed), options.judge)
     print(wide(table).to_string(index=False))
+    for sentence in asked_differently(rows):
+        print(sentence)
     if options.judge not in rows:
         print(
             f"no verdicts of the judge {options.judge} there: give `companion judge RUN --judge {options.judge}` first"
         )
-    elif options.judge == "rule" and not rows["benchmark"].isin(measured_error.EXACT).all():
+    elif missing := unjudged(rows, options.judge):
+        print(
+            f"no verdicts of the judge {options.judge} on rows of {', '.join(missing)}: give `companion judge RUN "
+            f"--judge {options.judge}` for these"
+        )
+    if options.judge in rows and options.judge == "rule" and not rows["benchmark"].isin(measured_error.EXACT).all():
         print(measured_error.error_sentence())
     _write_csv(table, options.csv)
 

@@ -8,7 +8,7 @@ Run: `companion evaluate --model … --benchmark … --perturbations … --out �
 from __future__ import annotations
 
 import json
-import warnings
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -31,8 +31,8 @@ NOISE = 1e-3
 """By so much a letter's probability may be above that of a greedy answer: servers round, and some tell probabilities of
 another pass than the one that chose the token. Equal ones, as bfloat16 often has, are below it."""
 
-WARNED = 5
-"""Rows that a warning names."""
+NAMED = 5
+"""Rows without probabilities that are named."""
 
 
 def evaluate(
@@ -48,12 +48,12 @@ def evaluate(
     """One row for each question × perturbation, in that order (see `store.ROWS`).
 
     seed draws the wrong option and the wordings. What the store holds already is not computed again; what is computed
-    is stored at least every few seconds, and when the run is interrupted. The prompts of an item go together, since
-    they share its picture. batch_tokens: how many tokens, of prompts and responses, go into a batch (default: what the
-    model says fits into memory); it is halved when a batch does not fit, down to single prompts. What another process
-    asks the same model for at the same time is waited for. Raises UnansweredError, which names them, where some have no
-    answer, since a model gave none or their picture cannot be read, or a value that its column cannot hold, without
-    which they are stored; all others are stored then.
+    is stored about ten seconds later, and at once when the run is interrupted or terminated. The prompts of an item go
+    together, since they share its picture. batch_tokens: how many tokens, of prompts and responses, go into a batch
+    (default: what the model says fits into memory); it is halved when a batch does not fit, down to single prompts.
+    What another process asks the same model for at the same time is waited for. Raises UnansweredError, which names
+    them, where some have no answer, since a model gave none or their picture cannot be read, or a value that its column
+    cannot hold, without which they are stored; all others are stored then.
     """
     prompts = [apply(question, perturbation, seed) for question in questions for perturbation in perturbations]
     return evaluate_prompts(model, prompts, store, sampling, batch_tokens, progress)
@@ -98,7 +98,7 @@ def evaluate_prompts(
         )
     finally:
         if contradicted:
-            warnings.warn(f"{model.label}: {_without_probabilities(contradicted)}", stacklevel=2)
+            print(f"{model.label}: {_without_probabilities(contradicted)}", file=sys.stderr)
     work.refused |= unread
     work.items |= {key: prompt.question.id for key, prompt in plan if key in unread}
     found = to_frame([work.rows[key] for key, _ in plan if key in work.rows])
@@ -106,11 +106,15 @@ def evaluate_prompts(
     return found
 
 
-def missing_prompts(model: Model, prompts: Sequence[Prompt], store: Store, sampling: Sampling) -> list[Prompt]:
-    """The prompts that `ask` has still to put to the model, those aside whose picture cannot be read."""
+def missing_prompts(
+    model: Model, prompts: Sequence[Prompt], store: Store, sampling: Sampling
+) -> tuple[list[Prompt], int]:
+    """The prompts that `ask` has still to put to the model, those aside whose picture cannot be read; and how many were
+    answered before."""
     plan, unread = _plan(model, prompts, sampling.of(model.profile))
     stored = store.read(key for key, _ in plan)
-    return [prompt for key, prompt in plan if key not in stored and key not in unread]
+    missing = [prompt for key, prompt in plan if key not in stored and key not in unread]
+    return missing, len(plan) - len(missing) - len(unread)
 
 
 def _plan(
@@ -263,7 +267,7 @@ def _contradicts(response: Response, sampling: Sampling) -> bool:
 
 
 def _without_probabilities(contradicted: Sequence[str]) -> str:
-    named = ", ".join(contradicted[:WARNED]) + (", …" if len(contradicted) > WARNED else "")
+    named = ", ".join(contradicted[:NAMED]) + (", …" if len(contradicted) > NAMED else "")
     return (
         f"{len(contradicted)} greedy rows have an answer that is not their most probable letter, and carry no letter "
         f"probabilities: {named}"

@@ -10,10 +10,13 @@ from __future__ import annotations
 import bisect
 import itertools
 import re
+import signal
 import sys
+import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -25,6 +28,10 @@ from companion.models.interface import out_of_memory
 
 FLUSH_SECONDS = 10.0
 """How long a finished row may wait to be stored, while others come."""
+
+LONG_BATCH = 2.0
+"""Seconds; the rows of a batch that took longer are stored at its end: those of a server come all at once, and the next
+may take minutes."""
 
 MOST = 4096
 """Jobs in one batch, however light they are."""
@@ -87,7 +94,8 @@ def fill_missing(
                     room = capacity() if callable(capacity) else capacity
                 own_work = _OwnWork(own, compute, store, room, weigh, item, work, bar)
                 try:
-                    own_work.finish()
+                    with _terminated_as_interrupted():
+                        own_work.finish()
                 except BaseException:
                     if work.lost:  # which the next command would take for whole
                         print(lost_values(work, len(plan), dict.fromkeys(work.lost, "")), file=sys.stderr)
@@ -128,11 +136,11 @@ class _OwnWork(Generic[Job]):
         self.once_more: list[tuple[str, Job]] = []  # jobs of the second round
         self.refused_at_first: dict[str, Refusal] = {}  # why these had no row in the first, by key
         self.finished: list[Row] = []  # and not yet stored
-        self.stored_at = time.monotonic()
+        self.waiting_since = 0.0  # since when the first of these has been finished
         self.refused_alike: dict[str, set[str]] = defaultdict(set)  # items by reason, since a row came
 
     def finish(self) -> None:
-        """Do all jobs, in two rounds; whatever ends this early, the rows that have come are stored."""
+        """Do all jobs, in two rounds; whatever ends this early, but SIGKILL, the rows that have come are stored."""
         try:
             self._do_round()
             if not self.once_more:
@@ -157,13 +165,13 @@ class _OwnWork(Generic[Job]):
             batch = self.todo[: max(1, bisect.bisect_right(weights, self.room))]
             # 2) Their rows, as they come. Where memory is too short, those that had none yet stay to be done.
             done: set[int] = set()
+            begun = time.monotonic()
             try:
                 for number, row in self.compute(batch):
                     done.add(number)
                     self._take(batch[number], row)
-                    if time.monotonic() - self.stored_at > FLUSH_SECONDS:
+                    if time.monotonic() - self.waiting_since >= FLUSH_SECONDS:
                         self._flush()
-                        self.stored_at = time.monotonic()
             except RuntimeError as error:
                 if not out_of_memory(error):
                     raise
@@ -172,6 +180,8 @@ class _OwnWork(Generic[Job]):
                 else:
                     done.add(0)
                     self._refuse_too_large(batch[0][0], error)
+            if time.monotonic() - begun >= LONG_BATCH:
+                self._flush()
             # 3) The others are done.
             self.todo[: len(batch)] = [pair for number, pair in enumerate(batch) if number not in done]
 
@@ -179,6 +189,8 @@ class _OwnWork(Generic[Job]):
         """What came of a job, with its key: a row, why there is none, or None."""
         key, _ = pair
         if isinstance(row, dict):
+            if not self.finished:
+                self.waiting_since = time.monotonic()
             self.finished.append(row)
             self.refused_alike.clear()
             self.bar.update()
@@ -224,6 +236,21 @@ class _OwnWork(Generic[Job]):
             self.work.lost |= {key: Refusal(wrong) for key, wrong in error.lost.items()}
             self.work.items |= {key: self.items[key] for key in error.lost}
         self.work.rows |= {row["key"]: row for row in stored}
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Within it SIGTERM, which `kill`, `timeout` and job schedulers send, interrupts as Ctrl-C does, unless something
+    else is done with it already. Threads other than the first cannot be given a signal."""
+    first = threading.current_thread() is threading.main_thread()
+    if not first or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def is_one_reason(refused: Mapping[str, Refusal], items: Mapping[str, str]) -> bool:

@@ -3,7 +3,7 @@
 A task is `engine.evaluate` on its share of the items, into the store that all tasks have in common. What a worker had
 stored when it died is not computed again: Ray starts its task anew, and the engine goes on from there.
 
-Run: `companion evaluate --model A,B --benchmark x,y --ray`. Needs Ray (`pip install 'companion[paper]'`).
+Run: `companion evaluate --model A,B --benchmark x,y --ray`. Needs Ray (`pip install -e '.[paper]'`).
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def sweep(
     try:
         import ray
     except ImportError as error:
-        raise CompanionError("--ray needs Ray: pip install 'companion[paper]'") from error
+        raise CompanionError("--ray needs Ray: pip install -e '.[paper]'") from error
     opening = opening or {}
     shard_of = partial(
         Shard,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -36,8 +36,9 @@ def estimate_samples(
     """What it takes to ask a model for the samples that the store does not hold yet. Raises CompanionError where they
     would all be the same."""
     _check_distinct(model, samplings)
-    missing = [prompt for sampling in samplings for prompt in missing_prompts(model, prompts, store, sampling)]
-    return model.estimate(missing, samplings[0])
+    asked = [missing_prompts(model, prompts, store, sampling) for sampling in samplings]
+    missing = [prompt for one, _ in asked for prompt in one]
+    return replace(model.estimate(missing, samplings[0]), answered=sum(answered for _, answered in asked))
 
 
 def agree(account: Account, estimates: Mapping[str, Estimate], consent: Callable[[float], None]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from companion.errors import CompanionError, Refusal, first_line
-from companion.models.weights import hash_folder, hub_config, unmap
+from companion.models.weights import hash_folder, hub_config, no_folder, unmap
 
 ATTEMPTS = 3
 """How often a prompt is put to a model before its last reply is left as it is."""
@@ -94,8 +94,12 @@ class CausalLM:
     @cached_property
     def commit(self) -> str | None:
         """Of a model on the Hub. Raises CompanionError where there is no such model."""
+        if Path(self.label).is_dir():
+            return None
+        if wrong := no_folder(self.label):
+            raise CompanionError(f"no language model {self.label!r}: {wrong}")
         try:
-            return None if Path(self.label).is_dir() else hub_config(self.label)[1]
+            return hub_config(self.label)[1]
         except OSError as error:
             raise self._missing(error) from error
 

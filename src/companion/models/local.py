@@ -34,7 +34,7 @@ from companion.models.interface import Response, Sampling, out_of_memory
 from companion.models.one_by_one import write_one_by_one
 from companion.models.profiles import begin_turn, fit, get_profile, messages, opening
 from companion.models.read_answer import parse_answer
-from companion.models.weights import hash_folder, hub_config, unmap
+from companion.models.weights import hash_folder, hub_config, no_folder, unmap
 from companion.perturbations.perturbation import Prompt
 
 MOST_TOKENS = 1 << 17
@@ -63,8 +63,8 @@ class LocalModel:
     """A vision-language model and its processor. The weights are loaded when the first prompt comes.
 
     device: "auto", "cpu", "cuda", "mps" …; profile: a name from `profiles.PROFILES`, or "auto": the one that the
-    checkpoint's config names, else the one that fits its own name. Raises CompanionError where there is no such model
-    or device. half: whether it computes in half precision (bfloat16), as rows tell.
+    checkpoint's config names, else the one that fits its own name, else its kind. Raises CompanionError where there is
+    no such model or device. half: whether it computes in half precision (bfloat16), as rows tell.
     """
 
     delivery = "prefill"
@@ -75,7 +75,8 @@ class LocalModel:
         self.label = folder.name if folder.is_dir() else name
         self.device = find_device(device)
         self.config, commit = _config(name)
-        self.profile = get_profile(self.config.get("companion_profile", "auto") if profile == "auto" else profile, name)
+        own = self.config.get("companion_profile", "auto") if profile == "auto" else profile
+        self.profile = get_profile(own, name, self.config)
         self.half = self.device != "cpu"  # a CPU has no use for less than single precision
         self.pictures: dict[str, int | None] = {}  # by benchmark: how many tokens one is, with a prompt
         self.revision = {"revision": commit} if commit else {}  # what is loaded is of the commit that names the rows
@@ -97,8 +98,15 @@ class LocalModel:
         """Around what transformers loads: it tells of missing and damaged files in errors of many kinds."""
         try:
             yield
-        except (ImportError, MemoryError):
+        except MemoryError:
             raise
+        except ImportError as error:
+            lacks = re.search(r"requires the (\w+) library", str(error))
+            if lacks and lacks[1].lower() == "torchvision":
+                told = "torchvision; install it with pip install -e '.[paper]'"
+            else:
+                told = f"what is not installed ({first_line(error)}); install it"
+            raise CompanionError(f"the model {self.name!r} needs {told}") from error
         except Exception as error:
             raise CompanionError(
                 f"the model {self.name!r} cannot be loaded: {first_line(error)}; it needs a whole folder, or an id, "
@@ -393,6 +401,8 @@ def _keep_memory() -> None:
 def _config(name: str) -> tuple[dict[str, Any], str | None]:
     """The config.json of a model, and the commit that it is of where the model is on the Hub."""
     file, commit = Path(name) / "config.json", None
+    if not file.is_file() and (wrong := no_folder(name)):
+        raise CompanionError(f"no model {name!r}: {wrong}")
     try:
         if not file.is_file():
             file, commit = hub_config(name)

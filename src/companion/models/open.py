@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from companion.models.openai_client import TIMEOUT, Endpoint
 from companion.models.prices import Price, listed_price
 from companion.models.server import EndpointModel
 from companion.models.vllm import VLLMModel
+from companion.models.weights import no_folder
 
 SERVICES = {
     "openai": ("https://api.openai.com/v1", "OPENAI_API_KEY"),
@@ -97,6 +99,21 @@ def open_local(
         model = LocalModel(name, device, profile)
     model.profile = replace(model.profile, system=system)
     return model
+
+
+def check_model(name: str) -> None:
+    """Raises CompanionError where a name is seen to be no model's without loading anything: a wrong folder, a company
+    without a key, a server that should name its model and is not there."""
+    if is_served(name):
+        _endpoint(name, ServerSettings(price=Price(0, 0), timeout=BRIEFLY))
+        return
+    folder = name.removeprefix("vllm:")
+    if not (Path(folder) / "config.json").is_file() and (wrong := no_folder(folder)):
+        raise CompanionError(f"no model {folder!r}: {wrong}")
+
+
+BRIEFLY = 10.0
+"""Seconds in which a server must name its model where that is all that is asked."""
 
 
 def _endpoint(name: str, server: ServerSettings) -> Endpoint:

@@ -51,6 +51,9 @@ SAME_FAILURE = 3
 PAUSE = 0.5
 """Seconds before the second attempt; doubled before each further one."""
 
+LONG_PAUSE = 2.0
+"""Seconds from which a pause is told."""
+
 LONGEST_WAIT = 300.0
 """Seconds between two attempts, at most, whatever the server says."""
 
@@ -138,6 +141,7 @@ class Endpoint:
         self.reasons = False  # whether the model was seen to reason
         self.options = TakenOptions()
         self._silent = 0  # items one after another that were given up since they timed out
+        self._waits = False  # whether it was told that the server does not answer, and none came since
         self._told: set[str] = set()
         self._lock = threading.Lock()
         self._reason: BaseException | None = None
@@ -258,6 +262,8 @@ class Endpoint:
             pause = max(outcome.wait, PAUSE * 2**attempts)
             attempts += 1
             if attempts <= self.retries:
+                if pause >= LONG_PAUSE:
+                    self._tell_waiting(refusal)
                 self._stopped.wait(min(LONGEST_WAIT, pause) * random.uniform(1.0, 1.25))
         return request.cut_off or refusal
 
@@ -344,7 +350,7 @@ class Endpoint:
 
     def _learn(self, left_out: Mapping[str, str]) -> None:
         """After an answer. left_out: options without which it came, each with what the server said of it."""
-        self._silent = 0
+        self._silent, self._waits = 0, False
         if "response_format" in left_out and "response_format" not in self.options.refused:
             self._say(
                 f"{self.label} is asked without response_format, which it refuses ({left_out['response_format']})"
@@ -378,6 +384,18 @@ class Endpoint:
             self._told.add(kind)
         if new:
             print(line, file=sys.stderr)
+
+    def _tell_waiting(self, refusal: Refusal | None) -> None:
+        """Tell the user that requests are made again and again: once where the server says why, and each time that it
+        falls silent."""
+        again = f"each request is made up to {self.retries + 1} times, ever later"
+        if refusal:
+            self._say(f"the server {self.url} wants time ({refusal.reason}); {again}")
+            return
+        with self._lock:
+            new, self._waits = not self._waits, True
+        if new:
+            print(f"the server {self.url} does not answer; {again}", file=sys.stderr)
 
     def _dollars(self, read: float, written: float) -> float:
         return self.price.of(read, written) if self.price else 0.0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -122,17 +123,36 @@ _NAMED = (
 """What the name of a model begins with. ViGoRL's others point at things, and InternVL3.5 is another model."""
 
 
-def get_profile(name: str, model: str = "") -> Profile:
-    """The profile of that name; "auto": the one that fits the last part of a model's path or id, else generic.
+_KINDS = {"qwen2_5_vl": "qwen2.5-vl"}
+"""What the config of a model calls its kind, where its name says nothing."""
+
+_PERHAPS = {"internvl": "internvl3"}
+"""A kind of which some models have that profile: InternVL3.5 is of InternVL3's."""
+
+
+def get_profile(name: str, model: str = "", config: Mapping[str, Any] | None = None) -> Profile:
+    """The profile of that name; "auto": the one that fits the last part of a model's path or id, else its kind, as its
+    config tells it, else generic.
 
     Raises CompanionError, which lists the names, for an unknown one.
     """
     if name == "auto":
-        last = Path(model).name
-        return PROFILES[next((own for own, begins in _NAMED if re.match(begins, last, re.IGNORECASE)), "generic")]
+        last, kind = Path(model).name, str((config or {}).get("model_type"))
+        other = _KINDS.get(kind, "generic")
+        return PROFILES[next((own for own, begins in _NAMED if re.match(begins, last, re.IGNORECASE)), other)]
     if name not in PROFILES:
         raise CompanionError(f"unknown profile {name!r}; choose from {', '.join(PROFILES)}, or auto")
     return PROFILES[name]
+
+
+def chosen(profile: Profile, label: str, config: Mapping[str, Any]) -> str:
+    """A sentence on the profile that "auto" has found for a model. config: the model's, empty where nobody knows it."""
+    said = f"{label} is asked with the profile {profile.name}"
+    if profile.name != "generic":
+        return said
+    if other := _PERHAPS.get(str(config.get("model_type"))):
+        return f"{said}, though its config says {config['model_type']}: if it is an InternVL3, give --profile {other}"
+    return f"{said}, as {'its name and config tell' if config else 'its name tells'} no other; --profile names one"
 
 
 def read_system(file: Path) -> str:

@@ -55,12 +55,14 @@ SAME = 1e-3
 
 @dataclass(frozen=True)
 class Estimate:
-    """What requests will about take. read, written: tokens, the latter at most. price: or None, where there is none."""
+    """What requests will about take. read, written: tokens, the latter at most. price: or None, where there is none.
+    answered: how many prompts are not asked, since they were answered before."""
 
     requests: int
     read: int
     written: int
     price: Price | None
+    answered: int = 0
 
     @property
     def dollars(self) -> float:

@@ -113,7 +113,7 @@ def start(name: str, settings: Mapping[str, Any], given: Mapping[str, Any]) -> A
     try:
         from vllm import LLM, EngineArgs
     except ImportError as error:
-        raise CompanionError(f"vllm:{name} needs vLLM: pip install 'companion[paper]'") from error
+        raise CompanionError(f"vllm:{name} needs vLLM: pip install -e '.[paper]'") from error
     known = {field.name for field in fields(EngineArgs)}
     for unknown in given.keys() - known:
         near = get_close_matches(unknown, known, 3)

@@ -68,6 +68,20 @@ def _adapted(folder: Path) -> Path | None:
     return base if base.is_dir() and not base.samefile(folder) and not base.samefile(Path()) else None
 
 
+def no_folder(name: str) -> str | None:
+    """Why a name that means a folder is no model's, and what to do; None where it may be an id of the Hub."""
+    path = Path(name)
+    if path.is_dir():
+        return "the folder holds no config.json; give the one that a whole model was saved in"
+    if path.exists():
+        return "it is a file; give the folder of the model"
+    if path.is_absolute() or name.startswith((".", "~")) or "\\" in name or name.count("/") > 1:
+        return "there is no such folder; check the path"
+    if "/" in name and path.parent.is_dir():
+        return f"{path.parent} is a folder here, without {path.name}; check the path, or start elsewhere for the Hub's"
+    return None
+
+
 def hub_config(name: str) -> tuple[Path, str]:
     """The config.json of a model on the Hub, as it was fetched, and the commit that it is of: what is loaded later is
     loaded from that commit, and rows of another are another model's. Raises OSError where the Hub gives none."""

@@ -48,6 +48,12 @@ PUBLIC = BENCHMARKS | TRAINING
 """These, and the sets that the paper trains on."""
 
 
+def in_order(benchmarks: Iterable[str]) -> list[str]:
+    """These names, each once: the microworld, public ones as they stand here, and folders by name."""
+    place = {name: number for number, name in enumerate(("microworld", *PUBLIC))}
+    return sorted(set(benchmarks), key=lambda name: (place.get(name, len(place)), name))
+
+
 def load_benchmark(
     name: str, n_items: int | None = None, seed: int = 0, data: Path = DATA, known_bad: bool = False
 ) -> Sequence[Question]:
@@ -65,11 +71,22 @@ def load_benchmark(
     if name in PUBLIC:
         benchmark = PUBLIC[name]
         return draw_groups(benchmark.read(locate(benchmark, data), known_bad), n_items, seed)
-    if folder := own_folder(name):
-        return read_folder(folder)[:n_items]
-    raise CompanionError(
-        f"unknown benchmark {name!r}; give microworld, {', '.join(PUBLIC)}, or a folder that holds a questions.jsonl"
-    )
+    return read_folder(_known_folder(name))[:n_items]
+
+
+def check_name(name: str) -> None:
+    """Raises CompanionError for a name that is no benchmark's, without reading one."""
+    if name != "microworld" and name not in PUBLIC:
+        _known_folder(name)
+
+
+def _known_folder(name: str) -> Path:
+    folder = own_folder(name)
+    if folder is None:
+        raise CompanionError(
+            f"unknown benchmark {name!r}; give microworld, {', '.join(PUBLIC)}, or a folder with a questions.jsonl"
+        )
+    return folder
 
 
 def draw_groups(questions: Sequence[Question], n_items: int | None, seed: int) -> Sequence[Question]:

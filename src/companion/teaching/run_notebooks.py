@@ -49,14 +49,41 @@ def parse_parameters(pairs: Sequence[str]) -> dict[str, Any]:
     return parameters
 
 
-def parameters_of(notebook: Path) -> set[str]:
-    """The names that the cell tagged `parameters` of a notebook sets; a notebook without that cell is an error."""
+def parameters_of(notebook: Path) -> dict[str, Any]:
+    """What the cell tagged `parameters` of a notebook sets, by name, None where that is no literal; a notebook without
+    that cell is an error."""
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     tagged = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
     if len(tagged) != 1:
         raise CompanionError(f"{notebook} has {len(tagged)} cells tagged parameters; give it one")
     tree = ast.parse("".join(tagged[0]["source"]))
-    return {target.id for node in tree.body if isinstance(node, ast.Assign) for target in node.targets}  # type: ignore[attr-defined]
+    found: dict[str, Any] = {}
+    for node in tree.body:
+        if isinstance(node, ast.Assign):
+            try:
+                value = ast.literal_eval(node.value)
+            except ValueError:
+                value = None
+            found |= {target.id: value for target in node.targets if isinstance(target, ast.Name)}
+    return found
+
+
+WANTED = {
+    bool: "True or False",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    list: "numbers with commas between them",
+}
+"""Types of parameters, in words."""
+
+
+def _check_type(notebook: Path, name: str, value: Any, default: Any) -> None:
+    """Raises CompanionError for a value of another type than the notebook's own."""
+    kind = type(default)
+    if kind in WANTED and type(value) is not kind and (kind, type(value)) != (float, int):
+        own = f", as {default!r}" if default or default == 0 else ""
+        raise CompanionError(f"{name.upper()}={value}: {notebook.name} wants {WANTED[kind]} there{own}")
 
 
 def run_notebooks(
@@ -74,6 +101,9 @@ def run_notebooks(
         if not any(name in names for names in known.values()):
             every = sorted(set().union(*known.values()))
             raise CompanionError(f"no notebook has a parameter {name!r}; there are {', '.join(every)}")
+        for notebook, own in known.items():
+            if name in own:
+                _check_type(notebook, name, parameters[name], own[name])
     executed.mkdir(parents=True, exist_ok=True)
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # the kernel's debugger would warn about frozen modules
     # Two notebooks share the cores. A thread of torch that waits for one without a core spins on its own: with as many

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import re
-import warnings
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,7 +130,7 @@ class Row:
 
 
 def collect(name: str, rows: Iterable[Row], question: Callable[[Row], Question | None]) -> list[Question]:
-    """The questions of rows; None is left out silently, a malformed row with a warning that names it.
+    """The questions of rows; None is left out silently, a malformed one is named on stderr.
 
     Raises CompanionError where more than `TOLERATED`, and at least two, are malformed.
     """
@@ -155,7 +155,7 @@ def collect(name: str, rows: Iterable[Row], question: Callable[[Row], Question |
             f"{name}: {len(malformed)} of {total} rows are malformed, too many for the files that are meant: {shown}"
         )
     if malformed:
-        warnings.warn(f"{name}: {len(malformed)} of {total} rows are malformed and left out: {shown}", stacklevel=2)
+        print(f"{name}: {len(malformed)} of {total} rows are malformed and left out: {shown}", file=sys.stderr)
     if not found:
         raise CompanionError(f"{name}: its files hold no question; get them anew")
     return list(found.values())

@@ -16,9 +16,9 @@ import os
 import random
 import re
 import socket
+import sys
 import time
 import urllib.request
-import warnings
 from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -62,9 +62,9 @@ def read_questions(copy: Copy, known_bad: bool) -> list[Question]:
     gone = fetch({sha: url for sha, url in urls.items() if HASH.fullmatch(sha)}, copy.beside)
     if gone:
         told = ", ".join(f"{count} {reason}" for reason, count in sorted(gone.items()))
-        warnings.warn(
+        print(
             f"{NAME}: {gone.total()} of {len(urls)} pictures are not there, and their questions are left out: {told}",
-            stacklevel=2,
+            file=sys.stderr,
         )
     there = {file.name for file in (copy.beside / IMAGES).iterdir()}
     if there.isdisjoint(urls):

@@ -6,7 +6,7 @@ so those with two (before and after a movement) are left out, and their number i
 
 from __future__ import annotations
 
-import warnings
+import sys
 
 from companion.questions.public.benchmark import (
     Benchmark,
@@ -29,7 +29,7 @@ def read_questions(copy: Copy, known_bad: bool) -> list[Question]:
     table = Table(NAME, copy, ("question", "answers", "correct_answer", "question_type"), "images")
     several = sum(len(row.values["images"] or ()) > 1 for row in table)
     if several:
-        warnings.warn(f"{NAME}: {several} questions have more than one picture and are left out", stacklevel=2)
+        print(f"{NAME}: {several} questions have more than one picture and are left out", file=sys.stderr)
     return collect(NAME, table, _question)
 
 
