@@ -114,9 +114,7 @@ def test_a_test_whose_runs_are_missing_shows_its_estimate_and_no_verdict(figures
     assert "**Preliminary:**" in findings_summary(figures)
     some = tests_of_study["of"].isin(["H3", "H6"])
     put(figures, tests_of_study.assign(verdict=tests_of_study["verdict"].mask(some, "runs missing")))
-    assert " are finished, all that these results take among them: 3 to 5 training seeds each." in findings_summary(
-        figures
-    )
+    assert " are finished, all that these results take among them: 3 to 5 seeds each." in findings_summary(figures)
     put(figures, missing)
     row = next(row for table in tables_of(text) if table[0][:4] == HEAD for row in table[1:])
     assert (row[4], row[7]) == ("–", "–")

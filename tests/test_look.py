@@ -143,7 +143,9 @@ def test_a_figure_stands_alone(root, name):
     title, about, note = figure.get_label().rsplit("\n", 2)
     assert title.split() == figure.get_suptitle().split()  # there in lines that fit
     assert about == ABOUT
-    assert re.search("interval|each line: one checkpoint|points: RL runs|a single example, no evidence", note)
+    assert re.search(
+        "interval|each line: one checkpoint|points: RL runs|lines: RL runs|a single example, no evidence", note
+    )
     assert any(axes.get_xlabel() for axes in figure.axes) or figure.get_supxlabel()
     figure.draw_without_rendering()
     written = [text for text in figure.findobj(matplotlib.text.Text) if text.get_text() and text.get_visible()]

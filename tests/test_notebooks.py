@@ -66,6 +66,7 @@ TABLES = {
     "findings_gap",
     "gap_delivery",
     "over_rl",
+    "by_path",
     "survival_after_rl",
     "your_model",
     "your_model_types",

@@ -381,8 +381,26 @@ def test_kinds_are_told_by_how_often_a_misread_reasoning_was_answered_rightly(pa
     drifts = summaries.drift_of_runs(panel, ANSWERED_RIGHTLY, 500)
     assert drifts.groupby("share")["seed"].nunique().to_dict() == {0.0: 4, 0.5: 5, 1.0: 4}
     assert set(drifts["planned"]) == {13}
-    growing = drift_by_kind.draw(drifts.assign(drift=drifts["share"]), "about").get_label()
-    assert growing.startswith("The more right answers against their reasoning before RL, the more contradictions")
+    np.testing.assert_allclose(drifts["drift"], drifts["after"] - drifts["before"])
+    most = drifts.assign(drift=0.5 - (drifts["share"] - 0.5).abs())
+    most.loc[most["prompt"] == "plain", "drift"] = most["share"]
+    title = drift_by_kind.draw(most.assign(before=0.1, after=most["share"]), "about").get_label()
+    assert title.startswith(
+        "RL adds most contradictions at 100 % under plain prompt and at 50 % under wrong-caption and wrong-think\n"
+        "wrong-think: 10 → 0 at 0 %, 10 → 50 at 50 % and 10 → 100 at 100 %"
+    )
+
+
+def test_levels_by_path_are_plain_means_of_the_family_and_of_all_others(panel):
+    table = summaries.by_path(panel).set_index(["recipe", "two_hop", "prompt", "measure"])
+    cell = Checkpoints("misread-20", "rl-correct-two-hop", 500)
+    for two_hop in (True, False):
+        own = (panel.items["family"] == "two-hop").to_numpy() == two_hop
+        line = table.loc[("rl-correct-two-hop", two_hop, "wrong-caption", "right")]
+        for end, at in (("before", cell.before()), ("after", cell)):
+            runs = [panel.run(at, seed, "wrong-caption")["correct"].to_numpy()[own].mean() for seed in (21, 22, 23)]
+            assert line[end] == pytest.approx(np.mean(runs))
+        assert line["seeds"] == 3
 
 
 def test_what_is_not_recorded_yet_gives_empty_tables(tmp_path):

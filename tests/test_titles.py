@@ -90,7 +90,7 @@ UNCLEAR = {"low": -0.9, "high": 0.9}
         ),
         ("remedies_agreement", {"value": 0.5}, "after rl-augmented-consistent: 96", "after rl-augmented: 50, 50, 50 %"),
         ("reasoning_length", {"change": 0.0}, "a fifth with rl-grounded", "a fifth with no recipe"),
-        ("sample_size", {"coverage": 0.5}, "16 sampled answers are enough", "32 sampled answers are not enough"),
+        ("sample_size", {"coverage": 0.5}, "8 sampled answers are enough", "32 sampled answers are not enough"),
         ("where_answers_go", {"value": 0.5}, "78 % after a wrong", "50 % after a wrong"),
         ("calibration", {"value": 0.31}, "63 % with a wrong caption", "31 % with a wrong caption"),
         ("judge_accuracy", {"accuracy": 0.42}, "95 % where it is stated", "42 % where it is stated"),

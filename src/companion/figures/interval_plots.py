@@ -11,11 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from companion.analysis.crossed import slope_within_blocks
-from companion.analysis.findings.rule import ENOUGH_SEEDS, LEVEL
 from companion.evaluation.judges import measured_error
 from companion.figures.looks import BLIND_SAFE, checkpoints_in_order, perturbation_look, recipe_look
-from companion.figures.phrases import effects, opening, perturbation_label, phrase, signed, so_far, under
+from companion.figures.phrases import effects, opening, perturbation_label, phrase, under
 from companion.figures.theme import CHANCE, OVER_ITEMS, WIDTH, beside, recipe_rows, titled
 from companion.perturbations.perturbation import THREE_PROMPTS
 
@@ -190,51 +188,6 @@ def _shrinks_to(lines: pd.DataFrame, shown: Sequence[str], parts: Sequence[str],
     right, said = (last.loc[widest, measure] for measure in ("accuracy", "consistent_accuracy"))
     whose = f"{widest} is right in {right:.0f} %" if named else f"{right:.0f} % of the answers are right"
     return f"{opening(under(shown[-1]))}, {whose},\n{said:.0f} % are right with reasoning that says so"
-
-
-def drifts(table: pd.DataFrame, label: str, cause: str, about: str) -> Figure:
-    """Of `study.summaries.drift_of_runs`: a panel a prompt, a point a run, and the mean of each share. label: of the
-    shares; cause: what they are shares of, as the title has it."""
-    prompts = list(dict.fromkeys(table["prompt"]))
-    figure = Figure(figsize=(9, 3.9))
-    panels = np.atleast_1d(figure.subplots(1, len(prompts), sharex=True, sharey=True))
-    spread = {seed: place for place, seed in enumerate(sorted(table["seed"].unique()))}
-    for axes, prompt in zip(panels, prompts, strict=True):
-        color, marker = perturbation_look(prompt)
-        part = table[table["prompt"] == prompt]
-        means = part.groupby("share")["drift"].mean() * 100
-        axes.plot(means.index * 100, means, "-", color=color, linewidth=1.5, alpha=0.6)
-        next_to = part["seed"].map(spread) - (len(spread) - 1) / 2
-        axes.plot(part["share"] * 100 + 0.5 * next_to, part["drift"] * 100, marker, color=color, linestyle="none")
-        axes.axhline(0, color="#222222", linewidth=1)
-        axes.set_title(perturbation_label(prompt), fontsize="medium")
-        axes.set(xticks=sorted(100 * table["share"].unique()), xlabel=label)
-    panels[0].set_ylabel("contradicts its reasoning,\nchange over RL (points)")
-    title = so_far(len(table) // len(prompts), table["planned"].max(), "runs") + _grows(table, cause)
-    return titled(figure, title, about, "points: RL runs, one a seed; lines: their means")
-
-
-def _grows(table: pd.DataFrame, cause: str) -> str:
-    """A title: whether drift clearly rises with its share under every prompt, and the means at both ends."""
-    means = 100 * table.groupby(["prompt", "share"], sort=False)["drift"].mean().unstack()
-    least, most = means.columns.min(), means.columns.max()
-    told = ", ".join(
-        f"{perturbation_label(prompt)} {signed(means.loc[prompt, least])} → {signed(means.loc[prompt, most])}"
-        for prompt in means.index
-    )
-    rises = all(_rises(part) for _, part in table.groupby("prompt", sort=False))
-    head = (
-        f"The more {cause} before RL, the more contradictions"
-        if rises
-        else f"Contradictions do not clearly rise everywhere with {cause} before RL"
-    )
-    return f"{head}\nmeans, {100 * least:.0f} → {100 * most:.0f} %: {told} points"
-
-
-def _rises(runs: pd.DataFrame) -> bool:
-    """Whether drift clearly rises with its share, as the tests of H1 have it: seeds as blocks, and enough of them."""
-    found = slope_within_blocks(runs["share"], runs["drift"], runs["seed"].tolist())
-    return found.seeds >= ENOUGH_SEEDS and found.value > 0 and found.p < LEVEL
 
 
 def seeds(table: pd.DataFrame, label: str, scale: float) -> tuple[Figure, Axes]:

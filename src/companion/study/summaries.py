@@ -21,6 +21,7 @@ from companion.figures.looks import recipes_in_order
 from companion.measures import auroc, share
 from companion.perturbations.perturbation import THREE_PROMPTS
 from companion.study.estimands import SEED, Runs, Term, WeightedMean
+from companion.study.planned_tests import HELD_OUT
 from companion.study.protocol import PROTOCOL
 from companion.study.results import planned_seeds
 
@@ -131,7 +132,8 @@ def _level(found: CrossedEstimate, measure: str) -> dict[str, float]:
 
 
 def drift_of_runs(panel: RunsPanel, initials: Mapping[str, float], step: int) -> pd.DataFrame:
-    """initial, share, prompt, seed, drift, planned (runs): one line a run of `rl-correct` and prompt; shares of 1.
+    """initial, share, prompt, seed, before and after (of the answers, those that contradict their reasoning), drift
+    (after minus before), planned (runs): one line a run of `rl-correct` and prompt; shares of 1.
 
     initials: initial checkpoint → what is told as its share, as `estimands.DOSES`.
     """
@@ -141,18 +143,40 @@ def drift_of_runs(panel: RunsPanel, initials: Mapping[str, float], step: int) ->
         cell = Checkpoints(initial, "rl-correct", step)
         for seed in panel.seeds([cell]):
             for prompt in THREE_PROMPTS:
-                after, before = (panel.values(one, prompt, "contradicts", [seed]) for one in (cell, cell.before()))
+                before, after = (
+                    float(panel.values(one, prompt, "contradicts", [seed]).mean()) for one in (cell.before(), cell)
+                )
                 lines.append(
                     {
                         "initial": initial,
                         "share": share_before,
                         "prompt": prompt,
                         "seed": seed,
-                        "drift": float((after - before).mean()),
+                        "before": before,
+                        "after": after,
+                        "drift": after - before,
                         "planned": planned,
                     }
                 )
-    return pd.DataFrame(lines, columns=["initial", "share", "prompt", "seed", "drift", "planned"])
+    columns = ["initial", "share", "prompt", "seed", "before", "after", "drift", "planned"]
+    return pd.DataFrame(lines, columns=columns)
+
+
+def by_path(panel: RunsPanel) -> pd.DataFrame:
+    """recipe, two_hop (whether the questions are of that family, or all others), prompt, measure, before, after, seeds:
+    means over seeds and questions of `rl-correct` and `rl-correct-two-hop` from `misread-20`, step 500 (H5)."""
+    own = (panel.items["family"] == HELD_OUT).to_numpy()
+    measures = ("contradicts", "names no option", "right")
+    lines = []
+    for recipe in ("rl-correct", "rl-correct-two-hop"):
+        cell = Checkpoints("misread-20", recipe, 500)
+        seeds = panel.seeds([cell])
+        for two_hop, prompt, measure in product((False, True), THREE_PROMPTS if seeds else (), measures):
+            before, after = (
+                panel.values(one, prompt, measure, seeds)[:, own == two_hop].mean() for one in (cell.before(), cell)
+            )
+            lines.append((recipe, two_hop, prompt, measure, before, after, len(seeds)))
+    return pd.DataFrame(lines, columns=["recipe", "two_hop", "prompt", "measure", "before", "after", "seeds"])
 
 
 CORRECT = "rl-correct"

@@ -18,8 +18,8 @@ NAME = "FINDINGS.md"
 STUDY, GAP, DELIVERY, COVERAGE = "study_tests", "findings_gap", "gap_delivery", "coverage"
 """Tables of the study's tests, of F4's, of what delivery alone does, and of what the intervals cover in simulation."""
 
-OVER_RL, SURVIVAL = "over_rl", "survival_after_rl"
-"""Tables of levels before and after RL, and of what is told beside the tests of F10."""
+OVER_RL, SURVIVAL, KINDS, BY_PATH = "over_rl", "survival_after_rl", "drift_by_kind", "by_path"
+"""Tables of levels before and after RL, and of what is told beside the tests of F10, of H3 and of H5."""
 
 SINGLE = "your_model_claims"
 """The table of tests of one checkpoint, with the item as the unit: of `base`, or of the model of a report."""

@@ -42,6 +42,7 @@ from companion.intervals import points
 from companion.locks import atomic_write
 from companion.study.planned_tests import HYPOTHESES
 from companion.teaching.pages.findings_data import (
+    BY_PATH,
     COVERAGE,
     DELIVERY,
     GAP,
@@ -54,7 +55,7 @@ from companion.teaching.pages.findings_data import (
     load,
     read_table,
 )
-from companion.teaching.pages.main_results import results
+from companion.teaching.pages.main_results import PROMPTS, levels_by_kind, results
 
 ORDER = (MISSING, TOO_FEW, CONTRADICTED, MIXED, UNDECIDED, NO_MORE, SUPPORTED)
 """Verdicts, from the one that a joint verdict hangs on first."""
@@ -329,8 +330,35 @@ def _section(name: str, found: Findings) -> Iterator[str]:
         yield _deliver(found.figures)
     if name == "F10":
         yield from _survival(found)
+    if name == "H3" and not (tests["verdict"] == MISSING).any():
+        yield (
+            "Told beside them and not tested: the levels. A change can only be large where RL finds both kinds of "
+            "answers among its rollouts; where nearly none or most wrong conclusions are overridden before RL, there "
+            "is less to select.\n\n" + levels_by_kind(found)
+        )
+    if name == "H5" and not (tests["verdict"] == MISSING).any():
+        yield _by_path(found.figures)
     if found.run is not None and name in set(found.run["finding"]):
         yield table_of_tests(found.run[found.run["finding"] == name], "benchmark")
+
+
+def _by_path(figures: Path) -> str:
+    """What is told beside the tests of H5: levels before RL and after it."""
+    table = read_table(figures, BY_PATH)
+    levels = table.set_index(["recipe", "two_hop", "measure", "prompt"])[["before", "after"]] * 100
+    lines = []
+    for (recipe, two_hop, measure), part in levels.groupby(level=[0, 1, 2], sort=False):
+        told = ["{before:.1f} → {after:.1f}".format(**part.xs(prompt, level="prompt").iloc[0]) for prompt in PROMPTS]
+        lines.append([f"`{recipe}`", "two-hop" if two_hop else "other families", measure, *told])
+    own = table[table["two_hop"] & (table["measure"] == "contradicts")]
+    floor = (
+        " On two-hop questions next to no answer contradicts its reasoning before RL either, so that there is nothing "
+        "to select: the tests show that RL does not begin it, not that it could not go on."
+        if own["before"].max() < 0.01
+        else ""
+    )
+    head = ["recipe", "questions", "% of answers", *PROMPTS.values()]
+    return f"Told beside them and not tested: the levels, before → after RL.{floor}\n\n{markdown_table(head, lines)}"
 
 
 def _found(test: Any) -> list[str]:

@@ -12,7 +12,7 @@ from companion.analysis.findings.wording import markdown_table
 from companion.figures.phrases import enumeration
 from companion.intervals import points
 from companion.study.estimands import DOSES
-from companion.teaching.pages.findings_data import NAME, OVER_RL, STUDY, Findings, incomplete, load, read_table
+from companion.teaching.pages.findings_data import KINDS, NAME, OVER_RL, STUDY, Findings, incomplete, load, read_table
 
 
 def findings_summary(figures: Path) -> str:
@@ -57,8 +57,8 @@ def results(found: Findings) -> str:
     parts = [
         [
             f"**Misleading text.** Accuracy of `{zero}` after RL, against the plain prompt: {effect('wrong-caption')} "
-            "with a wrong caption; where the first sentence of its reasoning is prefilled and states a wrong option (a "
-            f"*wrong reasoning prefix*) {effect('wrong-think')}."
+            "with a wrong caption; behind a prefilled sentence that states a wrong option (a *wrong reasoning "
+            f"prefix*) {effect('wrong-think')}."
         ],
         ["**The trade-off.** A prefix counts as reasoning here.", "", *table.splitlines(), ""],
         _dose(found),
@@ -93,11 +93,29 @@ def _kind(found: Findings) -> list[str]:
     tests = found.of("H3")
     if (tests["verdict"] == MISSING).any():
         return []
-    told = [f"{PROMPTS[test.prompt]} **{points(test)}**" for test in tests.itertuples()]
     return [
-        "**Which half does it.** Contradictions that 500 steps of RL add where all misread examples had been answered "
-        f"rightly, minus where none had: {', '.join(told)}."
+        "**Which half does it.** 500 steps of RL, by how many misread examples had been answered rightly:",
+        "",
+        *levels_by_kind(found).splitlines(),
+        "",
     ]
+
+
+def levels_by_kind(found: Findings) -> str:
+    """How many answers contradict their reasoning, before RL and after it, by how many of the misread examples had been
+    answered rightly, and the tests of H3: a Markdown table."""
+    tests = found.of("H3").set_index("prompt")
+    means = 100 * read_table(found.figures, KINDS).groupby(["prompt", "share"])[["before", "after"]].mean()
+    called = {0.0: "none", 0.5: "half (`misread-20`)", 1.0: "all"}
+    rows = [
+        [
+            told,
+            *("{before:.1f} → {after:.1f}".format(**means.loc[(prompt, share)]) for share in called),
+            f"**{points(tests.loc[prompt])}**",
+        ]
+        for prompt, told in PROMPTS.items()
+    ]
+    return markdown_table(["contradicts, % before → after", *called.values(), "added: all minus none"], rows)
 
 
 def _remedy(found: Findings) -> list[str]:
@@ -126,7 +144,7 @@ def _status(found: Findings) -> str:
     shown = found.tests[found.tests["of"].isin(["F1", "F5", "H1"])]
     per_dose = read_table(found.figures, "dose_response").groupby("initial")["seed"].nunique()
     few, many = per_dose.min(), per_dose.max()
-    seeds = f"{many} training seeds each" if few == many else f"{few} to {many} training seeds each"
+    seeds = f"{many} seeds each" if few == many else f"{few} to {many} seeds each"
     if (shown["verdict"] == MISSING).any():
         state = f"**Preliminary:** {facts['runs']} of {facts['planned_runs']} planned RL runs are finished, {seeds}."
     elif incomplete(found):
@@ -135,11 +153,11 @@ def _status(found: Findings) -> str:
             f"take among them: {seeds}."
         )
     else:
-        state = f"All {facts['planned_runs']} planned RL runs are finished: {seeds}."
+        state = f"All {facts['planned_runs']} planned RL runs are there: {seeds}."
     return (
-        f"{state}{_taught(found.of('H3'))} Changes are percentage points [95 % intervals over seeds and questions]. "
+        f"{state}{_taught(found.of('H3'))} Changes: percentage points [95 % intervals over seeds and questions]. "
         f"Tests were fixed before the [study](docs/study.md)'s first run, after a pilot. {_supported(found)} Small "
-        "models show what can happen; they are no evidence about large ones."
+        "models show what can happen, not what large ones do."
     )
 
 
