@@ -14,6 +14,7 @@ from PIL import Image
 
 from companion.analysis.findings import FINDINGS
 from companion.study.planned_tests import HYPOTHESES
+from companion.teaching.pages.findings_data import load
 
 pytestmark = pytest.mark.slow
 needs_sphinx = pytest.mark.skipif(find_spec("myst_nb") is None, reason="the extra site is not installed")
@@ -155,6 +156,11 @@ def test_related_work_leads_to_findings_files_and_measures_that_there_are(root):
     for module, name in places:
         assert hasattr(importlib.import_module(module), name), (module, name)
     assert not re.findall(r"\d ?%|\d points", page)  # numbers of findings stand in FINDINGS.md
+    verdicts = load(root / "figures").joint
+    told = re.findall(r"\[([FH]\d+)\]\(\S+\)\s+\*(\w+)\*", page)
+    assert len(told) > 20
+    for name, verdict in told:
+        assert verdict in set(verdicts[name]), (name, verdict)
 
 
 @needs_sphinx
