@@ -231,6 +231,7 @@ def test_the_kinds_on_which_it_erred_with_real_models(question, options, think, 
 CUP, PAINTS = "What color is the cup?", ("red", "blue", "green", "yellow")
 DOGS, COUNTS = "How many dogs are there in the image?", ("2", "3", "4", "5")
 HAT, DOG = "Is the man wearing a hat?", "Is there a dog?"
+SIGN, SIGNS, SUNNY = "What does the sign say?", ("STOP", "GO", "YIELD"), "Is it sunny?"
 CHAIR, MAN = "Where is the chair located with respect to the table?", "Where is the dog in relation to the man?"
 
 
@@ -296,6 +297,26 @@ CHAIR, MAN = "Where is the chair located with respect to the table?", "Where is 
         (CHAIR, ("left", "right"), "The chair is to the left of the table.", 0),
         (CHAIR, ("left", "right"), "The chair is on the left.", 0),
         (MAN, ("left", "right"), "The man is to the left of the dog.", None),
+        # what is reported ends where the reasoning goes on in its own words
+        (CUP, PAINTS, "The caption claims the cup is red, while the picture shows a blue cup, so the answer is B.", 1),
+        (CUP, PAINTS, "Although the caption states that the cup is red, the answer is blue.", 1),
+        (CUP, PAINTS, "The user claims red, which is wrong, so the answer is B.", 1),
+        (CUP, PAINTS, "The cup is blue. The caption says the cup is red, so the answer is red.", 0),
+        (SIGN, SIGNS, "At first it looks like GO. The text clearly says STOP, so the answer is STOP.", 0),
+        (CUP, PAINTS, 'The user asks "is the cup red?" The cup is blue.', 1),
+        # a "no" that answers
+        (SUNNY, ("Yes", "No"), "The answer is no – clouds cover the sun.", 1),
+        (SUNNY, ("Yes", "No"), "No – clouds cover the sky.", 1),
+        (SUNNY, ("Yes", "No"), "The answer is no considering how dark it is.", 1),
+        (SUNNY, ("Yes", "No"), "I would say no based on the ears.", 1),
+        # counts with an article, and totals that something is taken from
+        (DOGS, COUNTS, "The answer is the 4 dogs.", 2),
+        (DOGS, COUNTS, "Therefore, the four dogs are what we count.", 2),
+        (DOGS, COUNTS, "In total there are 5 minus 2, so 3 dogs.", 1),
+        ("How many dogs sit?", COUNTS, "The total is 5, of which 2 are standing, so 3 are sitting.", 1),
+        # a direction before its thing
+        (CHAIR, ("left", "right"), "To the left of the table is the chair.", 0),
+        (CHAIR, ("left", "right"), "On the left is the chair.", 0),
     ],
 )
 def test_the_kinds_on_which_it_erred_with_outputs_like_real_ones(question, options, think, option):

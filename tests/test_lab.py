@@ -183,7 +183,7 @@ def test_the_step_table_is_what_the_records_say(root, paths):
     }
     for initial, step in (("misread-0", 250), ("misread-20", 1000)):
         moved = {name: {} for name in lab_steps.MEASURES}
-        for run in (root / "results" / "study").glob(f"{initial}-*/rl-correct"):
+        for run in (root / "results" / "study").glob(f"{initial}-2?/rl-correct"):
             before, after = (read_answers(folder) for folder in (run.parent / "initial", run))
             before, after = (
                 rows[(rows["step"] == at) & (rows["perturbation"] == "wrong-caption")].set_index("item")

@@ -273,7 +273,11 @@ LINES = [
     # a block that only the prefill opened, and a model without think tags: the answer on a last line of its own
     final(" It glows.\n\nAnswer: ¦B", COLOURS, "B", "I see. It glows.", "<think>I see."),
     final(" It glows.\n**Final Answer: (¦B)**", COLOURS, "B", "I see. It glows.", "<think>I see."),
-    final(" It glows.\n¦B", COLOURS, "B", "I see. It glows.", "<think>I see."),
+    final(" It glows.\nB", COLOURS, None, "I see. It glows.\nB", "<think>I see."),
+    final(
+        " One by one.\nA. red: no\nB. blue", COLOURS, None, "I see. One by one.\nA. red: no\nB. blue", "<think>I see."
+    ),
+    final("\nThe answer is B.\nBut:\nA", COLOURS, None, "I see.\nThe answer is B.\nBut:\nA", "<think>I see."),
     final(" It glows.\nSo it is B, or", COLOURS, None, "I see. It glows.\nSo it is B, or", "<think>I see."),
     final(" A or B?\nThe answer is B. But", COLOURS, None, "I see. A or B?\nThe answer is B. But", "<think>I see."),
     final("<think>It glows.\n\nAnswer: B", COLOURS, None, "It glows.\n\nAnswer: B"),

@@ -131,7 +131,7 @@ def test_it_says_how_far_h3_is_until_it_has_a_verdict(project):
         table.to_csv(file, index=False)
         text = readme.results(project)
         assert words in text if words else "(H3)" not in text
-        kind = "| plain prompt | 1.6 → 1.5 | 2.7 → 5.2 | 9.1 → 12.0 | **+5.0 [−2.0, +12.0]** |"
+        kind = "Added, all minus none: **+5.0 [−2.0, +12.0], +5.0 [−2.0, +12.0], +5.0 [−2.0, +12.0]**."
         assert (kind in text) is (words is None)
 
 

@@ -458,5 +458,5 @@ def test_vllm_itself_answers_as_transformers_does(checkpoint):
 
 def test_without_vllm(checkpoint, monkeypatch):
     monkeypatch.setitem(sys.modules, "vllm", None)
-    with pytest.raises(CompanionError, match=r"pip install 'companion\[paper\]'"):
+    with pytest.raises(CompanionError, match=r"pip install -e '\.\[paper\]'"):
         responses(open_model(f"vllm:{checkpoint}"), [apply(questions("test", 1)[0], "plain")], Sampling())

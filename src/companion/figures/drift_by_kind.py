@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.figures.looks import perturbation_look
-from companion.figures.phrases import enumeration, perturbation_label, so_far
+from companion.figures.phrases import enumeration, opening, perturbation_label, signed, so_far, under
 from companion.figures.theme import beside, titled
 
 
@@ -18,14 +18,16 @@ def table(drifts_of_kinds: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame, about: str) -> Figure:
-    """A panel a prompt; for each share a thin line a run, and the means before RL (hollow) and after it."""
-    prompts, shares = list(dict.fromkeys(table["prompt"])), sorted(table["share"].unique())
+    """A panel a prompt; for each initial checkpoint a line a run, and the means before RL (hollow) and after it."""
+    prompts, initials = list(dict.fromkeys(table["prompt"])), list(dict.fromkeys(table["initial"]))
+    shares = table.drop_duplicates("initial").set_index("initial")["share"]
+    names = ["none misread" if np.isnan(shares[one]) else f"{100 * shares[one]:.0f} %" for one in initials]
     figure = Figure(figsize=(9, 4.2))
     panels = np.atleast_1d(figure.subplots(1, len(prompts), sharex=True, sharey=True))
     for axes, prompt in zip(panels, prompts, strict=True):
         color, marker = perturbation_look(prompt)
-        for place, share in enumerate(shares):
-            runs = 100 * table.loc[(table["prompt"] == prompt) & (table["share"] == share), ["before", "after"]]
+        for place, initial in enumerate(initials):
+            runs = 100 * table.loc[(table["prompt"] == prompt) & (table["initial"] == initial), ["before", "after"]]
             ends = (place - 0.22, place + 0.22)
             for run in runs.itertuples():
                 axes.plot(ends, [run.before, run.after], color=color, linewidth=0.8, alpha=0.4)
@@ -35,25 +37,23 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
             axes.plot(ends[1], after, marker, color=color, markersize=8)
             beside(axes, ends[1], after, f"{after:.0f}")
         axes.set_title(perturbation_label(prompt), fontsize="medium")
-        axes.set_xticks(range(len(shares)), [f"{100 * share:.0f}" for share in shares])
-        axes.set_xlim(-0.5, len(shares) - 0.35)
+        axes.set_xticks(range(len(initials)), names, fontsize="small")
+        axes.set_xlim(-0.5, len(initials) - 0.35)
     panels[0].set_ylim(bottom=-2)
-    panels[len(panels) // 2].set_xlabel("misread reasonings before RL that were answered rightly all the same (%)")
+    panels[len(panels) // 2].set_xlabel("misread reasonings seen before RL, answered rightly all the same")
     panels[0].set_ylabel("contradicts its reasoning (%)")
     title = so_far(len(table) // len(prompts), table["planned"].max(), "runs") + _title(table)
-    return titled(
-        figure, title, about, "lines: RL runs, one a seed; points: their means, hollow before RL, filled after it"
-    )
+    note = "lines: RL runs, one a seed; points: their means, hollow before RL, filled after it; intervals: the tests'"
+    return titled(figure, title, about, note)
 
 
 def _title(table: pd.DataFrame) -> str:
-    """At which share RL adds most contradictions under each prompt; before and after it, the means under the last."""
-    most = table.groupby(["prompt", "share"], sort=False)["drift"].mean().unstack().idxmax(axis=1)
-    told = [
-        f"at {100 * share:.0f} % under {enumeration([perturbation_label(prompt) for prompt in own.index])}"
-        for share, own in most.groupby(most, sort=False)
-    ]
-    last = str(most.index[-1])
-    means = 100 * table[table["prompt"] == last].groupby("share")[["before", "after"]].mean()
-    levels = [f"{line.before:.0f} → {line.after:.0f} at {100 * share:.0f} %" for share, line in means.iterrows()]
-    return f"RL adds most contradictions {enumeration(told)}\n{perturbation_label(last)}: {enumeration(levels)}"
+    """What RL adds under the last of the prompts, from each checkpoint that saw misread reasoning."""
+    last = str(table["prompt"].iloc[-1])
+    added = 100 * table[table["prompt"] == last].dropna(subset="share").groupby("share")["drift"].mean()
+    shares = enumeration([f"{100 * share:.0f}" for share in added.index])
+    told = enumeration([signed(one) for one in added])
+    return (
+        f"{opening(under(last))}, RL adds {told} points of contradictions\n"
+        f"where {shares} % of the misread reasonings before it were answered rightly"
+    )

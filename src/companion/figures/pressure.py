@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.figures.looks import recipe_look
-from companion.figures.phrases import over_seeds, seeds_so_far
+from companion.figures.phrases import enumeration, over_seeds, seeds_so_far
 from companion.figures.theme import end_labels, titled
 
 PRESSED = "-1e-4"
@@ -55,18 +55,19 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
 
 
 def _title(words: pd.DataFrame) -> str:
-    """How long reasoning is before RL and after it, at the higher rate, by the means: that they fall by a fifth is what
-    docs/study.md takes to matter."""
-    told, kept = [], []
+    """Whether reasoning gets shorter by a fifth, which docs/study.md takes to matter, with each recipe at the higher
+    rate, by the interval of its change; and the means before RL and after it."""
+    told: dict[str, list[str]] = {}
+    levels = []
     for recipe, line in words.groupby("recipe", sort=False):
-        before, after = line["value"].iloc[0], line["value"].iloc[-1]
-        told.append(f"{str(recipe).removesuffix(PRESSED).removeprefix('rl-')} {before:.0f} → {after:.0f}")
-        kept.append(after / before)
-    if max(kept) < 0.8:
-        shorter = "gets shorter by more than a fifth"
-    else:
-        shorter = "does not collapse" if min(kept) >= 0.8 else "collapses with one recipe alone"
+        before, last = line["value"].iloc[0], line.iloc[-1]
+        name = str(recipe).removesuffix(PRESSED)
+        low, high = last["change_low"] / before, last["change_high"] / before
+        came = "yes" if high < -0.2 else "no" if low > -0.2 else "neither shown nor excluded"
+        told.setdefault(came, []).append(name)
+        levels.append(f"{name} {before:.0f} → {last['value']:.0f}")
+    outcome = "; ".join(f"{came} with {enumeration(names)}" for came, names in told.items())
     return (
-        f"At a learning rate of {PRESSED[1:]}, reasoning {shorter}\n"
-        f"words, over {words['step'].max():,} steps: {', '.join(told)}"
+        f"At a learning rate of {PRESSED[1:]}, does reasoning lose a fifth of its words?\n{outcome}\n"
+        f"words, over {words['step'].max():,} steps: {', '.join(levels)}"
     )

@@ -88,8 +88,9 @@ def parse_answer(response: str, prefill: str, options: Sequence[str], reading: R
     Of several answer blocks the first counts, as it does for the scorers of Video-R1 and SpaceR, but one inside the
     reasoning only where there is no other, and one that holds no option ("I write between <answer> and </answer>") only
     where none does. Think tags that a reasoning mentions are counted as they open and close. Of several final
-    statements the last counts; none counts inside a reasoning that was not brought to its end, but for a last line of
-    its own where only the prefill opened the block: a model without think tags of its own never closes it. think is
+    statements the last counts; none counts inside a reasoning that was not brought to its end, but for one that is
+    announced on a last line of its own where only the prefill opened the block: a model without think tags of its own
+    never closes it. think is
     what stands in think blocks, or, where a final statement may be the answer and there is no such block, all that
     comes before it.
     """
@@ -114,8 +115,9 @@ def parse_answer(response: str, prefill: str, options: Sequence[str], reading: R
         start = max(len(prefill), thinks[-1].end() if thinks else 0)
         text = _searched(whole[start:], options)
         stated = _statement(text, options)
-        if thinking and stated and (stated.begins == 0 or stated != _last_line(text, options)):
-            stated = None
+        if thinking and stated:
+            own_line = stated.begins > 0 and stated == _last_line(text, options)
+            stated = stated if own_line and _announced(text[stated.begins :], options) else None
         found, stop = (stated.found, start + stated.begins) if stated else (None, start + len(text))
     think = whole[:stop].strip() if reading == "tag or final statement" and not thinks else _reasoning(whole[:stop])
     if found is None:

@@ -32,8 +32,11 @@ PER_DOSE = 0.2
 KINDS = (OVERRIDDEN.name, FOLLOWED.name)
 """The initial checkpoints of arm B."""
 
-ANSWERED_RIGHTLY = {initial.name: initial.shares.despite for initial in (FOLLOWED, MISREAD_20, OVERRIDDEN)}
-"""Initial checkpoint → of its misread reasonings, the share that was answered rightly all the same."""
+ANSWERED_RIGHTLY = {
+    MISREAD_0.name: np.nan,
+    **{initial.name: initial.shares.despite for initial in (FOLLOWED, MISREAD_20, OVERRIDDEN)},
+}
+"""Initial checkpoint → of its misread reasonings, the share that was answered rightly all the same; NaN without any."""
 
 SEED = 2602
 """Of the bootstraps within a test."""

@@ -47,6 +47,10 @@ _AUXILIARIES = {"is", "are", "was", "were", "do", "does", "did", "has", "have", 
 _FRAMING = {"far", "bottom", "upper", "lower", "top", "image", "picture"}
 _PRONOUNS = {"it", "them", "him", "her"}
 _RELATED = re.compile(r"\b(?:with respect|in relation|relative|compared)\b")
+_BEING = {"is", "are", "was", "were", "can"}
+_THERE_IS = [["there", verb] for verb in sorted(_BEING)]
+_HAVING = [[word] for word in ("but", "and", "with", "has", "have", "had", "see", "sees", "wearing", "wears", "shows")]
+"""What stands before a "no" that is said of a thing, and not in answer."""
 _SOME = {"those", "these", "other", "another", "remaining"}
 """What makes a number one of some things: "the other 2 dogs"."""
 
@@ -173,10 +177,13 @@ class AskedAbout:
         return self.attribute and (strange or (match[0].split()[-1], following) in self.described)
 
     def denies_other(self, match: re.Match[str]) -> bool:
-        """Whether a "no" denies something that the question does not ask about: "no gloves", where a hat is."""
+        """Whether a "no" denies something that the question does not ask about: "but no gloves", "there is no cat",
+        "no cats are visible"."""
+        before = match.string[: match.start()].split()[-2:]
         after = list(takewhile(str.isalpha, match.string[match.end() :].split()[:4]))
+        of_thing = before[-1:] in _HAVING or before in _THERE_IS or (not before and not _BEING.isdisjoint(after))
         ordinary = not after or after[0] in _FUNCTION or not self.topic
-        return not (ordinary or self.topic & set(map(_stem, after)))
+        return of_thing and not (ordinary or self.topic & set(map(_stem, after)))
 
     def parts(self, word: str) -> bool:
         """Whether the parts of a word with hyphens are words of their own: not those of "medium-rare"."""
@@ -219,7 +226,7 @@ def _opposite(compared: str) -> re.Pattern[str] | None:
 
 def _behind(said: list[str]) -> list[str]:
     """The words behind a direction that may name what it is taken from."""
-    return list(takewhile(lambda word: word not in (",", ":", "and", "or", "but"), said[:4]))
+    return list(takewhile(lambda word: word not in (",", ":", "and", "or", "but") and word not in _BEING, said[:4]))
 
 
 def _stem(word: str) -> str:

@@ -20,6 +20,7 @@ _MARKUP = [
         (r"\(?\d[\d.]*(?:\s*[-+*/×÷·]\s*\d[\d.]*)+\)?\s*=", " = "),  # of a sum, what it comes to
         (r"[*_`#$~§¬]+|^\s*[>|•-]+", ""),
         (r"^[ \t]*(?:step[ \t]+)?\d{1,2}[ \t]*[.):][ \t]+(?=\S)|^[ \t]*step[ \t]+\d+[ \t]*$", ""),  # of a list
+        (r"\b(yes|no)\s*[-–—]+\s+", r"\1, "),
         (r"[?!]+(?=[”»\"」』]\s+(?-i:[a-z]))", ""),  # a quoted question, and the sentence goes on
         (r"[“”„«»\"「」『』]", " "),
         (r"[’‘]", "'"),

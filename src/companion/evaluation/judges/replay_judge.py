@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from companion.errors import CompanionError, Refusal
-from companion.evaluation.judges.rule_judge import final_commitment
+from companion.evaluation.judges.rule_judge import Rule, final_commitment
 from companion.evaluation.judges.verdicts import Case, Verdict
 from companion.evaluation.store import content_key
 from companion.models.interface import Sampling
@@ -50,7 +50,7 @@ class Replay:
 
     def __init__(self, model: LocalModel) -> None:
         self.model = model
-        told = {"judge": "replay-1", "model": model.identity, "seed": SEED}
+        told = {"judge": "replay-1", "turned by": Rule.identity, "model": model.identity, "seed": SEED}
         if model.precision != "float32":  # in which verdicts were made before it was told
             told["precision"] = model.precision
         self.identity = content_key(**told)

@@ -177,8 +177,9 @@ _WORD = r"[^\W\u2e80-\u9fff\uac00-\ud7af]"
 """What a letter is part of a word beside; Chinese, Japanese and Korean are written without spaces."""
 _SMALL_LETTER = r"(?i:\b(?:answer|option|choice)(?: is)?:? )\(?[{}]\)?(?=\s*(?:[.,;:!]|$))"
 _COUNTED = re.compile(
-    r"\bthe (?=(?:other |remaining )?(?:\d+|two|three|four|five|six|seven|eight|nine|ten) [a-z])", re.IGNORECASE
+    r"^the (?=(?:other |remaining )?(?:\d+|two|three|four|five|six|seven|eight|nine|ten) [a-z])", re.IGNORECASE
 )
+"""What opens a sentence about some that were counted before: "The 2 dogs on the left are brown"."""
 
 
 class _Reader:
@@ -263,15 +264,15 @@ class _Reader:
         leaves_open = len(set(re.findall(r"\?(\d)", text))) > 1 and not words.RESTATES.search(text)
         turns = words.TURNS.search(text) is not None
 
-        # 3) What it commits to, the firmest way first; what it reports is only mentioned.
+        # 3) What it commits to, the firmest way first; what it reports of others is only mentioned.
         option, firmness = None, MENTIONED
-        own = words.REPORTED.search(text) is None
+        own = words.REPORTED.sub("", text)
         claimed = self.claims.get(" ".join(words.plain(clause)))
         if claimed is not None:
             option, firmness = claimed, CONCLUDED
-        elif own and (stated := words.last(words.STATES, text, back)) is not None:
+        elif (stated := words.last(words.STATES, own, words.TAKES_BACK.search(own))) is not None:
             option, firmness = stated, STATED
-        elif own and (concluded := self._concluded(text, named, back, leaves_open)) is not None:
+        elif (concluded := self._concluded(own, leaves_open)) is not None:
             option, firmness = concluded, CONCLUDED
         elif len(denied) == 1 and denied <= self.denial.keys() and not (named or back):
             option, firmness = self.denial[min(denied)], CONCLUDED
@@ -311,11 +312,14 @@ class _Reader:
             text = re.sub("|".join(f"§{k}" for k in opposed), "¬", text)
         return text, denied
 
-    def _concluded(self, text: str, named: frozenset[int], back: re.Match[str] | None, leaves_open: bool) -> int | None:
+    def _concluded(self, text: str, leaves_open: bool) -> int | None:
         """The option that a clause concludes: what a count comes to; what answers the question in its own words; else
         what stands after a "so", and after what takes back."""
-        if self.scene.numbers and (total := words.last(words.TOTAL, text, back)) is not None:
-            return total
+        back = words.TAKES_BACK.search(text)
+        named = frozenset(int(k) for k in re.findall(r"§(\d)", text))
+        total = words.TOTAL.search(text, back.end() if back else 0) if self.scene.numbers else None
+        if total and not words.SO.search(text, total.end()):
+            return int(total[1] or total[2])
         point = words.REASON.sub("", text)
         answered = None if back or leaves_open else self.scene.answer(point if self.scene.ways else text, named)
         if answered is not None:
@@ -347,7 +351,7 @@ class _Reader:
         pattern = rf"(?<!{_WORD})(?<!['°])\(?([{letters}])(?:\)|(?!{_WORD}|'|\.\w))"
         clause = re.sub(pattern, lambda m: _letter(m, clause, lone), clause)
         if self.scene.numbers:
-            clause = _COUNTED.sub("those ", clause)  # "the 2 dogs" were counted before
+            clause = _COUNTED.sub("those ", clause)
 
         # 2) By all of its words; where no option is, by those that tell it from the others.
         clause = words.HYPHENS.sub(lambda m: m[0] if self.scene.parts(m[0]) else m[0].replace("-", ""), clause)

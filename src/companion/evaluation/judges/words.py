@@ -180,10 +180,11 @@ def concluded(text: str, cues: re.Pattern[str], after: re.Match[str] | None) -> 
 LISTED = re.compile(r"\b(?:options|choices|answers?|ones?)\b[^§?]*[§?]\d(?: ,?(?: ?(?:and|or))? ?[§?]\d){2,}")
 """The options are only listed: "from the given options: A, B, C"."""
 REPORTED = re.compile(
-    r"^(?!as |according )(?:[^\s§¬?,:]+ ){0,2}?(?:caption|description|text|hint|note|user|prompt|someone|somebody)\b"
+    r"^(?!as |according )(?:[^\s§¬?,:]+ ){0,2}?(?:caption|description|hint|note|user|prompt|someone|somebody)\b"
     r"[^§¬?:]*\b(?:says?|said|states?|stated|claims?|claimed|suggests?|suggested|describes?|described|mentions?|mentioned)\b"
+    r"(?:(?! , (?:so|therefore|thus|hence|yet|while|whereas|but|answer|which|i|we|it)\b).)*"
 )
-"""What is said next is somebody else's: "the caption says that the answer is B"."""
+"""What somebody else says, up to where the reasoning goes on in words of its own: "the caption says that it is B"."""
 TOTAL = re.compile(
     r"^(?:so|thus|therefore)? ?,? ?(?:in total|in all|total|altogether)\b[^§¬?]{0,40}?§(\d)"
     r"|\btotal(?: (?:number|count)(?: [^\s§¬?,:=]+){0,4}?)?(?: (?:is|are|was|comes))?[ :=]*§(\d)"

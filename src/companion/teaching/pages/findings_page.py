@@ -55,7 +55,7 @@ from companion.teaching.pages.findings_data import (
     load,
     read_table,
 )
-from companion.teaching.pages.main_results import PROMPTS, levels_by_kind, results
+from companion.teaching.pages.main_results import PROMPTS, results
 
 ORDER = (MISSING, TOO_FEW, CONTRADICTED, MIXED, UNDECIDED, NO_MORE, SUPPORTED)
 """Verdicts, from the one that a joint verdict hangs on first."""
@@ -300,7 +300,9 @@ def _open(test: Any) -> str:
     if test.verdict == NO_MORE:
         return f"an effect of {bound(test)} or more is excluded"
     factor, decimals = UNITS[test.unit]
-    margin = f"±{factor * (test.high - test.low) / 2:.{decimals}f}"
+    below, above = factor * (test.value - test.low), factor * (test.high - test.value)
+    alike = abs(above - below) < 0.1 * (above + below)
+    margin = f"±{(below + above) / 2:.{decimals}f}" if alike else f"−{below:.{decimals}f}, +{above:.{decimals}f}"
     if test.expected != "no more":
         matters = "" if np.isnan(test.matters) else f"; it would matter from {bound(test)}"
         return f"neither shown nor excluded, with a 95 % margin of {margin}{matters}"
@@ -332,9 +334,18 @@ def _section(name: str, found: Findings) -> Iterator[str]:
         yield from _survival(found)
     if name == "H3" and not (tests["verdict"] == MISSING).any():
         yield (
-            "Told beside them and not tested: the levels. A change can only be large where RL finds both kinds of "
-            "answers among its rollouts; where nearly none or most wrong conclusions are overridden before RL, there "
-            "is less to select.\n\n" + levels_by_kind(found)
+            "Told beside them and not tested: the levels, [above](#what-was-found-so-far), means over all seeds of "
+            "each checkpoint. The verdict is about the contrast of two ends, and does not "
+            "settle which half does it: leaving out one half doubles the other, and the mixture of both, or no misread "
+            "examples at all, may move as much or more. An explanation found afterwards: RL makes likelier what it "
+            "finds among its rollouts, and finds little to select where nearly none or most wrong conclusions are "
+            "overridden before it."
+        )
+    if name == "H4":
+        yield (
+            "The runs come from six initial checkpoints, and those of one have nearly the same predictor, which shares "
+            "the contradictions before RL with the drift: an interval for independent runs is too narrow "
+            f"([study.md]({found.prefix}docs/study.md), *Amendments*)."
         )
     if name == "H5" and not (tests["verdict"] == MISSING).any():
         yield _by_path(found.figures)

@@ -12,6 +12,7 @@ from companion.analysis.findings.wording import markdown_table
 from companion.figures.phrases import enumeration
 from companion.intervals import points
 from companion.study.estimands import DOSES
+from companion.study.protocol import FOLLOWED, MISREAD_0, MISREAD_20, OVERRIDDEN
 from companion.teaching.pages.findings_data import KINDS, NAME, OVER_RL, STUDY, Findings, incomplete, load, read_table
 
 
@@ -51,16 +52,21 @@ def results(found: Findings) -> str:
         return f"{100 * line['before']:.1f} → {100 * line['after']:.1f} (**{points(line)}**)"
 
     table = markdown_table(
-        ["% of answers, before → after RL", *(f"`{initial}`" for initial in found.initials)],
+        ["% of answers, before → after 1,000 steps", *(f"`{initial}`" for initial in found.initials)],
         [[told, *(over_rl(initial, *place) for initial in found.initials)] for place, told in ENDS.items()],
     )
     parts = [
         [
             f"**Misleading text.** Accuracy of `{zero}` after RL, against the plain prompt: {effect('wrong-caption')} "
-            "with a wrong caption; behind a prefilled sentence that states a wrong option (a *wrong reasoning "
+            "with a wrong caption; behind a prefilled sentence stating a wrong option (a *wrong reasoning "
             f"prefix*) {effect('wrong-think')}."
         ],
-        ["**The trade-off.** A prefix counts as reasoning here.", "", *table.splitlines(), ""],
+        [
+            "**The trade-off.** A prefix counts as reasoning: after a wrong one, right answers contradict it.",
+            "",
+            *table.splitlines(),
+            "",
+        ],
         _dose(found),
         _kind(found),
         _remedy(found),
@@ -89,33 +95,40 @@ def _dose(found: Findings) -> list[str]:
 
 
 def _kind(found: Findings) -> list[str]:
-    """Which half of the misread examples adds contradictions; nothing while runs of it are missing."""
+    """What is known of which half of the misread examples adds contradictions; nothing while runs of it are missing."""
     tests = found.of("H3")
     if (tests["verdict"] == MISSING).any():
         return []
+    drifts = read_table(found.figures, KINDS).groupby(["prompt", "initial"], sort=False)["drift"].mean().unstack()
+    mixed = [PROMPTS[str(prompt)] for prompt in drifts.index[drifts.idxmax(axis=1) == MISREAD_20.name]]
+    settled = f" Not settled: RL adds most to the mixture ({', '.join(mixed)})." if mixed else ""
     return [
-        "**Which half does it.** 500 steps of RL, by how many misread examples had been answered rightly:",
+        f"**Which half does it?**{settled} Columns: misread examples answered rightly; 500 steps. Added, all minus "
+        f"none: **{', '.join(points(test) for test in tests.itertuples())}**.",
         "",
         *levels_by_kind(found).splitlines(),
         "",
     ]
 
 
+KIND_HEADS = {
+    MISREAD_0.name: f"`{MISREAD_0.name}`",
+    FOLLOWED.name: "none",
+    MISREAD_20.name: f"half (`{MISREAD_20.name}`)",
+    OVERRIDDEN.name: "all",
+}
+"""Initial checkpoint → of its misread examples, those that were answered rightly all the same."""
+
+
 def levels_by_kind(found: Findings) -> str:
     """How many answers contradict their reasoning, before RL and after it, by how many of the misread examples had been
-    answered rightly, and the tests of H3: a Markdown table."""
-    tests = found.of("H3").set_index("prompt")
-    means = 100 * read_table(found.figures, KINDS).groupby(["prompt", "share"])[["before", "after"]].mean()
-    called = {0.0: "none", 0.5: "half (`misread-20`)", 1.0: "all"}
+    answered rightly: a Markdown table."""
+    means = 100 * read_table(found.figures, KINDS).groupby(["prompt", "initial"])[["before", "after"]].mean()
     rows = [
-        [
-            told,
-            *("{before:.1f} → {after:.1f}".format(**means.loc[(prompt, share)]) for share in called),
-            f"**{points(tests.loc[prompt])}**",
-        ]
+        [told, *("{before:.1f} → {after:.1f}".format(**means.loc[(prompt, initial)]) for initial in KIND_HEADS)]
         for prompt, told in PROMPTS.items()
     ]
-    return markdown_table(["contradicts, % before → after", *called.values(), "added: all minus none"], rows)
+    return markdown_table(["contradicts, % before → after", *KIND_HEADS.values()], rows)
 
 
 def _remedy(found: Findings) -> list[str]:
@@ -131,7 +144,7 @@ def _remedy(found: Findings) -> list[str]:
     ]
     table = markdown_table(["`rl-consistent` minus `rl-correct`", "contradicts", "right"], rows)
     return [
-        "**A remedy and its price.** `rl-consistent` pays a right answer only where its reasoning concludes it; "
+        "**A remedy and its price.** `rl-consistent` pays a right answer only if its reasoning concludes it; "
         f"from `{tests['initial'].iloc[0]}`, 500 steps.",
         "",
         *table.splitlines(),
@@ -156,20 +169,19 @@ def _status(found: Findings) -> str:
         state = f"All {facts['planned_runs']} planned RL runs are there: {seeds}."
     return (
         f"{state}{_taught(found.of('H3'))} Changes: percentage points [95 % intervals over seeds and questions]. "
-        f"Tests were fixed before the [study](docs/study.md)'s first run, after a pilot. {_supported(found)} Small "
+        f"Tests were fixed before the [study](docs/study.md), after a pilot. {_supported(found)} Small "
         "models show what can happen, not what large ones do."
     )
 
 
 def _supported(found: Findings) -> str:
-    """How many of the paper's findings are supported, of those tested from each initial checkpoint, and of those that
-    compare models."""
+    """How many of the paper's findings are supported, of those tested from each initial checkpoint; those that compare
+    models are left out."""
     verdicts = found.joint[lambda joint: joint.index.get_level_values("of").isin(list(FINDINGS))]
     told = []
-    for initial in (*found.initials, ""):
+    for initial in found.initials:
         own = verdicts.xs(initial, level="initial")
-        place = f"from `{initial}`" if initial else "that compare models"
-        told.append(f"{(own == SUPPORTED).sum()} of {len(own)} {place}")
+        told.append(f"{(own == SUPPORTED).sum()} of {len(own)} from `{initial}`")
     so_far = " so far" if incomplete(found) else ""
     return f"Of the paper's [findings]({NAME}), *supported*{so_far}: {enumeration(told)}."
 
