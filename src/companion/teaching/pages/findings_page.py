@@ -334,7 +334,7 @@ def _section(name: str, found: Findings) -> Iterator[str]:
         yield from _survival(found)
     if name == "H3" and not (tests["verdict"] == MISSING).any():
         yield (
-            "Told beside them and not tested: the levels, [above](#what-was-found-so-far), means over all seeds of "
+            "Told beside them and not tested: the levels, [above](#what-was-found), means over all seeds of "
             "each checkpoint. The verdict is about the contrast of two ends, and does not "
             "settle which half does it: leaving out one half doubles the other, and the mixture of both, or no misread "
             "examples at all, may move as much or more. An explanation found afterwards: RL makes likelier what it "
