@@ -103,7 +103,7 @@ class LocalModel:
         except ImportError as error:
             lacks = re.search(r"requires the (\w+) library", str(error))
             if lacks and lacks[1].lower() == "torchvision":
-                told = "torchvision; install it with pip install -e '.[paper]'"
+                told = "torchvision; install it with pip install torchvision"
             else:
                 told = f"what is not installed ({first_line(error)}); install it"
             raise CompanionError(f"the model {self.name!r} needs {told}") from error
