@@ -221,10 +221,14 @@ def _unmeasured(run: pd.DataFrame) -> str:
     names = run.loc[run["verdict"] == NOT_MEASURED, "finding"].unique()
     if not len(names):
         return ""
-    return (
-        f" Tests of {' and '.join(names)} are *{NOT_MEASURED}*: F2 and F10 need the probabilities of letters, which "
-        "some servers do not tell, and an AUROC needs right and wrong answers."
-    )
+    of_letters = [name for name in names if name in ("F2", "F10")]
+    why = ""
+    if of_letters:
+        need = f"{' and '.join(of_letters)} {'need' if len(of_letters) > 1 else 'needs'}"
+        why = f": {need} the probabilities of letters, which some servers do not tell"
+    if "F10" in of_letters:  # an AUROC
+        why += f", and {'F10 ' if len(of_letters) > 1 else ''}right as well as wrong answers"
+    return f" Tests of {' and '.join(names)} are *{NOT_MEASURED}*{why}."
 
 
 def _guessing(run: pd.DataFrame) -> str:
