@@ -15,7 +15,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from companion.analysis.findings import AT_CHANCE, FINDINGS, NOT_MEASURED, PAPER, SOURCES, TOLD, joint_verdicts_on_rows
+from companion.analysis.findings import (
+    AT_CHANCE,
+    FINDINGS,
+    NOT_MEASURED,
+    PAPER,
+    SOURCES,
+    USER_TURN_TOLD,
+    joint_verdicts_on_rows,
+)
 from companion.analysis.findings.recipe_gap import RL
 from companion.analysis.findings.rule import (
     CONTRADICTED,
@@ -127,7 +135,9 @@ def _findings_table(found: Findings) -> str:
         "what of the paper is tested",
         *(initial_label(name).replace("\n", ": ") for name in found.initials),
     ]
-    yours = [] if found.run is None else ["your run" + (f"<br>(reasoning prefixes {TOLD})" if _told(found.run) else "")]
+    yours = []
+    if found.run is not None:
+        yours.append("your run" + (f"<br>(reasoning prefixes {USER_TURN_TOLD})" if _told(found.run) else ""))
     lines = []
     for name, statement in FINDINGS.items():
         tests = found.of(name)
@@ -211,8 +221,8 @@ def _told(run: pd.DataFrame) -> str:
     if "delivery" not in run or not run["delivery"].astype(str).str.contains("user turn").any():
         return ""
     return (
-        f" Its reasoning prefixes were {TOLD}: compare its verdicts on them with none of a model that was prefilled "
-        "(`DELIVERY=prefill` prefills where the server can go on from a prefix)."
+        f" Its reasoning prefixes were {USER_TURN_TOLD}: compare its verdicts on them with none of a model that was "
+        "prefilled (`DELIVERY=prefill` prefills where the server can go on from a prefix)."
     )
 
 
