@@ -16,6 +16,7 @@ from companion.evaluation.store import Store
 from companion.models import open as opening
 from companion.models.language import CausalLM
 from companion.models.local import LocalModel
+from companion.models.open import check_model
 from companion.questions.folder import read_folder, write_folder
 from companion.questions.microworld import questions
 
@@ -41,7 +42,7 @@ def test_missing_model(capsys, tmp_path):
     [
         ("empty", "the folder holds no config.json; give the one that a whole model was saved in"),
         ("file", "it is a file; give the folder of the model"),
-        ("models/nope", "models is a folder here, without nope; check the path, or start elsewhere for the Hub's"),
+        ("Qwen/empty", "the folder holds no config.json; give the one that a whole model was saved in"),
         ("./nope", "there is no such folder; check the path"),
         ("/no/where", "there is no such folder; check the path"),
         ("one/two/three", "there is no such folder; check the path"),
@@ -49,15 +50,45 @@ def test_missing_model(capsys, tmp_path):
 )
 def test_a_folder_that_is_none_is_told_at_once_without_the_hub(capsys, tmp_path, monkeypatch, name, said):
     monkeypatch.chdir(tmp_path)
-    for folder in ("empty", "models"):
-        Path(folder).mkdir()
+    for folder in ("empty", "Qwen/empty"):
+        Path(folder).mkdir(parents=True)
     Path("file").touch()
     for module in ("local", "language"):
         monkeypatch.setattr(f"companion.models.{module}.hub_config", lambda _: pytest.fail("the Hub was asked"))
     assert fails(capsys, "evaluate", "--model", name) == f"companion: no model {name!r}: {said}"
-    if name != "empty":
+    if not name.endswith("empty"):
         with pytest.raises(CompanionError, match=f"no language model {name!r}: "):
             _ = CausalLM(name).identity
+
+
+def test_a_folder_with_the_name_of_an_owner_hides_no_model_of_the_hub(random_checkpoint, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("Qwen").mkdir()
+    for module in ("local", "language"):
+        monkeypatch.setattr(f"companion.models.{module}.hub_config", lambda _: (random_checkpoint / "config.json", "c"))
+    check_model("Qwen/Qwen2.5-VL-7B-Instruct")
+    for model in (LocalModel("Qwen/Qwen2.5-VL-7B-Instruct", "cpu"), CausalLM("Qwen/Qwen2.5-VL-7B-Instruct")):
+        assert model.identity == "Qwen/Qwen2.5-VL-7B-Instruct@c"
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("models/nope", "models is a folder here, without nope; "), ("others/nope", ""), ("nope", "")],
+)
+def test_where_the_hub_has_no_such_model_either_a_folder_here_is_named(tmp_path, monkeypatch, name, hint):
+    def none(_):
+        raise OSError("no valid model identifier")
+
+    monkeypatch.chdir(tmp_path)
+    Path("models").mkdir()
+    for module in ("local", "language"):
+        monkeypatch.setattr(f"companion.models.{module}.hub_config", none)
+    for opened in (lambda: LocalModel(name, "cpu"), lambda: CausalLM(name).identity):
+        with pytest.raises(CompanionError) as raised:
+            opened()
+        assert f"; {hint}check the path or the id" in str(raised.value)
+        assert "(no valid model identifier)" in str(raised.value)
+        assert ("is a folder here" in str(raised.value)) is bool(hint)
 
 
 def test_the_profile_that_was_found_is_told(capsys, tmp_path, random_checkpoint):
@@ -437,7 +468,12 @@ def test_a_truncated_part(capsys, tmp_path, random_checkpoint):
         ("SEED=True", "SEED=True: 08_your_model.ipynb wants a whole number there, as 0"),
         ("PROFILE=3", "PROFILE=3: 08_your_model.ipynb wants text there, as 'auto'"),
         ("BENCHMARK=vstar,nobench", "unknown benchmark 'nobench'; give microworld, "),
-        ("MODEL=checkpoints/nope", "no model 'checkpoints/nope': checkpoints is a folder here, without nope"),
+        ("MODEL=./nope", "no model './nope': there is no such folder; check the path"),
+        (
+            "MODEL=checkpoints/nope",
+            "no model 'checkpoints/nope': it is no folder with a config.json, and the Hub gave none; checkpoints is a "
+            "folder here, without nope; check the path or the id (not there)",
+        ),
         ("MODEL=vllm:/no/where", "no model '/no/where': there is no such folder; check the path"),
         ("MODEL=http://localhost:1/v1", "the server http://localhost:1/v1 does not list its models"),
         ("ENDPOINT=http://localhost:1/v1", "the server http://localhost:1/v1 does not list its models"),
@@ -446,7 +482,11 @@ def test_a_truncated_part(capsys, tmp_path, random_checkpoint):
 def test_what_is_wrong_with_a_parameter_is_told_before_a_notebook_runs(
     capsys, monkeypatch, root, tmp_path, given, said
 ):
+    def none(_):
+        raise OSError("not there")
+
     monkeypatch.chdir(root)
+    monkeypatch.setattr("companion.models.local.hub_config", none)
     monkeypatch.setattr("companion.teaching.run_notebooks._run", lambda *_: pytest.fail("a notebook runs"))
     assert fails(capsys, "figures", "--out", tmp_path, given).startswith(f"companion: {said}")
 

@@ -10,7 +10,7 @@ from made_up_study import ITEMS, write_made_up
 from PIL import Image
 
 from companion.analysis import findings
-from companion.analysis.findings import TOLD
+from companion.analysis.findings import USER_TURN_TOLD
 from companion.errors import CompanionError
 from companion.evaluation.records import write_items
 from companion.evaluation.store import Store
@@ -121,11 +121,11 @@ def asked_of(parameters, own, **more):
 
 def test_figures_say_that_prefixes_stood_in_the_users_turn(parameters):
     context, bodies = asked_of(parameters, lambda _: (200, completion()))
-    assert f"reasoning prefixes: {TOLD}" in context.subtitle.splitlines()
+    assert f"reasoning prefixes: {USER_TURN_TOLD}" in context.subtitle.splitlines()
     assert all(len(body["messages"]) == 1 for body in bodies)
     assert set(findings.quantities_on_rows(context.rows, context.rng)["delivery"]) == {"user turn"}
     context, bodies = asked_of(parameters, lambda _: (200, completion()), delivery="prefill")
-    assert TOLD not in context.subtitle
+    assert USER_TURN_TOLD not in context.subtitle
     assert sum(body["messages"][-1]["role"] == "assistant" for body in bodies) >= 6
     with pytest.raises(CompanionError, match="unknown delivery 'both'; choose from user turn, prefill"):
         asked_of(parameters, None, delivery="both")

@@ -4,12 +4,15 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
+import pyarrow.parquet as pq
 import pytest
 
-from companion.errors import CompanionError
+from companion.errors import CompanionError, Refusal
 from companion.evaluation import fill_missing
-from companion.evaluation.engine import evaluate
+from companion.evaluation.engine import UnansweredError, evaluate
 from companion.evaluation.store import Store
 from companion.models.interface import Response, Sampling
 from companion.models.profiles import get_profile
@@ -245,20 +248,68 @@ def test_sigterm_keeps_what_is_finished_as_ctrl_c_does(tmp_path):
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
-def test_the_rows_of_a_long_batch_are_stored_before_the_next_begins(tmp_path, monkeypatch):
-    """As those of a server are, which come all at once."""
-    stored = []
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("at", ["write_table", "replace"])
+def test_an_interruption_while_rows_are_written_loses_none(tmp_path, monkeypatch, at, last):
+    """last: of the rows of the whole run, which are written when all are there."""
+    whole, owner = (Path.replace, Path) if at == "replace" else (pq.write_table, pq)
+    times = []
+
+    def interrupted(*arguments):
+        times.append(at)
+        if len(times) == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return whole(*arguments)
+
+    if not last:
+        monkeypatch.setattr(fill_missing, "FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr(owner, at, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(Scripted(), ITEMS, ["plain"], Store(tmp_path), progress=False)
+    assert len(times) == 2
+    assert len(Store(tmp_path).read()) == (20 if last else 1)
+
+
+@pytest.mark.parametrize(("seconds", "stored"), [(4, [0, 0, 0]), (6, [0, 0, 16]), (10, [0, 8, 16])])
+def test_rows_are_stored_at_the_end_of_a_batch_that_has_ten_seconds_of_work(tmp_path, monkeypatch, seconds, stored):
+    """As those of a server are, which come all at once. seconds: that a batch takes."""
+    now, found = [0.0], []
 
     class Watched(Scripted):
         capacity = 8
 
         def generate(self, prompts, sampling):
-            stored.append(len(Store(tmp_path).read()))
+            found.append(len(Store(tmp_path).read()))
+            now[0] += seconds
             yield from super().generate(prompts, sampling)
 
-    monkeypatch.setattr(fill_missing, "LONG_BATCH", 0.0)
+    monkeypatch.setattr(fill_missing, "time", SimpleNamespace(monotonic=lambda: now[0]))
     evaluate(Watched(), ITEMS, ["plain"], Store(tmp_path), progress=False)
-    assert stored == [0, 8, 16]
+    assert found == stored
+    assert len(Store(tmp_path).read()) == 20
+
+
+def test_rows_that_come_one_by_one_are_stored_after_ten_seconds(tmp_path, monkeypatch):
+    """And nothing is written where there is no row."""
+    now, found, written = [0.0], [], []
+
+    class Watched(Scripted):
+        def generate(self, prompts, sampling):
+            for number, response in super().generate(prompts, sampling):
+                found.append(len(Store(tmp_path).read()))
+                now[0] += 4
+                yield number, Refusal("too long") if number < 2 else response
+
+    class Counted(Store):
+        def append(self, rows):
+            written.append(len(rows))
+            return super().append(rows)
+
+    monkeypatch.setattr(fill_missing, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    with pytest.raises(UnansweredError):
+        evaluate(Watched(), ITEMS[:9], ["plain"], Counted(tmp_path), progress=False)
+    assert found == [0, 0, 0, 0, 0, 0, 4, 4, 4]
+    assert written == [4, 3]
 
 
 def test_a_full_disk_keeps_earlier_rows(tmp_path, monkeypatch):

@@ -239,9 +239,38 @@ def test_a_report_says_what_stood_in_the_users_turn_and_what_was_not_measured(fi
         head == "your run<br>(reasoning prefixes told in the user's turn, a weaker perturbation than a prefilled one)"
     )
     assert overview(text)["F2"][-1] == "microworld: not measured"
-    assert "Tests of F2 and F10 are *not measured*" in text
     assert "| microworld | wrong-caption: change of P(correct) | below 0 | – | 0 | not measured |" in text
     assert "nan" not in text
+
+
+LETTER_PROBABILITIES = "the probabilities of letters, which some servers do not tell"
+
+
+@pytest.mark.parametrize(
+    ("findings", "told"),
+    [
+        (["F2"], f"Tests of F2 are *not measured*: F2 needs {LETTER_PROBABILITIES}."),
+        (
+            ["F10"],
+            f"Tests of F10 are *not measured*: F10 needs {LETTER_PROBABILITIES}, and right as well as wrong answers.",
+        ),
+        (
+            ["F2", "F10"],
+            f"Tests of F2 and F10 are *not measured*: F2 and F10 need {LETTER_PROBABILITIES}, and F10 right as well as "
+            "wrong answers.",
+        ),
+        (["F3"], "Tests of F3 are *not measured*."),
+        (["F2", "F3"], f"Tests of F2 and F3 are *not measured*: F2 needs {LETTER_PROBABILITIES}."),
+    ],
+)
+def test_what_was_not_measured_is_explained_of_just_these_findings(figures, findings, told):
+    own = pd.read_csv(figures / "your_model_claims.csv").assign(model="mine")
+    # Of each finding a single test, as where one kind of prompt alone was asked.
+    own = pd.concat([own[~own["finding"].isin(findings)], *(own[own["finding"] == name].head(1) for name in findings)])
+    own.loc[own["finding"].isin(findings), ["value", "low", "high", "verdict"]] = [np.nan] * 3 + ["not measured"]
+    text = page(replace(load(figures), run=own))
+    assert f" {told}" in text
+    assert text.count("not measured*") == 1
 
 
 def test_the_verdict_of_a_finding_is_that_of_its_weakest_test(figures, tests_of_study):

@@ -1,6 +1,7 @@
 """The trade-off lab: its functions, and its panels operated without a display."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -68,6 +69,11 @@ def test_a_prompt_of_ones_own(questions):
     assert given.prefill == f"<think>I see it. {claim}</think>"
     assert given.suggested is None  # the caption comes first, and asserts nothing
     assert compose.compose(question, compose.Parts(start=f"I see it. {claim}")).suggested == 0
+
+
+def test_a_prompt_of_ones_own_offers_im_not_sure_once(questions):
+    question = replace(questions[3], options=(*questions[3].options[:-1], "I'm not sure"))
+    assert compose.compose(question, compose.Parts("Look.", abstain=True)).options == question.options
 
 
 @pytest.mark.parametrize(

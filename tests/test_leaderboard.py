@@ -451,10 +451,15 @@ def test_what_is_not_judged_is_a_dash_and_is_named(tmp_path, capsys, judged, cel
             {"system": "Look.", "model": "b"},
             ["these models were asked with different system prompts, which also move numbers (Look.: b; none: m)"],
         ),
+        (
+            {"temperature": None, "model": "b"},
+            ["these models were asked with different temperatures, which also move numbers (0.0: m; none: b)"],
+        ),
         ({"profile": "vigorl", "model": "m"}, []),  # the labels tell
         ({"profile": "vigorl", "model": "b", "benchmark": "vstar"}, []),  # nothing is compared
     ],
 )
+@pytest.mark.filterwarnings("error")
 def test_models_that_were_asked_in_other_ways_are_told(tmp_path, settings, told):
     rows = leaderboard.load([stored(tmp_path / "run", made_up(paperlike), made_up(paperlike, **settings))])
     assert leaderboard.asked_differently(rows) == told

@@ -191,7 +191,7 @@ def test_an_untrained_model_gives_no_answer_but_no_error(random_checkpoint, prom
     [
         (
             "\nQwen2VLVideoProcessor requires the Torchvision library but it was not found in your environment. Check",
-            "needs torchvision; install it with pip install -e '.[paper]'",
+            "needs torchvision; install it with pip install torchvision",
         ),
         ("No module named 'timm'", "needs what is not installed (No module named 'timm'); install it"),
     ],

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from companion.errors import CompanionError
-from companion.perturbations.perturbation import ABSTAIN, PERTURBATIONS, apply, parse_perturbations
+from companion.perturbations.perturbation import ABSTAIN, PERTURBATIONS, apply, parse_perturbations, with_abstain
 from companion.questions.microworld import questions
 
 ITEMS = questions("test", 180)
@@ -39,9 +39,22 @@ def test_perturbations_differ_in_nothing_but_what_their_names_say():
         assert apply(item, "blank-image").text == base.text
         assert apply(item, "blank-image").blank
         assert apply(item, "abstain").options == (*item.options, ABSTAIN)
-        item = replace(item, options=(*item.options[:-1], "I'm not sure."))
-        assert apply(item, "abstain").options == item.options
         assert not apply(item, "stop-think").prefill.removesuffix("</think>").endswith("</think>")
+
+
+@pytest.mark.parametrize(
+    ("options", "shown"),
+    [
+        (("red", "blue"), ("red", "blue", ABSTAIN)),
+        (("red", "I'm not sure."), ("red", "I'm not sure.")),
+        (("i'm not sure", "red"), ("i'm not sure", "red")),
+        (("I'm not sure of red", "red"), ("I'm not sure of red", "red", ABSTAIN)),
+    ],
+)
+def test_im_not_sure_is_offered_once(options, shown):
+    assert with_abstain(options) == shown
+    item = replace(ITEMS[0], options=options, claims=options, answer=0)
+    assert apply(item, "abstain").options == shown
 
 
 @pytest.mark.parametrize(

@@ -91,13 +91,28 @@ def test_a_checkpoint_that_names_its_profile_is_asked_so_whatever_it_is_called(r
             "m is asked with the profile generic, as its name and config tell no other; --profile names one",
         ),
         ("o3", None, "generic", "m is asked with the profile generic, as its name tells no other; --profile names one"),
+        (
+            "gsarch/ViGoRL-7b-Web-Grounding",
+            "qwen2_5_vl",
+            "generic",
+            "m is asked with the profile generic, as its name says; --profile names another",
+        ),
     ],
 )
 def test_a_name_that_says_nothing_leaves_it_to_the_kind_of_the_model(name, kind, profile, said):
     config = {"model_type": kind} if kind else {}
     found = get_profile("auto", name, config)
     assert found is PROFILES[profile]
-    assert chosen(found, "m", config) == said
+    assert chosen(found, name, config) == said.replace("m is", f"{name} is", 1)
+
+
+@pytest.mark.parametrize("kind", ["qwen2_5_vl", "internvl", "llava"])
+def test_a_config_that_names_the_generic_profile_is_said_to(tmp_path, kind):
+    (tmp_path / "config.json").write_text(f'{{"model_type": "{kind}", "companion_profile": "generic"}}')
+    model = LocalModel(str(tmp_path))
+    assert model.profile.name == "generic"
+    said = f"{tmp_path.name} is asked with the profile generic, as its config says; --profile names another"
+    assert chosen(model.profile, model.label, model.config) == said
 
 
 def test_a_folder_is_asked_as_its_config_says_whatever_it_is_called(tmp_path):

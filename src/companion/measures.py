@@ -96,7 +96,7 @@ def all_right(correct: ArrayLike, units: Sequence[str]) -> Mean:
 
 def shuffle_consistency(
     answers: Sequence[int | None], orders: Sequence[Sequence[Hashable]], units: Sequence[str]
-) -> Measure:
+) -> Mean:
     """How often the same option stays chosen when the options are put in another order: in [0, 1].
 
     Of a unit (copies of one item that differ in the order of their options alone) the share of its pairs of copies in
@@ -121,7 +121,7 @@ def shuffle_consistency(
     return _mean_of_units([agreeing(members.tolist()) for members in _members(units)], units)
 
 
-def shuffle_chance(orders: Sequence[Sequence[Hashable]], units: Sequence[str]) -> Measure:
+def shuffle_chance(orders: Sequence[Sequence[Hashable]], units: Sequence[str]) -> Mean:
     """What `shuffle_consistency` is by chance: the mean, over its units, of one over the number of options.
 
     Two guesses meet as often, and so does an answer that stays at one place while the order is drawn at random. An

@@ -290,7 +290,7 @@ def asked_differently(rows: pd.DataFrame) -> list[str]:
     said = []
     for _, part in rows.groupby("benchmark", sort=False):
         for name, several in DIFFERENT.items():
-            told = part[name].fillna(UNTOLD.get(name, "")).replace("", "none").astype(str)
+            told = part[name].astype(object).fillna(UNTOLD.get(name, "")).replace("", "none").astype(str)
             models = {value: ", ".join(own.unique()) for value, own in part["model"].groupby(told)}
             if len(models) > 1 and not part["model"].str.contains(f", {name} ", regex=False).all():
                 each = "; ".join(f"{value.splitlines()[0][:40]}: {those}" for value, those in models.items())

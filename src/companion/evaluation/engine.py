@@ -48,12 +48,13 @@ def evaluate(
     """One row for each question × perturbation, in that order (see `store.ROWS`).
 
     seed draws the wrong option and the wordings. What the store holds already is not computed again; what is computed
-    is stored about ten seconds later, and at once when the run is interrupted or terminated. The prompts of an item go
-    together, since they share its picture. batch_tokens: how many tokens, of prompts and responses, go into a batch
-    (default: what the model says fits into memory); it is halved when a batch does not fit, down to single prompts.
-    What another process asks the same model for at the same time is waited for. Raises UnansweredError, which names
-    them, where some have no answer, since a model gave none or their picture cannot be read, or a value that its column
-    cannot hold, without which they are stored; all others are stored then.
+    is stored about every ten seconds (where rows come batch by batch, at the end of one), and at once when the run is
+    interrupted or terminated. The prompts of an item go together, since they share its picture. batch_tokens: how many
+    tokens, of prompts and responses, go into a batch (default: what the model says fits into memory); it is halved when
+    a batch does not fit, down to single prompts. What another process asks the same model for at the same time is
+    waited for. Raises UnansweredError, which names them, where some have no answer, since a model gave none or their
+    picture cannot be read, or a value that its column cannot hold, without which they are stored; all others are stored
+    then.
     """
     prompts = [apply(question, perturbation, seed) for question in questions for perturbation in perturbations]
     return evaluate_prompts(model, prompts, store, sampling, batch_tokens, progress)

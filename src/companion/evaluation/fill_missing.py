@@ -27,11 +27,8 @@ from companion.evaluation.store import Store, UnstorableError
 from companion.models.interface import out_of_memory
 
 FLUSH_SECONDS = 10.0
-"""How long a finished row may wait to be stored, while others come."""
-
-LONG_BATCH = 2.0
-"""Seconds; the rows of a batch that took longer are stored at its end: those of a server come all at once, and the next
-may take minutes."""
+"""Finished rows are stored when the first of them has waited that long as another comes, or at the end of a batch with
+which they took that long to make: those of a server come all at once, and the next may take minutes."""
 
 MOST = 4096
 """Jobs in one batch, however light they are."""
@@ -136,22 +133,27 @@ class _OwnWork(Generic[Job]):
         self.once_more: list[tuple[str, Job]] = []  # jobs of the second round
         self.refused_at_first: dict[str, Refusal] = {}  # why these had no row in the first, by key
         self.finished: list[Row] = []  # and not yet stored
-        self.waiting_since = 0.0  # since when the first of these has been finished
+        self.begun = self.first_came = time.monotonic()  # the work on these, and when the first of them was there
         self.refused_alike: dict[str, set[str]] = defaultdict(set)  # items by reason, since a row came
 
     def finish(self) -> None:
-        """Do all jobs, in two rounds; whatever ends this early, but SIGKILL, the rows that have come are stored."""
+        """Do all jobs, in two rounds. Whatever ends this early, but SIGKILL or a second interruption while they are
+        written, the rows that have come are stored."""
         try:
-            self._do_round()
-            if not self.once_more:
-                return
-            if not (self._any_row or self.work.refused) and is_one_reason(self.refused_at_first, self.items):
-                self._refuse(self.refused_at_first)  # something is wrong with all of them
-                return
-            self.todo, self.first_round = self.once_more, False
-            self._do_round()
-        finally:
+            self._do_rounds()
             self._flush()
+        finally:
+            self._flush()  # what an error or an interruption has left, also one of a flush
+
+    def _do_rounds(self) -> None:
+        self._do_round()
+        if not self.once_more:
+            return
+        if not (self._any_row or self.work.refused) and is_one_reason(self.refused_at_first, self.items):
+            self._refuse(self.refused_at_first)  # something is wrong with all of them
+            return
+        self.todo, self.first_round = self.once_more, False
+        self._do_round()
 
     @property
     def _any_row(self) -> bool:
@@ -165,13 +167,11 @@ class _OwnWork(Generic[Job]):
             batch = self.todo[: max(1, bisect.bisect_right(weights, self.room))]
             # 2) Their rows, as they come. Where memory is too short, those that had none yet stay to be done.
             done: set[int] = set()
-            begun = time.monotonic()
             try:
                 for number, row in self.compute(batch):
                     done.add(number)
                     self._take(batch[number], row)
-                    if time.monotonic() - self.waiting_since >= FLUSH_SECONDS:
-                        self._flush()
+                    self._flush_if_due(self.first_came)
             except RuntimeError as error:
                 if not out_of_memory(error):
                     raise
@@ -180,8 +180,7 @@ class _OwnWork(Generic[Job]):
                 else:
                     done.add(0)
                     self._refuse_too_large(batch[0][0], error)
-            if time.monotonic() - begun >= LONG_BATCH:
-                self._flush()
+            self._flush_if_due(self.begun)
             # 3) The others are done.
             self.todo[: len(batch)] = [pair for number, pair in enumerate(batch) if number not in done]
 
@@ -190,7 +189,7 @@ class _OwnWork(Generic[Job]):
         key, _ = pair
         if isinstance(row, dict):
             if not self.finished:
-                self.waiting_since = time.monotonic()
+                self.first_came = time.monotonic()
             self.finished.append(row)
             self.refused_alike.clear()
             self.bar.update()
@@ -226,16 +225,26 @@ class _OwnWork(Generic[Job]):
                 f"{refusal.reason}; mend that and give the same command again: what was finished is kept"
             )
 
+    def _flush_if_due(self, since: float) -> None:
+        if time.monotonic() - since >= FLUSH_SECONDS:
+            self._flush()
+
     def _flush(self) -> None:
-        """Store what has come. A row with a value that no column can hold stops none of the others."""
-        finished, self.finished = self.finished, []
+        """Store what has come. A row with a value that no column can hold stops none of the others.
+
+        Rows count as unstored until all is done: an interruption may fall anywhere, and a second write of the same rows
+        takes the place of the first.
+        """
+        if not self.finished:
+            return
         try:
-            stored = self.store.append(finished)
+            stored = self.store.append(self.finished)
         except UnstorableError as error:
             stored = error.rows
             self.work.lost |= {key: Refusal(wrong) for key, wrong in error.lost.items()}
             self.work.items |= {key: self.items[key] for key in error.lost}
         self.work.rows |= {row["key"]: row for row in stored}
+        self.finished, self.begun = [], time.monotonic()
 
 
 @contextmanager

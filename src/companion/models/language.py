@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from companion.errors import CompanionError, Refusal, first_line
-from companion.models.weights import hash_folder, hub_config, no_folder, unmap
+from companion.models.weights import folder_hint, hash_folder, hub_config, no_folder, unmap
 
 ATTEMPTS = 3
 """How often a prompt is put to a model before its last reply is left as it is."""
@@ -109,7 +109,8 @@ class CausalLM:
         return capped(name, self._asked)
 
     def _missing(self, error: Exception) -> CompanionError:
-        return CompanionError(f"no language model {self.label!r} ({first_line(error)}); check the path")
+        hint = folder_hint(self.label)
+        return CompanionError(f"no language model {self.label!r} ({first_line(error)}); {hint}check the path or the id")
 
     @cached_property
     def loaded(self) -> tuple[Any, Any]:

@@ -34,7 +34,7 @@ from companion.models.interface import Response, Sampling, out_of_memory
 from companion.models.one_by_one import write_one_by_one
 from companion.models.profiles import begin_turn, fit, get_profile, messages, opening
 from companion.models.read_answer import parse_answer
-from companion.models.weights import hash_folder, hub_config, no_folder, unmap
+from companion.models.weights import folder_hint, hash_folder, hub_config, no_folder, unmap
 from companion.perturbations.perturbation import Prompt
 
 MOST_TOKENS = 1 << 17
@@ -74,7 +74,7 @@ class LocalModel:
         folder = Path(name)
         self.label = folder.name if folder.is_dir() else name
         self.device = find_device(device)
-        self.config, commit = _config(name)
+        self.config, commit = read_config(name)
         own = self.config.get("companion_profile", "auto") if profile == "auto" else profile
         self.profile = get_profile(own, name, self.config)
         self.half = self.device != "cpu"  # a CPU has no use for less than single precision
@@ -103,7 +103,7 @@ class LocalModel:
         except ImportError as error:
             lacks = re.search(r"requires the (\w+) library", str(error))
             if lacks and lacks[1].lower() == "torchvision":
-                told = "torchvision; install it with pip install -e '.[paper]'"
+                told = "torchvision; install it with pip install torchvision"
             else:
                 told = f"what is not installed ({first_line(error)}); install it"
             raise CompanionError(f"the model {self.name!r} needs {told}") from error
@@ -398,8 +398,9 @@ def _keep_memory() -> None:
         libc.mallopt(-1, (1 << 31) - 1)  # M_TRIM_THRESHOLD
 
 
-def _config(name: str) -> tuple[dict[str, Any], str | None]:
-    """The config.json of a model, and the commit that it is of where the model is on the Hub."""
+def read_config(name: str) -> tuple[dict[str, Any], str | None]:
+    """The config.json of a model, and the commit that it is of where the model is on the Hub. Raises CompanionError
+    where there is none, of what can be no id without asking the Hub."""
     file, commit = Path(name) / "config.json", None
     if not file.is_file() and (wrong := no_folder(name)):
         raise CompanionError(f"no model {name!r}: {wrong}")
@@ -410,5 +411,5 @@ def _config(name: str) -> tuple[dict[str, Any], str | None]:
     except (OSError, ValueError) as error:
         raise CompanionError(
             f"no model {name!r}: it is no folder with a config.json, and the Hub gave none; "
-            f"check the path or the id ({first_line(error)})"
+            f"{folder_hint(name)}check the path or the id ({first_line(error)})"
         ) from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,12 +11,11 @@ from companion.errors import CompanionError
 from companion.models.account import Account
 from companion.models.api_key import secret
 from companion.models.interface import Model
-from companion.models.local import LocalModel
+from companion.models.local import LocalModel, read_config
 from companion.models.openai_client import TIMEOUT, Endpoint
 from companion.models.prices import Price, listed_price
 from companion.models.server import EndpointModel
 from companion.models.vllm import VLLMModel
-from companion.models.weights import no_folder
 
 SERVICES = {
     "openai": ("https://api.openai.com/v1", "OPENAI_API_KEY"),
@@ -102,14 +100,12 @@ def open_local(
 
 
 def check_model(name: str) -> None:
-    """Raises CompanionError where a name is seen to be no model's without loading anything: a wrong folder, a company
-    without a key, a server that should name its model and is not there."""
+    """Raises CompanionError where a name is seen to be no model's without loading any weights: a wrong folder, an id
+    that the Hub does not know, a company without a key, a server that should name its model and is not there."""
     if is_served(name):
         _endpoint(name, ServerSettings(price=Price(0, 0), timeout=BRIEFLY))
         return
-    folder = name.removeprefix("vllm:")
-    if not (Path(folder) / "config.json").is_file() and (wrong := no_folder(folder)):
-        raise CompanionError(f"no model {folder!r}: {wrong}")
+    read_config(name.removeprefix("vllm:"))
 
 
 BRIEFLY = 10.0

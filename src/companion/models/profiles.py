@@ -118,10 +118,10 @@ _NAMED = (
     ("vision-r1", r"vision-r1(?!-llama)"),
     ("vlaa-thinker", r"vlaa-thinker"),
     ("vigorl", r"vigorl-.*spatial"),
+    ("generic", r"vigorl-"),  # whatever their kind: ViGoRL's others point at things
     ("internvl3", r"internvl3-\d+b"),
 )
-"""What the name of a model begins with. ViGoRL's others point at things, and InternVL3.5 is another model."""
-
+"""What the name of a model begins with: the first that fits. InternVL3.5 is another model."""
 
 _KINDS = {"qwen2_5_vl": "qwen2.5-vl"}
 """What the config of a model calls its kind, where its name says nothing."""
@@ -137,12 +137,16 @@ def get_profile(name: str, model: str = "", config: Mapping[str, Any] | None = N
     Raises CompanionError, which lists the names, for an unknown one.
     """
     if name == "auto":
-        last, kind = Path(model).name, str((config or {}).get("model_type"))
-        other = _KINDS.get(kind, "generic")
-        return PROFILES[next((own for own, begins in _NAMED if re.match(begins, last, re.IGNORECASE)), other)]
+        return PROFILES[_named(model) or _KINDS.get(str((config or {}).get("model_type")), "generic")]
     if name not in PROFILES:
         raise CompanionError(f"unknown profile {name!r}; choose from {', '.join(PROFILES)}, or auto")
     return PROFILES[name]
+
+
+def _named(model: str) -> str | None:
+    """The profile that fits the last part of a model's path or id."""
+    last = Path(model).name
+    return next((profile for profile, begins in _NAMED if re.match(begins, last, re.IGNORECASE)), None)
 
 
 def chosen(profile: Profile, label: str, config: Mapping[str, Any]) -> str:
@@ -150,6 +154,9 @@ def chosen(profile: Profile, label: str, config: Mapping[str, Any]) -> str:
     said = f"{label} is asked with the profile {profile.name}"
     if profile.name != "generic":
         return said
+    if "companion_profile" in config or _named(label):
+        says = "config" if "companion_profile" in config else "name"
+        return f"{said}, as its {says} says; --profile names another"
     if other := _PERHAPS.get(str(config.get("model_type"))):
         return f"{said}, though its config says {config['model_type']}: if it is an InternVL3, give --profile {other}"
     return f"{said}, as {'its name and config tell' if config else 'its name tells'} no other; --profile names one"

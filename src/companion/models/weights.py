@@ -77,9 +77,13 @@ def no_folder(name: str) -> str | None:
         return "it is a file; give the folder of the model"
     if path.is_absolute() or name.startswith((".", "~")) or "\\" in name or name.count("/") > 1:
         return "there is no such folder; check the path"
-    if "/" in name and path.parent.is_dir():
-        return f"{path.parent} is a folder here, without {path.name}; check the path, or start elsewhere for the Hub's"
     return None
+
+
+def folder_hint(name: str) -> str:
+    """What is said of a name that the Hub does not know where the folder in it is here, else nothing."""
+    path = Path(name)
+    return f"{path.parent} is a folder here, without {path.name}; " if "/" in name and path.parent.is_dir() else ""
 
 
 def hub_config(name: str) -> tuple[Path, str]:

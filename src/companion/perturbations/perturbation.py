@@ -94,9 +94,10 @@ class Prompt:
     """What is shown to the model for one item under one perturbation.
 
     text: the user's turn, without the image and without the instruction on the form of the answer, which the model's
-    profile adds. prefill: the start of the assistant's turn. options: those of the question, and "I'm not sure" last
-    in an abstain form. suggested: the option that the perturbation asserts, or None. wording: which of the wordings
-    was drawn, as "caption-1" or "think-0 doubt-2", or "" where the perturbation has but one. seed: of the draws.
+    profile adds. prefill: the start of the assistant's turn. options: those of the question, and in an abstain form
+    "I'm not sure", last unless it was one of them. suggested: the option that the perturbation asserts, or None.
+    wording: which of the wordings was drawn, as "caption-1" or "think-0 doubt-2", or "" where the perturbation has but
+    one. seed: of the draws.
     """
 
     question: Question
@@ -169,8 +170,7 @@ def apply(question: Question, perturbation: str, seed: int = 0) -> Prompt:
             prefill += " " + pick("doubt")
     if plan.stop:
         prefill = pick("stop")
-    there = any(option.casefold().rstrip(".") == ABSTAIN.casefold() for option in question.options)
-    options = (*question.options, ABSTAIN) if plan.abstain and not there else question.options
+    options = with_abstain(question.options) if plan.abstain else question.options
     return Prompt(
         question=question,
         perturbation=perturbation,
@@ -182,6 +182,12 @@ def apply(question: Question, perturbation: str, seed: int = 0) -> Prompt:
         blank=plan.blank,
         seed=seed,
     )
+
+
+def with_abstain(options: tuple[str, ...]) -> tuple[str, ...]:
+    """The options and, last, "I'm not sure"; as they are where that is one of them, wherever it stands."""
+    there = any(option.casefold().rstrip(".") == ABSTAIN.casefold() for option in options)
+    return options if there else (*options, ABSTAIN)
 
 
 def _drawn(seed: int, id: str, wordings: Sequence[str]) -> int:

@@ -42,7 +42,7 @@ from companion.questions.question import Question
 from companion.questions.registry import load_benchmark
 from companion.study.summaries import recorded
 from companion.teaching.outcome import LEFT_OUT
-from companion.teaching.subtitles import delivered, items_of, reasoned_anyway, unread
+from companion.teaching.subtitles import about_prefixes, items_of, reasoned_anyway, unread
 
 RUNS, SHIPPED = Path("runs"), Path("results/rows")
 """Where rows are written, and where those lie that are too dear to compute at each build."""
@@ -209,7 +209,7 @@ def open_rows(
     on = questions[0].source if len(parts) == 1 else f"{len(parts)} benchmarks"
     guessing = [benchmark for benchmark, _ in findings.at_chance(rows, lambda: np.random.default_rng(seed))]
     left = items_of(len(questions), sum(map(len, benchmarks)))
-    subtitle = f"{on} · {model.label} · {left} · one checkpoint, one seed{unread(rows)}{delivered(rows)}"
+    subtitle = f"{on} · {model.label} · {left} · one checkpoint, one seed{unread(rows)}{about_prefixes(rows)}"
     subtitle += f"\nnot above chance: {', '.join(guessing)}" if guessing else ""
     facts = _facts(model, len(questions), seed)
     return _context(notebook, parameters, subtitle, facts, questions=questions, rows=rows)

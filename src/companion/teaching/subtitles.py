@@ -15,10 +15,10 @@ def unread(rows: pd.DataFrame) -> str:
     return f"\n{share:.0%} of the answers could not be read" if share > UNPARSABLE else ""
 
 
-def delivered(rows: pd.DataFrame) -> str:
+def about_prefixes(rows: pd.DataFrame) -> str:
     """What every figure says where reasoning prefixes stood in the user's turn, and where many responses reasoned under
     `stop-think`; else nothing."""
-    told = f"\nreasoning prefixes: {findings.TOLD}" if "user turn" in findings.deliveries(rows) else ""
+    told = f"\nreasoning prefixes: {findings.USER_TURN_TOLD}" if "user turn" in findings.deliveries(rows) else ""
     anyway = reasoned_anyway(rows[rows["perturbation"] == "stop-think"])
     many = len(anyway) and anyway.mean() > UNPARSABLE
     return told + (f"\nstop-think: {anyway.sum()} of {len(anyway)} responses reason all the same" if many else "")

@@ -27,7 +27,7 @@ from companion.analysis.findings.recipe_gap import (
     verdicts_on_gap,
 )
 from companion.analysis.findings.rule import joint_verdicts
-from companion.analysis.findings.wording import TOLD, delivered, table_of_tests
+from companion.analysis.findings.wording import USER_TURN_TOLD, delivered, table_of_tests
 
 __all__ = [
     "AT_CHANCE",
@@ -36,7 +36,7 @@ __all__ = [
     "NOT_MEASURED",
     "PAPER",
     "SOURCES",
-    "TOLD",
+    "USER_TURN_TOLD",
     "Quantity",
     "accuracy_gap",
     "answers_of",

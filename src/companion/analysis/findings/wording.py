@@ -25,7 +25,7 @@ HEADS = {"finding": "", "delivery": "reasoning prefix", "benchmark": "your run o
 """Columns that tell tests apart → their heads in `table_of_tests`."""
 
 
-TOLD = "told in the user's turn, a weaker perturbation than a prefilled one"
+USER_TURN_TOLD = "told in the user's turn, a weaker perturbation than a prefilled one"
 """What is to be known of a reasoning prefix that stood in the user's turn."""
 
 

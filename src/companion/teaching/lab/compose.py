@@ -16,7 +16,7 @@ import pandas as pd
 from companion.figures import single_items
 from companion.figures.theme import png
 from companion.models.profiles import get_profile, user_text
-from companion.perturbations.perturbation import ABSTAIN, PERTURBATIONS, Prompt, apply, layout
+from companion.perturbations.perturbation import PERTURBATIONS, Prompt, apply, layout, with_abstain
 from companion.questions.question import Question
 from companion.teaching.lab.asking import CHECKPOINTS, Answer, ask_models, models_in
 from companion.teaching.lab.widgets import (
@@ -67,7 +67,7 @@ def compose(question: Question, parts: Parts) -> Prompt:
     for name in PERTURBATIONS:
         if preset(question, name) == parts:
             return apply(question, name)
-    options = (*question.options, ABSTAIN) if parts.abstain else question.options
+    options = with_abstain(question.options) if parts.abstain else question.options
     prefill = f"<think>{parts.start}" if parts.start or not parts.reason else ""
     return Prompt(
         question=question,

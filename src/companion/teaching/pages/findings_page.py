@@ -15,7 +15,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from companion.analysis.findings import AT_CHANCE, FINDINGS, NOT_MEASURED, PAPER, SOURCES, TOLD, joint_verdicts_on_rows
+from companion.analysis.findings import (
+    AT_CHANCE,
+    FINDINGS,
+    NOT_MEASURED,
+    PAPER,
+    SOURCES,
+    USER_TURN_TOLD,
+    joint_verdicts_on_rows,
+)
 from companion.analysis.findings.recipe_gap import RL
 from companion.analysis.findings.rule import (
     CONTRADICTED,
@@ -127,7 +135,9 @@ def _findings_table(found: Findings) -> str:
         "what of the paper is tested",
         *(initial_label(name).replace("\n", ": ") for name in found.initials),
     ]
-    yours = [] if found.run is None else ["your run" + (f"<br>(reasoning prefixes {TOLD})" if _told(found.run) else "")]
+    yours = []
+    if found.run is not None:
+        yours.append("your run" + (f"<br>(reasoning prefixes {USER_TURN_TOLD})" if _told(found.run) else ""))
     lines = []
     for name, statement in FINDINGS.items():
         tests = found.of(name)
@@ -211,8 +221,8 @@ def _told(run: pd.DataFrame) -> str:
     if "delivery" not in run or not run["delivery"].astype(str).str.contains("user turn").any():
         return ""
     return (
-        f" Its reasoning prefixes were {TOLD}: compare its verdicts on them with none of a model that was prefilled "
-        "(`DELIVERY=prefill` prefills where the server can go on from a prefix)."
+        f" Its reasoning prefixes were {USER_TURN_TOLD}: compare its verdicts on them with none of a model that was "
+        "prefilled (`DELIVERY=prefill` prefills where the server can go on from a prefix)."
     )
 
 
@@ -221,10 +231,14 @@ def _unmeasured(run: pd.DataFrame) -> str:
     names = run.loc[run["verdict"] == NOT_MEASURED, "finding"].unique()
     if not len(names):
         return ""
-    return (
-        f" Tests of {' and '.join(names)} are *{NOT_MEASURED}*: F2 and F10 need the probabilities of letters, which "
-        "some servers do not tell, and an AUROC needs right and wrong answers."
-    )
+    of_letters = [name for name in names if name in ("F2", "F10")]
+    why = ""
+    if of_letters:
+        need = f"{' and '.join(of_letters)} {'need' if len(of_letters) > 1 else 'needs'}"
+        why = f": {need} the probabilities of letters, which some servers do not tell"
+    if "F10" in of_letters:  # an AUROC
+        why += f", and {'F10 ' if len(of_letters) > 1 else ''}right as well as wrong answers"
+    return f" Tests of {' and '.join(names)} are *{NOT_MEASURED}*{why}."
 
 
 def _guessing(run: pd.DataFrame) -> str:
