@@ -110,7 +110,7 @@ def test_the_remedy_is_told_once_all_its_runs_are_recorded(project):
     for measure, value in (("contradicts", -0.4), ("right", 0.31)):
         changes.loc[own & (changes["measure"] == measure), ["value", "low", "high"]] = [value, value - 0.1, value + 0.1]
     changes.to_csv(project / "figures" / "remedies.csv", index=False)
-    line = "| wrong prefix | **−40.0 [−50.0, −30.0]** | **+31.0 [+21.0, +41.0]** |"
+    line = "| wrong prefix | 49.3 → 9.6 (**−40.0 [−50.0, −30.0]**) | 41.8 → 7.9 (**+31.0 [+21.0, +41.0]**) |"
     for verdict, told in (("runs missing", False), ("undecided", True)):
         table.loc[table["of"] == "F8", "verdict"] = verdict
         table.to_csv(file, index=False)

@@ -39,7 +39,7 @@ FINDINGS = {
 
 SOURCES = {
     "A": "abstract or authors' summary",
-    "A1": "abstract; of entropy speak that of arXiv v1 and that of the conference, not that of v2",
+    "A1": "abstract; entropy is in those of arXiv v1 and of the conference alone",
     "A2": "abstract of arXiv v2 and v3, not of v1 nor of the conference",
     "N": "reading notes",
     "A/N": "abstract in part, else reading notes",

@@ -138,11 +138,15 @@ def _remedy(found: Findings) -> list[str]:
         return []
     changes = read_table(found.figures, "remedies").query("recipe == 'rl-consistent' and seed < 0")
     changes = changes.set_index(["prompt", "measure"])
-    rows = [
-        [told, *(f"**{points(changes.loc[(prompt, measure)])}**" for measure in ("contradicts", "right"))]
-        for prompt, told in PROMPTS.items()
-    ]
-    table = markdown_table(["`rl-consistent` minus `rl-correct`", "contradicts", "right"], rows)
+    levels = pd.concat(read_table(found.figures, name) for name in ("remedies_accuracy", "remedies_agreement"))
+    levels = 100 * levels.query("contrast == 'level'").set_index(["prompt", "measure", "recipe"])["value"]
+
+    def cell(*place: str) -> str:
+        without, paid = (levels.loc[(*place, recipe)] for recipe in ("rl-correct", "rl-consistent"))
+        return f"{without:.1f} → {paid:.1f} (**{points(changes.loc[place])}**)"
+
+    rows = [[told, cell(prompt, "contradicts"), cell(prompt, "right")] for prompt, told in PROMPTS.items()]
+    table = markdown_table(["%, `rl-correct` → `rl-consistent`", "contradicts", "right"], rows)
     return [
         "**A remedy and its price.** `rl-consistent` pays a right answer only if its reasoning concludes it; "
         f"from `{tests['initial'].iloc[0]}`, 500 steps.",
