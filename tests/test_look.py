@@ -156,6 +156,10 @@ def test_a_figure_stands_alone(root, name):
     assert title.x1 <= width
     assert title.y1 <= figure.get_window_extent().height
     assert title.y0 >= max(axes.get_tightbbox().y1 for axes in figure.axes)
+    ticks = {tick for axes in figure.axes for axis in (axes.xaxis, axes.yaxis) for tick in axis.get_ticklabels()}
+    for text in (text for text in written if text not in ticks):  # ticks beyond the limits are not drawn
+        assert text.get_window_extent().x0 >= 0, text.get_text()
+        assert text.get_window_extent().x1 <= width, text.get_text()
     bars = [patch for axes in figure.axes for patch in axes.patches]
     if name == "where_answers_go":  # bars that are told apart by what fills them
         assert len({patch.get_hatch() for patch in bars}) == 4

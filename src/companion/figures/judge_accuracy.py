@@ -36,7 +36,7 @@ def draw(table: pd.DataFrame, about: str) -> Figure:
     figure = Figure(figsize=(WIDTH, 0.3 * max(len(part) for part in panels.values()) + 1.6))
     for axes, (head, part) in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels.items(), strict=True):
         _groups(axes, part)
-        axes.set_title(f"conclusion {head}", fontsize="medium", weight="bold")
+        axes.set_title(head, fontsize="medium", weight="bold")
     note = "lines through points: 95 % intervals over pairs; in brackets: how many pairs"
     found = {head: 100 * part.set_index("pairs").loc["all", "accuracy"] for head, part in panels.items()}
     told = [f"{value:.0f} % where it is {head}" for head, value in found.items()]

@@ -24,7 +24,6 @@ from companion.analysis.findings import (
     USER_TURN_TOLD,
     joint_verdicts_on_rows,
 )
-from companion.analysis.findings.recipe_gap import RL
 from companion.analysis.findings.rule import (
     CONTRADICTED,
     ENOUGH_SEEDS,
@@ -46,24 +45,21 @@ from companion.analysis.findings.wording import (
     verdict_told,
 )
 from companion.figures.phrases import initial_label
-from companion.intervals import points
 from companion.locks import atomic_write
 from companion.study.planned_tests import HYPOTHESES
+from companion.teaching.pages.beside_tests import told_beside
 from companion.teaching.pages.findings_data import (
-    BY_PATH,
     COVERAGE,
-    DELIVERY,
     GAP,
     NAME,
     SINGLE,
     STUDY,
-    SURVIVAL,
     Findings,
     incomplete,
     load,
     read_table,
 )
-from companion.teaching.pages.main_results import PROMPTS, results
+from companion.teaching.pages.main_results import results
 
 ORDER = (MISSING, TOO_FEW, CONTRADICTED, MIXED, UNDECIDED, NO_MORE, SUPPORTED)
 """Verdicts, from the one that a joint verdict hangs on first."""
@@ -342,48 +338,9 @@ def _section(name: str, found: Findings) -> Iterator[str]:
     yield markdown_table(head, lines)
     origin = GAP if name == "F4" else STUDY
     yield f"Numbers: [{origin}.csv]({found.prefix}figures/{origin}.csv). " + found.see(name, origin)
-    if name == "F4":
-        yield _deliver(found.figures)
-    if name == "F10":
-        yield from _survival(found)
-    if name == "H3" and not (tests["verdict"] == MISSING).any():
-        yield (
-            "Told beside them and not tested: the levels, [above](#what-was-found), means over all seeds of "
-            "each checkpoint. The verdict is about the contrast of two ends, and does not "
-            "settle which half does it: leaving out one half doubles the other, and the mixture of both, or no misread "
-            "examples at all, may move as much or more. An explanation found afterwards: RL makes likelier what it "
-            "finds among its rollouts, and finds little to select where nearly none or most wrong conclusions are "
-            "overridden before it."
-        )
-    if name == "H4":
-        yield (
-            "The runs come from six initial checkpoints, and those of one have nearly the same predictor, which shares "
-            "the contradictions before RL with the drift: an interval for independent runs is too narrow "
-            f"([study.md]({found.prefix}docs/study.md), *Amendments*)."
-        )
-    if name == "H5" and not (tests["verdict"] == MISSING).any():
-        yield _by_path(found.figures)
+    yield from told_beside(name, found)
     if found.run is not None and name in set(found.run["finding"]):
         yield table_of_tests(found.run[found.run["finding"] == name], "benchmark")
-
-
-def _by_path(figures: Path) -> str:
-    """What is told beside the tests of H5: levels before RL and after it."""
-    table = read_table(figures, BY_PATH)
-    levels = table.set_index(["recipe", "two_hop", "measure", "prompt"])[["before", "after"]] * 100
-    lines = []
-    for (recipe, two_hop, measure), part in levels.groupby(level=[0, 1, 2], sort=False):
-        told = ["{before:.1f} → {after:.1f}".format(**part.xs(prompt, level="prompt").iloc[0]) for prompt in PROMPTS]
-        lines.append([f"`{recipe}`", "two-hop" if two_hop else "other families", measure, *told])
-    own = table[table["two_hop"] & (table["measure"] == "contradicts")]
-    floor = (
-        " On two-hop questions next to no answer contradicts its reasoning before RL either, so that there is nothing "
-        "to select: the tests show that RL does not begin it, not that it could not go on."
-        if own["before"].max() < 0.01
-        else ""
-    )
-    head = ["recipe", "questions", "% of answers", *PROMPTS.values()]
-    return f"Told beside them and not tested: the levels, before → after RL.{floor}\n\n{markdown_table(head, lines)}"
 
 
 def _found(test: Any) -> list[str]:
@@ -400,29 +357,5 @@ def _found(test: Any) -> list[str]:
     return [found, p, count, f"{test.items:,.0f}", verdict]
 
 
-def _survival(found: Findings) -> Iterator[str]:
-    """What is told beside the tests of F10: among which items P(correct) tells anything."""
-    table = read_table(found.figures, SURVIVAL)
-    lines = [
-        [f"`{initial}`", prompt, *(value(line) for line in part.assign(unit="AUROC", against=0.5).itertuples())]
-        for (initial, prompt), part in table.groupby(["initial", "prompt"], sort=False)
-    ]
-    yield (
-        "Told beside them and not tested, of the same runs: the AUROC of P(correct) among fewer items. All items hold "
-        "those that are wrong under both prompts; of those that have something to lose it need not tell which do."
-    )
-    yield markdown_table(["initial checkpoint", "right under", *table["among"].unique()], lines)
-
-
 def _p_value(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
-
-
-def _deliver(figures: Path) -> str:
-    """What delivery alone does."""
-    moved = read_table(figures, DELIVERY).set_index(["recipe", "perturbation"]).loc[(RL, "wrong-think")]
-    return (
-        "**Delivery alone** (exploratory): moved from the beginning of the model's own turn into the user's, the same "
-        f"wrong reasoning prefix changes the accuracy of the same RL models by {points(moved)} points. A closed model "
-        "takes it in the user's turn alone; one that is compared with it should be given it there too."
-    )
